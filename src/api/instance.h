@@ -1,0 +1,57 @@
+// Instance: one PUA, composed. Builds the adapters, wires the ports, owns everything. C++ face for the control
+// interface and the daemon; the C ABI (api/c_api.cpp) is a thin layer over it. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "config/settings.h"
+#include "core/types.h"
+
+struct event_base;
+
+namespace pua {
+
+class Registry;
+
+// register_puacb of the documentation: called after the completion, never under a lock, for owners' requests and
+// refreshes alike (Outcome::by_timer). The view is a snapshot.
+using Observer = std::function<void(const RecordView&, const Outcome&)>;
+
+class Instance {
+ public:
+  // base: the host's loop, or nullptr to make one (see base()). Errors: bad_config, store_failed, sip_failed, no_memory.
+  static Result<std::unique_ptr<Instance>> create(const Settings&, event_base* base, Log::Sink sink);
+  virtual ~Instance() = default;  // completes what is open with status 487 "shutdown"; legal inside a callback
+
+  virtual event_base* base() = 0;
+  virtual Log& log() = 0;
+  virtual Registry& events() = 0;
+
+  // Accepts a request, or says why not (and nothing changes). done is called exactly once, later, from the loop.
+  virtual Status publish(const PublishRequest&, PublishDone done) = 0;
+
+  virtual void observe(int32_t source_mask, Observer) = 0;
+
+  // Shows the records that match, from cursor on, at most `limit` of them, looking at a bounded number of records.
+  virtual ListPage list(const ListFilter&, uint64_t cursor, uint32_t limit,
+                        const std::function<void(const RecordView&)>& show) = 0;
+  // The records of one presentity (event, source 0: any). not_found if there is none.
+  virtual Status show(std::string_view pres_uri, int32_t event, int32_t source,
+                      const std::function<void(const RecordView&)>& fn) = 0;
+  virtual Stats stats() const = 0;
+  // Writes everything unwritten; done(ok) once, later. ok = false: not all could be written within the deadline.
+  virtual void flush(std::function<void(bool ok)> done) = 0;
+  // Takes over those settings that can change in a running instance; names of the others go to `ignored`.
+  virtual Status reload(const Settings&, std::vector<std::string>& ignored) = 0;
+  // Stops taking requests, flushes, un-publishes if so configured; done once, within shutdown_timeout.
+  virtual void shutdown(std::function<void()> done) = 0;
+  // From any thread: run fn on the loop. false: shutting down.
+  virtual bool post(std::function<void()> fn) = 0;
+};
+
+}  // namespace pua

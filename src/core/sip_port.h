@@ -1,0 +1,63 @@
+// SIP port: a request as the engine wants it sent, and its final outcome as the engine gets it back.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace pua {
+
+using TxnId = uint64_t;  // looked up again when the reply comes: no raw pointer lives in a callback
+
+// A PUBLISH (RFC 3903). All views are valid only during the call. URIs were checked when they were accepted.
+struct SipRequest {
+  TxnId txn = 0;
+  std::string_view method;        // "PUBLISH"
+  std::string_view uri;           // Request-URI, To and From
+  std::string_view from_tag, call_id, branch;  // branch: wish, without "branch=", may be ignored by the stack
+  uint32_t cseq = 0;
+  std::string_view event;         // Event header field value
+  int64_t expires = -1;           // seconds; -1: no Expires header
+  std::string_view if_match;      // SIP-If-Match, empty: none
+  std::string_view content_type, body;   // no body: both empty
+  std::string_view extra_headers; // whole lines, each ending in CRLF; checked
+  std::string_view proxy;         // next hop URI, empty: route by the Request-URI
+};
+
+enum class ReplyOrigin : uint8_t { Wire, Timeout, Transport, Shutdown, Local };  // all but Wire: synthetic status
+
+// Headers of a reply that came over the wire, kept alive as long as somebody holds it.
+struct ReplyMessage {
+  virtual ~ReplyMessage() = default;
+  // First value of the named header field, case-insensitive, as text; false if there is none.
+  virtual bool header(std::string_view name, std::string& out) const = 0;
+};
+
+struct SipReply {
+  int status = 0;                 // 200 ... 699; synthetic: 408 timeout, 503 transport, 487 shutdown
+  std::string_view reason;
+  ReplyOrigin origin = ReplyOrigin::Wire;
+  int64_t expires = -1;           // -1: no Expires header
+  std::string_view etag;          // SIP-ETag, empty: none
+  int64_t min_expires = -1;       // 423
+  int64_t retry_after = -1;       // seconds
+  std::shared_ptr<const ReplyMessage> message;  // null for synthetic ones
+};
+
+struct SipPort {
+  virtual ~SipPort() = default;
+  // Send. On success exactly one SipSink::on_reply with this txn follows, never inside this call, whatever happens.
+  // On error nothing follows.
+  virtual Status send(const SipRequest&) = 0;
+};
+
+struct SipSink {  // implemented by the engine
+  virtual ~SipSink() = default;
+  virtual void on_reply(TxnId, const SipReply&, MonoMs now) = 0;  // final replies only
+};
+
+}  // namespace pua

@@ -1,0 +1,79 @@
+// Store port: how the engine tells the store that a record's row is out of date, and how the store answers.
+//
+// engine --mark--> store --row_of--> engine          (the store snapshots the row when it writes it)
+// store  --on_stored / on_page--> engine             (from the store's own loop turn, never inside mark)
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace pua {
+
+enum class Lane : uint8_t { Bulk, Fast };  // Fast: a caller waits for the commit
+
+// One row of table `pua`. Views stay valid as long as the call that shows them. Times: EpochS; 0 = none / for ever.
+struct Row {
+  int64_t id = 0;            // primary key, given by the engine, never reused
+  int32_t flag = 0;          // source bit
+  int32_t event = 0;         // event bit
+  std::string_view pres_uri, pres_id, watcher_uri, to_uri;   // with flag and event: the unique key
+  int64_t expires = 0;          // end of the server's grant, seconds (0: nothing granted)
+  int64_t desired_expires = 0;  // wanted end, seconds (0: for ever)
+  std::string_view etag, tuple_id, call_id, to_tag, from_tag;
+  uint32_t cseq = 0;
+  std::string_view record_route, contact, remote_contact;
+  uint32_t version = 0;      // document version (dialog-info and the like)
+  std::string_view extra_headers, sharing_tag;
+  std::string_view body, content_type, outbound_proxy;
+  uint32_t record_version = 0;  // grows with each change of the record
+  int64_t owner_epoch = 0;
+  int32_t node = 0;
+  int64_t updated_at = 0;
+  int32_t intent = 0;           // core/record.h Op of the request that may be out, 0 = none
+  int32_t intent_expires = 0;   // its Expires
+};
+
+// The part of a record that the store owns. A Record derives from it; nobody else touches it.
+struct StoreHook {
+  enum class Queue : uint8_t { None, Bulk, Fast, Batch };  // where the record stands; Batch: being written
+  StoreHook* prev = nullptr;
+  StoreHook* next = nullptr;
+  MonoMs dirty_since = 0;        // when it was first marked since the last write
+  uint32_t version = 0;          // engine: bumped by each change worth storing
+  uint32_t written_version = 0;  // store: version of the row that was last committed
+  uint32_t batch_version = 0;    // store: version that the batch under way holds
+  Queue queue = Queue::None;
+  bool remark = false;           // store: marked again while its batch was under way
+  bool remark_fast = false;
+  uint8_t failures = 0;          // store: how often its row was refused on its own
+};
+
+struct StorePort {
+  virtual ~StorePort() = default;
+  // The record's row no longer matches: write it. Never calls back from inside. Marking twice is cheap.
+  virtual void mark(StoreHook&, Lane, MonoMs now) = 0;
+  // Ask for the next page of rows with id > after. Answered by on_page.
+  virtual void load(int64_t after, uint32_t limit) = 0;
+};
+
+enum class RowOp : uint8_t { Upsert, Delete };
+
+// Implemented by the engine. Called from the store's own turn.
+struct StoreSink {
+  virtual ~StoreSink() = default;
+  // What to write for this record now. Views into the record: valid until the next call into the engine.
+  virtual RowOp row_of(const StoreHook&, Row& out) = 0;
+  // The row was committed with that version (ok), or this attempt failed and will be repeated (not ok).
+  // May free the record (a deleted row of an ended record): do not touch the hook afterwards. If more was marked
+  // while it was written, the store has queued the hook again before this call.
+  virtual void on_stored(StoreHook&, uint32_t version, bool ok, MonoMs now) = 0;
+  // One page of rows at start. error non-empty: the load failed, and will be asked for again.
+  virtual void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
+};
+
+}  // namespace pua

@@ -1,0 +1,159 @@
+// What goes into the engine and comes out of it: requests, outcomes, views, counters, policy settings.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "core/sip_port.h"
+
+namespace pua {
+
+enum class RequestType : uint8_t { Auto, Insert, Update };  // flag 0, INSERT_TYPE, UPDATE_TYPE
+
+constexpr int64_t kForEver = -1;  // wanted lifetime without an end
+
+// What an owner asks for. Views are copied by the call that takes them.
+struct PublishRequest {
+  int32_t source = 0;                  // source bit, part of the key
+  int32_t event = 0;                   // event bit, part of the key
+  std::string_view pres_uri, id;       // rest of the key
+  int64_t expires = kForEver;          // > 0 wanted lifetime in s, 0 remove, < 0 for ever
+  RequestType type = RequestType::Auto;
+  std::optional<std::string_view> body;   // none: refresh
+  std::string_view content_type;       // empty: the event's default
+  std::string_view etag;               // empty: any; else must be the confirmed one
+  std::string_view extra_headers;      // lines, each ending in CRLF
+  std::string_view outbound_proxy;     // empty: the configured one, or none
+  void* cb_param = nullptr;            // kept with the record, shown to observers
+  const void* publ_info = nullptr;     // for body processors of the C API
+};
+
+// How a request ended. Views and message are valid during the callback; message may be kept (shared).
+struct Outcome {
+  int status = 0;                      // final SIP status, or a synthetic one (origin tells)
+  std::string_view reason;
+  ReplyOrigin origin = ReplyOrigin::Wire;
+  std::string_view etag;               // entity-tag now confirmed, empty: none
+  int64_t granted = 0;                 // seconds granted by the server
+  bool durable = false;                // the row with this state was committed before this call (spec 6)
+  bool superseded = false;             // a newer request replaced this one and went out instead
+  bool by_timer = false;               // observers only: a refresh, not an owner's request
+  std::shared_ptr<const ReplyMessage> message;
+};
+
+using PublishDone = std::function<void(const Outcome&)>;
+
+// A record as lists and observers see it. Views are valid during the call that shows them.
+struct RecordView {
+  int64_t id = 0;                      // record number, as in the database
+  int32_t source = 0, event = 0;
+  std::string_view event_name, pres_uri, pres_id, etag, tuple_id, content_type, body, extra_headers, outbound_proxy, call_id;
+  std::string_view state;              // "live", "sending" ... (core/record.h)
+  int64_t expires_in = 0;              // s until the server's grant ends (<= 0: none)
+  int64_t wanted_in = 0;               // s until the wanted end, kForEver: none
+  int64_t next_in_ms = 0;              // until its own deadline, -1: none
+  uint32_t cseq = 0, version = 0;
+  uint32_t attempts = 0;               // failures in a row
+  int last_status = 0;                 // of the last final reply
+  uint32_t waiters = 0;
+  bool removing = false;               // wanted: nothing
+  bool stored = false;                 // the row is as this view is
+  void* cb_param = nullptr;
+};
+
+struct ListFilter {
+  std::string_view pres_uri;           // empty: any; a trailing '*' matches any rest
+  int32_t event = 0;                   // 0: any
+  int32_t source = 0;                  // 0: any
+  std::string_view state;              // empty: any
+};
+
+struct ListPage {
+  uint64_t next = 0;                   // cursor for the next call, 0: that was all
+  uint32_t scanned = 0;                // records looked at
+};
+
+// Counters since start and gauges now; one list gives names to the C ABI, the control interface and the man page.
+// X(name, kind c|g, help)
+#define PUA_STATS(X)                                                                                   \
+  X(records, g, "records in memory")                                                                   \
+  X(live, g, "publications confirmed by the server")                                                   \
+  X(sending, g, "records with a request out")                                                          \
+  X(queued, g, "records whose request waits for a slot")                                               \
+  X(intent, g, "records whose intent is being committed")                                              \
+  X(backoff, g, "records that wait before the next try")                                               \
+  X(gone, g, "ended records whose row is being deleted")                                               \
+  X(in_flight, g, "requests out")                                                                      \
+  X(requests_initial, c, "initial PUBLISH requests sent")                                              \
+  X(requests_refresh, c, "refreshes sent")                                                             \
+  X(requests_modify, c, "modifies sent")                                                               \
+  X(requests_remove, c, "removals sent")                                                               \
+  X(replies_2xx, c, "final replies 2xx")                                                               \
+  X(replies_3xx, c, "final replies 3xx")                                                               \
+  X(replies_4xx, c, "final replies 4xx")                                                               \
+  X(replies_5xx, c, "final replies 5xx")                                                               \
+  X(replies_6xx, c, "final replies 6xx")                                                               \
+  X(timeouts, c, "requests without a final reply")                                                     \
+  X(transport_errors, c, "requests that could not be sent")                                            \
+  X(replies_412, c, "412: the server had lost the state")                                              \
+  X(replies_423, c, "423: the server wanted a longer lifetime")                                        \
+  X(refused_403_404, c, "403 or 404: records kept, and loudly logged")                                 \
+  X(refused_final, c, "replies that ended a record (400, 405, 406, 413, 415, 420, 489)")               \
+  X(auth_failures, c, "401 or 407 that credentials could not answer")                                  \
+  X(missing_etag, c, "2xx without SIP-ETag")                                                           \
+  X(missing_expires, c, "2xx without Expires")                                                         \
+  X(orphans_suspected, c, "requests that may have left a state nobody knows the entity-tag of")        \
+  X(accepted, c, "requests taken from owners")                                                         \
+  X(rejected, c, "requests refused at the call")                                                       \
+  X(completed, c, "owners' requests completed")                                                        \
+  X(superseded, c, "owners' requests replaced by newer ones")                                          \
+  X(completed_not_durable, c, "completions delivered before their row was committed")                  \
+  X(expired, c, "records that reached their wanted end")                                               \
+  X(given_up, c, "records given up at their wanted end while the server did not answer")               \
+  X(loaded, c, "rows loaded at start")                                                                 \
+  X(load_expired, c, "rows dropped at start: expired")                                                 \
+  X(load_bad, c, "rows refused at start: not readable")                                                \
+  X(parked, g, "rows kept aside: their event is not registered")                                       \
+  X(breaker_open, g, "destinations that do not answer")                                                \
+  X(breaker_trips, c, "times a destination was found not to answer")                                   \
+  X(store_backlog, g, "records whose row waits to be written")                                         \
+  X(store_oldest_ms, g, "age of the oldest unwritten change")                                          \
+  X(store_rows_written, c, "rows written")                                                             \
+  X(store_errors, c, "failed writes")                                                                  \
+  X(store_set_aside, g, "rows that were refused on their own and are retried slowly")                  \
+  X(store_flush_max_ms, g, "longest write so far")                                                     \
+  X(loop_slow, c, "callbacks that ran longer than 10 ms")                                              \
+  X(loop_max_ms, g, "longest callback so far")
+
+struct Stats {
+#define X(name, kind, help) int64_t name = 0;
+  PUA_STATS(X)
+#undef X
+};
+
+// What the engine may be told by configuration. Reasons for the fixed numbers: core/policy.h.
+struct EngineSettings {
+  uint32_t hash_size = 9;              // power of two of the first table
+  uint32_t min_expires = 300;
+  uint32_t max_expires = 86400;
+  std::vector<std::pair<int32_t, uint32_t>> max_expires_by_event;  // event bit, s
+  uint32_t default_expires = 3600;
+  uint32_t max_records = 2000000;
+  uint32_t max_waiters = 32;           // per record
+  uint32_t max_body = 16384;           // octets
+  uint32_t max_headers = 4096;         // octets of extra_headers
+  uint32_t max_in_flight = 2000;
+  uint32_t ack_wait_ms = 100;
+  uint32_t load_page = 500;            // rows a page
+  std::string outbound_proxy;
+  std::string sharing_tag;
+  std::string host = "localhost";      // right side of our Call-IDs
+};
+
+}  // namespace pua
