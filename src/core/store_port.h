@@ -40,7 +40,8 @@ struct Row {
 
 // The part of a record that the store owns. A Record derives from it; nobody else touches it.
 struct StoreHook {
-  enum class Queue : uint8_t { None, Bulk, Fast, Batch };  // where the record stands; Batch: being written
+  // Where the record stands. Batch: being written; Aside: its row was refused on its own and is retried slowly.
+  enum class Queue : uint8_t { None, Bulk, Fast, Batch, Aside };
   StoreHook* prev = nullptr;
   StoreHook* next = nullptr;
   MonoMs dirty_since = 0;        // when it was first marked since the last write
@@ -67,12 +68,15 @@ enum class RowOp : uint8_t { Upsert, Delete };
 struct StoreSink {
   virtual ~StoreSink() = default;
   // What to write for this record now. Views into the record: valid until the next call into the engine.
+  // Delete: only id and the three that order rows are looked at (owner_epoch, record_version, node); a row in the
+  // database that is newer by these stays.
   virtual RowOp row_of(const StoreHook&, Row& out) = 0;
   // The row was committed with that version (ok), or this attempt failed and will be repeated (not ok).
   // May free the record (a deleted row of an ended record): do not touch the hook afterwards. If more was marked
   // while it was written, the store has queued the hook again before this call.
   virtual void on_stored(StoreHook&, uint32_t version, bool ok, MonoMs now) = 0;
-  // One page of rows at start. error non-empty: the load failed, and will be asked for again.
+  // One page of rows at start, perhaps fewer than asked for: `last` alone says that there are no more. error
+  // non-empty: the load failed; the store tries the same page again, later and later.
   virtual void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
 };
 
