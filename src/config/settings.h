@@ -1,5 +1,5 @@
-// Every parameter of the library and the daemon, typed and with its default. The table in settings.cpp
-// (name, type, default, range, help) is the one source for parser, --dump-config and pua.conf(5).
+// Every parameter of the library and the daemon, typed and with its default. The table over it (settings_table.cpp:
+// module, name, range, help) is the one source for the parser, --dump-config and pua.conf(5).
 #pragma once
 
 #include <cstdint>

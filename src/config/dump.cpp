@@ -1,0 +1,165 @@
+#include "config/dump.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "config/settings_table.h"
+
+namespace pua {
+
+namespace {
+
+std::string quote(std::string_view v) {
+  std::string out = "\"";
+  for (char c : v) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default: out += c;
+    }
+  }
+  return out + "\"";
+}
+
+// scheme://user:password@host: the password becomes ***. Up to the last '@' before the path: a password may hold one.
+std::string hide_url_password(const std::string& url) {
+  size_t start = url.find("://");
+  if (start == std::string::npos) return url;
+  start += 3;
+  size_t at = url.rfind('@');
+  size_t colon = url.find(':', start);
+  if (at == std::string::npos || colon == std::string::npos || colon > at) return url;
+  return url.substr(0, colon + 1) + "***" + url.substr(at);
+}
+
+// The literals of a parameter's value as the file writes them: one, or one for each value of a list.
+std::vector<std::string> literals(const Settings& s, const Param& p) {
+  struct {
+    const Settings& s;
+    const Param& p;
+    std::vector<std::string> operator()(int64_t Settings::*f) const {
+      if (p.type != ParamType::Mode) return {std::to_string(s.*f)};
+      char buf[32];
+      snprintf(buf, sizeof buf, "0%llo", static_cast<unsigned long long>(s.*f));
+      return {buf};
+    }
+    std::vector<std::string> operator()(bool Settings::*f) const { return {s.*f ? "1" : "0"}; }
+    std::vector<std::string> operator()(std::string Settings::*f) const {
+      const std::string& v = s.*f;
+      if (p.secret == Secret::UrlPassword) return {quote(hide_url_password(v))};
+      bool number = p.type == ParamType::Expires && std::all_of(v.begin(), v.end(), [](char c) { return c >= '0' && c <= '9'; });
+      return {number ? v : quote(v)};
+    }
+    std::vector<std::string> operator()(std::vector<std::string> Settings::*f) const {
+      std::vector<std::string> out;
+      for (const std::string& v : s.*f) out.push_back(quote(v));
+      return out;
+    }
+    std::vector<std::string> operator()(std::vector<Credential> Settings::*f) const {
+      std::vector<std::string> out;
+      for (const Credential& c : s.*f) out.push_back(quote(c.realm + ":" + c.user + ":***"));
+      return out;
+    }
+  } show{s, p};
+  return std::visit(show, p.field);
+}
+
+void add_comment(std::string& out, std::string_view text) {
+  constexpr size_t kWidth = 98;
+  while (!text.empty()) {
+    size_t n = text.size();
+    if (n > kWidth) {
+      n = text.rfind(' ', kWidth);
+      if (n == std::string_view::npos) n = std::min(text.find(' '), text.size());
+    }
+    out.append("# ").append(text.substr(0, n)).append("\n");
+    text.remove_prefix(std::min(n + 1, text.size()));
+  }
+}
+
+// "integer, 1 to 24, default 9, reloadable"
+std::string facts(const Param& p) {
+  std::string out(param_type_text(p));
+  if (std::string range = param_range_text(p); !range.empty()) out += ": " + range;
+  std::vector<std::string> def = literals(Settings{}, p);
+  out += "; default " + (def.empty() || def[0] == "\"\"" ? "none" : def[0]);
+  if (p.reloadable) out += "; reloadable";
+  return out;
+}
+
+// Text for an mdoc line: no escape, no macro at its start.
+std::string mdoc_text(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '\\') out += "\\e";
+    else if (c == '"') out += "\\(dq";
+    else out += c;
+  }
+  if (!out.empty() && (out[0] == '.' || out[0] == '\'')) out.insert(0, "\\&");
+  return out;
+}
+
+// One sentence a line, as mdoc wants it.
+void add_sentences(std::string& out, std::string_view text) {
+  while (!text.empty()) {
+    size_t end = text.find(". ");
+    std::string_view sentence = end == std::string_view::npos ? text : text.substr(0, end + 1);
+    out += mdoc_text(sentence) + "\n";
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 2);
+  }
+}
+
+constexpr std::string_view kBegin = ".\\\" BEGIN PARAMETERS: made from the settings table, see src/config/README.md\n";
+constexpr std::string_view kEnd = ".\\\" END PARAMETERS\n";
+
+}  // namespace
+
+std::string dump_config(const Settings& s) {
+  std::string out;
+  std::string_view module;
+  for (const Param& p : settings_table()) {
+    if (p.module != module) {
+      module = p.module;
+      out.append(out.empty() ? "" : "\n").append("# ---- module ").append(module).append(" ----\n");
+    }
+    out += "\n";
+    add_comment(out, p.help);
+    add_comment(out, facts(p));
+    std::string call = "modparam(\"" + std::string(p.module) + "\", \"" + std::string(p.name) + "\", ";
+    std::vector<std::string> values = literals(s, p);
+    for (const std::string& v : values) out += call + v + ")\n";
+    if (values.empty()) out += "# " + call + "...)\n";
+  }
+  return out;
+}
+
+std::string man_parameters() {
+  std::string out;
+  std::string_view module;
+  for (const Param& p : settings_table()) {
+    if (p.module != module) {
+      if (!module.empty()) out += ".El\n";
+      module = p.module;
+      out.append(".Ss Module ").append(module).append("\n.Bl -tag -width Ds\n");
+    }
+    out.append(".It Cm ").append(p.name).append(" Pq ").append(mdoc_text(facts(p))).append("\n");
+    add_sentences(out, p.help);
+  }
+  out += ".El\n";
+  return out;
+}
+
+Result<std::string> fill_man_page(std::string_view page) {
+  size_t begin = page.find(kBegin), end = page.find(kEnd);
+  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) {
+    return {Errc::bad_argument, "the page lacks the marker lines BEGIN PARAMETERS and END PARAMETERS"};
+  }
+  begin += kBegin.size();
+  return std::string(page.substr(0, begin)) + man_parameters() + std::string(page.substr(end));
+}
+
+}  // namespace pua

@@ -1,0 +1,225 @@
+#include "config/parser.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "config/checks.h"
+#include "config/lexer.h"
+#include "config/settings_table.h"
+
+namespace pua {
+
+namespace {
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); j++) row[j] = j;
+  for (size_t i = 1; i <= a.size(); i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); j++) {
+      size_t up = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = up;
+    }
+  }
+  return row[b.size()];
+}
+
+// The name nearest to a mistyped one; empty if none is near.
+class Nearest {
+ public:
+  explicit Nearest(std::string_view typed) : typed_(typed), best_(std::max<size_t>(1, typed.size() / 3) + 1) {}
+  void offer(std::string_view name) {
+    if (typed_.size() > 64) return;
+    if (size_t d = edit_distance(typed_, name); d < best_) {
+      best_ = d;
+      name_ = name;
+    }
+  }
+  std::string_view name() const { return name_; }
+
+ private:
+  std::string_view typed_, name_;
+  size_t best_;
+};
+
+// A name from the file as messages show it: short, and only printable.
+std::string shown_name(std::string_view v) {
+  std::string out = "\"";
+  for (char c : v.substr(0, 40)) out += c >= 0x20 && c < 0x7f ? c : '?';
+  return out + (v.size() > 40 ? "...\"" : "\"");
+}
+
+class Parser {
+ public:
+  Parser(std::string_view text, std::string_view filename, std::vector<std::string>& warnings)
+      : lexer_(text), filename_(filename), warnings_(warnings) {}
+
+  Result<Settings> run() {
+    for (;;) {
+      Token t = lexer_.next();
+      if (t.kind == Token::Kind::End) break;
+      Status s = t.kind == Token::Kind::Error ? error(t.place, t.text) : statement(t);
+      if (!s) return s.error();
+    }
+    if (Status s = cross_checks(); !s) return s.error();
+    return std::move(settings_);
+  }
+
+ private:
+  std::string where(Place p) const {
+    return filename_ + ":" + std::to_string(p.line) + ":" + std::to_string(p.column);
+  }
+  Status error(Place p, const std::string& what) const { return {Errc::bad_config, where(p) + ": " + what}; }
+
+  // Takes the next token, which must be of that kind.
+  Status expect(Token::Kind kind, const char* what, Token& t) {
+    t = lexer_.next();
+    if (t.kind == kind) return success();
+    if (t.kind == Token::Kind::Error) return error(t.place, t.text);
+    return error(t.place, std::string("expected ") + what + ", found " + token_text(t));
+  }
+
+  Status statement(const Token& first) {
+    if (first.kind != Token::Kind::Word || first.text != "modparam") {
+      return error(first.place, "unexpected " + token_text(first) + ": only modparam(\"module\", \"name\", value) stands in this file");
+    }
+    Token module, name, value, mark;
+    if (Status s = expect(Token::Kind::Open, "'(' after modparam", mark); !s) return s;
+    if (Status s = expect(Token::Kind::String, "the module's name in double quotes", module); !s) return s;
+    if (Status s = check_module(module); !s) return s;
+    if (Status s = expect(Token::Kind::Comma, "',' after the module's name", mark); !s) return s;
+    if (Status s = expect(Token::Kind::String, "the parameter's name in double quotes", name); !s) return s;
+    const Param* p = find_param(module.literal.text, name.literal.text);
+    if (!p) return unknown_name(module.literal.text, name);
+    if (Status s = expect(Token::Kind::Comma, "',' after the parameter's name", mark); !s) return s;
+    value = lexer_.next();
+    if (value.kind == Token::Kind::Error) return error(value.place, value.text);
+    if (value.kind != Token::Kind::Number && value.kind != Token::Kind::String) {
+      return error(value.place, "expected a value, an integer or a string in double quotes, found " + token_text(value));
+    }
+    if (Status s = take(*p, name, value); !s) return s;
+    return expect(Token::Kind::Close, "')' after the value", mark);
+  }
+
+  Status check_module(const Token& t) const {
+    if (known_module(t.literal.text)) return success();
+    Nearest near(t.literal.text);
+    for (const Param& p : settings_table()) near.offer(p.module);
+    std::string what = "unknown module " + shown_name(t.literal.text);
+    if (!near.name().empty()) what += " (did you mean \"" + std::string(near.name()) + "\"?)";
+    return error(t.place, what);
+  }
+
+  Status unknown_name(const std::string& module, const Token& t) const {
+    std::string what = "module \"" + module + "\" has no parameter " + shown_name(t.literal.text);
+    Nearest near(t.literal.text);
+    for (const Param& p : settings_table()) {
+      if (p.name == t.literal.text) return error(t.place, what + " (it belongs to module \"" + std::string(p.module) + "\")");
+      if (p.module == module) near.offer(p.name);
+    }
+    if (!near.name().empty()) what += " (did you mean \"" + std::string(near.name()) + "\"?)";
+    return error(t.place, what);
+  }
+
+  Status take(const Param& p, const Token& name, const Token& value) {
+    auto [it, first] = places_.try_emplace(&p, value.place);
+    if (!first && p.type != ParamType::List) {
+      return error(name.place, "parameter \"" + std::string(p.name) + "\" is already set at " + where(it->second));
+    }
+    Status s = assign(settings_, p, value.literal);
+    return s ? std::move(s) : error(value.place, s.error().message);
+  }
+
+  // Where a parameter was set; nullptr: it has its default.
+  const Place* place_of(const char* name) const {
+    auto it = places_.find(find_param("pua", name));
+    return it == places_.end() ? nullptr : &it->second;
+  }
+
+  Status cross_checks() {
+    auto max = parse_max_expires(settings_.max_expires);
+    if (!max) return max.error();
+    const Place *min_at = place_of("min_expires"), *max_at = place_of("max_expires"), *default_at = place_of("default_expires");
+    int64_t min = settings_.min_expires;
+    auto below = [&](const std::string& bound, int64_t v) {
+      const Place* at = max_at ? max_at : min_at;
+      return error(at ? *at : Place{}, bound + " is " + std::to_string(v) + " s, below min_expires, " + std::to_string(min) + " s" +
+                                           (min_at ? "" : " if not set"));
+    };
+    if (max->all < min) return below("max_expires", max->all);
+    for (const auto& [event, v] : max->by_event) {
+      if (v < min) return below("max_expires of event \"" + event + "\"", v);
+    }
+    if (!default_at) {
+      settings_.default_expires = std::clamp<int64_t>(settings_.default_expires, std::max<int64_t>(min, 1), max->all);
+    } else if (settings_.default_expires < min || settings_.default_expires > max->all) {
+      return error(*default_at, "default_expires is " + std::to_string(settings_.default_expires) +
+                                    " s, not between min_expires and max_expires, " + std::to_string(min) + " and " +
+                                    std::to_string(max->all) + " s");
+    }
+    if (!settings_.cluster_sharing_tag.empty() && settings_.cluster_id == 0) {
+      warnings_.push_back(where(*place_of("cluster_sharing_tag")) + ": cluster_sharing_tag has no effect without cluster_id");
+    }
+    return success();
+  }
+
+  Lexer lexer_;
+  std::string filename_;
+  std::vector<std::string>& warnings_;
+  Settings settings_;
+  std::map<const Param*, Place> places_;  // where each was set first
+};
+
+struct Fd {
+  int fd;
+  ~Fd() {
+    if (fd >= 0) close(fd);
+  }
+};
+
+}  // namespace
+
+Result<Settings> parse_config(std::string_view text, std::string_view filename, std::vector<std::string>& warnings) {
+  if (text.size() > kMaxConfigSize) {
+    return {Errc::bad_config, std::string(filename) + ": longer than " + std::to_string(kMaxConfigSize) + " octets"};
+  }
+  return Parser(text, filename, warnings).run();
+}
+
+Result<Settings> load_config(const std::string& path, std::vector<std::string>& warnings) {
+  auto failed = [&](const std::string& what) { return Result<Settings>(Errc::bad_config, path + ": " + what); };
+  Fd f{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // not blocking: it may be a FIFO
+  struct stat st;
+  if (f.fd < 0 || fstat(f.fd, &st) != 0) return failed(strerror(errno));
+  if (!S_ISREG(st.st_mode)) return failed("not a regular file");
+  std::string text;
+  char buf[16384];
+  for (;;) {
+    ssize_t n = read(f.fd, buf, sizeof buf);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failed(strerror(errno));
+    if (n == 0) break;
+    text.append(buf, static_cast<size_t>(n));
+    if (text.size() > kMaxConfigSize) break;  // parse_config says so
+  }
+  // Readable for the group of the process itself is how a service's own file looks (root:puad, 0640).
+  bool for_others = (st.st_mode & 0004) || ((st.st_mode & 0040) && st.st_gid != getegid());
+  if (for_others) {
+    char mode[8];
+    snprintf(mode, sizeof mode, "%04o", st.st_mode & 07777);
+    warnings.push_back(path + ": others can read this file (mode " + mode + "); it may hold passwords, chmod 640 or 600");
+  }
+  return parse_config(text, path, warnings);
+}
+
+}  // namespace pua

@@ -1,0 +1,161 @@
+// The rows. Order is the order of the dump and of the man page.
+#include "config/settings_table.h"
+
+#include "config/checks.h"
+
+namespace pua {
+
+namespace {
+
+constexpr int64_t kMaxInt = 2147483647;
+using S = Settings;
+
+const Param kTable[] = {
+    {.module = "pua", .name = "hash_size", .type = ParamType::Int, .field = &S::hash_size, .min = 1, .max = 24,
+     .help = "Initial size of the record table, as a power of two. The table grows by itself."},
+    {.module = "pua", .name = "db_url", .field = &S::db_url, .check = check_db_url, .secret = Secret::UrlPassword,
+     .help = "Where records are kept: \"sqlite:///var/lib/puad/pua.db\" (a file, created on first use), "
+             "\"mysql://user:password@host[,host...][:port]/database\", or \"memory:\" for nothing that outlives the process."},
+    {.module = "pua", .name = "db_table", .field = &S::db_table, .check = check_identifier,
+     .help = "Name of the table: letters, digits and underscores."},
+    {.module = "pua", .name = "min_expires", .type = ParamType::Int, .field = &S::min_expires, .min = 0, .max = kMaxLifetime,
+     .unit = "s", .reloadable = true,
+     .help = "Lower bound of Expires on the wire. Never applied to 0, which removes."},
+    {.module = "pua", .name = "max_expires", .type = ParamType::Expires, .field = &S::max_expires, .min = 1, .max = kMaxLifetime,
+     .unit = "s", .check = check_max_expires, .reloadable = true,
+     .help = "Upper bound of Expires on the wire, for single events where given: \"3600,dialog=600\". It bounds how long a "
+             "state that nobody refreshes can live at the server."},
+    {.module = "pua", .name = "default_expires", .type = ParamType::Int, .field = &S::default_expires, .min = 1,
+     .max = kMaxLifetime, .unit = "s", .reloadable = true,
+     .help = "Lifetime asked for where the caller gives none. If it is not set, it follows min_expires and max_expires "
+             "where the default would lie outside of them."},
+    {.module = "pua", .name = "update_period", .type = ParamType::Int, .field = &S::update_period, .min = 1, .max = 3600,
+     .unit = "s",
+     .help = "Ceiling for how long a change may stay unwritten, and retry period of the store. Most changes are written "
+             "much sooner."},
+    {.module = "pua", .name = "cluster_id", .type = ParamType::Int, .field = &S::cluster_id, .min = 0, .max = kMaxInt,
+     .help = "Switches clustering on; 0 is no cluster."},
+    {.module = "pua", .name = "cluster_sharing_tag", .field = &S::cluster_sharing_tag, .check = check_tag,
+     .help = "Sharing tag put on the records created here."},
+    {.module = "pua", .name = "outbound_proxy", .field = &S::outbound_proxy, .check = check_sip_uri, .reloadable = true,
+     .help = "Next hop of requests that name none, as a SIP URI. Empty: requests go where their Request-URI says."},
+    {.module = "pua", .name = "sip_listen", .type = ParamType::List, .field = &S::sip_listen, .check = check_listen,
+     .help = "Address that requests leave from, as a SIP URI: \"sip:192.0.2.1:5070\", \"sip:[2001:db8::1]:5070;transport=tcp\". "
+             "May be given several times; none: any address, a free port."},
+    {.module = "pua", .name = "user_agent", .field = &S::user_agent, .check = check_user_agent,
+     .help = "User-Agent header field of requests. Empty: none."},
+    {.module = "pua", .name = "tls_dir", .field = &S::tls_dir, .check = check_path,
+     .help = "Folder with agent.pem (certificate and key) and cafile.pem, for sips: and transport=tls."},
+    {.module = "pua", .name = "tls_verify", .type = ParamType::Bool, .field = &S::tls_verify,
+     .help = "Whether certificates of servers must be valid and name the server."},
+    {.module = "pua", .name = "credential", .type = ParamType::List, .field = &S::credentials, .check = check_credential,
+     .reloadable = true, .secret = Secret::CredentialPassword,
+     .help = "Answer to a digest challenge: \"realm:user:password\". Realm * stands for any realm that has no line of its own. "
+             "May be given several times."},
+    {.module = "pua", .name = "max_body", .type = ParamType::Size, .field = &S::max_body, .min = 256, .max = 1048576,
+     .unit = "octets", .reloadable = true, .help = "Longest document taken."},
+    {.module = "pua", .name = "max_headers", .type = ParamType::Size, .field = &S::max_headers, .min = 0, .max = 65536,
+     .unit = "octets", .reloadable = true, .help = "Longest set of extra header lines taken."},
+    {.module = "pua", .name = "max_records", .type = ParamType::Int, .field = &S::max_records, .min = 1, .max = 50000000,
+     .reloadable = true, .help = "Records held at most; new ones are refused beyond."},
+    {.module = "pua", .name = "max_waiters", .type = ParamType::Int, .field = &S::max_waiters, .min = 1, .max = 1024,
+     .reloadable = true, .help = "Callers that may wait for one record; more are refused."},
+    {.module = "pua", .name = "max_in_flight", .type = ParamType::Int, .field = &S::max_in_flight, .min = 1, .max = 10000,
+     .help = "SIP requests out at a time; others wait their turn. The cost of many open transactions grows with their "
+             "square."},
+    {.module = "pua", .name = "ack_wait", .type = ParamType::Int, .field = &S::ack_wait, .min = 0, .max = 10000,
+     .unit = "ms", .reloadable = true,
+     .help = "How long a result waits for the commit of its row. After that it is delivered as not durable."},
+    {.module = "pua", .name = "sqlite_synchronous", .field = &S::sqlite_synchronous, .choices = "normal|full",
+     .help = "SQLite's synchronous setting. With normal, nothing is lost when the process is killed; with full, nothing is "
+             "lost when the power fails."},
+    {.module = "pua", .name = "sqlite_cache_mb", .type = ParamType::Int, .field = &S::sqlite_cache_mb, .min = 1, .max = 4096,
+     .unit = "MB", .help = "Page cache of SQLite."},
+    {.module = "pua", .name = "shutdown_timeout", .type = ParamType::Int, .field = &S::shutdown_timeout, .min = 0,
+     .max = 600, .unit = "s", .reloadable = true,
+     .help = "How long a shutdown may take to write what is unwritten, and to un-publish where that is asked for."},
+    {.module = "pua", .name = "unpublish_on_shutdown", .type = ParamType::Bool, .field = &S::unpublish_on_shutdown,
+     .reloadable = true, .help = "Whether a shutdown removes all publications from the server."},
+    {.module = "pua", .name = "sip_driver", .field = &S::sip_driver, .choices = "auto|port|nested",
+     .help = "How the SIP stack runs inside the event loop: port (its sockets in the loop), nested (its own epoll in the "
+             "loop), or auto: port if its self-test passes at start, else nested."},
+    {.module = "pua", .name = "sip_t1", .type = ParamType::Int, .field = &S::sip_t1, .min = 10, .max = 10000, .unit = "ms",
+     .help = "T1 of RFC 3261: first retransmission after T1, no answer after 64 times T1."},
+    {.module = "pua", .name = "loop_slow", .type = ParamType::Int, .field = &S::loop_slow, .min = 1, .max = 10000,
+     .unit = "ms", .reloadable = true, .help = "The watchdog logs and counts what holds up the event loop longer than this."},
+
+    {.module = "puad", .name = "log_level", .field = &S::log_level, .choices = "error|warning|notice|info|debug",
+     .reloadable = true, .help = "What is logged: this level and those before it."},
+    {.module = "puad", .name = "log_to", .field = &S::log_to, .choices = "stderr|syslog", .help = "Where the log goes."},
+    {.module = "puad", .name = "syslog_facility", .field = &S::syslog_facility,
+     .choices = "daemon|user|auth|local0|local1|local2|local3|local4|local5|local6|local7",
+     .help = "Facility of syslog messages."},
+    {.module = "puad", .name = "pid_file", .field = &S::pid_file, .check = check_path,
+     .help = "File that the process id is written to. Empty: none."},
+
+    {.module = "pua_mi", .name = "dgram_socket", .field = &S::dgram_socket, .check = check_socket_path,
+     .help = "Unix datagram socket of the control interface. Empty: none."},
+    {.module = "pua_mi", .name = "fifo_name", .field = &S::fifo_name, .check = check_path,
+     .help = "FIFO of the control interface. Empty: none."},
+    {.module = "pua_mi", .name = "fifo_reply_dir", .field = &S::fifo_reply_dir, .check = check_path,
+     .help = "Folder of the FIFOs that replies are written to; requests name theirs without a folder."},
+    {.module = "pua_mi", .name = "fifo_mode", .type = ParamType::Mode, .field = &S::fifo_mode, .min = 0, .max = 0777,
+     .help = "Permissions of the FIFO."},
+    {.module = "pua_mi", .name = "presence_server", .field = &S::presence_server, .check = check_sip_uri,
+     .reloadable = true, .help = "Next hop of publications made through the control interface. Empty: outbound_proxy."},
+    {.module = "pua_mi", .name = "max_request", .type = ParamType::Size, .field = &S::max_request, .min = 1024,
+     .max = 1048576, .unit = "octets", .help = "Longest control request taken."},
+};
+
+}  // namespace
+
+std::span<const Param> settings_table() { return kTable; }
+
+const Param* find_param(std::string_view module, std::string_view name) {
+  for (const Param& p : kTable) {
+    if (p.module == module && p.name == name) return &p;
+  }
+  return nullptr;
+}
+
+bool known_module(std::string_view module) {
+  for (const Param& p : kTable) {
+    if (p.module == module) return true;
+  }
+  return false;
+}
+
+std::string_view param_type_text(const Param& p) {
+  switch (p.type) {
+    case ParamType::Int: return "integer";
+    case ParamType::Size: return "integer or string with a unit";
+    case ParamType::Bool: return "0, 1, \"no\" or \"yes\"";
+    case ParamType::Mode: return "file mode";
+    case ParamType::String: return "string";
+    case ParamType::Expires: return "integer or string";
+    case ParamType::List: return "string, repeatable";
+  }
+  return "";
+}
+
+std::string param_range_text(const Param& p) {
+  std::string out;
+  if (p.type == ParamType::Mode) {
+    char buf[32];
+    snprintf(buf, sizeof buf, "0%llo to 0%llo", static_cast<unsigned long long>(p.min),
+             static_cast<unsigned long long>(p.max));
+    return buf;
+  }
+  if (p.max != 0) {
+    out = std::to_string(p.min) + " to " + std::to_string(p.max);
+    if (!p.unit.empty()) out.append(" ").append(p.unit);
+    return out;
+  }
+  for (char c : p.choices) {
+    if (c == '|') out += ", ";
+    else out += c;
+  }
+  return out;
+}
+
+}  // namespace pua
