@@ -119,11 +119,15 @@ coverage: deps ## line coverage of the unit tests and the simulation
 demo: deps ## the main job, on the embedded store, against a real presence server
 	@$(MAKE) --no-print-directory build
 	@tests/e2e/demo.py
-bench: deps ## measure, side by side with Kamailio's pua in the same run
-	@$(MAKE) --no-print-directory build $(B)/tests/bench/bench
-	@tests/bench/run-bench
-$(B)/tests/bench/bench: $(call obj,$(wildcard tests/bench/*.cpp)) $(CTL_A) $(LIB_A)
+bench: deps ## measure, side by side with Kamailio's pua in the same run (BENCH=--quick for a short one)
+	@$(MAKE) --no-print-directory build $(BENCH_BINS)
+	@tests/bench/run-bench $(BENCH)
+# The sink and the client are programs of one file, without the library; `bench` hosts the library.
+BENCH_BINS := $(addprefix $(B)/tests/bench/,bench sink client)
+$(B)/tests/bench/bench: $(call obj,tests/bench/bench.cpp tests/bench/host.cpp) $(LIB_A)
 	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
+$(B)/tests/bench/sink $(B)/tests/bench/client: $(B)/tests/bench/%: $(B)/tests/bench/%.o
+	$(CXX) -o $@ $^ $(LDFLAGS)
 fuzz: deps ## every fuzz target for 60 s (clang, libFuzzer)
 	@tests/fuzz/run-fuzz 60
 fuzz-short: deps

@@ -1,0 +1,192 @@
+// The measuring loop around an instance: tests/bench/host.h.
+#include "tests/bench/host.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace bench {
+
+Host* Host::self_ = nullptr;
+
+namespace {
+
+[[noreturn]] void fail(const char* what, const char* why) {
+  fprintf(stderr, "bench: %s: %s\n", what, why);
+  exit(1);
+}
+
+// The epoll descriptor of the loop: the one that event_base_new() opened.
+int find_epoll() {
+  int found = -1;
+  DIR* d = opendir("/proc/self/fd");
+  if (!d) return -1;
+  while (dirent* e = readdir(d)) {
+    char link[64];
+    ssize_t n = readlinkat(dirfd(d), e->d_name, link, sizeof link - 1);
+    if (n <= 0) continue;
+    link[n] = 0;
+    if (!strcmp(link, "anon_inode:[eventpoll]")) found = std::max(found, atoi(e->d_name));
+  }
+  closedir(d);
+  return found;
+}
+
+int free_port() {
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in a{};
+  a.sin_family = AF_INET;
+  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t len = sizeof a;
+  if (bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) < 0) fail("port", strerror(errno));
+  getsockname(fd, reinterpret_cast<sockaddr*>(&a), &len);
+  close(fd);
+  return ntohs(a.sin_port);
+}
+
+void on_log(void*, int level, const char* msg, size_t len) {
+  if (level <= PUA_LOG_WARNING) fprintf(stderr, "%.*s\n", int(len), msg);
+}
+
+pua_str_t view(const std::string& s) { return {const_cast<char*>(s.data()), int(s.size())}; }
+
+}  // namespace
+
+Host::Host(const Options& o, const std::string& db) {
+  self_ = this;
+  int sink_port = int(o.number("sink", 0));
+  sink_ = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in a{};
+  a.sin_family = AF_INET;
+  a.sin_port = htons(uint16_t(sink_port));
+  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(sink_, reinterpret_cast<sockaddr*>(&a), sizeof a) < 0) fail("sink", strerror(errno));
+  base_ = event_base_new();
+  epoll_ = find_epoll();
+  if (!base_ || epoll_ < 0) fail("event_base", "no epoll loop");
+
+  pua_config_t* c = pua_config_new();
+  std::string listen = "sip:127.0.0.1:" + std::to_string(free_port());
+  proxy_ = "sip:127.0.0.1:" + std::to_string(sink_port);
+  bool ok = pua_config_set_str(c, "pua", "db_url", ("sqlite://" + db).c_str()) == 0 &&
+            pua_config_set_str(c, "pua", "sip_listen", listen.c_str()) == 0 &&
+            pua_config_set_str(c, "pua", "outbound_proxy", proxy_.c_str()) == 0;
+  if (!ok) fail("config", pua_config_error(c));
+  tick_ = event_new(base_, -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
+  timeval ten_ms{0, 10000};  // a turn waits no longer than this
+  if (!tick_ || event_add(tick_, &ten_ms) < 0) fail("tick", "no memory");
+  if (pua_new(&pua_, c, base_, on_log, nullptr) != 0) fail("pua_new", pua_last_error(nullptr));
+  pua_config_free(c);
+}
+
+Host::~Host() {
+  pua_free(pua_);
+  self_ = nullptr;
+  event_free(tick_);
+  event_base_free(base_);
+  close(sink_);
+}
+
+// cbparam is the number of the request; a process has one Host.
+int Host::on_reply(pua_reply_t* reply, void* param) {
+  size_t i = reinterpret_cast<size_t>(param);
+  self_->completed_++;
+  if (pua_reply_status(reply) != 200) self_->failed_++;
+  if (pua_reply_durable(reply)) self_->durable_++;
+  if (self_->due && i < self_->due->size()) self_->times->ns.push_back(wall_ns() - (*self_->due)[i]);
+  return 0;
+}
+
+void Host::publish(unsigned i) {
+  std::string uri = uri_of(i);
+  pua_str_t u = view(uri), b = view(body_text());
+  publ_info_t p{};
+  p.pres_uri = &u;
+  p.body = &b;
+  p.expires = -1;
+  p.source_flag = UL_PUBLISH;
+  p.event = PRESENCE_EVENT;
+  p.cbrpl = on_reply;
+  p.cbparam = reinterpret_cast<void*>(static_cast<size_t>(i));
+  int rc = pua_send_publish(pua_, &p);
+  if (rc != 0) fail("pua_send_publish", pua_last_error(pua_));
+  submitted_++;
+}
+
+// Without measurement a plain turn of libevent. With it, the wait happens outside, so that CPU and wall clock of the
+// turn itself can be told; timers then fire up to 1 ms late.
+void Host::turn() {
+  if (!measured_) {
+    event_base_loop(base_, EVLOOP_ONCE);
+    return;
+  }
+  pollfd p{epoll_, POLLIN, 0};
+  timespec ms{0, 1000000};
+  ppoll(&p, 1, &ms, nullptr);
+  int64_t w0 = wall_ns(), c0 = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+  event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  int64_t c = clock_ns(CLOCK_THREAD_CPUTIME_ID) - c0, w = wall_ns() - w0;
+  turns_.count++;
+  turns_.cpu_max = std::max(turns_.cpu_max, c);
+  turns_.wall_max = std::max(turns_.wall_max, w);
+  turns_.over_10ms_cpu += c > 10000000;
+  turns_.over_20ms_cpu += c > 20000000;
+}
+
+void Host::run_until(const std::function<bool()>& done, double seconds, const char* what) {
+  int64_t end = wall_ns() + int64_t(seconds * 1e9);
+  while (!done()) {
+    if (wall_ns() > end) fail(what, "took too long");
+    turn();
+  }
+}
+
+void Host::idle(double seconds) {
+  int64_t end = wall_ns() + int64_t(seconds * 1e9);
+  run_until([&] { return wall_ns() >= end; }, seconds + 5, "idle");
+}
+
+void Host::publish_all(unsigned first, unsigned count, unsigned window) {
+  uint64_t start = completed_;
+  unsigned sent = 0;
+  run_until([&] {
+    while (sent < count && sent - (completed_ - start) < window) publish(first + sent++);
+    return completed_ - start == count;
+  }, 60 + count / 1000.0, "publish_all");
+}
+
+void Host::shutdown() {
+  bool ended = false;
+  if (pua_shutdown(pua_, [](pua_t*, void* arg) { *static_cast<bool*>(arg) = true; }, &ended) != 0)
+    fail("pua_shutdown", pua_last_error(pua_));
+  run_until([&] { return ended; }, 30, "shutdown");
+}
+
+int64_t Host::stat(const char* name) {
+  pua_stat_t all[128];
+  int n = std::min(pua_stats_get(pua_, all, 128), 128);
+  for (int i = 0; i < n; i++)
+    if (!strcmp(all[i].name, name)) return all[i].value;
+  fail("no such statistic", name);
+}
+
+std::string Host::sink(const char* command) {
+  char b[2048];
+  if (send(sink_, command, strlen(command), 0) < 0) fail("sink", strerror(errno));
+  pollfd p{sink_, POLLIN, 0};
+  if (poll(&p, 1, 2000) <= 0) fail("sink", "does not answer");
+  ssize_t n = recv(sink_, b, sizeof b, 0);
+  return n > 0 ? std::string(b, size_t(n)) : std::string();
+}
+
+int64_t Host::sink_count(const char* name) {
+  std::string s = sink("!stats"), key = std::string("\"") + name + "\":";
+  size_t at = s.find(key);
+  if (at == s.npos) fail("sink has no count", name);
+  return atoll(s.c_str() + at + key.size());
+}
+
+}  // namespace bench

@@ -1,0 +1,65 @@
+// Host: an instance of the library in a loop that measures its own turns. The modes of `bench` are written on it.
+#pragma once
+
+#include <event2/event.h>
+
+#include <functional>
+#include <string>
+
+#include "pua/pua.h"
+#include "tests/bench/samples.h"
+
+namespace bench {
+
+// The longest turns of the loop. CPU is the thread's own; wall starts when there is something to do.
+struct Turns {
+  int64_t count = 0, cpu_max = 0, wall_max = 0, over_10ms_cpu = 0, over_20ms_cpu = 0;
+};
+
+class Host {
+ public:
+  // db: path of the SQLite file. Ends the process with a message where anything fails: a benchmark has no plan B.
+  Host(const Options& o, const std::string& db);
+  ~Host();
+
+  pua_t* pua() { return pua_; }
+  void publish(unsigned i);                  // presence of uri_of(i); counts in submitted()
+  // Runs turns until done() says so, which is asked before each; ends the process if `seconds` pass. Turns are at
+  // most 10 ms apart, 1 ms where they are measured.
+  void run_until(const std::function<bool()>& done, double seconds, const char* what);
+  void idle(double seconds);
+  // Publishes `count` from `first` on with `window` of them open.
+  void publish_all(unsigned first, unsigned count, unsigned window);
+  void shutdown();
+
+  int64_t stat(const char* name);
+  std::string sink(const char* command);     // control datagram; its answer, "" if none
+  int64_t sink_count(const char* name);      // number of that name in the sink's counters
+
+  void measure_turns(bool on) { measured_ = on; turns_ = Turns(); }
+  const Turns& turns() const { return turns_; }
+  uint64_t submitted() const { return submitted_; }
+  uint64_t completed() const { return completed_; }
+  uint64_t failed() const { return failed_; }
+  uint64_t durable() const { return durable_; }
+
+  std::vector<int64_t>* due = nullptr;       // with it: wall time at which request i was due ...
+  Times* times = nullptr;                    // ... and where the answer times go
+
+ private:
+  static int on_reply(pua_reply_t* reply, void* param);
+  void turn();
+
+  static Host* self_;
+
+  event_base* base_ = nullptr;
+  event* tick_ = nullptr;
+  pua_t* pua_ = nullptr;
+  int epoll_ = -1, sink_ = -1;
+  bool measured_ = false;
+  Turns turns_;
+  std::string proxy_;
+  uint64_t submitted_ = 0, completed_ = 0, failed_ = 0, durable_ = 0;
+};
+
+}  // namespace bench
