@@ -39,9 +39,9 @@ struct event_base; /* libevent */
 
 /* ---------------------------------------------------------------- types */
 
-typedef struct pua pua_t;               /* one instance: one SIP stack, one store, one table of records */
-typedef struct pua_config pua_config_t; /* parameters, before an instance is made of them */
-typedef struct pua_reply pua_reply_t;   /* how a request ended; valid only during the callback it is given to */
+typedef struct pua_s pua_t;               /* one instance: one SIP stack, one store, one table of records */
+typedef struct pua_config_s pua_config_t; /* parameters, before an instance is made of them */
+typedef struct pua_reply_s pua_reply_t;   /* how a request ended; valid only during the callback it is given to */
 
 /* A string: `len` octets from `s`. Under its documented name `str` too, unless PUA_NO_STR is defined before the
  * header is included (for programs that have a `str` of their own). */
@@ -97,8 +97,8 @@ typedef pua_str_t str;
 
 /* ua_pres_t.db_flag: how the record stands to its row. */
 #define NO_UPDATEDB_FLAG 0 /* the row is as the record is */
-#define UPDATEDB_FLAG    1 /* the row is older */
-#define INSERTDB_FLAG    2 /* there is no row yet */
+#define UPDATEDB_FLAG    1 /* the row is older, or missing */
+#define INSERTDB_FLAG    2 /* documented; never shown */
 
 /* Results of send_publish, under their documented names. */
 #define ERR_PUBLISH_NO_ERROR   0   /* accepted */
@@ -209,7 +209,7 @@ typedef struct ua_pres {
   unsigned int expires;         /* end of what the server granted, s since 1970; 0: nothing granted */
   unsigned int desired_expires; /* wanted end, s since 1970; 0: for ever */
   int flag;                     /* source bit */
-  int db_flag;                  /* NO_UPDATEDB_FLAG, UPDATEDB_FLAG, INSERTDB_FLAG */
+  int db_flag;                  /* NO_UPDATEDB_FLAG or UPDATEDB_FLAG */
   struct ua_pres *next;         /* NULL */
   int ua_flag;                  /* REQ_OTHER or REQ_ME */
   /* publications */
@@ -309,7 +309,8 @@ PUA_API pua_config_t *pua_config_new(void);
 /* Frees it; NULL is legal. An instance made from it does not need it any more. */
 PUA_API void pua_config_free(pua_config_t *cfg);
 
-/* Reads modparam("module", "name", value) lines from the file `path` (C string).
+/* Reads modparam("module", "name", value) lines from the file `path` (C string). The file replaces all that was set before
+ * in cfg: load first, set single parameters afterwards.
  * Returns 0; PUA_E_BAD_ARGUMENT (NULL); PUA_E_BAD_CONFIG: not readable, or a broken line, an unknown module or name, a
  * wrong type or a value out of range; pua_config_error() has file:line:column. After an error cfg is as before. */
 PUA_API int pua_config_load(pua_config_t *cfg, const char *path);
@@ -317,7 +318,7 @@ PUA_API int pua_config_load(pua_config_t *cfg, const char *path);
 /* The same from `len` octets of text; `name` (C string, or NULL) stands for the file in messages. */
 PUA_API int pua_config_parse(pua_config_t *cfg, const char *text, size_t len, const char *name);
 
-/* Sets one parameter, as modparam does. All three C strings; module is "pua" for the library's own.
+/* Sets one parameter, as modparam does, in place of the value it had. C strings; module is "pua" for the library's own.
  * pua_config_set_str: a string parameter; those that may be given several times collect the values.
  * pua_config_set_int: an integer parameter, in its own unit, within its range.
  * Returns 0, PUA_E_BAD_ARGUMENT (NULL), PUA_E_BAD_CONFIG (pua_config_error() tells which). */
@@ -429,9 +430,8 @@ PUA_API int pua_register_puacb(pua_t *pua, int types, pua_cb *f, void *param);
  *  name          as in the Event header field, C string: a token, possibly with parameters ("dialog;sla")
  *  content_type  of documents without one, C string; NULL: none
  *  process_body  NULL: documents go out as they are
- * A package that is registered by that name already stays as it is, and the result is 0 (as documented), unless a
- * process_body is given: then it, and the content type if given, replace the package's own for later documents.
- * Stored records of this event that were parked are taken up.
+ * A package that is registered by that name already stays as it is, and the result is 0, as documented. Register before
+ * the loop runs: stored records of events that are unknown when their row is read are parked until the next start.
  * Returns 0; PUA_E_BAD_ARGUMENT: ev_flag not one bit or taken by another name, name NULL or not a legal event name,
  * content_type not a legal one; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN.
  * Source: OpenSIPS pua, add_event. */
