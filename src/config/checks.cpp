@@ -214,8 +214,8 @@ std::string check_db_url(std::string_view v) {
     bool fine = slash != std::string_view::npos && slash > 0 && slash + 1 < rest.size();
     return fine ? "" : "is not of the form \"mysql://user:password@host/database\"";
   }
-  if (v == "memory:" || v == "memory://") return "";
-  return "is not a URL that begins with sqlite://, mysql:// or memory:";
+  if (v == "memory:") return "";
+  return "is none of sqlite:///path, mysql://user:password@host/database and memory:";
 }
 
 std::string check_identifier(std::string_view v) {

@@ -1,0 +1,145 @@
+#include "events/pidf.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "base/hash.h"
+#include "events/xml_scan.h"
+
+namespace pua {
+
+namespace {
+
+constexpr std::string_view kPidf = "urn:ietf:params:xml:ns:pidf";
+constexpr std::string_view kDataModel = "urn:ietf:params:xml:ns:pidf:data-model";
+
+// Elements that get an id in one document; looking for free ids costs a look through the document each.
+constexpr size_t kMaxLacking = 64;
+
+enum class Kind : char { Tuple = 't', Person = 'p', Device = 'd' };  // also the first letter of ids made here
+
+struct Lacking {
+  uint32_t element;   // number of its start tag
+  uint32_t ordinal;   // among its kind, 1 = first
+  Kind kind;
+};
+
+// What there is to know of a document, collected in one pass.
+struct Survey : XmlVisitor {
+  bool presence = false, entity = false;
+  std::string root;                // name of another root element
+  uint32_t count[3] = {};          // tuples, persons, devices
+  std::string first_tuple;         // id of the first tuple, empty: it has none
+  std::vector<Lacking> lacking;    // one more than kMaxLacking at most
+
+  void element(const XmlElement& e) override {
+    if (e.depth == 1) return see_root(e);
+    if (e.depth != 2 || !presence) return;
+    if (e.ns == kPidf && e.name == "tuple") see(e, Kind::Tuple, ++count[0]);
+    else if (e.ns == kDataModel && e.name == "person") see(e, Kind::Person, ++count[1]);
+    else if (e.ns == kDataModel && e.name == "device") see(e, Kind::Device, ++count[2]);
+  }
+
+  void see_root(const XmlElement& e) {
+    presence = e.ns == kPidf && e.name == "presence";
+    if (!presence) root = e.name;
+    std::string_view value;
+    entity = e.attribute("entity", value) && !value.empty();
+  }
+
+  void see(const XmlElement& e, Kind kind, uint32_t ordinal) {
+    std::string_view id;
+    if (!e.attribute("id", id) || id.empty()) {
+      if (lacking.size() <= kMaxLacking) lacking.push_back({e.index, ordinal, kind});
+    } else if (kind == Kind::Tuple && ordinal == 1) {
+      first_tuple = id;
+    }
+  }
+};
+
+// RFC 3863 4.1.1 wants the pres: URI of the presentity; RFC 3859 gives it no port, parameters or password.
+std::string entity_of(std::string_view uri) {
+  std::string scheme(uri.substr(0, uri.find(':')));
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  if (scheme != "sip" && scheme != "sips") return std::string(uri);
+  std::string_view rest = uri.substr(scheme.size() + 1);
+  size_t at = rest.find('@');
+  if (at == std::string_view::npos) return std::string(uri);
+  std::string_view user = rest.substr(0, std::min(at, rest.find(':')));
+  std::string_view host = rest.substr(at + 1);
+  size_t bracket = host.starts_with('[') ? host.find(']') : 0;
+  host = host.substr(0, host.find_first_of(":;?", bracket == std::string_view::npos ? 0 : bracket));
+  return "pres:" + std::string(user) + "@" + std::string(host);
+}
+
+// Fit for xs:ID: an NCName of ASCII characters.
+bool is_id(std::string_view s) {
+  auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !s.empty() && s.size() <= kMaxTupleId && letter(s[0]) &&
+         std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.'; });
+}
+
+// Makes ids that nothing else in the document has.
+class IdMaker {
+ public:
+  IdMaker(const BodyRequest& req) : doc_(req.body) {
+    // The key of the hash is part of the ids: watchers know them, so it never changes.
+    uint64_t h = SipHash({0x6c69627075612d69ull, 0x64656e7469667931ull})
+                     .add(req.pres_uri).add(req.id).add(static_cast<uint64_t>(static_cast<uint32_t>(req.source))).finish();
+    snprintf(hash_, sizeof hash_, "%016llx", static_cast<unsigned long long>(h));
+    hash_seen_ = doc_.find(hash_) != std::string_view::npos;
+  }
+
+  std::string make(const Lacking& l, std::string_view wanted) {
+    std::string id(wanted);
+    if (!is_id(id) || taken(id)) {
+      std::string base = static_cast<char>(l.kind) + std::string(hash_);
+      if (l.ordinal > 1) base += "-" + std::to_string(l.ordinal);
+      id = base;
+      for (int n = 1; taken(id); n++) id = base + "." + std::to_string(n);
+    }
+    made_.push_back(id);
+    return id;
+  }
+
+ private:
+  // Any attribute value that reads like the id counts: one too many is no harm.
+  bool taken(const std::string& id) const {
+    if (std::find(made_.begin(), made_.end(), id) != made_.end()) return true;
+    if (!hash_seen_ && id.find(hash_) != std::string::npos) return false;
+    return doc_.find("\"" + id + "\"") != std::string_view::npos || doc_.find("'" + id + "'") != std::string_view::npos;
+  }
+
+  std::string_view doc_;
+  char hash_[17];
+  bool hash_seen_ = false;   // somewhere in the document: only then can an id made here be there
+  std::vector<std::string> made_;
+};
+
+}  // namespace
+
+Result<Unit> process_pidf(XmlReader& reader, const BodyRequest& req, std::string& out, bool& unchanged, std::string& tuple) {
+  Survey seen;
+  if (Status s = reader.read(req.body, seen); !s) return s;
+  if (!seen.presence) {
+    return {Errc::bad_body, "the root element is \"" + seen.root.substr(0, 80) + "\", not \"presence\" of namespace " + std::string(kPidf)};
+  }
+  if (seen.lacking.size() > kMaxLacking) return {Errc::bad_body, "more than 64 elements without an id"};
+  unchanged = seen.entity && seen.lacking.empty();
+  if (!unchanged) {
+    std::vector<AttributeEdit> edits;
+    if (!seen.entity) edits.push_back({0, "entity", entity_of(req.pres_uri)});
+    IdMaker ids(req);
+    for (const Lacking& l : seen.lacking) {
+      bool first = l.kind == Kind::Tuple && l.ordinal == 1;
+      edits.push_back({l.element, "id", ids.make(l, first ? std::string_view(tuple) : std::string_view())});
+      if (first) seen.first_tuple = edits.back().value;
+    }
+    out = set_attributes(req.body, edits);
+  }
+  tuple = seen.first_tuple.size() <= kMaxTupleId ? std::move(seen.first_tuple) : std::string();
+  return success();
+}
+
+}  // namespace pua

@@ -1,0 +1,130 @@
+#include "events/registry.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "events/documents.h"
+#include "events/pidf.h"
+
+namespace pua {
+
+namespace {
+
+char lower(char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); }
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+// Characters of a SIP token (RFC 3261 25.1) and those in `more`.
+bool is_token(std::string_view s, std::string_view more) {
+  return !s.empty() && s.size() <= 128 && std::all_of(s.begin(), s.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos || more.find(c) != std::string_view::npos;
+  });
+}
+
+// type/subtype, with parameters as they come.
+bool is_content_type(std::string_view s) {
+  size_t slash = s.find('/');
+  std::string_view sub = s.substr(std::min(slash + 1, s.size()));
+  std::string_view parameters = sub.substr(std::min(sub.find(';'), sub.size()));
+  return slash != std::string_view::npos && s.size() <= 255 && is_token(s.substr(0, slash), "") &&
+         is_token(sub.substr(0, sub.size() - parameters.size()), "") &&
+         std::none_of(parameters.begin(), parameters.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; });
+}
+
+bool is_type(std::string_view content_type, std::string_view type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (!content_type.empty() && (content_type.back() == ' ' || content_type.back() == '\t')) content_type.remove_suffix(1);
+  return equal_ignoring_case(content_type, type);
+}
+
+constexpr std::string_view kPidfType = "application/pidf+xml";
+constexpr std::string_view kSummaryType = "application/simple-message-summary";
+
+}  // namespace
+
+Registry::Registry() {
+  // Documents of another type than the package's own go as they are: nothing here knows what they should look like.
+  auto presence = [this](const BodyRequest& r, std::string& out, bool& unchanged, std::string& tuple) -> Result<Unit> {
+    unchanged = true;
+    return is_type(r.content_type, kPidfType) ? process_pidf(reader_, r, out, unchanged, tuple) : success();
+  };
+  auto summary = [](const BodyRequest& r, std::string&, bool& unchanged, std::string&) -> Result<Unit> {
+    unchanged = true;
+    return is_type(r.content_type, kSummaryType) ? check_message_summary(r.body) : success();
+  };
+  auto xml = [this](std::string_view type) -> Processor {
+    return [this, type](const BodyRequest& r, std::string& out, bool& unchanged, std::string&) -> Result<Unit> {
+      unchanged = true;
+      return is_type(r.content_type, type) ? process_xml(reader_, r, out, unchanged) : success();
+    };
+  };
+  struct {
+    int32_t flag;
+    std::string_view name, type;
+    Processor processor;
+  } built_in[] = {
+      {1, "presence", kPidfType, presence},
+      {2, "presence.winfo", "application/watcherinfo+xml", {}},
+      {4, "dialog;sla", "application/dialog-info+xml", {}},
+      {8, "message-summary", kSummaryType, summary},
+      {16, "conference", "application/conference-info+xml", {}},
+      {32, "xcap-diff", "application/xcap-diff+xml", {}},
+      {64, "dialog", "application/dialog-info+xml", {}},
+      {128, "call-info", "", {}},
+      {256, "reg", "application/reginfo+xml", {}},
+  };
+  for (auto& e : built_in) {
+    if (!e.processor && !e.type.empty()) e.processor = xml(e.type);
+    (void)add(e.flag, e.name, e.type, std::move(e.processor));
+  }
+}
+
+Status Registry::add(int32_t flag, std::string_view name, std::string_view content_type, Processor processor) {
+  if (by_name(name)) return success();
+  if (flag <= 0 || !std::has_single_bit(static_cast<uint32_t>(flag))) {
+    return {Errc::bad_argument, "the event flag " + std::to_string(flag) + " is not one bit"};
+  }
+  if (!is_token(name, ";")) return {Errc::bad_argument, "the event name is not a token of 1 to 128 characters"};
+  if (!content_type.empty() && !is_content_type(content_type)) {
+    return {Errc::bad_argument, "the content type is not type/subtype, or it is longer than 255 characters"};
+  }
+  auto& slot = packages_[static_cast<size_t>(std::countr_zero(static_cast<uint32_t>(flag)))];
+  if (slot) return {Errc::bad_argument, "the event flag " + std::to_string(flag) + " belongs to event " + slot->name};
+  slot = std::make_unique<Package>();
+  slot->name = name;
+  slot->content_type = content_type;
+  slot->info = {flag, slot->name, slot->content_type};
+  slot->processor = std::move(processor);
+  return success();
+}
+
+const EventInfo* Registry::by_flag(int32_t flag) const {
+  if (flag <= 0 || !std::has_single_bit(static_cast<uint32_t>(flag))) return nullptr;
+  const auto& p = packages_[static_cast<size_t>(std::countr_zero(static_cast<uint32_t>(flag)))];
+  return p ? &p->info : nullptr;
+}
+
+const EventInfo* Registry::by_name(std::string_view name) const {
+  if (equal_ignoring_case(name, "presence;winfo")) name = "presence.winfo";  // the documented name, never on the wire
+  for (const auto& p : packages_) {
+    if (p && equal_ignoring_case(p->name, name)) return &p->info;
+  }
+  return nullptr;
+}
+
+Result<Unit> Registry::process(const BodyRequest& req, std::string& out, bool& unchanged, std::string& tuple) {
+  const EventInfo* info = by_flag(req.event);
+  if (!info) return {Errc::unknown_event, "event flag " + std::to_string(req.event) + " is not registered"};
+  unchanged = true;
+  const Package& p = *packages_[static_cast<size_t>(std::countr_zero(static_cast<uint32_t>(req.event)))];
+  if (!p.processor) return success();
+  if (!req.content_type.empty()) return p.processor(req, out, unchanged, tuple);
+  BodyRequest named = req;
+  named.content_type = info->content_type;
+  return p.processor(named, out, unchanged, tuple);
+}
+
+}  // namespace pua

@@ -1,0 +1,132 @@
+#include "events/xml_reader.h"
+
+#include <libxml/SAX2.h>
+#include <libxml/dict.h>
+#include <libxml/parser.h>
+#include <libxml/xmlerror.h>
+
+#include <cstring>
+
+#include "events/xml_scan.h"
+
+namespace pua {
+
+// In scope at a time. libxml2 looks through all of them for each prefix.
+constexpr int kMaxNamespaces = 64;
+// Names a context may have collected before it is replaced: what a sender invents must not stay for ever.
+constexpr size_t kMaxNames = 2000;
+constexpr size_t kMaxNameOctets = 256 * 1024;
+
+struct XmlReader::Run {
+  XmlVisitor* visitor = nullptr;
+  xmlParserCtxtPtr context = nullptr;
+  uint32_t depth = 0, index = 0;
+  int namespaces = 0;                  // in scope
+  uint8_t declared[kMaxXmlDepth + 1];  // how many of them each open element brought; set when it starts
+  Errc code = Errc::ok;
+  std::string error;                   // the first one
+
+  void fail(Errc c, std::string what) {
+    if (code != Errc::ok) return;
+    code = c;
+    error = std::move(what);
+  }
+
+  static void start(void* self, const xmlChar* name, const xmlChar*, const xmlChar* uri, int ns_count, const xmlChar**,
+                    int count, int, const xmlChar** attributes) {
+    Run& r = *static_cast<Run*>(self);
+    r.namespaces += ns_count;
+    if (r.depth >= kMaxXmlDepth || r.namespaces > kMaxNamespaces) {
+      r.fail(Errc::bad_body, r.depth >= kMaxXmlDepth ? "elements are nested deeper than 64 levels"
+                                                     : "more than 64 namespaces are declared at a time");
+      xmlStopParser(r.context);
+      return;
+    }
+    r.declared[r.depth++] = static_cast<uint8_t>(ns_count);
+    XmlElement e;
+    e.name = reinterpret_cast<const char*>(name);
+    if (uri) e.ns = reinterpret_cast<const char*>(uri);
+    e.depth = r.depth;
+    e.index = r.index++;
+    e.raw_attributes = attributes;
+    e.raw_count = count;
+    r.visitor->element(e);
+  }
+
+  static void end(void* self, const xmlChar*, const xmlChar*, const xmlChar*) {
+    Run& r = *static_cast<Run*>(self);
+    if (r.depth > 0) r.namespaces -= r.declared[--r.depth];
+  }
+
+  // The scan before has refused these; this is the second lock.
+  static void doctype(void* self, const xmlChar*, const xmlChar*, const xmlChar*) {
+    Run& r = *static_cast<Run*>(self);
+    r.fail(Errc::bad_body, "document type declarations and entities are not accepted");
+    xmlStopParser(r.context);
+  }
+
+  static void problem(void* self, xmlErrorPtr e) {
+    Run& r = *static_cast<Run*>(self);
+    if (!e || e->level < XML_ERR_ERROR || r.code != Errc::ok) return;
+    if (e->code == XML_ERR_NO_MEMORY) return r.fail(Errc::no_memory, "out of memory");
+    std::string what = "not well-formed XML, line " + std::to_string(e->line) + ": ";
+    for (const char* p = e->message ? e->message : "unknown error"; *p; p++) {
+      if (static_cast<unsigned char>(*p) >= 0x20) what += static_cast<signed char>(*p) > 0 && *p != 0x7f ? *p : '?';
+      else if (p[1]) what += ' ';  // the last one is a line feed
+    }
+    if (what.size() > 300) what.replace(297, std::string::npos, "...");
+    r.fail(Errc::bad_body, std::move(what));
+  }
+};
+
+bool XmlElement::attribute(std::string_view local_name, std::string_view& value) const {
+  for (int i = 0; i < raw_count; i++) {
+    const unsigned char* const* a = raw_attributes + 5 * i;
+    if (a[1] || local_name != reinterpret_cast<const char*>(a[0])) continue;
+    value = std::string_view(reinterpret_cast<const char*>(a[3]), static_cast<size_t>(a[4] - a[3]));
+    return true;
+  }
+  return false;
+}
+
+XmlReader::XmlReader() { xmlInitParser(); }
+
+XmlReader::~XmlReader() {
+  if (context_) xmlFreeParserCtxt(context_);
+}
+
+bool XmlReader::prepare() {
+  if (context_ && (xmlDictSize(context_->dict) > static_cast<int>(kMaxNames) || xmlDictGetUsage(context_->dict) > kMaxNameOctets)) {
+    xmlFreeParserCtxt(context_);
+    context_ = nullptr;
+  }
+  if (context_) return true;
+  context_ = xmlNewParserCtxt();
+  if (!context_) return false;
+  xmlSAXHandler* sax = context_->sax;
+  memset(sax, 0, sizeof *sax);
+  sax->initialized = XML_SAX2_MAGIC;
+  sax->startElementNs = &Run::start;
+  sax->endElementNs = &Run::end;
+  sax->internalSubset = &Run::doctype;
+  sax->serror = &Run::problem;
+  return true;
+}
+
+Status XmlReader::read(std::string_view doc, XmlVisitor& visitor) {
+  if (Status s = check_xml_bounds(doc); !s) return s;
+  if (!prepare()) return {Errc::no_memory, "out of memory"};
+  Run run;
+  run.visitor = &visitor;
+  run.context = context_;
+  context_->userData = &run;
+  xmlDocPtr tree = xmlCtxtReadMemory(context_, doc.data(), static_cast<int>(doc.size()), nullptr, nullptr,
+                                     XML_PARSE_NONET);
+  if (tree) xmlFreeDoc(tree);
+  context_->userData = nullptr;
+  if (run.code == Errc::ok && (!context_->wellFormed || !context_->nsWellFormed)) run.fail(Errc::bad_body, "not well-formed XML");
+  if (run.code != Errc::ok) return {run.code, std::move(run.error)};
+  return success();
+}
+
+}  // namespace pua
