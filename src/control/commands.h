@@ -1,0 +1,19 @@
+// The command table: every command of the control interface, in the order in which `which` lists them.
+#pragma once
+
+#include <span>
+
+#include "control/command.h"
+
+namespace pua {
+
+std::span<const CommandSpec* const> all_commands();
+
+// commands_publish.cpp
+extern const CommandSpec kPuaPublish, kKamailioPublish;
+// commands_records.cpp
+extern const CommandSpec kPuaList, kPuaShow;
+// commands_admin.cpp
+extern const CommandSpec kPuaStats, kPuaFlush, kPuaReload, kLogLevel, kVersion, kUptime, kWhich, kHelp;
+
+}  // namespace pua

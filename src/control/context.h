@@ -1,0 +1,47 @@
+// ControlContext: what the commands may see and do. Owned by Control, alive as long as the dispatcher.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "api/instance.h"
+#include "base/result.h"
+#include "core/bodies_port.h"
+
+namespace pua {
+
+// Counters of the control interface; X(name, help). pua_stats shows them as control_<name>.
+#define PUA_CONTROL_STATS(X)                                                     \
+  X(requests, "requests read, each element of a batch counted")                  \
+  X(notifications, "requests without an id, which get no answer")                \
+  X(bad_requests, "texts that were no JSON-RPC request")                         \
+  X(errors, "requests refused: unknown method or bad parameters")                \
+  X(too_large, "requests over max_request")                                      \
+  X(replies, "replies sent")                                                     \
+  X(replies_dropped, "replies not sent: client gone or not reading")
+
+struct ControlCounters {
+#define X(name, help) int64_t name = 0;
+  PUA_CONTROL_STATS(X)
+#undef X
+};
+
+struct ControlContext {
+  Instance& pua;
+  const BodiesPort& events;     // names of event packages
+  std::string version;          // "puad 1.2.3"
+  // Reads the configuration again; the names of settings that cannot change while running. Empty: not possible here.
+  std::function<Result<std::vector<std::string>>()> reload;
+
+  int64_t default_expires = 3600;  // s, where a publish names none
+  std::string presence_server = {};  // outbound proxy of publications that name none, empty: none
+  size_t max_request = 65536;      // octets of one request
+
+  ControlCounters counters = {};
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+};
+
+}  // namespace pua

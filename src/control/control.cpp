@@ -1,0 +1,65 @@
+#include "control/control.h"
+
+#include <event2/event.h>
+
+namespace pua {
+
+Control::Control(Instance& instance, const BodiesPort& events, std::string version,
+                 std::function<Result<std::vector<std::string>>()> reload)
+    : context_{.pua = instance, .events = events, .version = std::move(version), .reload = std::move(reload)},
+      dispatcher_(context_) {}
+
+Control::~Control() {
+  if (check_ != nullptr) event_free(check_);
+}
+
+Result<std::unique_ptr<Control>> Control::start(Instance& instance, const BodiesPort& events, const Settings& settings,
+                                                std::string version,
+                                                std::function<Result<std::vector<std::string>>()> reload) {
+  std::unique_ptr<Control> control(new Control(instance, events, std::move(version), std::move(reload)));
+  control->settings_ = settings;
+  control->configure(settings);
+  control->check_ = evtimer_new(instance.base(), &Control::check_files, control.get());
+  if (control->check_ == nullptr) return Error{Errc::no_memory, "control: no event"};
+  Status opened = control->open_transports();
+  if (!opened) return opened.error();
+  return control;
+}
+
+void Control::configure(const Settings& settings) {
+  context_.default_expires = settings.default_expires;
+  context_.presence_server = settings.presence_server;
+  context_.max_request = static_cast<size_t>(settings.max_request);
+}
+
+// Opens what is not open. The paths of a running server do not change.
+Status Control::open_transports() {
+  event_base* base = context_.pua.base();
+  int mode = static_cast<int>(settings_.fifo_mode);
+  if (!dgram_ && !settings_.dgram_socket.empty()) {
+    auto opened = DgramTransport::open(base, dispatcher_, settings_.dgram_socket, mode);
+    if (!opened) return opened.error();
+    dgram_ = std::move(*opened);
+  }
+  if (!fifo_ && !settings_.fifo_name.empty()) {
+    auto opened = FifoTransport::open(base, dispatcher_, settings_.fifo_name, mode, settings_.fifo_reply_dir);
+    if (!opened) return opened.error();
+    fifo_ = std::move(*opened);
+  }
+  return success();
+}
+
+void Control::reload(const Settings& settings) {
+  configure(settings);
+  event_active(check_, EV_TIMEOUT, 0);
+}
+
+void Control::check_files(int, short, void* self) {
+  auto* control = static_cast<Control*>(self);
+  if (control->dgram_ && !control->dgram_->still_there()) control->dgram_.reset();
+  if (control->fifo_ && !control->fifo_->still_there()) control->fifo_.reset();
+  Status opened = control->open_transports();
+  if (!opened) control->context_.pua.log().error("%s", opened.error().message.c_str());
+}
+
+}  // namespace pua

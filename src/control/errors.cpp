@@ -1,0 +1,36 @@
+#include "control/errors.h"
+
+#include "base/errc.h"
+
+namespace pua {
+
+void answer_error(Call& call, const Error& error) {
+  std::string_view text = error.message.empty() ? std::string_view(errc_text(error.code)) : std::string_view(error.message);
+  switch (error.code) {
+    case Errc::bad_uri: call.error(404, "Bad presentity URI", text); return;
+    case Errc::unknown_event: call.error(400, "Unknown event", text); return;
+    case Errc::bad_etag: call.error(418, "Wrong ETag", text); return;
+    case Errc::no_record:
+    case Errc::not_found: call.error(404, text); return;
+    case Errc::no_body:
+    case Errc::bad_argument:
+    case Errc::bad_header:
+    case Errc::bad_body: call.error(400, text); return;
+    case Errc::too_large: call.error(413, text); return;
+    case Errc::too_many_waiters: call.error(429, text); return;
+    case Errc::too_many_records:
+    case Errc::shutting_down: call.error(503, text); return;
+    case Errc::not_supported: call.error(501, text); return;
+    case Errc::ok:
+    case Errc::generic:
+    case Errc::no_memory:
+    case Errc::wrong_thread:
+    case Errc::after_fork:
+    case Errc::bad_config:
+    case Errc::store_failed:
+    case Errc::sip_failed: break;
+  }
+  call.error(500, "MI/PUBLISH failed", text);
+}
+
+}  // namespace pua

@@ -1,0 +1,56 @@
+// FifoReplies: writes replies into the reply FIFOs of clients, below one folder, without ever waiting in the loop.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "control/context.h"
+
+struct event;
+struct event_base;
+
+namespace pua {
+
+class FifoReplies {
+ public:
+  // folder: must exist. Error (bad_config): it does not, or is no folder.
+  static Result<std::shared_ptr<FifoReplies>> open(event_base*, const std::string& folder, ControlCounters&);
+  ~FifoReplies();  // what is not written by now is dropped
+  FifoReplies(const FifoReplies&) = delete;
+  FifoReplies& operator=(const FifoReplies&) = delete;
+
+  // A plain file name: letters, digits, '-', '_' and single dots, not leading; no way out of the folder.
+  static bool name_allowed(std::string_view name);
+
+  // Writes text and a line end to the FIFO of that name, which the client has made and reads. A client that does not
+  // read yet is waited for up to 1 s, a slow one up to 5 s, by events; then, or if the file is no FIFO, has other
+  // links, or is not there, or too many clients are slow already, the reply is dropped and counted.
+  void send(std::string_view name, std::string&& text);
+
+ private:
+  struct Pending {
+    FifoReplies* owner = nullptr;
+    std::list<Pending>::iterator self;
+    std::string name, text;
+    size_t written = 0;
+    int fd = -1;
+    int tries = 0;  // to open it
+    event* waiting = nullptr;
+  };
+  FifoReplies(event_base* base, int folder, ControlCounters& counters) : base_(base), folder_(folder), counters_(counters) {}
+  static void on_event(int fd, short what, void* pending);
+  void advance(Pending&);
+  int open_fifo(const std::string& name, bool& nobody_reads) const;
+  void wait(Pending&, int fd, short what, int timeout_ms);
+  void end(Pending&, bool sent);
+
+  event_base* base_;
+  int folder_;
+  ControlCounters& counters_;
+  std::list<Pending> pending_;
+};
+
+}  // namespace pua

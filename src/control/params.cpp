@@ -1,0 +1,100 @@
+#include "control/params.h"
+
+#include <jansson.h>
+
+#include <charconv>
+#include <limits>
+#include <string>
+
+namespace pua {
+
+static Status refuse(std::string_view param, std::string_view why) {
+  std::string message(param);
+  message += ": ";
+  message += why;
+  return Status(Errc::bad_argument, std::move(message));
+}
+
+static bool read_number(std::string_view text, int64_t& out) {
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+Status Params::take(const CommandSpec& spec, size_t index, const json_t* json) {
+  const ParamSpec& p = spec.params[index];
+  Value& v = values_[index];
+  if (json_is_null(json) && p.optional) return success();
+  if (json_is_string(json)) {
+    v.text = std::string_view(json_string_value(json), json_string_length(json));
+    if (spec.dot_is_none && v.text == ".") {
+      v.text = {};
+      return success();
+    }
+  }
+  switch (p.type) {
+    case ParamType::String:
+      if (!json_is_string(json)) return refuse(p.name, "must be a string");
+      break;
+    case ParamType::Scalar:
+      if (json_is_integer(json)) {
+        auto [end, error] = std::to_chars(v.digits, v.digits + sizeof v.digits, json_integer_value(json));
+        v.text = std::string_view(v.digits, static_cast<size_t>(end - v.digits));
+      } else if (!json_is_string(json)) {
+        return refuse(p.name, "must be a string or an integer");
+      }
+      break;
+    case ParamType::Int:
+    case ParamType::Long: {
+      if (json_is_integer(json)) {
+        v.number = json_integer_value(json);
+      } else if (!json_is_string(json) || !read_number(v.text, v.number)) {
+        return refuse(p.name, "must be an integer");
+      }
+      int64_t least = p.type == ParamType::Long ? 0 : std::numeric_limits<int32_t>::min();
+      int64_t most = p.type == ParamType::Long ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int32_t>::max();
+      if (v.number < least || v.number > most) return refuse(p.name, "out of range");
+      break;
+    }
+  }
+  v.present = true;
+  return success();
+}
+
+Status Params::bind(const CommandSpec& spec, const json_t* json) {
+  const size_t known = spec.params.size();
+  if (json_is_array(json)) {
+    size_t count = json_array_size(json);
+    if (count > known) return Status(Errc::bad_argument, "at most " + std::to_string(known) + " parameters");
+    std::span<const uint8_t> positions;
+    if (spec.positions != nullptr && count > 0) {
+      positions = spec.positions(count);
+      if (positions.empty()) {
+        return Status(Errc::bad_argument, std::to_string(count) + " values by position are ambiguous: name the parameters");
+      }
+    }
+    for (size_t i = 0; i < count; i++) {
+      Status s = take(spec, positions.empty() ? i : positions[i], json_array_get(json, i));
+      if (!s) return s;
+    }
+  } else if (json != nullptr) {
+    for (void* it = json_object_iter(const_cast<json_t*>(json)); it != nullptr;
+         it = json_object_iter_next(const_cast<json_t*>(json), it)) {
+      std::string_view name = json_object_iter_key(it);
+      size_t i = 0;
+      while (i < known && name != spec.params[i].name &&
+             (spec.params[i].other_name == nullptr || name != spec.params[i].other_name)) {
+        i++;
+      }
+      if (i == known) return refuse(name, "no such parameter");
+      if (values_[i].present) return refuse(spec.params[i].name, "given twice");
+      Status s = take(spec, i, json_object_iter_value(it));
+      if (!s) return s;
+    }
+  }
+  for (size_t i = 0; i < known; i++) {
+    if (!values_[i].present && !spec.params[i].optional) return refuse(spec.params[i].name, "missing");
+  }
+  return success();
+}
+
+}  // namespace pua

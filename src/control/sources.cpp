@@ -1,0 +1,39 @@
+#include "control/sources.h"
+
+#include <strings.h>
+
+#include <charconv>
+
+namespace pua {
+
+namespace {
+
+struct Source {
+  int32_t bit;
+  std::string_view name;
+};
+
+constexpr Source kSources[] = {
+    {1 << 0, "UL_PUBLISH"},        {1 << 1, "BLA_PUBLISH"},     {1 << 3, "XMPP_PUBLISH"},      {1 << 6, "MI_PUBLISH"},
+    {1 << 7, "MI_ASYN_PUBLISH"},   {1 << 10, "DIALOG_PUBLISH"}, {1 << 11, "CALLINFO_PUBLISH"}, {1 << 13, "REGINFO_PUBLISH"},
+};
+
+}  // namespace
+
+std::string_view source_name(int32_t source) {
+  for (const Source& s : kSources) {
+    if (s.bit == source) return s.name;
+  }
+  return {};
+}
+
+int32_t source_from(std::string_view text) {
+  for (const Source& s : kSources) {
+    if (s.name.size() == text.size() && strncasecmp(s.name.data(), text.data(), text.size()) == 0) return s.bit;
+  }
+  int32_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number > 0 ? number : 0;
+}
+
+}  // namespace pua
