@@ -1,0 +1,87 @@
+// Watchdog: measures every callback of the loop, names the ones that ran too long, and remembers the longest.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pua {
+
+class Log;
+
+// Loop thread only. Costs two reads of CLOCK_MONOTONIC a callback, and at most a thousand reads of the thread's CPU clock
+// a second.
+class Watchdog {
+ public:
+  // Nanoseconds that never step. Tests give their own.
+  struct Clocks {
+    int64_t (*wall_ns)();
+    int64_t (*cpu_ns)();
+  };
+  static Clocks system_clocks();  // CLOCK_MONOTONIC and CLOCK_THREAD_CPUTIME_ID
+
+  struct Report {
+    uint64_t slow = 0;         // callbacks over the threshold (each once, however deep the scopes were)
+    int64_t max_ns = 0;        // longest callback so far, wall clock
+    const char* max_name = ""; // its name: of the innermost scope that was to blame
+    int64_t max_name_cpu_ns = 0;  // CPU time of that callback; up to 1 ms too much
+    int64_t max_cpu_ns = 0;    // most CPU time of a callback so far, known for those over the threshold and for each new max_ns
+  };
+
+  // slow_ms: callbacks that run longer are counted and logged. log outlives the watchdog.
+  explicit Watchdog(Log& log, int64_t slow_ms = 10, Clocks clocks = system_clocks());
+  ~Watchdog();  // legal inside a scope
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  void set_slow_ms(int64_t slow_ms) { slow_ns_ = slow_ms * 1000000; }
+  const Report& report() const { return report_; }
+  bool inside() const { return top_ != nullptr; }  // a callback is running
+  // Forgets the maxima (not the count): for measurements that begin now.
+  void reset_max();
+
+  // One callback, or a named part of one: the part is blamed instead of the whole if the time went there.
+  // name: lives as long as the watchdog (a literal). wd: may be null.
+  class Scope {
+   public:
+    Scope(Watchdog* wd, const char* name) : wd_(wd) {
+      if (wd_) wd_->enter(*this, name);
+    }
+    ~Scope() {
+      if (wd_) wd_->leave(*this);
+    }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    friend class Watchdog;
+    Watchdog* wd_;             // null: none, or it was destroyed meanwhile
+    const char* name_ = "";
+    Scope* outer_ = nullptr;
+    int64_t began_ = 0;
+    int64_t blamed_ = 0;       // ns of inner scopes that were reported already
+    const char* culprit_ = ""; // name of the longest of those
+    int64_t culprit_ns_ = 0;
+  };
+
+ private:
+  struct Quiet {               // one line in kQuietNs per name
+    const char* name;
+    int64_t until;
+    uint64_t held_back;
+  };
+  void enter(Scope& s, const char* name);
+  void leave(Scope& s);
+  void warn(const char* name, int64_t wall, int64_t cpu, int64_t now);
+
+  Log& log_;
+  Clocks clocks_;
+  int64_t slow_ns_;
+  Scope* top_ = nullptr;
+  int64_t cpu_mark_ = 0;       // CPU clock, read at cpu_mark_at_
+  int64_t cpu_mark_at_ = 0;    // wall clock; at most kMarkNs before a callback begins
+  std::vector<Quiet> quiet_;
+  Report report_;
+};
+
+}  // namespace pua

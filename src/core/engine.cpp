@@ -1,0 +1,396 @@
+// Engine: requests in, time, shutdown. What a step's effects mean is in engine_apply.cpp, rows in engine_store.cpp.
+#include "core/engine.h"
+
+#include <algorithm>
+
+#include "core/policy.h"
+#include "core/validate.h"
+
+namespace pua {
+
+namespace {
+constexpr int kDeliveriesPerRun = 256;   // bounds of one run(): about a millisecond each
+constexpr int kDeadlinesPerRun = 512;
+constexpr int kSendsPerRun = 32;         // a send through nua costs some 30 us
+
+HashKey hash_key(uint64_t seed) {
+  Random r(seed ^ 0x7075612d68617368ull);
+  return {r.next(), r.next()};
+}
+}  // namespace
+
+struct Engine::Accepted {
+  bool removal = false;
+  bool has_body = false;
+  bool needs_no_body = false;              // an event without a document: its headers are its state
+  MonoMs wanted_end = kNever;
+  uint32_t version = 0;
+  std::string body, tuple_id;
+  std::string_view content_type;
+};
+
+Engine::Engine(const EngineSettings& s, Ports ports, uint64_t seed)
+    : settings_(s),
+      ports_(std::move(ports)),
+      random_(seed),
+      table_(std::clamp(s.hash_size, 1u, 24u), hash_key(seed)),
+      outbox_(s.max_in_flight) {}
+
+Engine::~Engine() {
+  while (Ack* a = acks_.pop_front()) delete a;
+}
+
+void Engine::reconfigure(const EngineSettings& s) {
+  settings_ = s;
+  outbox_.set_max(s.max_in_flight);
+  announce();
+}
+
+void Engine::start(MonoMs now) {
+  (void)now;
+  loading_ = true;
+  ports_.store.load(0, settings_.load_page);
+}
+
+// --- requests --------------------------------------------------------------------------------------------------
+
+Status Engine::check(const PublishRequest& q, const EventInfo*& event) const {
+  if (ended_ || stopping_) return {Errc::shutting_down, "the instance is shutting down"};
+  if (q.source <= 0 || (q.source & (q.source - 1))) return {Errc::bad_argument, "source_flag is not one source bit"};
+  event = ports_.bodies.by_flag(q.event);
+  if (!event) return {Errc::unknown_event, "event " + std::to_string(q.event) + " is not registered"};
+  if (auto s = check_uri("pres_uri", q.pres_uri); !s) return s;
+  if (!q.outbound_proxy.empty())
+    if (auto s = check_uri("outbound_proxy", q.outbound_proxy); !s) return s;
+  if (auto s = check_text("id", q.id, kMaxToken); !s) return s;
+  if (auto s = check_text("content_type", q.content_type, kMaxToken); !s) return s;
+  if (auto s = check_etag(q.etag); !s) return s;
+  if (auto s = check_headers(q.extra_headers, settings_.max_headers); !s) return s;
+  if (q.body && q.body->size() > settings_.max_body)
+    return {Errc::too_large, "body has " + std::to_string(q.body->size()) + " octets, max_body is " +
+                                 std::to_string(settings_.max_body)};
+  if (q.body && q.body->empty()) return {Errc::bad_body, "body is empty"};
+  if (q.body && q.content_type.empty() && event->content_type.empty())
+    return {Errc::bad_argument, "content_type is missing and event " + std::string(event->name) + " has no default"};
+  if (!q.body && !q.content_type.empty()) return {Errc::bad_argument, "content_type without a body"};
+  if (q.expires > INT32_MAX) return {Errc::bad_argument, "expires is out of range"};
+  return success();
+}
+
+Result<Unit> Engine::prepare_body(const PublishRequest& q, const Record* r, const EventInfo& event, Accepted& a) {
+  a.has_body = true;
+  a.version = (r ? std::max(r->doc_version, r->extra && r->extra->waiting ? r->extra->waiting->version : 0) : 0) + 1;
+  if (r) a.tuple_id = r->text.get(Record::kTupleId);
+  a.content_type = q.content_type == event.content_type ? std::string_view() : q.content_type;
+  BodyRequest b{q.event, q.content_type.empty() ? event.content_type : q.content_type,
+                *q.body, q.pres_uri, q.id, q.source, a.version, q.publ_info};
+  bool unchanged = false;
+  auto s = ports_.bodies.process(b, a.body, unchanged, a.tuple_id);
+  if (!s) return s;
+  if (unchanged) a.body.assign(*q.body);
+  if (a.body.size() > settings_.max_body + 1024u) return {Errc::too_large, "processed body is larger than max_body"};
+  return s;
+}
+
+Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
+  const EventInfo* event = nullptr;
+  auto refuse = [&](Status s) {
+    count_.rejected++;
+    return s;
+  };
+  if (auto s = check(q, event); !s) return refuse(s);
+  RecordKey key{q.source, q.event, q.pres_uri, q.id};
+  uint32_t hash = table_.hash_of(key);
+  Record* r = table_.find(key, hash);
+  Accepted a;
+  a.removal = q.expires == 0;
+  a.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
+  a.needs_no_body = event->content_type.empty() && !q.extra_headers.empty();
+
+  bool exists = r && r->pub.state != State::Gone;
+  bool maybe = loading_ && (!r || r->pub.state == State::Idle);   // the table may still bring it
+  // Who leaves without a body can only change what is there and not on its way out.
+  bool leaving = exists && r->pub.state == State::Sending && r->pub.wanted == Wanted::Nothing &&
+                 !(r->extra && r->extra->waiting);
+  if (!maybe) {
+    if (!q.etag.empty() && (!exists || r->etag() != q.etag))
+      return refuse({Errc::bad_etag, "etag does not match the confirmed one"});
+    if (a.removal && !exists) return refuse({Errc::no_record, "nothing published under this key"});
+    if (!a.removal && !q.body && (!exists || leaving) && !a.needs_no_body)
+      return refuse({Errc::no_body, "a new publication needs a body"});
+  }
+  if (!r && table_.size() >= settings_.max_records)
+    return refuse({Errc::too_many_records, "max_records (" + std::to_string(settings_.max_records) + ") is reached"});
+  if (r && r->extra) {
+    uint32_t waiting = r->extra->callers.size() + (r->extra->waiting ? r->extra->waiting->callers.size() : 0);
+    if (waiting >= settings_.max_waiters)
+      return refuse({Errc::too_many_waiters, "max_waiters (" + std::to_string(settings_.max_waiters) + ") is reached"});
+  }
+  if (q.body && !a.removal)
+    if (auto s = prepare_body(q, r, *event, a); !s) return refuse(s);
+
+  count_.accepted++;
+  if (!r) {
+    r = &create(q, hash);
+    if (maybe) idle_.push_back(r);
+  }
+  if (maybe && !q.etag.empty()) r->need_extra().expect_etag = q.etag;
+  if (r->pub.state == State::Sending)
+    park_request(*r, a, q, std::move(done), now);
+  else
+    take_over(*r, a, q, std::move(done), now);
+  reap();
+  announce();
+  return success();
+}
+
+Record& Engine::create(const PublishRequest& q, uint32_t hash) {
+  auto r = std::make_unique<Record>();
+  r->source = q.source;
+  r->event = q.event;
+  r->hash = hash;
+  r->id = next_id_++;
+  r->call_number = random_.next();
+  std::array<std::string_view, Record::kFields> text{};
+  text[Record::kPresUri] = q.pres_uri;
+  text[Record::kId] = q.id;
+  r->text.assign(text);
+  by_state_[static_cast<int>(State::Idle)]++;
+  return table_.insert(std::move(r));
+}
+
+// Nothing is out: the request becomes what is wanted, at once.
+void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
+  RecordExtra& x = r.need_extra();
+  x.callers.mark_superseded();
+  x.callers.push(std::move(done));
+  if (q.cb_param) x.cb_param = q.cb_param;
+  r.pub.wanted = a.removal ? Wanted::Nothing : Wanted::Something;
+  if (!a.removal) {
+    r.pub.wanted_end = a.wanted_end;
+    auto text = r.text.views();
+    if (a.has_body) {
+      text[Record::kBody] = a.body;
+      text[Record::kContentType] = a.content_type;
+      text[Record::kTupleId] = a.tuple_id;
+      r.doc_version = a.version;
+    } else if (r.pub.state == State::Gone || !r.pub.publishable) {
+      r.pub.publishable = a.needs_no_body;
+      text[Record::kBody] = {};
+    }
+    if (a.has_body || !q.extra_headers.empty()) text[Record::kExtraHeaders] = q.extra_headers;
+    if (!q.outbound_proxy.empty()) text[Record::kProxy] = q.outbound_proxy;
+    r.text.assign(text);
+  }
+  if (r.pub.build == Build::Replay) r.pub.build = Build::Loaded;  // no longer the request that may have been out
+  if (r.pub.state == State::Idle && !loading_) {
+    if (a.has_body) r.pub.publishable = true;
+    apply(r, Event{.input = Input::Loaded}, nullptr, now);
+  } else {
+    apply(r, Event{.input = Input::Request, .new_body = a.has_body}, nullptr, now);
+  }
+}
+
+// A request is out: this one waits, in place of those that waited before it.
+void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
+  (void)now;
+  RecordExtra& x = r.need_extra();
+  bool removing = r.pub.wanted == Wanted::Nothing;
+  if (a.removal && removing && !x.waiting) {  // asked for twice: the one that is out answers both
+    x.callers.push(std::move(done));
+    return;
+  }
+  if (!x.waiting) x.waiting = std::make_unique<WaitingRequest>();
+  WaitingRequest& w = *x.waiting;
+  w.callers.mark_superseded();
+  w.callers.push(std::move(done));
+  w.removal = a.removal;
+  if (q.cb_param) w.cb_param = q.cb_param;
+  if (a.removal) return;  // a body that waited stays: a later refresh of this key means it
+  w.wanted_end = a.wanted_end;
+  if (a.has_body) {
+    w.has_body = true;
+    w.body = std::move(a.body);
+    w.content_type = a.content_type;
+    w.tuple_id = std::move(a.tuple_id);
+    w.version = a.version;
+  }
+  if (a.has_body || !q.extra_headers.empty()) {
+    w.has_headers = true;
+    w.extra_headers = q.extra_headers;
+  }
+  if (!q.outbound_proxy.empty()) {
+    w.has_proxy = true;
+    w.outbound_proxy = q.outbound_proxy;
+  }
+}
+
+// The request that was out is done: the newest one that waited takes effect.
+void Engine::start_waiting(Record& r, MonoMs now) {
+  if (!r.extra || !r.extra->waiting || r.pub.state == State::Sending) return;
+  std::unique_ptr<WaitingRequest> w = std::move(r.extra->waiting);
+  RecordExtra& x = *r.extra;
+  bool gone = r.pub.state == State::Gone;
+  x.callers.mark_superseded();
+  x.callers.append(std::move(w->callers));
+  if (w->cb_param) x.cb_param = w->cb_param;
+  if (w->removal && gone) {  // it ended by itself meanwhile
+    Effects fx;
+    fx.complete = true;
+    fx.local_status = 200;
+    fx.local_reason = "Ended already";
+    complete(r, fx, nullptr, false, now);
+    return;
+  }
+  if (gone && !w->has_body && !r.pub.publishable) {
+    Effects fx;
+    fx.complete = true;
+    fx.local_status = 412;
+    fx.local_reason = "State lost, a body is needed";
+    complete(r, fx, nullptr, false, now);
+    return;
+  }
+  r.pub.wanted = w->removal ? Wanted::Nothing : Wanted::Something;
+  if (!w->removal) {
+    r.pub.wanted_end = w->wanted_end;
+    auto text = r.text.views();
+    if (w->has_body) {
+      text[Record::kBody] = w->body;
+      text[Record::kContentType] = w->content_type;
+      text[Record::kTupleId] = w->tuple_id;
+      r.doc_version = w->version;
+    }
+    if (w->has_headers) text[Record::kExtraHeaders] = w->extra_headers;
+    if (w->has_proxy) text[Record::kProxy] = w->outbound_proxy;
+    r.text.assign(text);
+  }
+  apply(r, Event{.input = Input::Request, .new_body = !w->removal && w->has_body}, nullptr, now);
+}
+
+void Engine::observe(int32_t source_mask, EngineObserver fn) { observers_.emplace_back(source_mask, std::move(fn)); }
+
+// --- time ------------------------------------------------------------------------------------------------------
+
+void Engine::run(MonoMs now) {
+  if (ended_) return;
+  for (int n = 0; n < kDeadlinesPerRun && deadlines_.next() <= now; n++) {
+    Record& r = *deadlines_.top();
+    deadlines_.remove(r);
+    // In state Intent the deadline is the end of our patience with the store, else the machine's own.
+    apply(r, Event{.input = r.pub.state == State::Intent ? Input::Proceed : Input::Due}, nullptr, now);
+  }
+  while (!acks_.empty() && acks_.front()->deadline <= now) {
+    std::unique_ptr<Ack> a(acks_.pop_front());
+    a->record->extra->pending_acks--;
+    ready_.push_back(std::move(a->delivery));
+  }
+  TxnId txn;
+  for (int n = 0; n < kSendsPerRun; n++) {
+    Record* r = outbox_.take(now, txn);
+    if (!r) break;
+    send(*r, txn, now);
+  }
+  reap();
+  run_deliveries();
+  if (ended_) return;   // a completion ended the instance
+  announced_ = kNever;
+  announce();
+}
+
+void Engine::run_deliveries() {
+  for (int n = 0; n < kDeliveriesPerRun && !ready_.empty() && !ended_; n++) {
+    Delivery d = std::move(ready_.front());
+    ready_.pop_front();
+    Outcome o = d.result.view();
+    while (auto w = d.callers.pop()) {
+      o.superseded = w->superseded;
+      count_.completed++;
+      if (o.superseded) count_.superseded++;
+      if (!o.durable) count_.completed_not_durable++;
+      if (w->done) w->done(o);
+    }
+    o.superseded = false;
+    notify(d, o);
+  }
+}
+
+MonoMs Engine::next_due() const {
+  if (!ready_.empty()) return 0;
+  MonoMs due = std::min(deadlines_.next(), outbox_.next_due());
+  if (!acks_.empty()) due = std::min(due, const_cast<List<Ack>&>(acks_).front()->deadline);
+  return due;
+}
+
+void Engine::announce() {
+  if (ended_) return;
+  MonoMs due = next_due();
+  if (due >= announced_) return;
+  announced_ = due;
+  if (ports_.wake) ports_.wake(due);
+}
+
+// --- the end ---------------------------------------------------------------------------------------------------
+
+void Engine::remove_all(MonoMs now) {
+  std::vector<Record*> all;
+  uint64_t cursor = 0;
+  do {
+    cursor = table_.walk(cursor, 4096, [&](Record& r) { all.push_back(&r); });
+  } while (cursor);
+  for (Record* r : all) {
+    if (r->pub.state == State::Gone || r->pub.wanted == Wanted::Nothing) continue;
+    if (r->pub.state == State::Sending) {
+      RecordExtra& x = r->need_extra();
+      if (!x.waiting) x.waiting = std::make_unique<WaitingRequest>();
+      x.waiting->callers.mark_superseded();
+      x.waiting->removal = true;
+    } else {
+      r->pub.wanted = Wanted::Nothing;
+      apply(*r, Event{.input = Input::Request}, nullptr, now);
+    }
+  }
+  reap();
+  announce();
+}
+
+bool Engine::quiet() const {
+  return ready_.empty() && acks_.empty() && outbox_.in_flight() == 0 && by_state_[static_cast<int>(State::Queued)] == 0 &&
+         by_state_[static_cast<int>(State::Intent)] == 0;
+}
+
+void Engine::shutdown(MonoMs now) {
+  (void)now;
+  if (ended_) return;
+  ended_ = stopping_ = true;
+  std::deque<Delivery> last = std::move(ready_);
+  ready_.clear();
+  while (Ack* a = acks_.pop_front()) {
+    a->record->extra->pending_acks--;
+    last.push_back(std::move(a->delivery));
+    delete a;
+  }
+  uint64_t cursor = 0;
+  do {
+    cursor = table_.walk(cursor, 4096, [&](Record& r) {
+      if (!r.extra) return;
+      Delivery d;
+      d.callers.append(std::move(r.extra->callers));
+      if (r.extra->waiting) d.callers.append(std::move(r.extra->waiting->callers));
+      if (d.callers.empty()) return;
+      d.result.status = 487;
+      d.result.reason = "Shutdown";
+      d.result.origin = ReplyOrigin::Shutdown;
+      last.push_back(std::move(d));
+    });
+  } while (cursor);
+  for (Delivery& d : last) {
+    Outcome o = d.result.view();
+    while (auto w = d.callers.pop()) {
+      o.superseded = w->superseded;
+      count_.completed++;
+      if (w->done) w->done(o);
+    }
+  }
+}
+
+}  // namespace pua

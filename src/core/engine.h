@@ -1,0 +1,163 @@
+// Engine: a table of records. Everything that happens is an input with a time; a record's machine turns it into a
+// new state and effects; ports carry the effects out and bring completions back as inputs. Nothing else changes a
+// record. No clock, no sockets, no SQL: `now` comes in with every call.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/deadline_heap.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "core/bodies_port.h"
+#include "core/outbox.h"
+#include "core/record.h"
+#include "core/sip_port.h"
+#include "core/snapshot.h"
+#include "core/store_port.h"
+#include "core/table.h"
+
+namespace pua {
+
+using EngineObserver = std::function<void(const RecordView&, const Outcome&)>;
+
+class Engine : public SipSink, public StoreSink {
+ public:
+  struct Ports {
+    SipPort& sip;
+    StorePort& store;
+    BodiesPort& bodies;
+    Log& log;
+    std::function<void(MonoMs due)> wake;   // run() is wanted at `due` or earlier (0: in the next loop turn)
+  };
+  // seed: for hashing, Call-IDs and jitter; random in production, fixed in tests.
+  Engine(const EngineSettings&, Ports, uint64_t seed);
+  ~Engine() override;
+
+  // Rows hold calendar time: epoch ms = monotonic ms + offset. To be set before start().
+  void set_epoch_offset(int64_t ms) { epoch_offset_ = ms; }
+  // Begins to load the table, page by page. Requests are taken meanwhile.
+  void start(MonoMs now);
+  bool loading() const { return loading_; }
+
+  // Takes a request, or refuses it and changes nothing (the Errc of the documentation, the field at fault named).
+  // done is called exactly once, from run() or shutdown(), never from here. Spec section 4.
+  Status publish(const PublishRequest&, PublishDone done, MonoMs now);
+  void observe(int32_t source_mask, EngineObserver fn);
+  // An event package was registered after the start: rows of it that were kept aside are loaded now.
+  void event_added(int32_t flag, MonoMs now);
+  void reconfigure(const EngineSettings&);
+
+  // Fires deadlines, sends, delivers completions: a bounded piece of work, then wake() says when to come back.
+  void run(MonoMs now);
+  MonoMs next_due() const;
+
+  // Takes no more requests. With remove_all, every publication is withdrawn (to be given time to happen).
+  void stop_taking() { stopping_ = true; }
+  void remove_all(MonoMs now);
+  bool quiet() const;                       // nothing out, queued, or to be delivered
+  // Completes everything open with 487 "shutdown" and ends. Legal inside a completion.
+  void shutdown(MonoMs now);
+
+  ListPage list(const ListFilter&, uint64_t cursor, uint32_t limit, const std::function<void(const RecordView&)>&,
+                MonoMs now) const;
+  Status show(std::string_view pres_uri, int32_t event, int32_t source,
+              const std::function<void(const RecordView&)>&, MonoMs now) const;
+  Stats stats() const;
+  // How often each (state, input) pair was met.
+  const std::array<std::array<uint64_t, kInputs>, kStates>& coverage() const { return coverage_; }
+  size_t records() const { return table_.size(); }
+  // For tests and simulation: the record of this key, or nullptr.
+  const Record* find(const RecordKey&) const;
+
+  void on_reply(TxnId, const SipReply&, MonoMs now) override;
+  RowOp row_of(const StoreHook&, Row& out) override;
+  void on_stored(StoreHook&, uint32_t version, bool ok, MonoMs now) override;
+  void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) override;
+
+ private:
+  struct Result_ {                          // an Outcome that owns its strings
+    int status = 0;
+    std::string reason, etag;
+    ReplyOrigin origin = ReplyOrigin::Local;
+    int64_t granted = 0;
+    bool durable = false, by_timer = false;
+    std::shared_ptr<const ReplyMessage> message;
+    Outcome view() const;
+  };
+  struct Delivery {
+    Result_ result;
+    WaiterList callers;
+    std::unique_ptr<Snapshot> seen;
+  };
+  struct Ack : ListHook {                   // an outcome that waits for its row
+    Record* record = nullptr;
+    uint32_t version = 0;
+    MonoMs deadline = 0;
+    Delivery delivery;
+  };
+  struct Accepted;                          // a checked request, body processed
+
+  Status check(const PublishRequest&, const EventInfo*&) const;
+  Result<Unit> prepare_body(const PublishRequest&, const Record*, const EventInfo&, Accepted&);
+  void take_over(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
+  void park_request(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
+  void start_waiting(Record&, MonoMs now);
+  Record& create(const PublishRequest&, uint32_t hash);
+
+  void apply(Record&, const Event&, const SipReply*, MonoMs now);
+  void complete(Record&, const Effects&, const SipReply*, bool by_timer, MonoMs now);
+  void deliver_to(Record&, Delivery, MonoMs now);
+  void enqueue(Record&, MonoMs now);
+  void unreachable(Record&, MonoMs now);
+  void mark(Record&, Lane, MonoMs now);
+  void arm(Record&);
+  void send(Record&, TxnId, MonoMs now);
+  void count_reply(const SipReply&, const Record&);
+  void settle_acks(Record&, uint32_t version, bool ok);
+  void load_row(const Row&, MonoMs now);
+  void adopt(Record&, const Row&, MonoMs now);
+  void finish_load(MonoMs now);
+  void reap();
+  void announce();
+  bool has_row(const Record&) const;
+  uint32_t next_cseq(const Record&) const;
+  std::string_view destination(const Record&) const;
+  RecordView view(const Record&, MonoMs now) const;
+  void run_deliveries();
+  void notify(const Delivery&, const Outcome&);
+
+  EngineSettings settings_;
+  Ports ports_;
+  Random random_;
+  Table table_;
+  DeadlineHeap<Record> deadlines_;
+  Outbox outbox_;
+  List<Ack> acks_;                          // in the order of their deadlines: ack_wait is the same for all
+  std::deque<Delivery> ready_;
+  std::vector<Record*> reap_;
+  std::vector<Record*> idle_;               // taken while loading
+  std::vector<std::pair<int32_t, EngineObserver>> observers_;
+  std::unordered_map<int32_t, uint64_t> parked_;  // event flag -> rows kept aside
+  std::array<std::array<uint64_t, kInputs>, kStates> coverage_{};
+  std::array<int64_t, kStates> by_state_{};
+  Stats count_;
+  int64_t epoch_offset_ = 0;
+  int64_t next_id_ = 1;
+  int64_t last_loaded_ = 0;
+  int32_t load_only_ = 0;                   // event flag, 0: all
+  std::vector<int32_t> load_again_;         // events registered while a load was under way
+  MonoMs announced_ = kNever;
+  bool loading_ = false;
+  bool store_up_ = true;
+  bool stopping_ = false;
+  bool ended_ = false;
+  std::string scratch_call_id_, scratch_tag_;  // for row_of
+};
+
+}  // namespace pua

@@ -1,0 +1,312 @@
+// Engine: one step of a record's machine and what its effects mean. apply() is the only place that calls step().
+#include <algorithm>
+#include <cstdio>
+
+#include "core/engine.h"
+#include "core/policy.h"
+#include "core/validate.h"
+
+namespace pua {
+
+Outcome Engine::Result_::view() const {
+  Outcome o;
+  o.status = status;
+  o.reason = reason;
+  o.origin = origin;
+  o.etag = etag;
+  o.granted = granted;
+  o.durable = durable;
+  o.by_timer = by_timer;
+  o.message = message;
+  return o;
+}
+
+void Engine::notify(const Delivery& d, const Outcome& o) {
+  if (!d.seen) return;
+  for (size_t i = 0; i < observers_.size() && !ended_; i++)
+    if (observers_[i].first & d.seen->view.source) observers_[i].second(d.seen->view, o);
+}
+
+void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now) {
+  Publication& p = r.pub;
+  State before = p.state;
+  if (!legal(before, e.input)) {
+    ports_.log.error("bug: input %s in state %s of record %lld was ignored", input_name(e.input), state_name(before),
+                     static_cast<long long>(r.id));
+    return;
+  }
+  coverage_[static_cast<int>(before)][static_cast<int>(e.input)]++;
+  bool by_timer = !r.extra || r.extra->callers.empty();
+  Effects fx = step(p, e, random_, now);
+  by_state_[static_cast<int>(before)]--;
+  by_state_[static_cast<int>(p.state)]++;
+
+  if (before == State::Queued && p.state != State::Queued) outbox_.remove(r);
+  if (fx.forget_etag || p.state == State::Gone) r.text.set(Record::kEtag, {});
+  if (fx.take_etag) r.text.set(Record::kEtag, reply->etag);
+  if (fx.orphan) count_.orphans_suspected++;
+  if (fx.commit_intent) {
+    r.version++;
+    r.intent_version = r.version;
+    // A store known to be down is not waited for: the next turn goes on (spec section 6).
+    r.need_extra().intent_deadline = store_up_ ? now + settings_.ack_wait_ms : now;
+    mark(r, Lane::Fast, now);
+  } else if (fx.write_row) {
+    r.version++;
+    if (p.state == State::Gone && !has_row(r)) {
+      reap_.push_back(&r);
+    } else {
+      mark(r, by_timer ? Lane::Bulk : Lane::Fast, now);
+    }
+  } else if (fx.enqueue && before != State::Sending && next_op(p) == Op::Initial && !by_timer) {
+    // The intent of an initial publication is committed in parallel with it. The bulk lane takes it within 200 ms; a
+    // server that answers sooner makes one row of intent and result.
+    r.version++;
+    mark(r, Lane::Bulk, now);
+  }
+  if (fx.ending == Ending::Expired) count_.expired++;
+  if (fx.ending == Ending::GivenUp) count_.given_up++;
+  if (fx.ending == Ending::StateLost)
+    ports_.log.warning("the server lost the state of %.*s, and there is no body to publish it again",
+                       static_cast<int>(r.pres_uri().size()), r.pres_uri().data());
+  if (fx.complete) complete(r, fx, reply, by_timer, now);
+  if (fx.enqueue) enqueue(r, now);
+  arm(r);
+}
+
+// The request under way has its outcome: its callers and the observers get it once the row is safe, or cannot be.
+void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool by_timer, MonoMs now) {
+  Delivery d;
+  if (r.extra) d.callers.append(std::move(r.extra->callers));
+  bool watched = std::any_of(observers_.begin(), observers_.end(), [&](auto& o) { return (o.first & r.source) != 0; });
+  if (d.callers.empty() && !watched) return;
+  Result_& out = d.result;
+  if (fx.local_status || !reply) {
+    out.status = fx.local_status ? fx.local_status : 500;
+    out.reason = fx.local_reason;
+  } else {
+    out.status = reply->status;
+    out.reason = reply->reason;
+    out.origin = reply->origin;
+    out.message = reply->message;
+  }
+  out.etag = r.etag();
+  out.granted = r.pub.state == State::Live ? (r.pub.grant_end - r.pub.sent_at) / 1000 : 0;
+  out.by_timer = by_timer;
+  if (watched) d.seen = std::make_unique<Snapshot>(view(r, now));
+  deliver_to(r, std::move(d), now);
+}
+
+void Engine::deliver_to(Record& r, Delivery d, MonoMs now) {
+  bool nothing_to_store = r.pub.state == State::Gone && !has_row(r);
+  if (nothing_to_store || r.written_version == r.version) {
+    d.result.durable = true;
+  } else if (store_up_ && !d.callers.empty()) {
+    auto a = std::make_unique<Ack>();
+    a->record = &r;
+    a->version = r.version;
+    a->deadline = now + settings_.ack_wait_ms;
+    a->delivery.result = std::move(d.result);
+    a->delivery.callers.append(std::move(d.callers));
+    a->delivery.seen = std::move(d.seen);
+    r.need_extra().pending_acks++;
+    acks_.push_back(*a.release());
+    return;
+  }
+  ready_.push_back(std::move(d));
+}
+
+void Engine::settle_acks(Record& r, uint32_t version, bool ok) {
+  if (!r.extra || !r.extra->pending_acks) return;
+  std::vector<Ack*> mine;
+  acks_.for_each([&](Ack& a) {
+    if (a.record == &r && (!ok || static_cast<int32_t>(version - a.version) >= 0)) mine.push_back(&a);
+  });
+  for (Ack* raw : mine) {
+    std::unique_ptr<Ack> a(raw);
+    List<Ack>::erase(*a);
+    r.extra->pending_acks--;
+    a->delivery.result.durable = ok;
+    ready_.push_back(std::move(a->delivery));
+  }
+}
+
+std::string_view Engine::destination(const Record& r) const {
+  return destination_of(r.proxy(), settings_.outbound_proxy, r.pres_uri());
+}
+
+void Engine::enqueue(Record& r, MonoMs now) {
+  bool owner = r.extra && !r.extra->callers.empty();
+  std::string_view to = destination(r);
+  outbox_.enqueue(r, to, owner);
+  if (owner && outbox_.open(to)) unreachable(r, now);
+}
+
+// The destination does not answer: the record stays queued, its owner is told now.
+void Engine::unreachable(Record& r, MonoMs now) {
+  Effects fx;
+  fx.local_status = 503;
+  fx.local_reason = "Destination does not answer, kept";
+  complete(r, fx, nullptr, false, now);
+}
+
+void Engine::mark(Record& r, Lane lane, MonoMs now) { ports_.store.mark(r, lane, now); }
+
+void Engine::arm(Record& r) {
+  deadlines_.set(r, r.pub.state == State::Intent ? r.extra->intent_deadline : r.pub.deadline);
+}
+
+bool Engine::has_row(const Record& r) const {
+  return r.written_version != 0 || r.queue != StoreHook::Queue::None || r.remark;
+}
+
+uint32_t Engine::next_cseq(const Record& r) const {
+  switch (r.pub.build) {
+    case Build::Replay: return r.cseq;
+    case Build::Loaded: return next_op(r.pub) == Op::Refresh ? r.cseq + 1 : r.cseq + kCseqJump;
+    case Build::Fresh: break;
+  }
+  return r.cseq + 1;
+}
+
+void Engine::send(Record& r, TxnId txn, MonoMs now) {
+  Publication& p = r.pub;
+  // What stands in the queue always has something to send; a step that closes the gap takes it out.
+  bool replay = p.build == Build::Replay && p.asked > 0;
+  uint32_t cseq = next_cseq(r);
+  apply(r, Event{.input = Input::Slot}, nullptr, now);
+  r.cseq = cseq;
+  p.build = Build::Fresh;
+  if (p.op == Op::Remove) {
+    p.asked = 0;
+  } else if (!replay) {
+    MonoMs remaining = p.wanted_end == kNever ? kNever : p.wanted_end - now;
+    p.asked = expires_to_ask(settings_, r.event, remaining, p.server_min);
+  }
+  const EventInfo* event = ports_.bodies.by_flag(r.event);
+  bool full = p.op == Op::Initial || p.op == Op::Modify;
+  char call_id[300], tag[16], branch[40];
+  snprintf(call_id, sizeof call_id, "%016llx@%.200s", static_cast<unsigned long long>(r.call_number), settings_.host.c_str());
+  snprintf(tag, sizeof tag, "%08x", static_cast<uint32_t>(r.call_number * 0x9e3779b97f4a7c15ull >> 32));
+  SipRequest q;
+  q.txn = txn;
+  q.method = "PUBLISH";
+  q.uri = r.pres_uri();
+  q.from_tag = tag;
+  q.call_id = call_id;
+  q.cseq = r.cseq;
+  q.event = event ? event->name : std::string_view();
+  q.expires = p.asked;
+  if (p.op != Op::Initial) q.if_match = r.etag();
+  if (full && !r.body().empty()) {
+    q.body = r.body();
+    q.content_type = r.text.get(Record::kContentType);
+    if (q.content_type.empty() && event) q.content_type = event->content_type;
+  }
+  if (p.op != Op::Remove) q.extra_headers = r.text.get(Record::kExtraHeaders);
+  q.proxy = !r.proxy().empty() ? r.proxy() : std::string_view(settings_.outbound_proxy);
+  // The same request gives the same branch, so that a server recognises one repeated after a quick restart; anything
+  // that differs gives another.
+  uint64_t h = SipHash({0x6272616e63682d31ull, 2}).add(call_id).add(q.cseq).add(q.expires).add(q.if_match).add(q.body)
+                   .add(q.content_type).add(q.extra_headers).add(q.proxy).finish();
+  snprintf(branch, sizeof branch, "z9hG4bK%016llx%x", static_cast<unsigned long long>(h), q.cseq);
+  q.branch = branch;
+  switch (p.op) {
+    case Op::Initial: count_.requests_initial++; break;
+    case Op::Refresh: count_.requests_refresh++; break;
+    case Op::Modify: count_.requests_modify++; break;
+    case Op::Remove: count_.requests_remove++; break;
+    case Op::None: break;
+  }
+  if (auto s = ports_.sip.send(q); !s) {
+    SipReply failed;
+    failed.status = 503;
+    failed.reason = s.error().message;
+    failed.origin = ReplyOrigin::Transport;
+    on_reply(txn, failed, now);
+  }
+}
+
+void Engine::count_reply(const SipReply& reply, const Record& r) {
+  if (reply.origin == ReplyOrigin::Timeout) count_.timeouts++;
+  if (reply.origin == ReplyOrigin::Transport) count_.transport_errors++;
+  if (reply.origin != ReplyOrigin::Wire) return;
+  switch (reply.status / 100) {
+    case 2: count_.replies_2xx++; break;
+    case 3: count_.replies_3xx++; break;
+    case 4: count_.replies_4xx++; break;
+    case 5: count_.replies_5xx++; break;
+    default: count_.replies_6xx++;
+  }
+  int n = static_cast<int>(r.pres_uri().size());
+  const char* uri = r.pres_uri().data();
+  switch (classify(reply)) {
+    case ReplyClass::Success:
+      if (r.pub.op == Op::Remove) break;
+      if (reply.etag.empty()) {
+        count_.missing_etag++;
+        ports_.log.warning("%d without SIP-ETag for %.*s", reply.status, n, uri);
+      }
+      if (reply.expires < 0) {
+        count_.missing_expires++;
+        ports_.log.notice("%d without Expires for %.*s: the asked value counts", reply.status, n, uri);
+      }
+      break;
+    case ReplyClass::LostState: count_.replies_412++; break;
+    case ReplyClass::TooBrief: count_.replies_423++; break;
+    case ReplyClass::Forbidden:
+      count_.refused_403_404++;
+      ports_.log.error("%d to PUBLISH for %.*s: kept and tried again; is the server complete?", reply.status, n, uri);
+      break;
+    case ReplyClass::Auth:
+      count_.auth_failures++;
+      ports_.log.error("%d to PUBLISH for %.*s: credentials are missing or wrong", reply.status, n, uri);
+      break;
+    case ReplyClass::Fatal:
+      count_.refused_final++;
+      ports_.log.warning("%d to PUBLISH for %.*s ends the record", reply.status, n, uri);
+      break;
+    default: break;
+  }
+}
+
+void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
+  if (ended_) return;
+  Record* r = outbox_.finish(txn, reply.origin == ReplyOrigin::Wire, now);
+  if (!r) {
+    ports_.log.debug("reply %d for a transaction that is not out", reply.status);
+    return;
+  }
+  r->last_status = static_cast<uint16_t>(reply.status);
+  if (reply.cseq > r->cseq) r->cseq = reply.cseq;  // digest retries count on
+  count_reply(reply, *r);
+  Event e{.input = input_of(classify(reply))};
+  e.has_etag = !reply.etag.empty() && reply.etag.size() <= kMaxToken;
+  e.answered = reply.origin == ReplyOrigin::Wire;
+  e.expires = reply.expires;
+  e.min_expires = reply.min_expires;
+  e.max_expires = max_expires_of(settings_, r->event);
+  e.retry_after = reply.retry_after;
+  apply(*r, e, &reply, now);
+  outbox_.drain_opened([&](Record& held) { unreachable(held, now); });
+  start_waiting(*r, now);
+  reap();
+  announce();
+}
+
+// Frees ended records that nothing refers to any more.
+void Engine::reap() {
+  for (size_t i = 0; i < reap_.size(); i++) {
+    Record& r = *reap_[i];
+    if (r.pub.state != State::Gone || r.queue != StoreHook::Queue::None) continue;  // born again meanwhile
+    if (std::find(reap_.begin() + static_cast<ptrdiff_t>(i) + 1, reap_.end(), &r) != reap_.end()) continue;
+    settle_acks(r, r.version, true);
+    if (r.extra && !r.extra->callers.empty()) complete(r, Effects{.local_status = 487, .local_reason = "Ended"}, nullptr, false, 0);
+    deadlines_.remove(r);
+    by_state_[static_cast<int>(State::Gone)]--;
+    table_.remove(r);
+  }
+  reap_.clear();
+}
+
+}  // namespace pua

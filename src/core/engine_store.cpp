@@ -1,0 +1,260 @@
+// Engine: rows. Records become rows when the store asks, rows become records at start.
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "core/engine.h"
+#include "core/policy.h"
+#include "core/validate.h"
+
+namespace pua {
+
+namespace {
+
+// Monotonic deadline <-> seconds of calendar time in a row (0: none), rounded up: never early after a restart.
+int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
+MonoMs from_epoch(int64_t s, int64_t offset) { return s <= 0 ? kNever : s * 1000 - offset; }
+
+// The Op of the request that may be out, as the row tells it. A refresh leaves no trace: repeating it does no harm.
+Op intent_of(const Publication& p) {
+  switch (p.state) {
+    case State::Intent:
+    case State::Queued: {
+      Op op = next_op(p);
+      return op == Op::Refresh ? Op::None : op;
+    }
+    case State::Sending: return p.op == Op::Refresh ? Op::None : p.op;
+    default: return Op::None;
+  }
+}
+
+}  // namespace
+
+RowOp Engine::row_of(const StoreHook& hook, Row& out) {
+  const Record& r = static_cast<const Record&>(hook);
+  const Publication& p = r.pub;
+  out = Row{};
+  out.id = r.id;
+  out.record_version = r.version;
+  if (p.state == State::Gone) return RowOp::Delete;
+  char id[300], tag[16];
+  snprintf(id, sizeof id, "%016llx@%.200s", static_cast<unsigned long long>(r.call_number), settings_.host.c_str());
+  snprintf(tag, sizeof tag, "%08x", static_cast<uint32_t>(r.call_number * 0x9e3779b97f4a7c15ull >> 32));
+  scratch_call_id_ = id;
+  scratch_tag_ = tag;
+  out.flag = r.source;
+  out.event = r.event;
+  out.pres_uri = r.pres_uri();
+  out.pres_id = r.pres_id();
+  out.etag = r.etag();
+  out.tuple_id = r.text.get(Record::kTupleId);
+  out.call_id = scratch_call_id_;
+  out.from_tag = scratch_tag_;
+  out.version = r.doc_version;
+  out.extra_headers = r.text.get(Record::kExtraHeaders);
+  out.sharing_tag = settings_.sharing_tag;
+  out.body = r.body();
+  out.content_type = r.text.get(Record::kContentType);
+  out.outbound_proxy = r.proxy();
+  out.expires = p.grant_end ? to_epoch(p.grant_end, epoch_offset_) : 0;
+  // Nothing wanted any more is a wanted end in the past; 1 is never "for ever".
+  out.desired_expires = p.wanted == Wanted::Nothing ? 1 : to_epoch(p.wanted_end, epoch_offset_);
+  Op intent = intent_of(p);
+  out.intent = static_cast<int32_t>(intent);
+  out.cseq = r.cseq;
+  if (intent != Op::None) {
+    bool out_now = p.state == State::Sending;
+    out.cseq = out_now ? r.cseq : next_cseq(r);
+    if (out_now || intent == Op::Remove) {
+      out.intent_expires = static_cast<int32_t>(intent == Op::Remove ? 0 : p.asked);
+    } else {
+      uint32_t remaining = expires_to_ask(settings_, r.event, kNever, p.server_min);
+      out.intent_expires = p.wanted_end == kNever ? static_cast<int32_t>(remaining) : 0;
+    }
+  }
+  return RowOp::Upsert;
+}
+
+void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
+  if (ended_) return;
+  Record& r = static_cast<Record&>(hook);
+  store_up_ = ok;
+  if (r.pub.state == State::Intent && (!ok || static_cast<int32_t>(version - r.intent_version) >= 0))
+    apply(r, Event{.input = Input::Proceed}, nullptr, now);
+  settle_acks(r, version, ok);
+  if (ok && r.pub.state == State::Gone && version == r.version && r.queue == StoreHook::Queue::None) {
+    apply(r, Event{.input = Input::Stored}, nullptr, now);
+    reap_.push_back(&r);
+    reap();
+  } else if (r.extra && r.extra->callers.empty() && !r.extra->waiting && !r.extra->pending_acks &&
+             !r.extra->cb_param && r.pub.state == State::Live) {
+    r.extra.reset();  // back to the small form
+  }
+  announce();
+}
+
+void Engine::event_added(int32_t flag, MonoMs now) {
+  (void)now;
+  auto it = parked_.find(flag);
+  if (it == parked_.end()) return;
+  parked_.erase(it);
+  // Rows of other packages are in memory already and skipped; a load under way sees the new package anyway.
+  if (!loading_) {
+    loading_ = true;
+    last_loaded_ = 0;
+    load_only_ = flag;
+    ports_.store.load(0, settings_.load_page);
+  } else {
+    load_again_.push_back(flag);
+  }
+}
+
+void Engine::on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) {
+  if (ended_ || !loading_) return;
+  if (!error.empty()) {
+    ports_.log.error("load: %.*s; the store tries again", static_cast<int>(error.size()), error.data());
+    return;
+  }
+  for (const Row& row : rows) {
+    last_loaded_ = std::max(last_loaded_, row.id);
+    next_id_ = std::max(next_id_, row.id + 1);
+    load_row(row, now);
+  }
+  if (last) {
+    finish_load(now);
+  } else {
+    ports_.store.load(last_loaded_, settings_.load_page);
+  }
+  reap();
+  announce();
+}
+
+void Engine::load_row(const Row& row, MonoMs now) {
+  if (load_only_ && row.event != load_only_) return;
+  if (!row.watcher_uri.empty()) return;  // a subscription
+  if (!check_uri("pres_uri", row.pres_uri) || !check_text("pres_id", row.pres_id, kMaxToken) || row.flag <= 0 ||
+      !check_etag(row.etag) || !check_headers(row.extra_headers, settings_.max_headers) ||
+      (!row.outbound_proxy.empty() && !check_uri("outbound_proxy", row.outbound_proxy)) ||
+      !check_text("content_type", row.content_type, kMaxToken)) {
+    count_.load_bad++;
+    ports_.log.warning("load: row %lld is not readable and stays as it is", static_cast<long long>(row.id));
+    return;
+  }
+  if (!ports_.bodies.by_flag(row.event)) {
+    if (parked_[row.event]++ == 0)
+      ports_.log.notice("load: rows of event %d are kept aside until it is registered", row.event);
+    return;
+  }
+  RecordKey key{row.flag, row.event, row.pres_uri, row.pres_id};
+  uint32_t hash = table_.hash_of(key);
+  Record* known = table_.find(key, hash);
+  if (known && known->pub.state != State::Idle) return;
+  if (known) {  // a request came for it before its row did
+    adopt(*known, row, now);
+    return;
+  }
+  auto fresh = std::make_unique<Record>();
+  fresh->source = row.flag;
+  fresh->event = row.event;
+  fresh->hash = hash;
+  std::array<std::string_view, Record::kFields> text{};
+  text[Record::kPresUri] = row.pres_uri;
+  text[Record::kId] = row.pres_id;
+  text[Record::kTupleId] = row.tuple_id;
+  text[Record::kContentType] = row.content_type;
+  text[Record::kExtraHeaders] = row.extra_headers;
+  text[Record::kProxy] = row.outbound_proxy;
+  text[Record::kBody] = row.body;
+  text[Record::kEtag] = row.etag;
+  fresh->text.assign(text);
+  by_state_[static_cast<int>(State::Idle)]++;
+  Record& r = table_.insert(std::move(fresh));
+  Publication& p = r.pub;
+  const EventInfo* event = ports_.bodies.by_flag(row.event);
+  p.publishable = !row.body.empty() || (event->content_type.empty() && !row.extra_headers.empty());
+  p.wanted_end = row.desired_expires == 0 ? kNever : from_epoch(row.desired_expires, epoch_offset_);
+  if (row.desired_expires == 1) p.wanted = Wanted::Nothing;
+  adopt(r, row, now);
+}
+
+// The row's confirmed part becomes the record's; what an owner asked for meanwhile stays what is wanted.
+void Engine::adopt(Record& r, const Row& row, MonoMs now) {
+  Publication& p = r.pub;
+  bool asked = r.extra && !r.extra->callers.empty();
+  count_.loaded++;
+  r.id = row.id;
+  r.version = std::max(r.version, row.record_version);
+  r.written_version = r.version;
+  r.doc_version = asked && r.doc_version ? row.version + r.doc_version : row.version;
+  r.cseq = std::min<uint32_t>(row.cseq, 0x7fff0000u);
+  unsigned long long number = 0;
+  auto [end, err] = std::from_chars(row.call_id.data(), row.call_id.data() + std::min<size_t>(row.call_id.size(), 16), number, 16);
+  r.call_number = err == std::errc() && end == row.call_id.data() + 16 ? number : random_.next();
+  p.grant_end = row.expires > 0 ? from_epoch(row.expires, epoch_offset_) : 0;
+  p.known = row.etag.empty() ? Known::Never : Known::Current;
+  p.sent_at = now;
+  Op intent = row.intent >= 0 && row.intent <= static_cast<int>(Op::Remove) ? static_cast<Op>(row.intent) : Op::None;
+  p.build = Build::Loaded;
+  if (asked) {
+    auto text = r.text.views();
+    if (!r.extra->expect_etag.empty() && r.extra->expect_etag != row.etag)
+      ports_.log.notice("a request that came while loading named an entity-tag that is no longer confirmed: it wins");
+    text[Record::kEtag] = row.etag;
+    if (text[Record::kTupleId].empty()) text[Record::kTupleId] = row.tuple_id;
+    if (text[Record::kProxy].empty()) text[Record::kProxy] = row.outbound_proxy;
+    if (p.publishable) {
+      if (p.known == Known::Current) p.known = Known::Changed;
+    } else if (!row.body.empty()) {
+      text[Record::kBody] = row.body;
+      text[Record::kContentType] = row.content_type;
+      text[Record::kExtraHeaders] = row.extra_headers;
+      p.publishable = true;
+      if (intent == Op::Modify) p.known = Known::Changed;
+    }
+    r.text.assign(text);
+    apply(r, Event{.input = Input::Loaded}, nullptr, now);
+    return;
+  }
+  if (intent != Op::None) {
+    // What may have been out when the last run ended goes out again, the same to the octet where that is possible.
+    if (intent == Op::Modify && p.known == Known::Current) p.known = Known::Changed;
+    if (intent == Op::Remove) p.wanted = Wanted::Nothing;
+    p.build = Build::Replay;
+    p.asked = static_cast<uint32_t>(std::max(0, row.intent_expires));
+  }
+  bool dead = p.wanted_end <= now || p.wanted == Wanted::Nothing;
+  if (dead && (p.known == Known::Never || p.grant_end + kRemovalGrace <= now)) count_.load_expired++;
+  // Refreshes are spread: at the usual point of what is left of the grant, or, where that has passed, soon.
+  MonoMs left = p.grant_end - now;
+  MonoMs due = now + static_cast<MonoMs>(random_.below(static_cast<uint64_t>(
+                         std::clamp<MonoMs>(left / 2, 1, kLoadSpread))));
+  if (left > 2000) due = std::max(due, now + refresh_after(static_cast<uint32_t>(left / 1000), random_) / 2);
+  apply(r, Event{.input = Input::Loaded, .due = due}, nullptr, now);
+}
+
+void Engine::finish_load(MonoMs now) {
+  loading_ = false;
+  load_only_ = 0;
+  std::vector<Record*> waiting = std::move(idle_);
+  idle_.clear();
+  for (Record* r : waiting) {
+    if (r->pub.state != State::Idle) continue;  // its row came
+    r->id = next_id_++;
+    if (!r->extra->expect_etag.empty()) {
+      complete(*r, Effects{.local_status = 412, .local_reason = "No such entity-tag"}, nullptr, false, now);
+      r->pub.wanted = Wanted::Nothing;
+      r->pub.publishable = false;
+    }
+    apply(*r, Event{.input = Input::Loaded}, nullptr, now);
+  }
+  ports_.log.notice("load: %lld publications", static_cast<long long>(count_.loaded));
+  if (!load_again_.empty()) {
+    load_only_ = load_again_.back();
+    load_again_.pop_back();
+    loading_ = true;
+    last_loaded_ = 0;
+    ports_.store.load(0, settings_.load_page);
+  }
+}
+
+}  // namespace pua

@@ -1,0 +1,98 @@
+// Engine: looking in from outside, without changing anything.
+#include <algorithm>
+
+#include "core/engine.h"
+
+namespace pua {
+
+RecordView Engine::view(const Record& r, MonoMs now) const {
+  RecordView v;
+  const EventInfo* event = ports_.bodies.by_flag(r.event);
+  v.id = r.id;
+  v.source = r.source;
+  v.event = r.event;
+  if (event) v.event_name = event->name;
+  v.pres_uri = r.pres_uri();
+  v.pres_id = r.pres_id();
+  v.etag = r.etag();
+  v.tuple_id = r.text.get(Record::kTupleId);
+  v.content_type = r.text.get(Record::kContentType);
+  if (v.content_type.empty() && event && !r.body().empty()) v.content_type = event->content_type;
+  v.body = r.body();
+  v.extra_headers = r.text.get(Record::kExtraHeaders);
+  v.outbound_proxy = r.proxy();
+  v.state = state_name(r.pub.state);
+  v.expires_in = r.pub.grant_end ? (r.pub.grant_end - now + 999) / 1000 : 0;
+  v.wanted_in = r.pub.wanted_end == kNever ? kForEver : (r.pub.wanted_end - now + 999) / 1000;
+  MonoMs due = deadlines_.due(r);
+  v.next_in_ms = due == kNever ? -1 : std::max<MonoMs>(0, due - now);
+  v.cseq = r.cseq;
+  v.version = r.doc_version;
+  v.attempts = r.pub.attempts;
+  v.last_status = r.last_status;
+  v.waiters = r.extra ? r.extra->callers.size() + (r.extra->waiting ? r.extra->waiting->callers.size() : 0) : 0;
+  v.removing = r.pub.wanted == Wanted::Nothing;
+  v.stored = r.written_version == r.version && r.version != 0;
+  v.cb_param = r.extra ? r.extra->cb_param : nullptr;
+  return v;
+}
+
+static bool matches(const ListFilter& f, const Record& r) {
+  if (f.event && f.event != r.event) return false;
+  if (f.source && f.source != r.source) return false;
+  if (!f.state.empty() && f.state != state_name(r.pub.state)) return false;
+  if (f.pres_uri.empty()) return true;
+  if (f.pres_uri.back() == '*') return r.pres_uri().starts_with(f.pres_uri.substr(0, f.pres_uri.size() - 1));
+  return r.pres_uri() == f.pres_uri;
+}
+
+ListPage Engine::list(const ListFilter& f, uint64_t cursor, uint32_t limit,
+                      const std::function<void(const RecordView&)>& show, MonoMs now) const {
+  ListPage page;
+  uint32_t shown = 0;
+  constexpr uint32_t kScan = 5000;  // records looked at in one call, about a millisecond
+  limit = std::max(limit, 1u);
+  do {
+    cursor = table_.walk(cursor, 1, [&](Record& r) {
+      page.scanned++;
+      if (!matches(f, r)) return;
+      show(view(r, now));
+      shown++;
+    });
+  } while (cursor && shown < limit && page.scanned < kScan);
+  page.next = cursor;
+  return page;
+}
+
+Status Engine::show(std::string_view pres_uri, int32_t event, int32_t source,
+                    const std::function<void(const RecordView&)>& fn, MonoMs now) const {
+  bool any = false;
+  table_.of_uri(pres_uri, [&](Record& r) {
+    if ((event && r.event != event) || (source && r.source != source)) return;
+    any = true;
+    fn(view(r, now));
+  });
+  if (!any) return {Errc::not_found, "nothing published for " + std::string(pres_uri)};
+  return success();
+}
+
+Stats Engine::stats() const {
+  Stats s = count_;
+  auto in = [&](State st) { return by_state_[static_cast<int>(st)]; };
+  s.records = static_cast<int64_t>(table_.size());
+  s.live = in(State::Live);
+  s.sending = in(State::Sending);
+  s.queued = in(State::Queued);
+  s.intent = in(State::Intent);
+  s.backoff = in(State::Backoff);
+  s.gone = in(State::Gone);
+  s.in_flight = outbox_.in_flight();
+  s.breaker_open = outbox_.open_count();
+  s.breaker_trips = static_cast<int64_t>(outbox_.trips());
+  for (auto& [flag, n] : parked_) s.parked += static_cast<int64_t>(n);
+  return s;
+}
+
+const Record* Engine::find(const RecordKey& k) const { return table_.find(k, table_.hash_of(k)); }
+
+}  // namespace pua

@@ -1,0 +1,57 @@
+#include "core/policy.h"
+
+#include <algorithm>
+
+namespace pua {
+
+ReplyClass classify(const SipReply& r) {
+  if (r.origin == ReplyOrigin::Shutdown) return ReplyClass::Shutdown;
+  if (r.origin != ReplyOrigin::Wire) return ReplyClass::Transient;
+  if (r.status >= 200 && r.status < 300) return ReplyClass::Success;
+  switch (r.status) {
+    case 412: return ReplyClass::LostState;
+    case 423: return ReplyClass::TooBrief;
+    case 401:
+    case 407: return ReplyClass::Auth;
+    case 403:
+    case 404: return ReplyClass::Forbidden;
+    case 400:
+    case 405:
+    case 406:
+    case 413:
+    case 415:
+    case 420:
+    case 489: return ReplyClass::Fatal;
+    default: return ReplyClass::Transient;  // what nobody listed must not cost a record
+  }
+}
+
+uint32_t max_expires_of(const EngineSettings& s, int32_t event) {
+  for (auto& [flag, seconds] : s.max_expires_by_event)
+    if (flag == event) return seconds;
+  return s.max_expires;
+}
+
+uint32_t expires_to_ask(const EngineSettings& s, int32_t event, MonoMs remaining, uint32_t server_min) {
+  int64_t ask = remaining == kNever ? s.default_expires : std::max<int64_t>(1, (remaining + 999) / 1000);
+  ask = std::max<int64_t>(ask, std::max(s.min_expires, server_min));
+  ask = std::min<int64_t>(ask, max_expires_of(s, event));
+  return static_cast<uint32_t>(ask);
+}
+
+MonoMs refresh_after(uint32_t granted, Random& random) {
+  MonoMs grant = static_cast<MonoMs>(granted) * 1000;
+  MonoMs margin = std::max(grant / 5, std::min<MonoMs>(40000, grant / 2));
+  MonoMs jitter = static_cast<MonoMs>(random.below(static_cast<uint64_t>(grant / 10 + 1)));
+  return std::max<MonoMs>(grant - margin - jitter, std::min<MonoMs>(grant, 500));
+}
+
+MonoMs backoff(uint32_t attempts, int64_t retry_after, Random& random) {
+  uint32_t doublings = std::min<uint32_t>(attempts > 0 ? attempts - 1 : 0, 8);
+  MonoMs base = std::min<MonoMs>(2000ll << doublings, 300000);
+  MonoMs wait = base - base / 4 + static_cast<MonoMs>(random.below(static_cast<uint64_t>(base / 2 + 1)));
+  if (retry_after >= 0) wait = std::max<MonoMs>(wait, std::min(retry_after, kMaxRetryAfter) * 1000);
+  return wait;
+}
+
+}  // namespace pua

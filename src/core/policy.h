@@ -1,0 +1,52 @@
+// Policy: every number that the publication machine goes by, in one place, with its reason. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "core/types.h"
+
+namespace pua {
+
+// What a final reply means for a publication (spec section 4).
+enum class ReplyClass : uint8_t {
+  Success,     // 2xx
+  LostState,   // 412
+  TooBrief,    // 423
+  Transient,   // 3xx, 408, 429, 430, 480, 5xx, 6xx, timeout, transport: keep and try again
+  Forbidden,   // 403, 404: the same, with a loud counter (a half-started server must not wipe a million records)
+  Auth,        // 401, 407 that credentials could not answer: the same; the operator must act
+  Fatal,       // 400, 405, 406, 413, 415, 420, 489: the same request can never succeed
+  Shutdown,    // we are going down: nothing is known, nothing changes
+};
+ReplyClass classify(const SipReply&);
+
+// Expires for the wire: the remaining wanted time (ms, or kNever), raised to min_expires and the server's
+// Min-Expires, lowered to max_expires. Never used for a removal, whose Expires is exactly 0.
+uint32_t expires_to_ask(const EngineSettings&, int32_t event, MonoMs remaining, uint32_t server_min);
+uint32_t max_expires_of(const EngineSettings&, int32_t event);
+
+// ms after the request left at which a grant of `granted` s is refreshed: a fifth of the grant before its end, but at
+// least 40 s (one full transaction timeout of 32 s and a retry) or half of a short grant; less a jitter of up to a
+// tenth of the grant, so that records created together drift apart.
+MonoMs refresh_after(uint32_t granted, Random&);
+
+// ms to wait before try number `attempts`+1: 2 s doubling to 5 minutes, a quarter of it jitter either way, and not
+// before retry_after (s, -1 none; believed up to an hour).
+MonoMs backoff(uint32_t attempts, int64_t retry_after, Random&);
+
+constexpr int64_t kMaxRetryAfter = 3600;   // s
+// A loaded record that is due already gets its turn within this window (or half its remaining grant).
+constexpr MonoMs kLoadSpread = 30000;
+// After a start without an intent, the next CSeq jumps by this much: the last ones may have been used but not stored.
+constexpr uint32_t kCseqJump = 16;
+
+// Breaker per destination: this many requests in a row without any answer open it ...
+constexpr uint32_t kBreakerTrips = 5;
+// ... and one probe is let through after this long, doubling up to the second figure. A probe stays out for up to 32 s
+// and is retransmitted every 4 s, so a server that comes back is noticed within about 4 s.
+constexpr MonoMs kBreakerFirst = 1000;
+constexpr MonoMs kBreakerMax = 8000;
+
+}  // namespace pua

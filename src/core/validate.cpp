@@ -1,0 +1,77 @@
+#include "core/validate.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <string>
+
+namespace pua {
+
+static bool control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+static bool token_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos;
+}
+
+Status check_uri(std::string_view field, std::string_view uri) {
+  std::string name(field);
+  if (uri.empty()) return {Errc::bad_uri, name + " is empty"};
+  if (uri.size() > kMaxUri) return {Errc::bad_uri, name + " is longer than " + std::to_string(kMaxUri) + " octets"};
+  size_t colon = uri.find(':');
+  std::string scheme(uri.substr(0, colon == std::string_view::npos ? 0 : colon));
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](unsigned char c) { return static_cast<char>(tolower(c)); });
+  if (scheme != "sip" && scheme != "sips" && scheme != "pres" && scheme != "tel")
+    return {Errc::bad_uri, name + " is not a sip:, sips:, pres: or tel: URI"};
+  for (char c : uri) {
+    if (control(c) || c == ' ' || c == '<' || c == '>' || c == '"')
+      return {Errc::bad_uri, name + " holds a control character, blank, quote or angle bracket"};
+  }
+  std::string_view rest = uri.substr(colon + 1);
+  if (size_t at = rest.rfind('@'); at != std::string_view::npos) {
+    if (at == 0) return {Errc::bad_uri, name + " has no user before '@'"};
+    rest.remove_prefix(at + 1);
+  }
+  if (rest.empty() || rest[0] == ';' || rest[0] == '?' || (rest[0] == ':' ))
+    return {Errc::bad_uri, name + " has no host"};
+  return success();
+}
+
+Status check_text(std::string_view field, std::string_view value, size_t max) {
+  std::string name(field);
+  if (value.size() > max) return {Errc::too_large, name + " is longer than " + std::to_string(max) + " octets"};
+  if (std::any_of(value.begin(), value.end(), control)) return {Errc::bad_header, name + " holds a control character"};
+  return success();
+}
+
+Status check_etag(std::string_view etag) {
+  if (etag.size() > kMaxToken) return {Errc::too_large, "etag is longer than 255 octets"};
+  if (!std::all_of(etag.begin(), etag.end(), token_char)) return {Errc::bad_header, "etag is not a token"};
+  return success();
+}
+
+Status check_headers(std::string_view lines, size_t max) {
+  static constexpr const char* ours[] = {"via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "max-forwards",
+                                         "event", "o", "expires", "sip-if-match", "content-type", "c",
+                                         "content-length", "l", "contact", "m", "route", "authorization",
+                                         "proxy-authorization"};
+  if (lines.size() > max) return {Errc::too_large, "extra_headers are longer than " + std::to_string(max) + " octets"};
+  while (!lines.empty()) {
+    size_t end = lines.find("\r\n");
+    if (end == std::string_view::npos) return {Errc::bad_header, "extra_headers: a line does not end in CRLF"};
+    std::string_view line = lines.substr(0, end);
+    lines.remove_prefix(end + 2);
+    size_t colon = line.find(':');
+    std::string name(line.substr(0, colon == std::string_view::npos ? 0 : colon));
+    while (!name.empty() && (name.back() == ' ' || name.back() == '\t')) name.pop_back();
+    if (name.empty() || !std::all_of(name.begin(), name.end(), token_char))
+      return {Errc::bad_header, "extra_headers: a line is not \"Name: value\""};
+    for (char c : line)
+      if (c != '\t' && control(c)) return {Errc::bad_header, "extra_headers: a control character in " + name};
+    for (const char* o : ours)
+      if (strcasecmp(name.c_str(), o) == 0) return {Errc::bad_header, "extra_headers: " + name + " is set by the library"};
+  }
+  return success();
+}
+
+}  // namespace pua

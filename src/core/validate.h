@@ -1,0 +1,22 @@
+// Checks on what owners hand in. Nothing that could break a SIP message, a log line or a row gets past these.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+
+namespace pua {
+
+constexpr size_t kMaxUri = 1023;   // octets
+constexpr size_t kMaxToken = 255;  // ids, entity-tags, content types
+
+// sip:, sips:, pres: or tel: with something behind it; no blank, control character, quote or angle bracket.
+Status check_uri(std::string_view field, std::string_view uri);
+// No control characters, at most `max` octets.
+Status check_text(std::string_view field, std::string_view value, size_t max);
+// RFC 3903 entity-tag: a token.
+Status check_etag(std::string_view etag);
+// Whole header lines "Name: value" CRLF, none of those that we write ourselves, at most `max` octets.
+Status check_headers(std::string_view lines, size_t max);
+
+}  // namespace pua
