@@ -45,6 +45,7 @@ struct SipReply {
   std::string_view etag;          // SIP-ETag, empty: none
   int64_t min_expires = -1;       // 423
   int64_t retry_after = -1;       // seconds
+  uint32_t cseq = 0;              // last CSeq on the wire where digest made it grow, 0: as asked
   std::shared_ptr<const ReplyMessage> message;  // null for synthetic ones
 };
 
