@@ -87,7 +87,7 @@ class Churn:
                 self.refused += 1
                 code = answer["error"].get("code")
                 # A removal of what is not there; any other error leaves the wish accepted or not: both may be.
-                person.may_be = {GONE} if (person.asked, code) == (GONE, -9) else person.may_be | {person.asked}
+                person.may_be = {GONE} if (person.asked, code) == (GONE, 404) else person.may_be | {person.asked}
             elif answer["result"].get("durable"):
                 self.durable += 1
                 person.may_be = {person.asked}

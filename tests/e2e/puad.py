@@ -155,7 +155,7 @@ class Puad:
         self.socket, self.db, self.config = (self.dir / f"{name}.{kind}" for kind in ("sock", "db", "conf"))
         self.settings = {
             ("pua", "db_url"): f"sqlite:///{self.db}",
-            ("pua", "listen"): f"sip:{HOST}:{self.port}",
+            ("pua", "sip_listen"): f"sip:{HOST}:{self.port}",
             ("pua", "min_expires"): 1,
             ("pua_mi", "dgram_socket"): str(self.socket),
         }
