@@ -155,12 +155,12 @@ typedef int(publrpl_cb_t)(pua_reply_t *reply, void *extra_param);
 typedef struct publ_info {
   pua_str_t id;             /* tells several publications for one URI, event and source apart; may be empty */
   pua_str_t *pres_uri;      /* the presentity: Request-URI, To and From; needed. sip, sips, pres or tel */
-  pua_str_t *body;          /* the document; NULL: a refresh (or a removal). Copied */
+  pua_str_t *body;          /* the document; NULL or { NULL, 0 }: a refresh (or a removal). Copied */
   int expires;              /* > 0 wanted lifetime in s; 0 remove; < 0 for ever (each period asks for default_expires) */
   int flag;                 /* 0, INSERT_TYPE or UPDATE_TYPE */
   int source_flag;          /* one source bit; needed */
   int event;                /* one event bit; needed */
-  pua_str_t content_type;   /* of the body; empty: the event's default, needed if it has none */
+  pua_str_t content_type;   /* of the body, ignored without; empty: the event's default, needed if it has none */
   pua_str_t *etag;          /* NULL or empty: any; else must be the confirmed entity-tag, or the result is 418 */
   pua_str_t *extra_headers; /* NULL, or whole header lines, each ending in CRLF */
   pua_str_t outbound_proxy; /* next hop, a SIP URI; empty: the parameter outbound_proxy, or by the Request-URI */
@@ -246,16 +246,16 @@ typedef struct list_entry {
 typedef int(pua_cb)(ua_pres_t *hentity, pua_reply_t *reply);
 
 /* Makes of an owner's document the one that goes on the wire.
- *  publ        what is published: id, pres_uri, body (never NULL), expires, source_flag, event, content_type. When
- *              the library sends a document again (after a 412, a restart), body is the document as it was sent last.
+ *  publ        the request, body never NULL, content_type never empty where the event has a default.
  *  final_body  in: *final_body == publ->body. If the result is 1, the processor has put there a str that it got from
  *              malloc() and whose `s` is a malloc() block of its own; the library frees both with free().
- *  ver         number of this document in the record's life, from 0, also across restarts.
+ *  ver         number of this document in the record's life, counting up from 1, also across restarts.
  *  tuple       in: what this processor returned last for this record, or empty. To keep another value the processor
  *              points `s` at a malloc() block (freed by the library with free()) and sets `len`, at most 255 octets.
  * Result: 0 unchanged, the body goes out as it is (final_body is not looked at, and nothing of it freed); 1 changed;
- * negative: the document is refused (PUA_E_BAD_BODY; final_body is not looked at). Not called without a body. Runs
- * inside send_publish or from the loop; it must not block. */
+ * negative: the document is refused (PUA_E_BAD_BODY; final_body and tuple are not looked at). Runs once for each accepted
+ * document, inside send_publish; what it made is kept and sent again as it is when the server lost it. Not called
+ * without a body, or for a removal. Must not block. */
 typedef int(evs_process_body_t)(publ_info_t *publ, pua_str_t **final_body, int ver, pua_str_t *tuple);
 
 typedef int (*send_publish_t)(publ_info_t *publ);
@@ -340,24 +340,24 @@ PUA_API const char *pua_config_error(const pua_config_t *cfg);
  * PUA_E_SIP_FAILED, PUA_E_NO_MEMORY; pua_last_error(NULL) tells why. */
 PUA_API int pua_new(pua_t **out, const pua_config_t *cfg, struct event_base *base, pua_log_cb log, void *user);
 
-/* Ends the instance: what is unwritten is written (bounded by shutdown_timeout only if pua_shutdown() was used before;
- * here one write is attempted), nothing more is sent, and every open request is completed with PUA_ORIGIN_SHUTDOWN.
- * Outside the library's callbacks all of this happens before the call returns; inside one it happens when that
- * callback and the library code around it have returned. Either way `pua` must not be used after this call, except
- * within callbacks that still come. Other threads must have stopped calling pua_post().
- * NULL is legal. In another thread, or after fork(), it does nothing but log. */
+/* Ends the instance: completes every open request with PUA_ORIGIN_SHUTDOWN inside this call, sends nothing more, and
+ * writes what is unwritten as far as 100 ms allow (pua_shutdown() before it is the orderly way). Legal inside callbacks;
+ * within the log's callback the completions come later, from the loop. `pua` must not be used any more, except in those
+ * completions, where each call fails with PUA_E_SHUTTING_DOWN. Other threads must have stopped calling pua_post().
+ * NULL is legal. In another thread, and in a child after fork(), it does nothing (pua_last_error(NULL) says so). */
 PUA_API void pua_free(pua_t *pua);
 
 /* The loop the instance runs on; NULL after an error (pua_last_error). */
 PUA_API struct event_base *pua_event_base(pua_t *pua);
 
-/* Runs the loop: timeout_ms < 0 until pua_stop() or pua_free(); 0 what is ready now; > 0 at most that long, and until
- * pua_stop(). Needed only where the library made the loop, legal with the host's. Not from inside a callback.
- * Returns 0 (stopped), 1 (timeout reached), PUA_E_BAD_ARGUMENT (called within a callback), PUA_E_GENERIC (libevent),
- * PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK. If the instance was freed inside, it returns 0. */
-PUA_API int pua_run(pua_t *pua, int timeout_ms);
+/* Runs the loop until pua_stop() or pua_free(). Meant for a loop that the library made; with the host's it turns that.
+ * Not from inside a callback. A host that turns a loop of the library's own by event_base_loop() itself must not free the
+ * instance inside a callback.
+ * Returns 0, PUA_E_GENERIC (libevent refused), PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK. */
+PUA_API int pua_run(pua_t *pua);
 
-/* Lets pua_run() return after the current callback. From the loop thread; from others by pua_post(). */
+/* Lets pua_run() return after the current callback; without effect when it does not run. From the loop thread; from
+ * others by pua_post(). Returns 0, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK. */
 PUA_API int pua_stop(pua_t *pua);
 
 /* Runs fn(pua, arg) on the loop: the one call for other threads. Functions run in the order they were posted, each
@@ -366,13 +366,14 @@ PUA_API int pua_stop(pua_t *pua);
 PUA_API int pua_post(pua_t *pua, void (*fn)(pua_t *pua, void *arg), void *arg);
 
 /* Writes everything unwritten. done (may be NULL) is called once, later: ok = 1 all is committed; 0: not all of it could
- * be written within shutdown_timeout; what is left stays queued.
- * Returns 0, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN, PUA_E_NO_MEMORY. */
+ * be written within shutdown_timeout (what is left stays queued), or the instance was freed.
+ * Returns 0, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_NO_MEMORY. */
 PUA_API int pua_flush(pua_t *pua, void (*done)(pua_t *pua, int ok, void *arg), void *arg);
 
 /* Orderly end: takes no more requests, un-publishes if unpublish_on_shutdown is set, completes what is open, writes
- * everything. done (may be NULL) is called once, later, within shutdown_timeout; then call pua_free().
- * Returns 0, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN (it is under way), PUA_E_NO_MEMORY. */
+ * everything. done (may be NULL) is called once, later, within shutdown_timeout (or by pua_free()); then call
+ * pua_free(). A second call only waits for the same end.
+ * Returns 0, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_NO_MEMORY. */
 PUA_API int pua_shutdown(pua_t *pua, void (*done)(pua_t *pua, void *arg), void *arg);
 
 /* Takes over those parameters that can change in a running instance.

@@ -28,9 +28,16 @@ class Instance {
   static Result<std::unique_ptr<Instance>> create(const Settings&, event_base* base, Log::Sink sink);
   virtual ~Instance() = default;  // completes what is open with status 487 "shutdown"; legal inside a callback
 
+  // Whether the caller stands in the instance's thread and process. Errors: after_fork, wrong_thread.
+  virtual Status check() const = 0;
   virtual event_base* base() = 0;
+  // Turns the loop until stop() or the end of the instance. Errors: as check().
+  virtual Status run() = 0;
+  virtual void stop() = 0;
   virtual Log& log() = 0;
   virtual Registry& events() = 0;
+  // An event package was registered: takes up its rows that were parked.
+  virtual void event_added(int32_t flag) = 0;
 
   // Accepts a request, or says why not (and nothing changes). done is called exactly once, later, from the loop.
   virtual Status publish(const PublishRequest&, PublishDone done) = 0;
@@ -44,11 +51,12 @@ class Instance {
   virtual Status show(std::string_view pres_uri, int32_t event, int32_t source,
                       const std::function<void(const RecordView&)>& fn) = 0;
   virtual Stats stats() const = 0;
-  // Writes everything unwritten; done(ok) once, later. ok = false: not all could be written within the deadline.
+  // Writes everything unwritten; done(ok) once, later. ok = false: not all could be written within shutdown_timeout.
   virtual void flush(std::function<void(bool ok)> done) = 0;
   // Takes over those settings that can change in a running instance; names of the others go to `ignored`.
   virtual Status reload(const Settings&, std::vector<std::string>& ignored) = 0;
-  // Stops taking requests, flushes, un-publishes if so configured; done once, within shutdown_timeout.
+  // Stops taking requests, un-publishes if so configured, completes what is open, flushes; done once, later, within
+  // shutdown_timeout. While it is under way a second call only waits for the same end.
   virtual void shutdown(std::function<void()> done) = 0;
   // From any thread: run fn on the loop. false: shutting down.
   virtual bool post(std::function<void()> fn) = 0;
