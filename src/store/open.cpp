@@ -1,0 +1,29 @@
+#include "store/open.h"
+
+#include <utility>
+
+#include "store/db_url.h"
+#include "store/memory_store.h"
+#include "store/sqlite_store.h"
+
+namespace pua {
+
+Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings& s, Log& log) {
+  Result<DbUrl> url = parse_db_url(s.db_url);
+  if (!url) return url.error();
+  if (Status table = check_table_name(s.db_table); !table) return table.error();
+  if (url->kind == DbKind::Memory) {
+    log.notice("store: memory: nothing is kept over a restart");
+    return std::unique_ptr<StoreAdapter>(std::make_unique<MemoryStore>());
+  }
+  SqliteOptions o;
+  o.path = url->path;
+  o.table = s.db_table;
+  o.synchronous_full = s.synchronous_full;
+  o.cache_mb = s.cache_mb;
+  auto store = SqliteStore::open(o, log);
+  if (!store) return store.error();
+  return std::unique_ptr<StoreAdapter>(std::move(*store));
+}
+
+}  // namespace pua

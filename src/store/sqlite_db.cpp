@@ -1,0 +1,133 @@
+#include "store/sqlite_db.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+namespace pua {
+
+namespace {
+
+Error file_error(const std::string& path, const std::string& what) {
+  return {Errc::store_failed, path + ": " + what};
+}
+
+// The file itself, where `path` is a link: two names of one file must lead to one claim.
+std::string resolved(const std::string& path) {
+  char buf[PATH_MAX];
+  return realpath(path.c_str(), buf) ? std::string(buf) : path;
+}
+
+const char* plain_text(int rc) {
+  switch (rc & 0xff) {
+    case SQLITE_FULL: return "the disk is full";
+    case SQLITE_NOTADB: return "not a SQLite database, or encrypted";
+    case SQLITE_CORRUPT: return "the database is damaged";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return "locked by another process";
+    case SQLITE_READONLY: return "cannot be written (read-only)";
+    case SQLITE_IOERR: return "read or write error";
+    case SQLITE_CANTOPEN: return "cannot be opened";
+    case SQLITE_NOMEM: return "out of memory";
+    default: return nullptr;
+  }
+}
+
+}  // namespace
+
+Result<FileClaim> FileClaim::take(const std::string& path) {
+  std::string lock = path + ".lock";
+  int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+  if (fd < 0) return file_error(path, "cannot make its lock file " + lock + ": " + strerror(errno));
+  FileClaim claim(fd);
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return file_error(path, "cannot lock " + lock + ": " + strerror(errno));
+    char pid[16] = {};
+    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+    long owner = n > 0 ? strtol(pid, nullptr, 10) : 0;
+    std::string who = owner == getpid() ? "another instance in this process"
+                      : owner > 0       ? "process " + std::to_string(owner)
+                                        : "another process";
+    return file_error(path, "in use by " + who);
+  }
+  std::string pid = std::to_string(getpid()) + "\n";
+  // Only for the message above; a full disk must not matter here.
+  if (ftruncate(fd, 0) == 0 && pwrite(fd, pid.data(), pid.size(), 0) < 0) errno = 0;
+  return claim;
+}
+
+FileClaim::~FileClaim() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<SqliteDb> SqliteDb::open(const std::string& name) {
+  std::string path = resolved(name);
+  struct stat st;
+  if (stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) return file_error(path, "not a file");
+  size_t slash = path.rfind('/');
+  std::string folder = slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+  if (stat(folder.c_str(), &st) != 0) return file_error(path, "its folder: " + std::string(strerror(errno)));
+
+  Result<FileClaim> claim = FileClaim::take(path);
+  if (!claim) return claim.error();
+  // Rows hold what people publish: not for everybody's eyes. SQLite gives its WAL the mode of the file.
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+  if (fd >= 0) ::close(fd);
+  else if (errno != EEXIST) return file_error(path, strerror(errno));
+
+  SqliteDb db(path, std::move(*claim));
+  sqlite3* raw = nullptr;
+  int rc = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  db.db_.reset(raw);
+  if (rc != SQLITE_OK) return file_error(path, std::string("cannot be opened: ") + (raw ? sqlite3_errmsg(raw) : "no memory"));
+  sqlite3_extended_result_codes(raw, 1);
+  sqlite3_busy_timeout(raw, 0);
+  if (sqlite3_db_readonly(raw, "main") == 1) return file_error(path, plain_text(SQLITE_READONLY));
+  return db;
+}
+
+Status SqliteDb::exec(const char* sql) {
+  int rc = sqlite3_exec(handle(), sql, nullptr, nullptr, nullptr);
+  if (rc != SQLITE_OK) return error(rc);
+  return success();
+}
+
+Result<SqliteStmt> SqliteDb::prepare(std::string_view sql) {
+  sqlite3_stmt* st = nullptr;
+  int rc = sqlite3_prepare_v3(handle(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &st, nullptr);
+  if (rc != SQLITE_OK) return error(rc);
+  return SqliteStmt(st);
+}
+
+Result<std::string> SqliteDb::value(const char* sql, std::string_view argument) {
+  Result<SqliteStmt> st = prepare(sql);
+  if (!st) return st.error();
+  sqlite3_stmt* s = st->get();
+  if (sqlite3_bind_parameter_count(s) > 0) {
+    sqlite3_bind_text(s, 1, argument.data(), static_cast<int>(argument.size()), SQLITE_STATIC);
+  }
+  int rc = sqlite3_step(s);
+  if (rc == SQLITE_DONE) return std::string();
+  if (rc != SQLITE_ROW) return error(rc);
+  const void* p = sqlite3_column_blob(s, 0);
+  return std::string(static_cast<const char*>(p), p ? static_cast<size_t>(sqlite3_column_bytes(s, 0)) : 0);
+}
+
+std::string SqliteDb::text(int rc) const {
+  const char* detail = sqlite3_errmsg(handle());
+  const char* plain = plain_text(rc);
+  std::string out = path_ + ": ";
+  if (!plain) return out + detail + " (" + std::to_string(rc) + ")";
+  out += std::string(plain) + " (" + detail;
+  int sys = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(handle()) : 0;
+  if (sys != 0) out += std::string(", ") + strerror(sys);
+  return out + ")";
+}
+
+}  // namespace pua

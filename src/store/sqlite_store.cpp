@@ -1,0 +1,361 @@
+#include "store/sqlite_store.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "store/sqlite_columns.h"
+#include "store/sqlite_schema.h"
+
+namespace pua {
+
+namespace {
+
+// A write turn: rows go in for this long or this many octets, then the commit follows and takes about as long again
+// for rows that lie all over the file (each page is written to the WAL).
+constexpr int64_t kRowsUs = 1000;
+constexpr size_t kTurnBytes = 384 * 1024;
+// A page of rows ends early when it took this long (cold disk) or holds that much.
+constexpr int64_t kPageUs = 3000;
+constexpr size_t kPageBytes = 1024 * 1024;
+// WAL pages that are folded into the file in one step. Two fsyncs a step, so not too few; 1-2 ms on a quick disk.
+constexpr int kCheckpointPages = 128;
+constexpr MonoMs kCheckpointRetryMs = 1000;
+// A file up to this size is checked as a whole at open (some 10 ms). Damage in a larger one is found when it is read.
+constexpr int64_t kCheckBytes = 8 * 1024 * 1024;
+
+int64_t mono_us() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<int64_t>(t.tv_sec) * 1000000 + t.tv_nsec / 1000;
+}
+
+int run_once(const SqliteStmt& st) {
+  int rc = sqlite3_step(st.get());
+  sqlite3_reset(st.get());
+  return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+// Is the row at fault, or the store?
+bool row_fault(int rc) {
+  int primary = rc & 0xff;
+  return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH;
+}
+
+void bind_text(sqlite3_stmt* st, int at, std::string_view v) {
+  sqlite3_bind_text(st, at, v.data() ? v.data() : "", static_cast<int>(v.size()), SQLITE_STATIC);
+}
+
+std::string columns_sql() {
+  std::string out;
+  for (const Column& c : kColumns) out += (out.empty() ? "" : ",") + std::string(c.name);
+  return out;
+}
+
+std::string upsert_sql(const std::string& t) {
+  std::string values, set;
+  for (int i = 0; i < kColumnCount; i++) {
+    values += (i ? ",?" : "?") + std::to_string(i + 1);
+    ColumnKind k = kColumns[i].kind;
+    if (k == ColumnKind::Id || k == ColumnKind::KeyText || k == ColumnKind::KeyInt) continue;
+    set += (set.empty() ? "" : ",") + std::string(kColumns[i].name) + "=excluded." + kColumns[i].name;
+  }
+  return "INSERT INTO \"" + t + "\" (" + columns_sql() + ") VALUES (" + values + ") ON CONFLICT(id) DO UPDATE SET " + set +
+         " WHERE (excluded.owner_epoch,excluded.record_version,excluded.node)>=(owner_epoch,record_version,node)";
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(SqliteDb db, std::string table, Log& log)
+    : db_(std::move(db)), table_(std::move(table)), log_(log) {}
+
+SqliteStore::~SqliteStore() = default;
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& o, Log& log) {
+  Result<SqliteDb> db = SqliteDb::open(o.path);
+  if (!db) return db.error();
+  std::unique_ptr<SqliteStore> s(new SqliteStore(std::move(*db), o.table, log));
+  if (Status st = s->check_sound(); !st) return st.error();
+  if (Status st = prepare_schema(s->db_, o.table); !st) return st.error();
+  if (Status st = s->configure(o); !st) return st.error();
+  if (Status st = s->prepare_statements(); !st) return st.error();
+  s->page_text_.reserve(kPageBytes);
+  sqlite3_wal_hook(s->db_.handle(), &SqliteStore::on_commit, s.get());
+  return s;
+}
+
+// Reads only: what is no database, or a damaged one, must be refused before anything in it is changed.
+Status SqliteStore::check_sound() {
+  Result<std::string> size = db_.value("SELECT page_count*page_size FROM pragma_page_count, pragma_page_size");
+  if (!size) return size.error();
+  if (strtoll(size->c_str(), nullptr, 10) > kCheckBytes) return success();
+  Result<std::string> sound = db_.value("PRAGMA quick_check(1)");
+  if (!sound) return sound.error();
+  if (*sound == "ok") return success();
+  return {Errc::store_failed, db_.path() + ": the database is damaged: " + sound->substr(0, 200)};
+}
+
+Status SqliteStore::configure(const SqliteOptions& o) {
+  sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  Result<std::string> mode = db_.value("PRAGMA journal_mode=WAL");
+  if (!mode) return mode.error();
+  if (*mode != "wal") return {Errc::store_failed, db_.path() + ": its file system cannot hold a write-ahead log"};
+  std::string cache = "PRAGMA cache_size=-" + std::to_string(o.cache_mb * 1024);
+  for (const char* sql :
+       {o.synchronous_full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", cache.c_str(),
+        "PRAGMA wal_autocheckpoint=0",  // run() does it, in a turn of its own
+        "PRAGMA mmap_size=0",           // a page fault is a stall that nothing can bound
+        "PRAGMA secure_delete=OFF",     // Debian's default writes zeros over every changed row
+        "PRAGMA temp_store=MEMORY"}) {
+    if (Status s = db_.exec(sql); !s) return s;
+  }
+  return success();
+}
+
+Status SqliteStore::prepare_statements() {
+  std::string t = "\"" + table_ + "\"", meta = "\"" + table_ + "_meta\"";
+  struct { SqliteStmt& st; std::string sql; } list[] = {
+      {begin_, "BEGIN IMMEDIATE"},
+      {commit_, "COMMIT"},
+      {rollback_, "ROLLBACK"},
+      {upsert_, upsert_sql(table_)},
+      {delete_, "DELETE FROM " + t + " WHERE id=?1 AND (owner_epoch,record_version,node)<=(?2,?3,?4)"},
+      {exists_, "SELECT 1 FROM " + t + " WHERE id=?1"},
+      {find_key_, "SELECT id,owner_epoch FROM " + t + " WHERE pres_uri=?1 AND event=?2 AND flag=?3 AND pres_id=?4 "
+                  "AND watcher_uri=?5 AND to_uri=?6"},
+      {load_, "SELECT " + columns_sql() + " FROM " + t + " WHERE id>?1 ORDER BY id LIMIT ?2"},
+      {get_meta_, "SELECT value FROM " + meta + " WHERE name=?1"},
+      {set_meta_, "INSERT OR REPLACE INTO " + meta + " (name,value) VALUES (?1,?2)"}};
+  for (auto& e : list) {
+    Result<SqliteStmt> st = db_.prepare(e.sql);
+    if (!st) return {Errc::store_failed, st.error().message + " (table '" + table_ + "' does not fit this build)"};
+    e.st = std::move(*st);
+  }
+  return success();
+}
+
+// --- writing -------------------------------------------------------------------------------------
+
+void SqliteStore::bind(const Row& r) {
+  sqlite3_stmt* st = upsert_.get();
+  int at = 0;
+  // Values stay where they are until the statement was run: nothing is copied here.
+  auto put_int = [&](int64_t v) { sqlite3_bind_int64(st, ++at, v); };
+  auto put_key = [&](std::string_view v) { bind_text(st, ++at, v); };
+  auto put_text = [&](std::string_view v) {
+    if (v.empty()) sqlite3_bind_null(st, ++at);
+    else bind_text(st, ++at, v);
+  };
+  auto put_blob = [&](std::string_view v) {
+    if (v.empty()) sqlite3_bind_null(st, ++at);
+    else sqlite3_bind_blob(st, ++at, v.data(), static_cast<int>(v.size()), SQLITE_STATIC);
+  };
+#define BIND_Id put_int
+#define BIND_Int put_int
+#define BIND_KeyInt put_int
+#define BIND_KeyText put_key
+#define BIND_Text put_text
+#define BIND_Blob put_blob
+#define X(kind, column, member) BIND_##kind(r.member);
+  PUA_COLUMNS(X)
+#undef X
+}
+
+int SqliteStore::upsert(const Row& r, WriteResult& out) {
+  bind(r);
+  int rc = run_once(upsert_);
+  if (rc == SQLITE_CONSTRAINT_UNIQUE) return upsert_over_other_id(r, out);
+  if (rc == SQLITE_OK) out = sqlite3_changes(db_.handle()) > 0 ? WriteResult::Ok : WriteResult::RefusedNewer;
+  return rc;
+}
+
+// Another id holds the key. See store/adapter.h for which of the two stays.
+int SqliteStore::upsert_over_other_id(const Row& r, WriteResult& out) {
+  sqlite3_stmt* st = find_key_.get();
+  bind_text(st, 1, r.pres_uri);
+  sqlite3_bind_int64(st, 2, r.event);
+  sqlite3_bind_int64(st, 3, r.flag);
+  bind_text(st, 4, r.pres_id);
+  bind_text(st, 5, r.watcher_uri);
+  bind_text(st, 6, r.to_uri);
+  int rc = sqlite3_step(st);
+  int64_t id = sqlite3_column_int64(st, 0), epoch = sqlite3_column_int64(st, 1);
+  sqlite3_reset(st);
+  if (rc != SQLITE_ROW) return rc == SQLITE_DONE ? SQLITE_CONSTRAINT : rc;
+  if (std::pair(r.owner_epoch, r.id) < std::pair(epoch, id)) {
+    out = WriteResult::RefusedNewer;
+    return SQLITE_OK;
+  }
+  st = delete_.get();
+  sqlite3_bind_int64(st, 1, id);
+  for (int i = 2; i <= 4; i++) sqlite3_bind_int64(st, i, INT64_MAX);
+  rc = run_once(delete_);
+  if (rc == SQLITE_OK) rc = run_once(upsert_);  // still bound
+  if (rc == SQLITE_OK) out = WriteResult::Ok;
+  return rc;
+}
+
+int SqliteStore::remove(const Row& r, WriteResult& out) {
+  sqlite3_stmt* st = delete_.get();
+  sqlite3_bind_int64(st, 1, r.id);
+  sqlite3_bind_int64(st, 2, r.owner_epoch);
+  sqlite3_bind_int64(st, 3, r.record_version);
+  sqlite3_bind_int64(st, 4, r.node);
+  int rc = run_once(delete_);
+  if (rc != SQLITE_OK) return rc;
+  out = WriteResult::Ok;
+  if (sqlite3_changes(db_.handle()) > 0) return rc;
+  sqlite3_bind_int64(exists_.get(), 1, r.id);  // not there, or newer?
+  rc = sqlite3_step(exists_.get());
+  sqlite3_reset(exists_.get());
+  if (rc == SQLITE_ROW) out = WriteResult::RefusedNewer;
+  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < rows.size(); i++) {
+    if (i > 0 && (bytes > kTurnBytes || mono_us() - start_us > kRowsUs)) break;
+    Row r;
+    RowOp op = rows.row(i, r);
+    results_[i] = WriteResult::FailedRetry;
+    int rc = op == RowOp::Delete ? remove(r, results_[i]) : upsert(r, results_[i]);
+    bytes += r.body.size() + r.pres_uri.size() + r.extra_headers.size();
+    if (rc == SQLITE_OK) continue;
+    // Some errors end the whole transaction: then no row of it may count as written.
+    if (!row_fault(rc) || sqlite3_get_autocommit(db_.handle()) != 0) return rc;
+    results_[i] = WriteResult::BadRow;
+    if (row_error_.empty()) row_error_ = db_.text(rc);
+  }
+  return SQLITE_OK;
+}
+
+void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
+  results_.assign(rows.size(), WriteResult::Deferred);
+  row_error_.clear();
+  WriteReport report;
+  report.lane = lane;
+  int64_t start = mono_us();
+  int rc = run_once(begin_);
+  if (rc == SQLITE_OK) rc = write_rows(rows, start);
+  if (rc == SQLITE_OK) rc = run_once(commit_);
+  if (rc != SQLITE_OK) {
+    row_error_ = db_.text(rc);
+    report.down = true;
+    if (sqlite3_get_autocommit(db_.handle()) == 0) run_once(rollback_);
+    for (WriteResult& r : results_) {
+      if (r != WriteResult::Deferred) r = WriteResult::FailedRetry;
+    }
+  }
+  report.took_us = mono_us() - start;
+  report.results = results_;
+  report.error = row_error_;
+  if (sink_) sink_->on_written(report, now);
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
+  page_.clear();
+  page_text_.clear();
+  int64_t start = mono_us();
+  sqlite3_stmt* st = load_.get();
+  sqlite3_bind_int64(st, 1, after);
+  sqlite3_bind_int64(st, 2, limit);
+  int rc;
+  bool cut = false;
+  while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+    size_t bytes = 0;
+    for (int i = 0; i < kColumnCount; i++) {
+      ColumnKind k = kColumns[i].kind;
+      if (k != ColumnKind::KeyText && k != ColumnKind::Text && k != ColumnKind::Blob) continue;
+      bytes += static_cast<size_t>(sqlite3_column_bytes(st, i));
+    }
+    cut = !page_.empty() && (page_text_.size() + bytes > page_text_.capacity() || mono_us() - start > kPageUs);
+    if (cut) break;
+    page_text_.reserve(page_text_.size() + bytes);  // grows for a first row that is larger than a whole page only
+    Row& r = page_.emplace_back();
+    int at = 0;
+    // As octets also where the column is text: asking for text may copy, to add a 0 at the end.
+    auto take_text = [&](std::string_view& v) {
+      const void* p = sqlite3_column_blob(st, at);
+      size_t n = p ? static_cast<size_t>(sqlite3_column_bytes(st, at)) : 0;
+      at++;
+      if (n == 0) return;
+      size_t from = page_text_.size();
+      page_text_.append(static_cast<const char*>(p), n);
+      v = std::string_view(page_text_.data() + from, n);
+    };
+    auto take_int = [&](auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, at++)); };
+#define TAKE_Id take_int
+#define TAKE_Int take_int
+#define TAKE_KeyInt take_int
+#define TAKE_KeyText take_text
+#define TAKE_Text take_text
+#define TAKE_Blob take_text
+#define X(kind, column, member) TAKE_##kind(r.member);
+    PUA_COLUMNS(X)
+#undef X
+  }
+  std::string error = cut || rc == SQLITE_DONE ? std::string() : db_.text(rc);
+  sqlite3_reset(st);
+  if (!error.empty()) page_.clear();
+  bool last = error.empty() && !cut && page_.size() < limit;
+  if (sink_) sink_->on_rows(page_, last, error, now);
+}
+
+// --- values beside the rows ----------------------------------------------------------------------
+
+Result<std::string> SqliteStore::get_meta(std::string_view name) {
+  sqlite3_stmt* st = get_meta_.get();
+  bind_text(st, 1, name);
+  int rc = sqlite3_step(st);
+  std::string v;
+  if (rc == SQLITE_ROW) {
+    if (const void* p = sqlite3_column_blob(st, 0)) {
+      v.assign(static_cast<const char*>(p), static_cast<size_t>(sqlite3_column_bytes(st, 0)));
+    }
+  }
+  Error e = rc == SQLITE_ROW || rc == SQLITE_DONE ? Error{} : db_.error(rc);
+  sqlite3_reset(st);
+  if (!e.message.empty()) return e;
+  return v;
+}
+
+Status SqliteStore::set_meta(std::string_view name, std::string_view value) {
+  sqlite3_stmt* st = set_meta_.get();
+  bind_text(st, 1, name);
+  sqlite3_bind_blob(st, 2, value.data() ? value.data() : "", static_cast<int>(value.size()), SQLITE_STATIC);
+  int rc = run_once(set_meta_);
+  if (rc != SQLITE_OK) return db_.error(rc);
+  return success();
+}
+
+// --- checkpoints ---------------------------------------------------------------------------------
+
+int SqliteStore::on_commit(void* self, sqlite3*, const char*, int frames) {
+  auto* s = static_cast<SqliteStore*>(self);
+  if (frames < s->wal_frames_) s->wal_folded_ = 0;  // the log began anew
+  s->wal_frames_ = frames;
+  return SQLITE_OK;
+}
+
+MonoMs SqliteStore::next_due() const {
+  return wal_frames_ - wal_folded_ >= kCheckpointPages ? checkpoint_at_ : kNever;
+}
+
+void SqliteStore::run(MonoMs now) {
+  int frames = -1, folded = -1;
+  int rc = sqlite3_wal_checkpoint_v2(db_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
+  if (frames >= 0) {
+    wal_frames_ = frames;
+    wal_folded_ = folded;
+  }
+  bool done = rc == SQLITE_OK && wal_frames_ - wal_folded_ < kCheckpointPages;
+  checkpoint_at_ = done ? 0 : now + kCheckpointRetryMs;
+  if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) log_.error("store: checkpoint: %s", db_.text(rc).c_str());
+}
+
+}  // namespace pua

@@ -1,0 +1,71 @@
+// SQLite store: the embedded database. Runs in the loop, so each call is bounded by time: a write turn by about 2 ms,
+// a page by 3 ms, a checkpoint by its number of pages (docs/adr/0004-sqlite-in-the-loop.md).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "store/adapter.h"
+#include "store/sqlite_db.h"
+
+namespace pua {
+
+struct SqliteOptions {
+  std::string path;
+  std::string table = "pua";      // checked by check_table_name
+  bool synchronous_full = false;  // fsync at each commit: survives a power loss without losing the last group
+  uint32_t cache_mb = 64;
+};
+
+class SqliteStore : public StoreAdapter {
+ public:
+  // Errors: store_failed; nothing of an existing file was changed then. The log outlives the store.
+  static Result<std::unique_ptr<SqliteStore>> open(const SqliteOptions&, Log&);
+  ~SqliteStore() override;  // folds the WAL into the file
+
+  BatchLimits limits() const override { return {kBatchRows, kBatchRows}; }
+  bool immediate() const override { return true; }
+  void write(Lane lane, RowSource& rows, MonoMs now) override;
+  void load(int64_t after, uint32_t limit, MonoMs now) override;
+  Result<std::string> get_meta(std::string_view name) override;
+  Status set_meta(std::string_view name, std::string_view value) override;
+  MonoMs next_due() const override;  // a checkpoint
+  void run(MonoMs now) override;
+  std::string name() const override { return db_.path(); }
+
+  sqlite3* handle() const { return db_.handle(); }  // for tests that provoke faults
+
+ private:
+  static constexpr uint32_t kBatchRows = 192;
+
+  SqliteStore(SqliteDb db, std::string table, Log& log);
+  Status check_sound();
+  Status configure(const SqliteOptions&);
+  Status prepare_statements();
+  int upsert(const Row&, WriteResult&);
+  int upsert_over_other_id(const Row&, WriteResult&);
+  int remove(const Row&, WriteResult&);
+  void bind(const Row&);
+  // Rows that fit into the turn; returns SQLITE_OK or what ended the transaction.
+  int write_rows(RowSource&, int64_t start_us);
+  static int on_commit(void* self, sqlite3*, const char*, int frames);
+
+  SqliteDb db_;
+  std::string table_;
+  Log& log_;
+  SqliteStmt begin_, commit_, rollback_;
+  SqliteStmt upsert_, delete_, exists_, find_key_, load_, get_meta_, set_meta_;
+
+  std::vector<WriteResult> results_;
+  std::string row_error_;         // of the first bad row of a batch
+  std::vector<Row> page_;
+  std::string page_text_;         // what the views of page_ point at: reserved once, never moved
+
+  int wal_frames_ = 0;            // pages in the WAL
+  int wal_folded_ = 0;            // of these, already in the file
+  MonoMs checkpoint_at_ = 0;      // not before: somebody else's reader holds the rest back
+};
+
+}  // namespace pua

@@ -1,0 +1,382 @@
+#include "store/write_behind.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pua {
+
+namespace {
+
+// So many rows failing alone, one after the other, are taken for a store that is down: setting every record aside
+// because of a fault that the adapter could not name would make the way back slow.
+constexpr uint32_t kLoneFailures = 8;
+
+// Fast gets at least every second turn; the others share the rest.
+constexpr size_t kSteps = 6;
+
+uint32_t doubled(uint32_t ms, uint32_t first, uint32_t ceiling) {
+  return std::max(1u, std::min(ceiling, ms == 0 ? first : ms * 2));
+}
+
+}  // namespace
+
+WriteBehind::WriteBehind(StoreAdapter& adapter, Log& log, const WriteBehindPolicy& policy, std::function<void()> wake)
+    : adapter_(adapter), log_(log), policy_(policy), wake_(std::move(wake)) {
+  adapter_.attach(this);
+}
+
+WriteBehind::~WriteBehind() { adapter_.attach(nullptr); }
+
+// --- what comes in -------------------------------------------------------------------------------
+
+void WriteBehind::mark(StoreHook& h, Lane l, MonoMs now) {
+  switch (h.queue) {
+    case StoreHook::Queue::Batch:  // queued again when the batch ends
+      if (!h.remark) h.dirty_since = now;
+      h.remark = true;
+      h.remark_fast = h.remark_fast || l == Lane::Fast;
+      return;
+    case StoreHook::Queue::Fast:
+      return;
+    case StoreHook::Queue::Bulk:
+      if (l == Lane::Bulk) return;
+      bulk_.queue.erase(h);
+      break;
+    case StoreHook::Queue::Aside:  // changed: it may be good now. Still tried alone, see start_batch
+      take_aside(h);
+      break;
+    case StoreHook::Queue::None:
+      h.dirty_since = now;
+      break;
+  }
+  enqueue(h, l, now);
+  // Only the first row of a lane, and the one that makes a group full, can make anything due sooner.
+  size_t n = lane(l).queue.size();
+  if (n == 1 || n == policy_.group_rows || n == policy_.bulk_rush) announce();
+}
+
+void WriteBehind::enqueue(StoreHook& h, Lane l, MonoMs now) {
+  LaneState& s = lane(l);
+  if (s.queue.empty()) s.since = now;
+  // A row that comes over from the other lane may be the oldest here: at the front it keeps the age gauge right.
+  // (Not one that was refused before: it would hold up the good ones.)
+  bool front = !s.queue.empty() && s.split_left == 0 && h.failures == 0 && h.dirty_since < s.queue.front()->dirty_since;
+  if (front) {
+    s.queue.push_front(h);
+  } else {
+    s.queue.push_back(h);
+  }
+}
+
+void WriteBehind::load(int64_t after, uint32_t limit) {
+  load_ = Load::Wanted;
+  load_after_ = after;
+  load_limit_ = limit;
+  announce();
+}
+
+void WriteBehind::forget(StoreHook& h) {
+  switch (h.queue) {
+    case StoreHook::Queue::Fast: fast_.queue.erase(h); break;
+    case StoreHook::Queue::Bulk: bulk_.queue.erase(h); break;
+    case StoreHook::Queue::Aside: take_aside(h); break;
+    case StoreHook::Queue::Batch:
+    case StoreHook::Queue::None: break;
+  }
+  for (auto* list : {&fast_.batch, &bulk_.batch, &ending_}) {
+    for (Entry& e : *list) {
+      if (e.hook == &h) e.hook = nullptr;
+    }
+  }
+  h.queue = StoreHook::Queue::None;
+}
+
+void WriteBehind::flush(MonoMs now) {
+  retry_aside(kNever, now);
+  for (LaneState* l : {&fast_, &bulk_}) l->hurry = !l->queue.empty() || !l->batch.empty();
+  retry_at_ = now;
+  announce();
+}
+
+// --- when ----------------------------------------------------------------------------------------
+
+MonoMs WriteBehind::lane_due(Lane l) const {
+  const LaneState& s = lane(l);
+  if (s.queue.empty() || !s.batch.empty()) return kNever;
+  MonoMs gate = down_ ? retry_at_ : 0;
+  bool now = s.hurry || s.split_left > 0;
+  if (l == Lane::Fast) {
+    now = now || s.queue.size() >= policy_.group_rows;
+    return std::max(gate, now ? s.since : std::max(s.since, s.started + policy_.group_ms));
+  }
+  now = now || s.queue.size() >= policy_.bulk_rush;
+  MonoMs first = s.queue.front()->dirty_since;
+  return std::max(gate, now ? first : first + policy_.bulk_ms);
+}
+
+MonoMs WriteBehind::due(Job j) const {
+  switch (j) {
+    case Job::Fast: return lane_due(Lane::Fast);
+    case Job::Bulk: return lane_due(Lane::Bulk);
+    case Job::Load: return load_ == Load::Wanted ? load_at_ : kNever;
+    case Job::Adapter: return adapter_.next_due();
+  }
+  return kNever;
+}
+
+MonoMs WriteBehind::next_due() const {
+  MonoMs m = aside_.empty() ? kNever : aside_.begin()->first;
+  for (Job j : {Job::Fast, Job::Bulk, Job::Load, Job::Adapter}) m = std::min(m, due(j));
+  return m;
+}
+
+void WriteBehind::announce() {
+  if (running_) return;  // the owner asks next_due() when run() returns
+  MonoMs d = next_due();
+  if (d >= announced_) return;
+  announced_ = d;
+  if (wake_) wake_();
+}
+
+// --- the turn ------------------------------------------------------------------------------------
+
+void WriteBehind::run(MonoMs now) {
+  if (running_ || reporting_) return;
+  static constexpr Job kOrder[kSteps] = {Job::Fast, Job::Load, Job::Fast, Job::Bulk, Job::Fast, Job::Adapter};
+  running_ = true;
+  retry_aside(now, now);
+  bool one = adapter_.immediate();
+  for (size_t i = 0; i < kSteps; i++) {
+    Job j = kOrder[step_++ % kSteps];
+    if (due(j) > now) continue;
+    run_job(j, now);
+    if (one) break;
+  }
+  running_ = false;
+  announced_ = next_due();
+}
+
+void WriteBehind::run_job(Job j, MonoMs now) {
+  switch (j) {
+    case Job::Fast: return start_batch(Lane::Fast, now);
+    case Job::Bulk: return start_batch(Lane::Bulk, now);
+    case Job::Load:
+      load_ = Load::UnderWay;
+      return adapter_.load(load_after_, load_limit_, now);
+    case Job::Adapter: return adapter_.run(now);
+  }
+}
+
+void WriteBehind::start_batch(Lane l, MonoMs now) {
+  LaneState& s = lane(l);
+  BatchLimits limits = adapter_.limits();
+  size_t rows = l == Lane::Fast ? limits.fast_rows : limits.bulk_rows;
+  if (s.split_left > 0) rows = std::min(rows, s.split_rows);
+  s.batch.reserve(rows);
+  while (s.batch.size() < rows && !s.queue.empty()) {
+    StoreHook& h = *s.queue.front();
+    bool suspect = h.failures > 0;  // goes alone, so that it can spoil nobody's group
+    if (suspect && !s.batch.empty()) break;
+    s.queue.erase(h);
+    h.queue = StoreHook::Queue::Batch;
+    h.remark = h.remark_fast = false;
+    s.batch.push_back(Entry{&h, h.dirty_since, h.version});
+    if (suspect) break;
+  }
+  if (s.queue.empty()) s.hurry = false;
+  s.started = s.since = now;
+  s.sink = sink_;
+  adapter_.write(l, s, now);
+}
+
+RowOp WriteBehind::LaneState::row(size_t i, Row& out) {
+  Entry& e = batch[i];
+  RowOp op = sink->row_of(*e.hook, out);
+  e.version = e.hook->batch_version = e.hook->version;
+  e.id = out.id;
+  return op;
+}
+
+// --- how it ended --------------------------------------------------------------------------------
+
+void WriteBehind::on_written(const WriteReport& report, MonoMs now) {
+  flush_max_us_ = std::max({flush_max_us_, report.took_us, (now - lane(report.lane).started) * 1000});
+  sort_results(report.lane, report, now);
+  // Every hook is where it belongs: now the engine may mark, free and ask as it likes.
+  reporting_ = true;
+  for (size_t i = 0; i < ending_.size(); i++) {
+    Entry e = ending_[i];
+    if (!e.hook || e.result == WriteResult::Deferred) continue;
+    sink_->on_stored(*e.hook, e.version, e.result == WriteResult::Ok, now);
+  }
+  reporting_ = false;
+  ending_.clear();
+  announce();
+}
+
+// Takes the batch apart: each hook leaves it for where it stands next. Calls nobody.
+void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
+  LaneState& s = lane(l);
+  ending_ = std::exchange(s.batch, {});
+  size_t ok = 0, failed = 0, tried = 0;
+  for (size_t i = 0; i < ending_.size(); i++) {
+    Entry& e = ending_[i];
+    e.result = i < report.results.size() ? report.results[i] : WriteResult::Deferred;
+    if (report.down && e.result == WriteResult::Deferred) e.result = WriteResult::FailedRetry;  // its caller may be told
+    if (e.result == WriteResult::FailedRetry && ending_.size() == 1 && !report.down) {
+      // A batch of one that failed, with the store up, has found its bad row.
+      bool known = !e.hook || e.hook->failures > 0;
+      if (known || ++lone_failures_ < kLoneFailures) e.result = WriteResult::BadRow;
+    }
+    tried += e.result != WriteResult::Deferred;
+    failed += e.result == WriteResult::FailedRetry;
+    if (e.result == WriteResult::Ok) {
+      ok++;
+      if (!e.hook) continue;
+      StoreHook& h = *e.hook;
+      h.queue = StoreHook::Queue::None;
+      h.failures = 0;
+      h.written_version = e.version;
+      if (h.remark || h.version != e.version) {
+        if (!h.remark) h.dirty_since = now;
+        enqueue(h, h.remark_fast ? Lane::Fast : Lane::Bulk, now);
+      }
+    } else if (e.result == WriteResult::BadRow || e.result == WriteResult::RefusedNewer) {
+      stats_.errors++;
+      stats_.refused_newer += e.result == WriteResult::RefusedNewer;
+      if (e.hook) put_aside(e, report.error, now);
+    }
+  }
+  for (size_t i = ending_.size(); i-- > 0;) {  // backwards, so that the order stays
+    WriteResult r = ending_[i].result;
+    if (ending_[i].hook && (r == WriteResult::Deferred || r == WriteResult::FailedRetry)) requeue_front(l, ending_[i], now);
+  }
+  stats_.rows_written += ok;
+  if (ok > 0) lone_failures_ = 0;
+  s.split_left -= std::min(s.split_left, tried - failed);
+  if (report.down || (failed > 0 && lone_failures_ >= kLoneFailures)) {
+    s.split_left = 0;
+    went_down(report.error, now);
+  } else {
+    if (ok > 0) came_up(now);
+    if (failed > 0) after_failures(l, tried, failed);
+    if (tried < ending_.size()) s.hurry = !s.queue.empty();
+  }
+}
+
+void WriteBehind::requeue_front(Lane from, const Entry& e, MonoMs now) {
+  StoreHook& h = *e.hook;
+  h.dirty_since = e.since;
+  Lane to = h.remark_fast ? Lane::Fast : from;
+  LaneState& s = lane(to);
+  if (s.queue.empty()) s.since = now;
+  s.queue.push_front(h);
+  h.remark = h.remark_fast = false;
+}
+
+// A whole batch failed and nothing says for whose sake: halve it until the bad row stands alone.
+void WriteBehind::after_failures(Lane l, size_t tried, size_t failed) {
+  stats_.errors++;
+  LaneState& s = lane(l);
+  s.split_left = std::max(s.split_left, failed);
+  s.split_rows = std::max<size_t>(1, tried / 2);
+}
+
+void WriteBehind::put_aside(const Entry& e, std::string_view error, MonoMs now) {
+  StoreHook& h = *e.hook;
+  if (h.failures == 0) {
+    if (e.result == WriteResult::RefusedNewer) error = "the database holds a newer one";
+    log_.error("store: %s: row %lld was refused, it is kept and retried: %.*s", adapter_.name().c_str(),
+               static_cast<long long>(e.id), static_cast<int>(error.size()), error.data());
+  }
+  if (h.failures < UINT8_MAX) h.failures++;
+  h.dirty_since = e.since;
+  if (h.remark) {  // changed meanwhile: it may be good now
+    enqueue(h, h.remark_fast ? Lane::Fast : Lane::Bulk, now);
+    return;
+  }
+  h.queue = StoreHook::Queue::Aside;
+  uint32_t shift = std::min<uint32_t>(h.failures - 1u, 16);
+  uint64_t wait = std::min<uint64_t>(static_cast<uint64_t>(policy_.aside_first_ms) << shift, policy_.retry_max_ms);
+  aside_.emplace(now + static_cast<MonoMs>(wait), &h);
+}
+
+void WriteBehind::take_aside(StoreHook& h) {
+  auto it = std::find_if(aside_.begin(), aside_.end(), [&](const auto& a) { return a.second == &h; });
+  if (it != aside_.end()) aside_.erase(it);
+  h.queue = StoreHook::Queue::None;
+}
+
+void WriteBehind::retry_aside(MonoMs until, MonoMs now) {
+  while (!aside_.empty() && aside_.begin()->first <= until) {
+    StoreHook& h = *aside_.begin()->second;
+    aside_.erase(aside_.begin());
+    enqueue(h, Lane::Bulk, now);
+  }
+}
+
+void WriteBehind::went_down(std::string_view error, MonoMs now) {
+  stats_.errors++;
+  lone_failures_ = 0;
+  retry_ms_ = doubled(retry_ms_, policy_.retry_first_ms, policy_.retry_max_ms);
+  retry_at_ = now + retry_ms_;
+  if (down_) return;
+  down_ = true;
+  down_since_ = now;
+  log_.error("store: %.*s; writes wait, SIP goes on", static_cast<int>(error.size()), error.data());
+}
+
+void WriteBehind::came_up(MonoMs now) {
+  retry_ms_ = 0;
+  if (!down_) return;
+  down_ = false;
+  for (LaneState* l : {&fast_, &bulk_}) l->hurry = !l->queue.empty();
+  log_.notice("store: %s takes writes again after %lld s, %zu rows wait", adapter_.name().c_str(),
+              static_cast<long long>((now - down_since_) / 1000), fast_.queue.size() + bulk_.queue.size());
+}
+
+// --- loading -------------------------------------------------------------------------------------
+
+void WriteBehind::on_rows(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) {
+  load_ = Load::None;
+  load_retry_ms_ = error.empty() ? 0 : doubled(load_retry_ms_, policy_.retry_first_ms, policy_.retry_max_ms);
+  load_at_ = now + load_retry_ms_;
+  if (!error.empty()) {
+    stats_.errors++;
+    load_ = Load::Wanted;  // the same page again, unless the engine asks for another
+    log_.error("store: loading failed, next try in %u ms: %.*s", load_retry_ms_, static_cast<int>(error.size()),
+               error.data());
+  }
+  reporting_ = true;
+  sink_->on_page(rows, last, error, now);
+  reporting_ = false;
+  announce();
+}
+
+// --- gauges --------------------------------------------------------------------------------------
+
+bool WriteBehind::clean() const {
+  return fast_.queue.empty() && bulk_.queue.empty() && fast_.batch.empty() && bulk_.batch.empty() && aside_.empty();
+}
+
+WriteBehindStats WriteBehind::stats(MonoMs now) const {
+  WriteBehindStats s = stats_;
+  MonoMs oldest = now;
+  for (const LaneState* l : {&fast_, &bulk_}) {
+    s.backlog += l->queue.size();
+    if (!l->queue.empty()) oldest = std::min(oldest, l->queue.front()->dirty_since);
+    for (const Entry& e : l->batch) {
+      s.backlog += e.hook != nullptr;
+      if (e.hook) oldest = std::min(oldest, e.since);
+    }
+  }
+  for (const auto& [at, h] : aside_) oldest = std::min(oldest, h->dirty_since);
+  s.backlog += aside_.size();
+  s.set_aside = aside_.size();
+  s.oldest_ms = now - oldest;
+  s.flush_max_ms = (flush_max_us_ + 999) / 1000;
+  s.down = down_;
+  return s;
+}
+
+}  // namespace pua

@@ -1,0 +1,150 @@
+// Write-behind queue: collects what the engine marks, writes it in groups, and keeps it until it is committed.
+//
+//   mark --> [Fast] --group_ms--> batch --> adapter --ok--> on_stored     (a caller waits for these)
+//        \-> [Bulk] --bulk_ms --> batch --> adapter --ok--> on_stored     (nobody waits)
+//   a row refused on its own --> set aside, retried alone, later and later; the others go on
+//   store down               --> everything stays queued; one batch tries again after a back-off
+//
+// Pure: no SQL, no clock, no events. The owner calls run() when next_due() has come; `wake` tells it that next_due()
+// became earlier. With an adapter that writes inside the call (SQLite), each run() does one bounded piece of work.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "core/store_port.h"
+#include "store/adapter.h"
+#include "store/hook_queue.h"
+
+namespace pua {
+
+struct WriteBehindPolicy {
+  // Least time between two commits of the Fast lane. The first row after a pause leaves at the end of the loop turn, so
+  // a lone caller never waits; under load it is the time in which a group gathers.
+  uint32_t group_ms = 2;
+  // When a row that nobody waits for leaves. The promise is 200 ms; the other half is for a burst to drain in.
+  uint32_t bulk_ms = 100;
+  // This many rows are worth a commit at once, however young they are.
+  uint32_t group_rows = 16;
+  uint32_t bulk_rush = 1024;
+  // Back-off while the store is down, and of rows set aside. The ceiling of both is update_period.
+  uint32_t retry_first_ms = 100;
+  uint32_t aside_first_ms = 1000;
+  uint32_t retry_max_ms = 30000;
+};
+
+struct WriteBehindStats {
+  uint64_t backlog = 0;        // records with something unwritten, those set aside included
+  int64_t oldest_ms = 0;       // age of the oldest unwritten change (exact to within one group)
+  uint64_t rows_written = 0;
+  uint64_t errors = 0;         // batches that failed as a whole, rows refused, pages that could not be read
+  uint64_t refused_newer = 0;  // rows refused because the database holds a newer one (also counted as errors)
+  uint64_t set_aside = 0;      // rows that wait alone for their retry
+  int64_t flush_max_ms = 0;    // longest batch so far, rounded up
+  bool down = false;
+};
+
+class WriteBehind : public StorePort, private AdapterSink {
+ public:
+  // The adapter and the log outlive this object. wake may be empty. attach() comes before the first run().
+  WriteBehind(StoreAdapter&, Log&, const WriteBehindPolicy&, std::function<void()> wake);
+  ~WriteBehind() override;  // touches no hook
+  void attach(StoreSink* sink) { sink_ = sink; }
+
+  void mark(StoreHook&, Lane, MonoMs now) override;
+  void load(int64_t after, uint32_t limit) override;
+
+  // The record is about to be freed though something of it is unwritten: drop that. Legal at any time, also inside
+  // on_stored. What is under way may still be committed.
+  void forget(StoreHook&);
+  // Everything that is unwritten leaves as fast as it can, set-aside rows and a store that was down included.
+  void flush(MonoMs now);
+  // update_period was changed.
+  void set_retry_max(uint32_t ms) { policy_.retry_max_ms = ms; }
+
+  MonoMs next_due() const;  // kNever: nothing to do. In the past: now
+  void run(MonoMs now);     // no effect inside one of its own callbacks
+
+  bool clean() const;       // nothing is unwritten
+  WriteBehindStats stats(MonoMs now) const;
+
+ private:
+  struct Entry {
+    StoreHook* hook;     // nullptr: forgotten
+    MonoMs since;        // dirty_since when the batch was made
+    uint32_t version = 0;
+    int64_t id = 0;
+    WriteResult result = WriteResult::Deferred;
+  };
+  struct LaneState : RowSource {
+    explicit LaneState(StoreHook::Queue name) : queue(name) {}
+    size_t size() const override { return batch.size(); }
+    RowOp row(size_t i, Row& out) override;
+
+    HookQueue queue;
+    std::vector<Entry> batch;  // not empty: under way
+    StoreSink* sink = nullptr;
+    MonoMs since = 0;          // when the queue became non-empty
+    MonoMs started = -1000000; // when the last batch left
+    bool hurry = false;        // what is queued was due already
+    size_t split_left = 0;     // a batch failed as a whole: this many rows at the front are suspects,
+    size_t split_rows = 0;     // tried in batches of this size until the bad one is found
+  };
+  enum class Job : uint8_t { Fast, Bulk, Load, Adapter };
+
+  void on_written(const WriteReport&, MonoMs now) override;
+  void on_rows(std::span<const Row>, bool last, std::string_view error, MonoMs now) override;
+
+  LaneState& lane(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
+  const LaneState& lane(Lane l) const { return l == Lane::Fast ? fast_ : bulk_; }
+  void enqueue(StoreHook&, Lane, MonoMs now);
+  void requeue_front(Lane from, const Entry&, MonoMs now);
+  void put_aside(const Entry&, std::string_view error, MonoMs now);
+  void take_aside(StoreHook&);
+  void retry_aside(MonoMs until, MonoMs now);
+  void start_batch(Lane, MonoMs now);
+  void sort_results(Lane, const WriteReport&, MonoMs now);
+  void went_down(std::string_view error, MonoMs now);
+  void came_up(MonoMs now);
+  void after_failures(Lane, size_t tried, size_t failed);
+  MonoMs lane_due(Lane) const;
+  MonoMs due(Job) const;
+  void run_job(Job, MonoMs now);
+  void announce();
+
+  StoreAdapter& adapter_;
+  Log& log_;
+  WriteBehindPolicy policy_;
+  std::function<void()> wake_;
+  StoreSink* sink_ = nullptr;
+
+  LaneState fast_{StoreHook::Queue::Fast};
+  LaneState bulk_{StoreHook::Queue::Bulk};
+  std::multimap<MonoMs, StoreHook*> aside_;  // by time of the next try
+  std::vector<Entry> ending_;                // batch whose on_stored calls are being made
+
+  bool down_ = false;
+  MonoMs down_since_ = 0, retry_at_ = 0;
+  uint32_t retry_ms_ = 0;
+  uint32_t lone_failures_ = 0;  // rows in a row that failed alone: many of them are no rows' fault
+
+  enum class Load : uint8_t { None, Wanted, UnderWay };
+  Load load_ = Load::None;
+  int64_t load_after_ = 0;
+  uint32_t load_limit_ = 0;
+  MonoMs load_at_ = 0;
+  uint32_t load_retry_ms_ = 0;
+
+  bool running_ = false;        // run() is on the stack
+  bool reporting_ = false;      // one of our callbacks is
+  size_t step_ = 0;             // place in the order of jobs
+  MonoMs announced_ = kNever;   // next_due as the owner knows it
+  WriteBehindStats stats_;
+  int64_t flush_max_us_ = 0;
+};
+
+}  // namespace pua
