@@ -37,10 +37,11 @@ std::string hide_url_password(const std::string& url) {
 }
 
 // The literals of a parameter's value as the file writes them: one, or one for each value of a list.
-std::vector<std::string> literals(const Settings& s, const Param& p) {
+std::vector<std::string> literals(const Settings& s, const Param& p, bool hide) {
   struct {
     const Settings& s;
     const Param& p;
+    bool hide;
     std::vector<std::string> operator()(int64_t Settings::*f) const {
       if (p.type != ParamType::Mode) return {std::to_string(s.*f)};
       char buf[32];
@@ -50,7 +51,7 @@ std::vector<std::string> literals(const Settings& s, const Param& p) {
     std::vector<std::string> operator()(bool Settings::*f) const { return {s.*f ? "1" : "0"}; }
     std::vector<std::string> operator()(std::string Settings::*f) const {
       const std::string& v = s.*f;
-      if (p.secret == Secret::UrlPassword) return {quote(hide_url_password(v))};
+      if (hide && p.secret == Secret::UrlPassword) return {quote(hide_url_password(v))};
       bool number = p.type == ParamType::Expires && std::all_of(v.begin(), v.end(), [](char c) { return c >= '0' && c <= '9'; });
       return {number ? v : quote(v)};
     }
@@ -61,42 +62,45 @@ std::vector<std::string> literals(const Settings& s, const Param& p) {
     }
     std::vector<std::string> operator()(std::vector<Credential> Settings::*f) const {
       std::vector<std::string> out;
-      for (const Credential& c : s.*f) out.push_back(quote(c.realm + ":" + c.user + ":***"));
+      for (const Credential& c : s.*f) out.push_back(quote(c.realm + ":" + c.user + ":" + (hide ? "***" : c.password)));
       return out;
     }
-  } show{s, p};
+  } show{s, p, hide};
   return std::visit(show, p.field);
 }
 
-void add_comment(std::string& out, std::string_view text) {
-  constexpr size_t kWidth = 98;
-  while (!text.empty()) {
-    size_t n = text.size();
-    if (n > kWidth) {
-      n = text.rfind(' ', kWidth);
-      if (n == std::string_view::npos) n = std::min(text.find(' '), text.size());
-    }
-    out.append("# ").append(text.substr(0, n)).append("\n");
-    text.remove_prefix(std::min(n + 1, text.size()));
+// Takes the next line of at most `width` octets off the text, broken at a blank where there is one.
+std::string_view take_line(std::string_view& text, size_t width) {
+  size_t n = text.size();
+  if (n > width) {
+    n = text.rfind(' ', width);
+    if (n == std::string_view::npos) n = std::min(text.find(' '), text.size());
   }
+  std::string_view line = text.substr(0, n);
+  text.remove_prefix(std::min(n + 1, text.size()));
+  return line;
 }
 
-// "integer, 1 to 24, default 9, reloadable"
-std::string facts(const Param& p) {
+void add_comment(std::string& out, std::string_view text) {
+  while (!text.empty()) out.append("# ").append(take_line(text, 98)).append("\n");
+}
+
+// "integer: 1 to 24; default 9; reloadable". hide: whether the password in a default is hidden.
+std::string facts(const Param& p, bool hide) {
   std::string out(param_type_text(p));
   if (std::string range = param_range_text(p); !range.empty()) out += ": " + range;
-  std::vector<std::string> def = literals(Settings{}, p);
+  std::vector<std::string> def = literals(Settings{}, p, hide);
   out += "; default " + (def.empty() || def[0] == "\"\"" ? "none" : def[0]);
   if (p.reloadable) out += "; reloadable";
   return out;
 }
 
-// Text for an mdoc line: no escape, no macro at its start.
-std::string mdoc_text(std::string_view text) {
+// Text for an mdoc line: no escape, no macro at its start. quotes: also within a macro line.
+std::string mdoc_text(std::string_view text, bool quotes = false) {
   std::string out;
   for (char c : text) {
     if (c == '\\') out += "\\e";
-    else if (c == '"') out += "\\(dq";
+    else if (c == '"' && quotes) out += "\\(dq";
     else out += c;
   }
   if (!out.empty() && (out[0] == '.' || out[0] == '\'')) out.insert(0, "\\&");
@@ -108,8 +112,8 @@ void add_sentences(std::string& out, std::string_view text) {
   while (!text.empty()) {
     size_t end = text.find(". ");
     std::string_view sentence = end == std::string_view::npos ? text : text.substr(0, end + 1);
-    out += mdoc_text(sentence) + "\n";
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 2);
+    while (!sentence.empty()) out += mdoc_text(take_line(sentence, 72)) + "\n";
   }
 }
 
@@ -128,9 +132,9 @@ std::string dump_config(const Settings& s) {
     }
     out += "\n";
     add_comment(out, p.help);
-    add_comment(out, facts(p));
+    add_comment(out, facts(p, true));
     std::string call = "modparam(\"" + std::string(p.module) + "\", \"" + std::string(p.name) + "\", ";
-    std::vector<std::string> values = literals(s, p);
+    std::vector<std::string> values = literals(s, p, true);
     for (const std::string& v : values) out += call + v + ")\n";
     if (values.empty()) out += "# " + call + "...)\n";
   }
@@ -146,7 +150,7 @@ std::string man_parameters() {
       module = p.module;
       out.append(".Ss Module ").append(module).append("\n.Bl -tag -width Ds\n");
     }
-    out.append(".It Cm ").append(p.name).append(" Pq ").append(mdoc_text(facts(p))).append("\n");
+    out.append(".It Cm ").append(p.name).append(" Pq ").append(mdoc_text(facts(p, false), true)).append("\n");
     add_sentences(out, p.help);
   }
   out += ".El\n";

@@ -1,0 +1,29 @@
+// Runs the unit tests of the config room. With --write-man FILE it writes the parameter list into that page instead.
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "config/dump.h"
+
+#include <CppUTest/CommandLineTestRunner.h>
+#include <CppUTest/MemoryLeakWarningPlugin.h>
+
+static int write_man(const char* path) {
+  std::stringstream page;
+  page << std::ifstream(path).rdbuf();
+  auto filled = pua::fill_man_page(page.str());
+  if (!filled) {
+    fprintf(stderr, "%s: %s\n", path, filled.error().message.c_str());
+    return 1;
+  }
+  std::ofstream(path) << *filled;
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  MemoryLeakWarningPlugin::turnOffNewDeleteOverloads();
+  if (argc == 3 && strcmp(argv[1], "--write-man") == 0) return write_man(argv[2]);
+  return CommandLineTestRunner::RunAllTests(argc, argv);
+}
