@@ -1,11 +1,14 @@
 // Client: drives a publisher through its unix datagram socket (JSON-RPC), ours and Kamailio's alike, and probes the bare
 // round trip to the sink.
 //   client publish --socket PATH --dialect pua|kamailio --sink PORT --count N [--first I] [--window W] [--rate PER_S]
+//   client publish --http PORT --dialect kamailio ...     the same as HTTP POSTs to /RPC; answered after the final reply
+//   client floor --sink PORT --count N       CPU of a bare sendto and recvfrom of such a PUBLISH, no SIP stack
 //   client probe --sink PORT --rate PER_S --seconds S
 //   client call --socket PATH --request JSON
 // Prints one line of JSON. Several sockets share the window, because a unix datagram socket queues ten messages only.
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -25,6 +28,7 @@ struct Local {
   int fd = -1;
   int out = 0;
   std::string path;
+  std::string partial;  // HTTP: what came of the answer so far
 };
 
 sockaddr_un unix_address(const std::string& path) {
@@ -45,6 +49,19 @@ Local open_local(const std::string& path) {
   return l;
 }
 
+Local open_http(int port) {
+  Local l;
+  l.fd = socket(AF_INET, SOCK_STREAM, 0);
+  int one = 1;
+  setsockopt(l.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  sockaddr_in a{};
+  a.sin_family = AF_INET;
+  a.sin_port = htons(uint16_t(port));
+  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(l.fd, reinterpret_cast<sockaddr*>(&a), sizeof a) < 0) { perror("client: connect"); exit(1); }
+  return l;
+}
+
 std::string json_text(const std::string& s) {
   std::string o;
   for (char c : s) {
@@ -57,6 +74,7 @@ std::string json_text(const std::string& s) {
 
 struct Driver {
   bool kamailio = false;
+  int http = 0;  // port, 0: unix datagrams
   std::string proxy, body = json_text(body_text()), expires;
   sockaddr_un server{};
   std::vector<Local> local;
@@ -70,17 +88,38 @@ struct Driver {
     char b[2048];
     int n = kamailio
         ? snprintf(b, sizeof b,
-                   "{\"jsonrpc\":\"2.0\",\"method\":\"pua.send_publish\",\"params\":[\"%s\",\"%s\",\"presence\","
+                   "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":[\"%s\",\"%s\",\"presence\","
                    "\"application/pidf+xml\",\".\",\".\",\"%s\",\".\",\"%s\"],\"id\":%zu}",
-                   uri_of(first + unsigned(i)).c_str(), expires.c_str(), proxy.c_str(), body.c_str(), i)
+                   http ? "pua.publish" : "pua.send_publish", uri_of(first + unsigned(i)).c_str(), expires.c_str(),
+                   proxy.c_str(), body.c_str(), i)
         : snprintf(b, sizeof b,
                    "{\"jsonrpc\":\"2.0\",\"method\":\"pua_publish\",\"params\":{\"presentity_uri\":\"%s\",\"expires\":%s,"
                    "\"event_package\":\"presence\",\"content_type\":\"application/pidf+xml\",\"body\":\"%s\"},\"id\":%zu}",
                    uri_of(first + unsigned(i)).c_str(), expires.c_str(), body.c_str(), i);
     started[i] = when;
+    l.out++;
+    if (http) {
+      char head[128];
+      int m = snprintf(head, sizeof head, "POST /RPC HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n", n);
+      std::string all = std::string(head, size_t(m)) + std::string(b, size_t(n));
+      if (::send(l.fd, all.data(), all.size(), 0) != ssize_t(all.size())) { perror("client: send"); exit(1); }
+      return;
+    }
     while (sendto(l.fd, b, size_t(n), 0, reinterpret_cast<sockaddr*>(&server), sizeof server) < 0)
       if (errno != EINTR) { perror("client: send"); exit(1); }
-    l.out++;
+  }
+
+  void answer(Local& l, const char* b, size_t n) {
+    int64_t now = wall_ns();
+    std::string_view s(b, n);
+    size_t at = s.rfind("\"id\":");
+    size_t i = at == s.npos ? started.size() : strtoul(b + at + 5, nullptr, 10);
+    if (i >= started.size() || s.find("\"error\"") != s.npos) {
+      if (!errors++) first_error = s;
+    }
+    if (i < started.size()) times.ns.push_back(now - started[i]);
+    answered++;
+    l.out--;
   }
 
   void receive(Local& l) {
@@ -89,16 +128,17 @@ struct Driver {
       ssize_t n = recv(l.fd, b, sizeof b - 1, MSG_DONTWAIT);
       if (n <= 0) return;
       b[n] = 0;
-      int64_t now = wall_ns();
-      std::string_view s(b, size_t(n));
-      size_t at = s.rfind("\"id\":");
-      size_t i = at == s.npos ? started.size() : strtoul(b + at + 5, nullptr, 10);
-      if (i >= started.size() || s.find("\"error\"") != s.npos) {
-        if (!errors++) first_error = b;
+      if (!http) {
+        answer(l, b, size_t(n));
+        continue;
       }
-      if (i < started.size()) times.ns.push_back(now - started[i]);
-      answered++;
-      l.out--;
+      l.partial.append(b, size_t(n));
+      size_t end = l.partial.find("\r\n\r\n"), at = l.partial.find("Content-Length: ");
+      if (end == l.partial.npos || at == l.partial.npos) continue;
+      size_t whole = end + 4 + strtoul(l.partial.c_str() + at + 16, nullptr, 10);
+      if (l.partial.size() < whole) continue;
+      answer(l, l.partial.c_str(), whole);
+      l.partial.erase(0, whole);
     }
   }
 
@@ -119,6 +159,7 @@ int publish(const Options& o) {
   d.expires = o.text("expires", "3600");
   d.first = unsigned(o.number("first", 0));
   d.proxy = std::string("sip:127.0.0.1:") + o.text("sink", "0");
+  d.http = int(o.number("http", 0));
   std::string path = o.text("socket", "");
   d.server = unix_address(path);
   size_t count = size_t(o.number("count", 1000));
@@ -126,7 +167,9 @@ int publish(const Options& o) {
   d.started.resize(count);
   d.times.ns.reserve(count);
   long sockets = rate ? 32 : std::max(1L, window / kPerSocket);
-  for (long i = 0; i < sockets; i++)
+  int deep = d.http ? 1 : kPerSocket;
+  for (long i = 0; i < window && d.http; i++) d.local.push_back(open_http(d.http));
+  for (long i = 0; i < sockets && !d.http; i++)
     d.local.push_back(open_local(path + ".c" + std::to_string(getpid()) + "." + std::to_string(i)));
 
   int64_t t0 = wall_ns(), last = t0;
@@ -135,12 +178,13 @@ int publish(const Options& o) {
     int64_t now = wall_ns();
     if (rate) {
       while (sent < count && t0 + int64_t(sent) * 1000000000 / rate <= now) {
+        for (size_t tried = 0; d.http && tried < d.local.size() && d.local[turn % d.local.size()].out; tried++) turn++;
         d.send(sent, d.local[turn++ % d.local.size()], t0 + int64_t(sent) * 1000000000 / rate);
         sent++;
       }
     } else {
       for (auto& l : d.local)
-        while (sent < count && l.out < kPerSocket) {
+        while (sent < count && l.out < deep) {
           d.send(sent, l, wall_ns());
           sent++;
         }
@@ -152,7 +196,10 @@ int publish(const Options& o) {
     if (wall_ns() - last > 40000000000) break;  // longer than any transaction timeout: the rest is lost
   }
   double wall = double(wall_ns() - t0) / 1e9;
-  for (auto& l : d.local) { close(l.fd); unlink(l.path.c_str()); }
+  for (auto& l : d.local) {
+    close(l.fd);
+    if (!l.path.empty()) unlink(l.path.c_str());
+  }
   printf("{\"count\":%zu,\"answered\":%zu,\"errors\":%zu,\"wall_s\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,"
          "\"first_error\":\"%s\"}\n",
          count, d.answered, d.errors, wall, d.times.at(0.5), d.times.at(0.99), d.times.max(),
@@ -160,13 +207,18 @@ int publish(const Options& o) {
   return d.answered == count && !d.errors ? 0 : 1;
 }
 
-int probe(const Options& o) {
+int connect_sink(const Options& o) {
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   sockaddr_in a{};
   a.sin_family = AF_INET;
   a.sin_port = htons(uint16_t(o.number("sink", 0)));
   a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) < 0) { perror("client: probe"); return 1; }
+  if (connect(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) < 0) { perror("client: sink"); exit(1); }
+  return fd;
+}
+
+int probe(const Options& o) {
+  int fd = connect_sink(o);
   int64_t rate = o.number("rate", 100), n = rate * o.number("seconds", 5), t0 = wall_ns();
   Times times;
   int64_t lost = 0;
@@ -190,6 +242,32 @@ int probe(const Options& o) {
   }
   printf("{\"probes\":%lld,\"lost\":%lld,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n", (long long)n, (long long)lost,
          times.at(0.5), times.at(0.99), times.max());
+  return 0;
+}
+
+int floor_cost(const Options& o) {
+  int fd = connect_sink(o);
+  long n = o.number("count", 50000), window = o.number("window", 100), sent = 0, got = 0;
+  int64_t c0 = cpu_ns();
+  while (got < n) {
+    while (sent < n && sent - got < window) {
+      char b[2048];
+      std::string uri = uri_of(unsigned(sent));
+      int len = snprintf(b, sizeof b,
+                         "PUBLISH %s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK%ld;rport\r\n"
+                         "From: <%s>;tag=%ld\r\nTo: <%s>\r\nCall-ID: %ld@127.0.0.1\r\nCSeq: 1 PUBLISH\r\n"
+                         "Max-Forwards: 70\r\nEvent: presence\r\nExpires: 3600\r\nContent-Type: application/pidf+xml\r\n"
+                         "Content-Length: %zu\r\n\r\n%s",
+                         uri.c_str(), sent, uri.c_str(), sent, uri.c_str(), sent, body_text().size(), body_text().c_str());
+      if (send(fd, b, size_t(len), 0) < 0) { perror("client: floor"); return 1; }
+      sent++;
+    }
+    pollfd p{fd, POLLIN, 0};
+    if (poll(&p, 1, 2000) <= 0) { fprintf(stderr, "client: floor: the sink is silent\n"); return 1; }
+    char b[2048];
+    while (got < n && recv(fd, b, sizeof b, MSG_DONTWAIT) > 0) got++;
+  }
+  printf("{\"count\":%ld,\"cpu_us\":%.3f}\n", n, double(cpu_ns() - c0) / 1e3 / double(n));
   return 0;
 }
 
@@ -218,8 +296,9 @@ int main(int argc, char** argv) {
   Options o{argc, argv};
   std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "publish") return publish(o);
+  if (mode == "floor") return floor_cost(o);
   if (mode == "probe") return probe(o);
   if (mode == "call") return call(o);
-  fprintf(stderr, "usage: client publish|probe|call --name value ...\n");
+  fprintf(stderr, "usage: client publish|floor|probe|call --name value ...\n");
   return 2;
 }
