@@ -9,7 +9,9 @@
 #include "base/result.h"
 
 struct event_base;
-struct su_root_t;  // sofia-sip/su_wait.h
+extern "C" {
+typedef struct su_root_s su_root_t;  // as in sofia-sip/su_wait.h
+}
 
 namespace pua {
 
