@@ -344,8 +344,6 @@ void WriteBehind::on_rows(std::span<const Row> rows, bool last, std::string_view
   if (!error.empty()) {
     stats_.errors++;
     load_ = Load::Wanted;  // the same page again, unless the engine asks for another
-    log_.error("store: loading failed, next try in %u ms: %.*s", load_retry_ms_, static_cast<int>(error.size()),
-               error.data());
   }
   reporting_ = true;
   sink_->on_page(rows, last, error, now);

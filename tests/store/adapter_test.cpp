@@ -1,0 +1,252 @@
+// What every adapter must do, run against each of them. A new adapter joins by one line in EACH_ADAPTER.
+#include <memory>
+#include <string>
+
+#include "store/sqlite_store.h"
+#include "tests/store/fixture.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+namespace {
+
+struct MemoryMaker {
+  TestLog log;
+  std::unique_ptr<StoreAdapter> open() { return std::make_unique<MemoryStore>(); }
+};
+
+struct SqliteMaker {
+  TempDir dir;
+  TestLog log;
+  std::unique_ptr<StoreAdapter> open() {
+    SqliteOptions o;
+    o.path = dir.file("pua.db");
+    auto s = SqliteStore::open(o, log.log);
+    CHECK_TEXT(s.ok(), s ? "" : s.error().message.c_str());
+    return std::move(*s);
+  }
+};
+
+void check_result(WriteResult want, WriteResult got) { LONGS_EQUAL(static_cast<int>(want), static_cast<int>(got)); }
+
+}  // namespace
+
+TEST_GROUP(memory_adapter){};
+TEST_GROUP(sqlite_adapter){};
+
+#define EACH_ADAPTER(behaviour)                                                                             \
+  static void behaviour(StoreAdapter& adapter, Caller& caller);                                             \
+  TEST(memory_adapter, behaviour) { MemoryMaker m; auto a = m.open(); Caller c(*a); behaviour(*a, c); }     \
+  TEST(sqlite_adapter, behaviour) { SqliteMaker m; auto a = m.open(); Caller c(*a); behaviour(*a, c); }     \
+  static void behaviour([[maybe_unused]] StoreAdapter& adapter, [[maybe_unused]] Caller& caller)
+
+EACH_ADAPTER(a_new_store_has_no_rows) {
+  CHECK(caller.load_all().empty());
+  CHECK(caller.last);
+}
+
+EACH_ADAPTER(every_column_comes_back) {
+  Row r;
+  r.id = INT64_MAX - 1;
+  r.flag = INT32_MAX, r.event = 256, r.pres_uri = "sip:a@example.com", r.pres_id = "DIALOG_PUBLISH.7", r.watcher_uri = "sip:w@x";
+  r.to_uri = "sip:t@x", r.expires = 4102444800, r.desired_expires = 4102444801, r.etag = "e", r.tuple_id = "t", r.call_id = "c";
+  r.to_tag = "tt", r.from_tag = "ft", r.cseq = UINT32_MAX, r.record_route = "<sip:rr;lr>", r.contact = "sip:c@x";
+  r.remote_contact = "sip:rc@x", r.version = UINT32_MAX - 1, r.extra_headers = "X-A: 1\r\n", r.sharing_tag = "vip", r.body = "b";
+  r.content_type = "text/plain", r.outbound_proxy = "sip:p@x", r.record_version = UINT32_MAX - 2, r.owner_epoch = INT64_MAX;
+  r.node = INT32_MAX, r.updated_at = 1700000000, r.intent = 3, r.intent_expires = 3600;
+  StoredRow want(r);
+  check_result(WriteResult::Ok, caller.put(want));
+  auto rows = caller.load_all();
+  LONGS_EQUAL(1, rows.size());
+  CHECK(same(want.row(), rows[0].row()));
+}
+
+EACH_ADAPTER(an_upsert_replaces_every_column_but_the_key) {
+  caller.put(row_of(1, 1));
+  StoredRow want = with(row_of(1, 2, ""), [](Row& r) { r.etag = {}, r.intent = 2, r.expires = 5, r.content_type = {}; });
+  check_result(WriteResult::Ok, caller.put(want));
+  auto rows = caller.load_all();
+  LONGS_EQUAL(1, rows.size());
+  CHECK(same(want.row(), rows[0].row()));
+}
+
+EACH_ADAPTER(odd_strings_come_back_octet_by_octet) {
+  using namespace std::string_view_literals;
+  const std::string_view odd[] = {
+      "nul\0inside"sv, "\0"sv, "four octets \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf"sv, "not utf-8 \xff\xfe\xc0\x80"sv, "\r\n\t"sv,
+      "'; DROP TABLE pua; --"sv, "\"pua\" WHERE 1=1 %s %n ?1 :a @b $c"sv, "\\'\\\"\\0"sv, "trailing space "sv};
+  int64_t id = 0;
+  std::vector<StoredRow> want;
+  for (std::string_view s : odd) {
+    Row r = row_of(++id).row();
+    r.pres_uri = r.pres_id = r.watcher_uri = r.to_uri = r.etag = r.tuple_id = r.call_id = r.to_tag = r.from_tag = s;
+    r.record_route = r.contact = r.remote_contact = r.extra_headers = r.sharing_tag = r.body = r.content_type = s;
+    r.outbound_proxy = s;
+    want.emplace_back(r);
+    check_result(WriteResult::Ok, caller.put(want.back()));
+  }
+  auto rows = caller.load_all();
+  LONGS_EQUAL(want.size(), rows.size());
+  for (size_t i = 0; i < rows.size(); i++) CHECK(same(want[i].row(), rows[i].row()));
+}
+
+EACH_ADAPTER(a_body_of_a_megabyte_comes_back) {
+  std::string body(1 << 20, '\0');
+  for (size_t i = 0; i < body.size(); i++) body[i] = static_cast<char>(i * 31 + (i >> 8));
+  caller.put(row_of(1, 1, body));
+  caller.put(row_of(2, 1, body));
+  auto rows = caller.load_all();
+  LONGS_EQUAL(2, rows.size());
+  CHECK(rows[0].row().body == body);
+  CHECK(rows[1].row().body == body);
+}
+
+EACH_ADAPTER(an_older_version_never_overwrites_a_newer_one) {
+  caller.put(row_of(1, 5));
+  check_result(WriteResult::RefusedNewer, caller.put(row_of(1, 4)));
+  STRCMP_EQUAL("etag-1-5", std::string(caller.load_all()[0].row().etag).c_str());
+}
+
+EACH_ADAPTER(the_same_version_may_be_written_again) {
+  caller.put(row_of(1, 5));
+  check_result(WriteResult::Ok, caller.put(row_of(1, 5, "again")));
+  STRCMP_EQUAL("again", std::string(caller.load_all()[0].row().body).c_str());
+}
+
+EACH_ADAPTER(epoch_counts_more_than_version_and_version_more_than_node) {
+  auto at = [](int64_t epoch, uint32_t version, int32_t node) {
+    return with(row_of(1, version), [&](Row& r) { r.owner_epoch = epoch, r.node = node; });
+  };
+  caller.put(at(2, 5, 5));
+  check_result(WriteResult::RefusedNewer, caller.put(at(1, 9, 9)));
+  check_result(WriteResult::RefusedNewer, caller.put(at(2, 4, 9)));
+  check_result(WriteResult::RefusedNewer, caller.put(at(2, 5, 4)));
+  check_result(WriteResult::Ok, caller.put(at(2, 5, 6)));
+  check_result(WriteResult::Ok, caller.put(at(2, 6, 1)));
+  check_result(WriteResult::Ok, caller.put(at(3, 1, 1)));
+}
+
+EACH_ADAPTER(a_delete_removes_the_row_with_that_id_only) {
+  for (int64_t id : {1, 2, 3}) caller.put(row_of(id));
+  check_result(WriteResult::Ok, caller.drop(row_of(2, 2)));
+  auto rows = caller.load_all();
+  LONGS_EQUAL(2, rows.size());
+  LONGS_EQUAL(1, rows[0].row().id);
+  LONGS_EQUAL(3, rows[1].row().id);
+}
+
+EACH_ADAPTER(a_delete_of_what_is_not_there_is_fine) { check_result(WriteResult::Ok, caller.drop(row_of(9))); }
+
+EACH_ADAPTER(an_older_delete_leaves_a_newer_row) {
+  caller.put(row_of(1, 5));
+  check_result(WriteResult::RefusedNewer, caller.drop(row_of(1, 4)));
+  LONGS_EQUAL(1, caller.load_all().size());
+}
+
+EACH_ADAPTER(the_key_stays_unique_and_the_later_id_wins) {
+  auto id = [](int64_t i, uint32_t v) { return with(row_of(1, v), [&](Row& r) { r.id = i; }); };
+  caller.put(id(7, 90));
+  check_result(WriteResult::Ok, caller.put(id(8, 1)));             // a new record in the place of one that ended
+  check_result(WriteResult::RefusedNewer, caller.put(id(7, 91)));  // the ended one must not come back
+  check_result(WriteResult::Ok, caller.drop(id(7, 92)));           // and its delete hits nobody else
+  auto rows = caller.load_all();
+  LONGS_EQUAL(1, rows.size());
+  LONGS_EQUAL(8, rows[0].row().id);
+}
+
+EACH_ADAPTER(a_key_differs_by_each_of_its_six_parts) {
+  auto other = [](int64_t i, auto change) { return with(row_of(1), [&](Row& r) { r.id = i, change(r); }); };
+  caller.put(row_of(1));
+  caller.put(other(2, [](Row& r) { r.pres_uri = "sip:USER1@example.com"; }));  // case counts
+  caller.put(other(3, [](Row& r) { r.event = 2; }));
+  caller.put(other(4, [](Row& r) { r.flag = 2; }));
+  caller.put(other(5, [](Row& r) { r.pres_id = "x"; }));
+  caller.put(other(6, [](Row& r) { r.watcher_uri = "x"; }));
+  caller.put(other(7, [](Row& r) { r.to_uri = "x"; }));
+  caller.put(other(8, [](Row& r) { r.pres_id = "x "; }));  // so does a space at the end
+  LONGS_EQUAL(8, caller.load_all().size());
+}
+
+EACH_ADAPTER(a_freed_key_can_be_taken_by_an_older_id) {
+  auto id = [](int64_t i) { return with(row_of(1), [&](Row& r) { r.id = i; }); };
+  caller.put(id(8));
+  caller.drop(id(8));
+  check_result(WriteResult::Ok, caller.put(id(7)));
+}
+
+EACH_ADAPTER(a_batch_of_writes_and_deletes_keeps_its_order) {
+  Caller::Batch b;
+  b.rows.emplace_back(RowOp::Upsert, row_of(1, 1));
+  b.rows.emplace_back(RowOp::Upsert, row_of(2, 1));
+  b.rows.emplace_back(RowOp::Delete, row_of(1, 2));
+  b.rows.emplace_back(RowOp::Upsert, row_of(2, 2));
+  caller.write(b);
+  LONGS_EQUAL(1, caller.reports);
+  LONGS_EQUAL(4, caller.results.size());
+  for (WriteResult r : caller.results) check_result(WriteResult::Ok, r);
+  auto rows = caller.load_all();
+  LONGS_EQUAL(1, rows.size());
+  LONGS_EQUAL(2, rows[0].row().record_version);
+}
+
+EACH_ADAPTER(a_refused_row_does_not_harm_its_batch) {
+  caller.put(row_of(2, 9));
+  Caller::Batch b;
+  for (int64_t id : {1, 2, 3}) b.rows.emplace_back(RowOp::Upsert, row_of(id, 1));
+  caller.write(b);
+  check_result(WriteResult::Ok, caller.results[0]);
+  check_result(WriteResult::RefusedNewer, caller.results[1]);
+  check_result(WriteResult::Ok, caller.results[2]);
+  CHECK_FALSE(caller.down);
+  LONGS_EQUAL(3, caller.load_all().size());
+}
+
+EACH_ADAPTER(pages_come_in_the_order_of_id_and_say_which_is_the_last) {
+  for (int64_t id : {5, 3, 9, 1, 7}) caller.put(row_of(id));
+  auto rows = caller.load_all(2);
+  LONGS_EQUAL(5, rows.size());
+  for (size_t i = 0; i < 5; i++) LONGS_EQUAL(1 + 2 * static_cast<int>(i), rows[i].row().id);
+  adapter.load(9, 2, 0);
+  CHECK(caller.last);
+  CHECK(caller.page.empty());
+}
+
+EACH_ADAPTER(rows_that_change_while_pages_are_read_come_once_and_as_they_are) {
+  for (int64_t id = 1; id <= 20; id++) caller.put(row_of(id, 1));
+  int step = 0;
+  auto rows = caller.load_all(5, [&] {
+    if (step++ != 0) return;
+    auto page = caller.page;       // the calls below do not touch it, but the next page will
+    bool last = caller.last;
+    caller.put(row_of(2, 2));      // behind the cursor
+    caller.put(row_of(15, 2));     // ahead of it
+    caller.drop(row_of(16, 2));    // ahead, goes away
+    caller.put(row_of(21, 1));     // new
+    caller.page = page, caller.last = last;
+  });
+  LONGS_EQUAL(20, rows.size());  // 20 - 1 + 1
+  for (size_t i = 0; i < rows.size(); i++) {
+    const Row& r = rows[i].row();
+    LONGS_EQUAL(i < 15 ? i + 1 : i + 2, r.id);
+    LONGS_EQUAL(r.id == 15 ? 2 : 1, r.record_version);
+  }
+}
+
+EACH_ADAPTER(meta_values_are_kept_octet_by_octet) {
+  STRCMP_EQUAL("", adapter.get_meta("clock")->c_str());
+  std::string v("a\0b\xff'", 5);
+  CHECK(adapter.set_meta("clock", v).ok());
+  CHECK(adapter.set_meta("it's", "").ok());
+  CHECK(*adapter.get_meta("clock") == v);
+  CHECK(adapter.set_meta("clock", "new").ok());
+  STRCMP_EQUAL("new", adapter.get_meta("clock")->c_str());
+}
+
+EACH_ADAPTER(an_empty_batch_is_answered) {
+  Caller::Batch b;
+  caller.write(b);
+  LONGS_EQUAL(1, caller.reports);
+  LONGS_EQUAL(0, caller.results.size());
+}

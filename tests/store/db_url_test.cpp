@@ -1,0 +1,121 @@
+// db_url and db_table: what is accepted, and that no secret is ever shown.
+#include <string>
+
+#include "store/db_url.h"
+#include "store/open.h"
+#include "tests/store/fixture.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(db_url) {
+  std::string refused(std::string_view url, Errc want = Errc::bad_config) {
+    auto r = parse_db_url(url);
+    CHECK_FALSE(r.ok());
+    LONGS_EQUAL(static_cast<int>(want), static_cast<int>(r.code()));
+    return r.ok() ? "" : r.error().message;
+  }
+};
+
+TEST(db_url, three_slashes_begin_an_absolute_path) {
+  auto r = parse_db_url("sqlite:///var/lib/puad/pua.db");
+  CHECK(r.ok());
+  CHECK(r->kind == DbKind::Sqlite);
+  STRCMP_EQUAL("/var/lib/puad/pua.db", r->path.c_str());
+}
+
+TEST(db_url, four_slashes_name_the_same_file) { STRCMP_EQUAL("/a/b", parse_db_url("sqlite:////a/b")->path.c_str()); }
+
+TEST(db_url, the_path_is_taken_literally) { STRCMP_EQUAL("/a b%20?c#d", parse_db_url("sqlite:///a b%20?c#d")->path.c_str()); }
+
+TEST(db_url, the_scheme_may_be_in_capitals) { CHECK(parse_db_url("SQLite:///a").ok()); }
+
+TEST(db_url, memory_takes_nothing_behind_it) {
+  CHECK(parse_db_url("memory:")->kind == DbKind::Memory);
+  refused("memory:x");
+  refused("memory");
+}
+
+TEST(db_url, a_relative_or_empty_path_is_refused) {
+  CHECK(contains(refused("sqlite://pua.db"), "absolute"));
+  CHECK(contains(refused("sqlite:pua.db"), "three slashes"));
+  refused("sqlite://");
+  refused("sqlite:///");
+  refused("sqlite:///folder/");
+  refused("sqlite:");
+}
+
+TEST(db_url, control_characters_are_refused) {
+  refused("sqlite:///a\nb");
+  refused(std::string_view("sqlite:///a\0b", 13));
+}
+
+TEST(db_url, mysql_is_not_in_this_build_and_its_password_is_not_shown) {
+  std::string m = refused("mysql://opensips:s3cret@localhost/opensips", Errc::store_failed);
+  CHECK(contains(m, "not in this build"));
+  CHECK_FALSE(contains(m, "s3cret"));
+  CHECK_FALSE(contains(m, "opensips"));
+}
+
+TEST(db_url, other_schemes_are_refused_by_name) {
+  CHECK(contains(refused("postgres://u:s3cret@h/d"), "postgres"));
+  CHECK_FALSE(contains(refused("postgres://u:s3cret@h/d"), "s3cret"));
+  refused("");
+  refused(":");
+  refused("/var/lib/pua.db");
+}
+
+TEST(db_url, a_secret_without_a_scheme_is_not_shown) {
+  CHECK_FALSE(contains(refused("s3cret:x@host/db"), "s3cret"));
+  CHECK_FALSE(contains(refused("s3cret@host:3306/db"), "s3cret"));
+}
+
+TEST_GROUP(db_table){};
+
+TEST(db_table, names_of_letters_digits_and_underscore_are_accepted) {
+  for (const char* n : {"pua", "_x9", "PUA_2"}) CHECK(check_table_name(n).ok());
+}
+
+TEST(db_table, anything_else_is_refused) {
+  for (std::string n : {"", "9a", "a b", "a\"b", "a;drop table pua", "a'b", "pua-2", "version", "Version", "sqlite_x",
+                        "\xc3\xa4", "a.b"}) {
+    CHECK_TEXT(check_table_name(n).code() == Errc::bad_config, n.c_str());
+  }
+  CHECK_FALSE(check_table_name(std::string(61, 'a')).ok());
+  CHECK_FALSE(check_table_name(std::string_view("a\0b", 3)).ok());
+}
+
+TEST_GROUP(open_store) {
+  TempDir dir;
+  TestLog log;
+};
+
+TEST(open_store, opens_what_the_url_names) {
+  StoreSettings s;
+  s.db_url = "sqlite://" + dir.file("x.db");
+  auto a = open_store(s, log.log);
+  CHECK(a.ok());
+  CHECK((*a)->name() == dir.file("x.db"));
+  s.db_url = "memory:";
+  auto m = open_store(s, log.log);
+  CHECK(m.ok());
+  STRCMP_EQUAL("memory:", (*m)->name().c_str());
+  CHECK(log.has("nothing is kept"));
+}
+
+TEST(open_store, the_default_url_gives_the_mysql_error) {
+  StoreSettings s;
+  s.db_url = "mysql://opensips:opensipsrw@localhost/opensips";
+  auto a = open_store(s, log.log);
+  LONGS_EQUAL(static_cast<int>(Errc::store_failed), static_cast<int>(a.code()));
+}
+
+TEST(open_store, a_bad_table_name_is_refused_before_any_file_is_touched) {
+  StoreSettings s;
+  s.db_url = "sqlite://" + dir.file("x.db");
+  s.db_table = "pua\"; drop table x; --";
+  LONGS_EQUAL(static_cast<int>(Errc::bad_config), static_cast<int>(open_store(s, log.log).code()));
+  CHECK_FALSE(std::filesystem::exists(dir.file("x.db")));
+}

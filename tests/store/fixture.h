@@ -1,0 +1,165 @@
+// What the tests of the store share: a folder of their own, rows, and an adapter's caller that remembers.
+#pragma once
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "store/adapter.h"
+#include "store/memory_store.h"
+
+namespace pua::test {
+
+// A folder that goes away with its contents.
+class TempDir {
+ public:
+  TempDir() {
+    char name[] = "/tmp/pua-store-XXXXXX";
+    path_ = mkdtemp(name);
+  }
+  ~TempDir() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// A log that keeps its lines.
+struct TestLog {
+  std::vector<std::string> lines;
+  Log log{[this](LogLevel, std::string_view s) { lines.emplace_back(s); }, LogLevel::debug};
+  bool has(std::string_view part) const {
+    for (const std::string& l : lines) {
+      if (l.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
+};
+
+inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+// A row as a publication has it. The key is unique for each id.
+inline StoredRow row_of(int64_t id, uint32_t version = 1, std::string_view body = "<presence/>") {
+  std::string uri = "sip:user" + std::to_string(id) + "@example.com";
+  std::string etag = "etag-" + std::to_string(id) + "-" + std::to_string(version);
+  Row r;
+  r.id = id;
+  r.flag = 64;
+  r.event = 1;
+  r.pres_uri = uri;
+  r.etag = etag;
+  r.expires = 1700003600;
+  r.call_id = "0123456789abcdef@localhost";
+  r.from_tag = "89abcdef";
+  r.cseq = version;
+  r.body = body;
+  r.content_type = "application/pidf+xml";
+  r.record_version = version;
+  return StoredRow(r);
+}
+
+// A changed copy of a row.
+template <class F>
+StoredRow with(const StoredRow& from, F change) {
+  Row r = from.row();
+  change(r);
+  return StoredRow(r);
+}
+
+inline bool same(const Row& a, const Row& b) {
+  auto all = [](const Row& r) {
+    return std::make_pair(
+        std::make_tuple(r.id, r.flag, r.event, r.pres_uri, r.pres_id, r.watcher_uri, r.to_uri, r.expires, r.desired_expires,
+                        r.etag, r.tuple_id, r.call_id, r.to_tag, r.from_tag, r.cseq, r.record_route),
+        std::make_tuple(r.contact, r.remote_contact, r.version, r.extra_headers, r.sharing_tag, r.body, r.content_type,
+                        r.outbound_proxy, r.record_version, r.owner_epoch, r.node, r.updated_at, r.intent,
+                        r.intent_expires));
+  };
+  return all(a) == all(b);
+}
+
+// Calls an adapter the way the queue does, and keeps the answers.
+class Caller : public AdapterSink {
+ public:
+  struct Batch : RowSource {
+    std::vector<std::pair<RowOp, StoredRow>> rows;
+    size_t size() const override { return rows.size(); }
+    RowOp row(size_t i, Row& out) override {
+      out = rows[i].second.row();
+      return rows[i].first;
+    }
+  };
+
+  explicit Caller(StoreAdapter& a) : adapter_(a) { adapter_.attach(this); }
+  ~Caller() override { adapter_.attach(nullptr); }
+
+  const std::vector<WriteResult>& write(Batch& b, Lane lane = Lane::Fast) {
+    reports = 0;
+    adapter_.write(lane, b, 0);
+    return results;
+  }
+  WriteResult put(const StoredRow& r) {
+    Batch b;
+    b.rows.emplace_back(RowOp::Upsert, r);
+    return write(b)[0];
+  }
+  WriteResult drop(const StoredRow& r) {
+    Batch b;
+    b.rows.emplace_back(RowOp::Delete, r);
+    return write(b)[0];
+  }
+  // Reads everything, page by page; between() runs after each page.
+  template <class F>
+  std::vector<StoredRow> load_all(uint32_t limit, F between) {
+    std::vector<StoredRow> all;
+    int64_t after = 0;
+    pages = 0;
+    do {
+      adapter_.load(after, limit, 0);
+      pages++;
+      for (const StoredRow& r : page) all.push_back(r);
+      if (!page.empty()) after = page.back().row().id;
+      between();
+    } while (!last && error.empty());
+    return all;
+  }
+  std::vector<StoredRow> load_all(uint32_t limit = 500) {
+    return load_all(limit, [] {});
+  }
+
+  std::vector<WriteResult> results;
+  std::string error;
+  bool down = false, last = false;
+  int reports = 0, pages = 0;
+  int64_t took_us = 0;
+  std::vector<StoredRow> page;
+
+ private:
+  void on_written(const WriteReport& r, MonoMs) override {
+    results.assign(r.results.begin(), r.results.end());
+    error = r.error;
+    down = r.down;
+    took_us = r.took_us;
+    reports++;
+  }
+  void on_rows(std::span<const Row> rows, bool is_last, std::string_view e, MonoMs) override {
+    page.clear();
+    for (const Row& r : rows) page.emplace_back(r);
+    last = is_last;
+    error = e;
+  }
+  StoreAdapter& adapter_;
+};
+
+}  // namespace pua::test
