@@ -1,0 +1,55 @@
+#include "api/instance.h"
+
+#include "api/instance_core.h"
+
+namespace pua {
+
+namespace {
+
+class Composed : public Instance {
+ public:
+  explicit Composed(std::shared_ptr<InstanceCore> core) : core_(std::move(core)) {}
+  ~Composed() override { core_->destroy(); }
+
+  Status check() const override { return core_->loop().check(); }
+  event_base* base() override { return core_->loop().base(); }
+  Status run() override {
+    std::shared_ptr<InstanceCore> keep = core_;  // the loop logs until it returns, whatever happens inside
+    return keep->loop().run();
+  }
+  void stop() override { core_->loop().stop(); }
+  Log& log() override { return core_->log(); }
+  Registry& events() override { return core_->events(); }
+  void event_added(int32_t flag) override { core_->engine().event_added(flag, core_->loop().now()); }
+
+  Status publish(const PublishRequest& request, PublishDone done) override {
+    return core_->publish(request, std::move(done));
+  }
+  void observe(int32_t mask, Observer fn) override { core_->engine().observe(mask, std::move(fn)); }
+  ListPage list(const ListFilter& filter, uint64_t cursor, uint32_t limit,
+                const std::function<void(const RecordView&)>& show_one) override {
+    return core_->engine().list(filter, cursor, limit, show_one, core_->loop().now());
+  }
+  Status show(std::string_view pres_uri, int32_t event, int32_t source,
+              const std::function<void(const RecordView&)>& fn) override {
+    return core_->engine().show(pres_uri, event, source, fn, core_->loop().now());
+  }
+  Stats stats() const override { return core_->stats(); }
+  void flush(std::function<void(bool)> done) override { core_->flush(std::move(done)); }
+  Status reload(const Settings& fresh, std::vector<std::string>& ignored) override { return core_->reload(fresh, ignored); }
+  void shutdown(std::function<void()> done) override { core_->shutdown(std::move(done)); }
+  bool post(std::function<void()> fn) override { return core_->loop().post(std::move(fn)); }
+
+ private:
+  std::shared_ptr<InstanceCore> core_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Instance>> Instance::create(const Settings& settings, event_base* base, Log::Sink sink) {
+  auto core = std::make_shared<InstanceCore>(settings, std::move(sink));
+  if (Status s = core->start(base); !s) return s.error();
+  return std::unique_ptr<Instance>(std::make_unique<Composed>(std::move(core)));
+}
+
+}  // namespace pua

@@ -1,0 +1,155 @@
+#include "api/instance_core.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "api/policy_settings.h"
+#include "config/reload.h"
+#include "store/open.h"
+
+namespace pua {
+
+namespace {
+
+constexpr const char* kClockMeta = "clock";  // name of the clock's state in the store
+constexpr MonoMs kClockWatch = 10000;        // ms between two looks at the wall clock, while there is something to do
+
+uint64_t random_seed() {
+  uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed))
+    seed = static_cast<uint64_t>(wall_ms()) * 0x9e3779b97f4a7c15ull ^ static_cast<uint64_t>(mono_ms());
+  return seed;
+}
+
+}  // namespace
+
+InstanceCore::InstanceCore(Settings settings, Log::Sink sink)
+    : settings_(std::move(settings)), log_([this, sink = std::move(sink)](LogLevel level, std::string_view line) {
+        if (!sink) return;
+        in_log_++;
+        sink(level, line);
+        in_log_--;
+      }) {}
+
+InstanceCore::~InstanceCore() = default;
+
+Status InstanceCore::start(event_base* base) {
+  Result<EngineSettings> policy = engine_settings(settings_, events_);
+  if (!policy) return policy.error();
+  SuDriver::Mode mode;
+  if (!su_driver_mode_from(settings_.sip_driver, mode))
+    return {Errc::bad_config, "parameter \"sip_driver\" is not auto, port or nested"};
+
+  auto loop = Loop::create(base, log_, settings_.loop_slow);
+  if (!loop) return loop.error();
+  loop_ = std::move(*loop);
+  auto store = open_store(store_settings(settings_), log_);
+  if (!store) return store.error();
+  store_ = std::move(*store);
+  Result<std::string> saved = store_->get_meta(kClockMeta);
+  if (!saved) return saved.error();
+  MonoMs now = loop_->now();
+  clock_ = std::make_unique<EpochClock>(EpochClock::decode(*saved), boot_id(), now, wall_ms());
+
+  engine_timer_ = std::make_unique<Timer>(*loop_, "engine", [this] { run_engine(); });
+  store_timer_ = std::make_unique<Timer>(*loop_, "store", [this] { run_store(); });
+  progress_timer_ = std::make_unique<Timer>(*loop_, "flush", [this] {
+    Frame frame(*this);
+    progress();
+  });
+  writer_ = std::make_unique<WriteBehind>(*store_, log_, write_policy(settings_), [this] {
+    if (store_timer_) store_timer_->arm(writer_->next_due());
+  });
+  auto driver = SuDriver::create(loop_->base(), mode, log_, &loop_->watchdog());
+  if (!driver) return driver.error();
+  driver_ = std::move(*driver);
+  auto sip = SipStack::create(sip_settings(settings_), *driver_, replies_, log_, [loop = loop_.get()] { return loop->now(); });
+  if (!sip) return sip.error();
+  sip_ = std::move(*sip);
+  engine_ = std::make_unique<Engine>(*policy, Engine::Ports{*sip_, *writer_, events_, log_,
+                                                            [this](MonoMs due) {
+                                                              if (engine_timer_) engine_timer_->arm(due);
+                                                            }},
+                                     random_seed());
+  writer_->attach(engine_.get());
+  replies_.to = engine_.get();
+  engine_->set_epoch_offset(clock_->state().offset_ms);
+  save_clock();
+  engine_->start(now);
+  return success();
+}
+
+// --- calls ---------------------------------------------------------------------------------------------------------
+
+Status InstanceCore::publish(const PublishRequest& request, PublishDone done) {
+  if (Status s = loop_->check(); !s) return s;
+  if (phase_ != Phase::Running) return {Errc::shutting_down, "the instance is shutting down"};
+  Frame frame(*this);
+  return engine_->publish(request, std::move(done), loop_->now());
+}
+
+Stats InstanceCore::stats() const {
+  Stats s = engine_->stats();
+  WriteBehindStats w = writer_->stats(loop_->now());
+  s.store_backlog = static_cast<int64_t>(w.backlog);
+  s.store_oldest_ms = w.oldest_ms;
+  s.store_rows_written = static_cast<int64_t>(w.rows_written);
+  s.store_errors = static_cast<int64_t>(w.errors);
+  s.store_set_aside = static_cast<int64_t>(w.set_aside);
+  s.store_flush_max_ms = w.flush_max_ms;
+  const Watchdog::Report& dog = loop_->watchdog().report();
+  s.loop_slow = static_cast<int64_t>(dog.slow);
+  s.loop_max_ms = dog.max_ns / 1000000;
+  return s;
+}
+
+Status InstanceCore::reload(const Settings& fresh, std::vector<std::string>& ignored) {
+  if (Status s = loop_->check(); !s) return s;
+  if (phase_ != Phase::Running) return {Errc::shutting_down, "the instance is shutting down"};
+  Frame frame(*this);
+  Settings merged = settings_;
+  std::vector<std::string> changed;
+  apply_reloadable(merged, fresh, changed, ignored);
+  Result<EngineSettings> policy = engine_settings(merged, events_);
+  if (!policy) return policy.error();
+  if (Status s = sip_->set_credentials(sip_credentials(merged)); !s) return s;
+  settings_ = std::move(merged);
+  engine_->reconfigure(*policy);
+  loop_->watchdog().set_slow_ms(settings_.loop_slow);
+  for (const std::string& name : changed) log_.notice("reload: %s was changed", name.c_str());
+  for (const std::string& name : ignored) log_.warning("reload: %s needs a restart to change", name.c_str());
+  return success();
+}
+
+// --- what runs from the loop ----------------------------------------------------------------------------------------
+
+void InstanceCore::run_engine() {
+  Frame frame(*this);
+  MonoMs now = loop_->now();
+  engine_->run(now);
+  watch_clock(now);
+  progress();
+}
+
+void InstanceCore::run_store() {
+  Frame frame(*this);
+  writer_->run(loop_->now());
+  if (phase_ != Phase::Ended) store_timer_->arm(writer_->next_due());
+  progress();
+}
+
+// --- time -----------------------------------------------------------------------------------------------------------
+
+void InstanceCore::watch_clock(MonoMs now) {
+  if (now - clock_watched_ < kClockWatch) return;
+  clock_watched_ = now;
+  if (clock_->observe_wall(now, wall_ms())) save_clock();
+}
+
+void InstanceCore::save_clock() {
+  if (Status s = store_->set_meta(kClockMeta, EpochClock::encode(clock_->state())); !s)
+    log_.warning("the clock's state could not be stored: %s", s.error().message.c_str());
+}
+
+}  // namespace pua

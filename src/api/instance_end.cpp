@@ -1,0 +1,152 @@
+// InstanceCore: flush, shutdown, and the end.
+#include <algorithm>
+
+#include "api/instance_core.h"
+
+namespace pua {
+
+namespace {
+
+// Most of the time a shutdown has goes to answers that are still to come; the rest is for the store.
+constexpr int64_t kDrainShare = 60;  // percent
+constexpr MonoMs kLastWrite = 100;   // ms that the end of an instance may take to write, when it was not shut down before
+
+}  // namespace
+
+void InstanceCore::flush(std::function<void(bool)> done) {
+  Frame frame(*this);
+  MonoMs now = loop_->now();
+  flushes_.push_back({now, now + settings_.shutdown_timeout * 1000, std::move(done)});
+  writer_->flush(now);
+  arm_progress();
+}
+
+void InstanceCore::shutdown(std::function<void()> done) {
+  Frame frame(*this);
+  MonoMs now = loop_->now();
+  shutdown_done_.push_back(std::move(done));
+  if (phase_ == Phase::Running) {
+    enter(Phase::Draining);
+    shutdown_until_ = now + settings_.shutdown_timeout * 1000;
+    drain_until_ = now + settings_.shutdown_timeout * 10 * kDrainShare;
+    engine_->stop_taking();
+    if (settings_.unpublish_on_shutdown) engine_->remove_all(now);
+  }
+  arm_progress();
+}
+
+// The timer covers what no other turn would notice: deadlines, and that all was well already when it was asked for.
+void InstanceCore::arm_progress() {
+  MonoMs due = kNever;
+  for (const Flush& f : flushes_) due = std::min(due, writer_->clean() ? 0 : f.deadline);
+  switch (phase_) {
+    case Phase::Draining: due = std::min(due, engine_->quiet() ? 0 : drain_until_); break;
+    case Phase::Flushing: due = std::min(due, writer_->clean() ? 0 : shutdown_until_); break;
+    case Phase::Stopped: due = shutdown_done_.empty() ? due : 0; break;
+    case Phase::Running:
+    case Phase::Ended: break;
+  }
+  progress_timer_->arm(due);
+}
+
+void InstanceCore::progress() {
+  if (phase_ == Phase::Ended || (flushes_.empty() && shutdown_done_.empty())) return;
+  MonoMs now = loop_->now();
+  progress_flushes(now);
+  if (phase_ != Phase::Ended) progress_shutdown(now);
+  if (phase_ != Phase::Ended) arm_progress();
+}
+
+void InstanceCore::progress_flushes(MonoMs now) {
+  if (flushes_.empty()) return;
+  bool clean = writer_->clean();
+  int64_t oldest = clean ? 0 : writer_->stats(now).oldest_ms;
+  std::vector<std::pair<std::function<void(bool)>, bool>> over;
+  std::erase_if(flushes_, [&](Flush& f) {
+    bool ok = clean || oldest < now - f.asked;  // whatever is unwritten came after it was asked for
+    if (!ok && now < f.deadline) return false;
+    over.emplace_back(std::move(f.done), ok);
+    return true;
+  });
+  for (auto& [done, ok] : over) done(ok);
+}
+
+void InstanceCore::progress_shutdown(MonoMs now) {
+  if (phase_ == Phase::Draining && (engine_->quiet() || now >= drain_until_)) {
+    enter(Phase::Flushing);
+    writer_->flush(now);
+    engine_->shutdown(now);
+    if (phase_ == Phase::Ended) return;
+  }
+  if (phase_ == Phase::Flushing && (writer_->clean() || now >= shutdown_until_)) {
+    enter(Phase::Stopped);
+    if (!writer_->clean())
+      log_.error("shutdown: %llu records could not be written in time",
+                 static_cast<unsigned long long>(writer_->stats(now).backlog));
+    watch_clock(now);
+    save_clock();
+  }
+  if (phase_ == Phase::Stopped) {
+    std::vector<std::function<void()>> done = std::move(shutdown_done_);
+    shutdown_done_.clear();
+    for (auto& fn : done) fn();
+  }
+}
+
+// --- the end --------------------------------------------------------------------------------------------------------
+
+void InstanceCore::destroy() {
+  if (in_log_ == 0) return end();
+  // Inside the log's callback anything may be on the stack, half done.
+  end_wanted_ = true;
+  if (frames_ == 0) loop_->defer("end", [core = shared_from_this()] { Frame frame(*core); });
+}
+
+void InstanceCore::end() {
+  if (phase_ == Phase::Ended) return;
+  Frame frame(*this);
+  enter(Phase::Ended);
+  loop_->close();
+  if (engine_) engine_->shutdown(loop_->now());
+  std::vector<Flush> flushes = std::move(flushes_);
+  std::vector<std::function<void()>> stops = std::move(shutdown_done_);
+  for (Flush& f : flushes) f.done(false);
+  for (auto& fn : stops) fn();
+}
+
+void InstanceCore::leave() {
+  if (frames_ == 1 && end_wanted_ && in_log_ == 0) end();
+  if (--frames_ == 0 && phase_ == Phase::Ended) take_apart();
+}
+
+void InstanceCore::take_apart() {
+  if (!loop_) return;
+  write_rest();
+  // The watchdog outlives this object where one of its scopes is on the stack, and must not log any more.
+  loop_->watchdog().set_slow_ms(INT64_MAX / 2000000);
+  engine_timer_.reset();
+  store_timer_.reset();
+  progress_timer_.reset();
+  sip_.reset();
+  driver_.reset();
+  writer_.reset();
+  store_.reset();
+  engine_.reset();
+  loop_.reset();
+}
+
+void InstanceCore::write_rest() {
+  MonoMs now = loop_->now();
+  MonoMs until = now + kLastWrite;
+  writer_->flush(now);
+  while (!writer_->clean() && now < until && writer_->next_due() <= now) {
+    writer_->run(now);
+    now = loop_->now();
+  }
+  if (!writer_->clean())
+    log_.error("%llu records are unwritten at the end of the instance",
+               static_cast<unsigned long long>(writer_->stats(now).backlog));
+  save_clock();
+}
+
+}  // namespace pua

@@ -1,0 +1,76 @@
+#include "api/policy_settings.h"
+
+#include "config/checks.h"
+
+namespace pua {
+
+namespace {
+
+// "sip:127.0.0.1:5070;transport=tcp" -> "127.0.0.1". IPv6 keeps its brackets.
+std::string_view host_of(std::string_view uri) {
+  if (size_t colon = uri.find(':'); colon != std::string_view::npos) uri.remove_prefix(colon + 1);
+  if (!uri.empty() && uri[0] == '[') return uri.substr(0, uri.find(']') + 1);
+  return uri.substr(0, uri.find_first_of(":;?"));
+}
+
+}  // namespace
+
+Result<EngineSettings> engine_settings(const Settings& s, const BodiesPort& events) {
+  if (s.cluster_id != 0) return {Errc::bad_config, "parameter \"cluster_id\": clustering is not in this version"};
+  EngineSettings e;
+  e.hash_size = static_cast<uint32_t>(s.hash_size);
+  e.min_expires = static_cast<uint32_t>(s.min_expires);
+  Result<MaxExpires> max = parse_max_expires(s.max_expires);
+  if (!max) return max.error();
+  e.max_expires = max->all;
+  for (const auto& [name, bound] : max->by_event) {
+    const EventInfo* event = events.by_name(name);
+    if (!event) return {Errc::bad_config, "parameter \"max_expires\" names the unknown event \"" + name + "\""};
+    e.max_expires_by_event.emplace_back(event->flag, bound);
+  }
+  e.default_expires = static_cast<uint32_t>(s.default_expires);
+  e.max_records = static_cast<uint32_t>(s.max_records);
+  e.max_waiters = static_cast<uint32_t>(s.max_waiters);
+  e.max_body = static_cast<uint32_t>(s.max_body);
+  e.max_headers = static_cast<uint32_t>(s.max_headers);
+  e.max_in_flight = static_cast<uint32_t>(s.max_in_flight);
+  e.ack_wait_ms = static_cast<uint32_t>(s.ack_wait);
+  e.outbound_proxy = s.outbound_proxy;
+  e.sharing_tag = s.cluster_sharing_tag;
+  if (!s.sip_listen.empty()) e.host = host_of(s.sip_listen.front());
+  return e;
+}
+
+StoreSettings store_settings(const Settings& s) {
+  StoreSettings out;
+  out.db_url = s.db_url;
+  out.db_table = s.db_table;
+  out.synchronous_full = s.sqlite_synchronous == "full";
+  out.cache_mb = static_cast<uint32_t>(s.sqlite_cache_mb);
+  return out;
+}
+
+WriteBehindPolicy write_policy(const Settings& s) {
+  WriteBehindPolicy p;
+  p.retry_max_ms = static_cast<uint32_t>(s.update_period * 1000);
+  return p;
+}
+
+std::vector<SipCredential> sip_credentials(const Settings& s) {
+  std::vector<SipCredential> out;
+  for (const Credential& c : s.credentials) out.push_back({c.realm, c.user, c.password});
+  return out;
+}
+
+SipSettings sip_settings(const Settings& s) {
+  SipSettings out;
+  out.listen = s.sip_listen;
+  out.user_agent = s.user_agent;
+  out.tls_dir = s.tls_dir;
+  out.tls_verify = s.tls_verify;
+  out.credentials = sip_credentials(s);
+  out.t1_ms = static_cast<uint32_t>(s.sip_t1);
+  return out;
+}
+
+}  // namespace pua

@@ -1,0 +1,22 @@
+// From the configuration to what the rooms want to be told.
+#pragma once
+
+#include "base/result.h"
+#include "config/settings.h"
+#include "core/bodies_port.h"
+#include "core/types.h"
+#include "sip/settings.h"
+#include "store/open.h"
+#include "store/write_behind.h"
+
+namespace pua {
+
+// events: to look up the names in max_expires. Errors (bad_config): an event that nobody knows, a cluster (this version
+// has none).
+Result<EngineSettings> engine_settings(const Settings&, const BodiesPort& events);
+StoreSettings store_settings(const Settings&);
+WriteBehindPolicy write_policy(const Settings&);
+SipSettings sip_settings(const Settings&);
+std::vector<SipCredential> sip_credentials(const Settings&);
+
+}  // namespace pua
