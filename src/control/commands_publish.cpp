@@ -25,8 +25,10 @@ struct PublishArgs {
 
 }  // namespace
 
-static void answer_outcome(Call& call, const Outcome& o) {
-  if (o.status < 200 || o.status > 299) {
+static void answer_outcome(Call& call, const Outcome& o, bool removal) {
+  // 412 to a removal: the server holds no such state, which is what was wanted (spec section 4).
+  bool success = (o.status >= 200 && o.status <= 299) || (removal && o.status == 412 && o.origin == ReplyOrigin::Wire);
+  if (!success) {
     static constexpr std::string_view kOrigins[] = {"", "timeout", "transport", "shutdown", "local"};
     call.error(o.status, o.reason, kOrigins[static_cast<size_t>(o.origin)]);
     return;
@@ -79,7 +81,9 @@ static void publish(ControlContext& context, const PublishArgs& a, const CallPtr
     with_end.assign(a.headers).append("\r\n");
     r.extra_headers = with_end;
   }
-  Status accepted = context.pua.publish(r, [call](const Outcome& o) { answer_outcome(*call, o); });
+  Status accepted = context.pua.publish(r, [call, removal = r.expires == 0](const Outcome& o) {
+    answer_outcome(*call, o, removal);
+  });
   if (!accepted) answer_error(*call, accepted.error());
 }
 

@@ -16,7 +16,8 @@ namespace {
 
 constexpr int kTurnDatagrams = 64;                        // datagrams read in one turn of the loop
 constexpr auto kTurnTime = std::chrono::milliseconds(4);  // and no longer than this: SIP timers stand behind
-constexpr int kSendBuffer = 1 << 20;                      // octets asked for: a long list is one datagram
+constexpr int kSendBuffer = 4 << 20;                      // octets asked for: what clients have not read counts in it
+constexpr size_t kMaxReply = 256 * 1024;                  // octets of one reply
 
 Error system_error(const std::string& path, const char* what) {
   return Error{Errc::bad_config, "control socket " + path + ": " + what + ": " + strerror(errno)};
@@ -47,17 +48,30 @@ struct DgramTransport::Port {
     counters = nullptr;
   }
 
+  // false: too large.
   bool send_to(const std::string& address, const std::string& text) {
     if (fd < 0) return true;
-    auto* to = reinterpret_cast<const sockaddr*>(address.data());
-    ssize_t n = sendto(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL, to, static_cast<socklen_t>(address.size()));
-    if (n >= 0) {
-      counters->replies++;
-      return true;
+    if (text.size() > kMaxReply) return false;
+    int why = send_from(fd, address, text);
+    if (why == EMSGSIZE) return false;
+    // What clients leave unread counts in our send buffer: one that does not read at all must not silence us for the
+    // others. A socket of its own has a buffer of its own; it reaches every client that has not connect()ed.
+    if (why == EAGAIN) {
+      int own = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+      if (own >= 0) {
+        why = send_from(own, address, text);
+        close(own);
+      }
     }
-    if (errno == EMSGSIZE) return false;
-    counters->replies_dropped++;
+    why == 0 ? counters->replies++ : counters->replies_dropped++;
     return true;
+  }
+
+ private:
+  static int send_from(int socket, const std::string& address, const std::string& text) {
+    auto* to = reinterpret_cast<const sockaddr*>(address.data());
+    auto size = static_cast<socklen_t>(address.size());
+    return sendto(socket, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL, to, size) < 0 ? errno : 0;
   }
 };
 

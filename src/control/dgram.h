@@ -1,5 +1,5 @@
 // DgramTransport: the control interface on a unix datagram socket. One datagram is one request, its reply goes to the
-// sender's address. Nothing waits: a reply that a client does not take is dropped and counted.
+// sender's address, at most 256 KB. Nothing waits: a reply that a client does not take is dropped and counted.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,451 @@
+// The commands: parameters, every error code, and what the answers hold.
+#include <jansson.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/commands.h"
+#include "control/dispatcher.h"
+#include "tests/control/fake_instance.h"
+
+#include "CppUTest/TestHarness.h"
+
+using namespace pua;
+using namespace pua::test;
+
+namespace {
+
+struct JsonFree {
+  void operator()(json_t* j) const { json_decref(j); }
+};
+using Json = std::unique_ptr<json_t, JsonFree>;
+
+constexpr const char* kPidf = "<presence/>";
+
+}  // namespace
+
+TEST_GROUP(Commands) {
+  std::string answer;  // first: what is open when the world ends is answered then
+  unsigned answers = 0;
+  Json document;
+  FakeWorld world;
+  Dispatcher dispatcher{world.context};
+
+  json_t* call(const std::string& method, const std::string& params) {
+    answer.clear();
+    answers = 0;
+    dispatcher.handle(R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}", [this](std::string&& text) {
+      answers++;
+      answer = std::move(text);
+      return true;
+    });
+    return result();
+  }
+  // The result of the last call, null while there is none or for an error.
+  json_t* result() {
+    document.reset(answer.empty() ? nullptr : json_loads(answer.c_str(), 0, nullptr));
+    CHECK_TEXT(answer.empty() || document != nullptr, answer.c_str());
+    CHECK_TEXT(answers <= 1, "answered twice");
+    return json_object_get(document.get(), "result");
+  }
+  void error(int code, const char* message) {
+    result();
+    json_t* e = json_object_get(document.get(), "error");
+    LONGS_EQUAL_TEXT(code, json_integer_value(json_object_get(e, "code")), answer.c_str());
+    STRCMP_EQUAL(message, json_string_value(json_object_get(e, "message")));
+  }
+  void fails(const std::string& method, const std::string& params, int code, const char* message) {
+    call(method, params);
+    error(code, message);
+    LONGS_EQUAL_TEXT(0, world.pua.taken.size(), "nothing reaches the library");
+  }
+  void refused(Errc code, const char* text, int wanted, const char* message) {
+    world.pua.refuse_next = Error{code, text};
+    call("pua_publish", R"(["sip:a@b",60,"presence"])");
+    error(wanted, message);
+  }
+  std::string text(const char* name) {
+    json_t* v = json_object_get(result(), name);
+    return json_is_string(v) ? json_string_value(v) : "(none)";
+  }
+  long long number(const char* name) {
+    json_t* v = json_object_get(result(), name);
+    return json_is_integer(v) ? json_integer_value(v) : -999;
+  }
+  RecordView record(const char* uri, const char* state = "live") {
+    RecordView r;
+    r.id = static_cast<int64_t>(world.pua.records.size()) + 1;
+    r.source = 64;
+    r.event = 1;
+    r.event_name = "presence";
+    r.pres_uri = uri;
+    r.etag = "tag";
+    r.state = state;
+    r.body = kPidf;
+    r.content_type = "application/pidf+xml";
+    r.call_id = "c@h";
+    return r;
+  }
+};
+
+// --- pua_publish ---------------------------------------------------------------------------------
+
+TEST(Commands, pua_publish_takes_named_parameters) {
+  call("pua_publish", R"({"presentity_uri":"sip:alice@example.com","expires":600,"event_package":"presence","etag":"e0",)"
+                      R"("extra_headers":"X-A: 1\r\nX-B: 2\r\n","content_type":"application/pidf+xml","body":"<presence/>"})");
+  CHECK_TEXT(answer.empty(), "answered before the final reply");
+  LONGS_EQUAL(1, world.pua.taken.size());
+  const Taken& t = world.pua.taken.front();
+  STRCMP_EQUAL("sip:alice@example.com", t.pres_uri.c_str());
+  LONGS_EQUAL(600, t.expires);
+  LONGS_EQUAL(1, t.event);
+  LONGS_EQUAL(64, t.source);
+  STRCMP_EQUAL("e0", t.etag.c_str());
+  STRCMP_EQUAL("X-A: 1\r\nX-B: 2\r\n", t.extra_headers.c_str());
+  STRCMP_EQUAL("application/pidf+xml", t.content_type.c_str());
+  STRCMP_EQUAL("<presence/>", t.body->c_str());
+  STRCMP_EQUAL("", t.id.c_str());
+}
+
+TEST(Commands, pua_publish_is_known_by_its_module_too) {
+  call("pua_mi:publish", R"(["sip:a@b","60","presence"])");
+  LONGS_EQUAL(60, world.pua.taken.at(0).expires);
+}
+
+TEST(Commands, pua_publish_takes_positions_in_documented_order) {
+  call("pua_publish", R"(["sip:a@b",60,"presence","e","X: 1\r\n","text/plain","hi"])");
+  const Taken& t = world.pua.taken.at(0);
+  STRCMP_EQUAL("e", t.etag.c_str());
+  STRCMP_EQUAL("X: 1\r\n", t.extra_headers.c_str());
+  STRCMP_EQUAL("text/plain", t.content_type.c_str());
+  STRCMP_EQUAL("hi", t.body->c_str());
+}
+
+TEST(Commands, five_positions_end_in_content_type_and_body) {
+  call("pua_publish", R"(["sip:a@b",60,"presence","text/plain","hi"])");
+  const Taken& t = world.pua.taken.at(0);
+  STRCMP_EQUAL("", t.etag.c_str());
+  STRCMP_EQUAL("text/plain", t.content_type.c_str());
+  STRCMP_EQUAL("hi", t.body->c_str());
+}
+
+TEST(Commands, positions_that_mean_two_things_are_refused) {
+  fails("pua_publish", R"(["sip:a@b",60,"presence","x"])", -32602,
+        "Invalid params: 4 values by position are ambiguous: name the parameters");
+  fails("pua_publish", R"(["sip:a@b",60,"presence","x","y","z"])", -32602,
+        "Invalid params: 6 values by position are ambiguous: name the parameters");
+}
+
+TEST(Commands, no_expires_means_the_default) {
+  world.context.default_expires = 1234;
+  call("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence"})");
+  LONGS_EQUAL(1234, world.pua.taken.at(0).expires);
+  CHECK(!world.pua.taken.at(0).body.has_value());
+}
+
+TEST(Commands, expires_zero_removes_and_negative_is_for_ever) {
+  call("pua_publish", R"(["sip:a@b",0,"presence"])");
+  call("pua_publish", R"(["sip:a@b",-7,"presence"])");
+  LONGS_EQUAL(0, world.pua.taken.at(0).expires);
+  LONGS_EQUAL(kForEver, world.pua.taken.at(1).expires);
+}
+
+TEST(Commands, presence_server_is_the_next_hop_where_none_is_named) {
+  world.context.presence_server = "sip:ps.example.com";
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  call("pua.publish", R"(["sip:a@b",60,"presence",".",".",".","sip:other",".","."])");
+  STRCMP_EQUAL("sip:ps.example.com", world.pua.taken.at(0).outbound_proxy.c_str());
+  STRCMP_EQUAL("sip:other", world.pua.taken.at(1).outbound_proxy.c_str());
+}
+
+TEST(Commands, a_header_without_its_line_end_gets_one) {
+  call("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","extra_headers":"P-Flags: 0"})");
+  STRCMP_EQUAL("P-Flags: 0\r\n", world.pua.taken.at(0).extra_headers.c_str());
+}
+
+TEST(Commands, half_a_line_end_is_left_for_the_library_to_refuse) {
+  call("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","extra_headers":"X: 1\n"})");
+  STRCMP_EQUAL("X: 1\n", world.pua.taken.at(0).extra_headers.c_str());
+}
+
+TEST(Commands, pua_publish_error_codes_of_the_documentation) {
+  fails("pua_publish", R"(["",60,"presence"])", 404, "Empty presentity URI");
+  fails("pua_publish", R"(["sip:a@b",60,""])", 400, "Empty event parameter");
+  fails("pua_publish", R"(["sip:a@b",60,"no-such"])", 400, "Unknown event");
+  fails("pua_publish", R"(["sip:a@b",60,"presence","","x"])", 400, "Empty content type parameter");
+  fails("pua_publish", R"(["sip:a@b",60,"presence","text/plain",""])", 400, "Empty body parameter");
+  fails("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","etag":""})", 400, "Empty etag parameter");
+  fails("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","extra_headers":""})", 400, "Empty extra_headers");
+}
+
+TEST(Commands, content_type_and_body_go_together) {
+  fails("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","content_type":"text/plain"})", -32602,
+        "Invalid params: body: missing, content_type needs it");
+  fails("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","body":"hi"})", -32602,
+        "Invalid params: content_type: missing, body needs it");
+}
+
+TEST(Commands, each_refusal_of_the_library_has_its_code) {
+  refused(Errc::bad_uri, "x", 404, "Bad presentity URI");
+  refused(Errc::bad_etag, "x", 418, "Wrong ETag");
+  refused(Errc::unknown_event, "x", 400, "Unknown event");
+  refused(Errc::no_record, "no record", 404, "no record");
+  refused(Errc::no_body, "needs a body", 400, "needs a body");
+  refused(Errc::bad_argument, "expires: x", 400, "expires: x");
+  refused(Errc::bad_header, "line 2", 400, "line 2");
+  refused(Errc::bad_body, "not XML", 400, "not XML");
+  refused(Errc::too_large, "17000 octets", 413, "17000 octets");
+  refused(Errc::too_many_waiters, "32 wait", 429, "32 wait");
+  refused(Errc::too_many_records, "full", 503, "full");
+  refused(Errc::shutting_down, "", 503, "shutting down");
+  refused(Errc::not_supported, "", 501, "not supported in this version");
+  refused(Errc::no_memory, "", 500, "MI/PUBLISH failed");
+  refused(Errc::generic, "", 500, "MI/PUBLISH failed");
+  refused(Errc::store_failed, "", 500, "MI/PUBLISH failed");
+}
+
+TEST(Commands, an_internal_error_has_the_reason_as_data) {
+  refused(Errc::no_memory, "out of records", 500, "MI/PUBLISH failed");
+  STRCMP_CONTAINS(R"("data":"out of records")", answer.c_str());
+}
+
+// --- answers -------------------------------------------------------------------------------------
+
+TEST(Commands, a_2xx_is_answered_with_reply_etag_expires_and_durable) {
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  world.pua.complete(200, "OK", "dx200", 50);
+  STRCMP_EQUAL(R"({"jsonrpc":"2.0","result":{"reply":"200 OK","ETag":"dx200","Expires":50,"durable":true},"id":1})", answer.c_str());
+}
+
+TEST(Commands, the_answer_says_not_durable_and_superseded) {
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  world.pua.complete(200, "OK", "e", 50, false, ReplyOrigin::Wire, true);
+  STRCMP_EQUAL(R"({"jsonrpc":"2.0","result":{"reply":"200 OK","ETag":"e","Expires":50,"durable":false,"superseded":true},"id":1})",
+               answer.c_str());
+}
+
+TEST(Commands, a_final_reply_of_300_or_more_is_an_error_with_its_code_and_reason) {
+  for (int status : {300, 403, 412, 489, 503, 600}) {
+    call("pua_publish", R"(["sip:a@b",60,"presence"])");
+    world.pua.complete(status, "Some Reason");
+    error(status, "Some Reason");
+  }
+}
+
+TEST(Commands, a_412_to_a_removal_is_success) {
+  call("pua_publish", R"(["sip:a@b",0,"presence"])");
+  world.pua.complete(412, "Conditional Request Failed");
+  STRCMP_EQUAL("412 Conditional Request Failed", text("reply").c_str());
+}
+
+TEST(Commands, a_local_failure_is_an_error_that_says_where_it_came_from) {
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  world.pua.complete(408, "Request Timeout", "", 0, true, ReplyOrigin::Timeout);
+  error(408, "Request Timeout");
+  STRCMP_CONTAINS(R"("data":"timeout")", answer.c_str());
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  world.pua.complete(487, "shutdown", "", 0, true, ReplyOrigin::Shutdown);
+  error(487, "shutdown");
+}
+
+TEST(Commands, a_reason_that_is_not_utf8_still_makes_a_valid_answer) {
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  world.pua.complete(404, "N\xe4h\"\n\x01\xc3\xa4");
+  error(404, "N\xef\xbf\xbdh\"\n\x01\xc3\xa4");
+}
+
+// --- Kamailio ------------------------------------------------------------------------------------
+
+TEST(Commands, kamailio_publish_takes_its_positions_and_dots) {
+  call("pua.send_publish", R"(["sip:a@b","3600","presence","application/pidf+xml","id1","e1","sip:p","X: 1\r\n","<presence/>"])");
+  call("pua.publish", R"(["sip:a@b","3600","presence",".",".",".",".","."])");
+  const Taken& t = world.pua.taken.at(0);
+  LONGS_EQUAL(3600, t.expires);
+  STRCMP_EQUAL("id1", t.id.c_str());
+  STRCMP_EQUAL("e1", t.etag.c_str());
+  STRCMP_EQUAL("sip:p", t.outbound_proxy.c_str());
+  STRCMP_EQUAL("X: 1\r\n", t.extra_headers.c_str());
+  STRCMP_EQUAL("<presence/>", t.body->c_str());
+  const Taken& none = world.pua.taken.at(1);
+  STRCMP_EQUAL("", none.id.c_str());
+  STRCMP_EQUAL("", none.etag.c_str());
+  STRCMP_EQUAL("", none.content_type.c_str());
+  CHECK(!none.body.has_value());
+}
+
+TEST(Commands, kamailio_publish_takes_names_and_leaves_the_content_type_to_the_event) {
+  call("pua.publish", R"({"presentity_uri":"sip:a@b","expires":".","event":"presence","id":7,"body":"<presence/>"})");
+  LONGS_EQUAL(3600, world.pua.taken.at(0).expires);
+  STRCMP_EQUAL("7", world.pua.taken.at(0).id.c_str());
+  STRCMP_EQUAL("", world.pua.taken.at(0).content_type.c_str());
+}
+
+TEST(Commands, kamailio_publish_errors) {
+  fails("pua.publish", R"([".","3600","presence"])", -32602, "Invalid params: presentity_uri: missing");
+  fails("pua.publish", R"(["sip:a@b","x","presence"])", -32602, "Invalid params: expires: must be an integer");
+  fails("pua.publish", R"(["sip:a@b","60","presence","text/plain",".",".",".","."])", 400, "Body is missing");
+  fails("pua.publish", R"(["sip:a@b","60","presence",".",".",".","http://x","."])", 400, "Bad outbound proxy URI");
+}
+
+// --- records -------------------------------------------------------------------------------------
+
+TEST(Commands, pua_list_shows_records_and_a_cursor) {
+  for (const char* uri : {"sip:a@b", "sip:c@d", "sip:e@f"}) world.pua.records.push_back(record(uri));
+  json_t* r = call("pua_list", R"({"limit":2})");
+  LONGS_EQUAL(2, json_array_size(json_object_get(r, "records")));
+  LONGS_EQUAL(2, number("next"));
+  r = call("pua_list", R"({"limit":2,"cursor":2})");
+  LONGS_EQUAL(1, json_array_size(json_object_get(r, "records")));
+  LONGS_EQUAL(0, number("next"));
+  json_t* one = json_array_get(json_object_get(result(), "records"), 0);
+  STRCMP_EQUAL("sip:e@f", json_string_value(json_object_get(one, "presentity_uri")));
+  STRCMP_EQUAL("presence", json_string_value(json_object_get(one, "event")));
+  STRCMP_EQUAL("MI_PUBLISH", json_string_value(json_object_get(one, "source_name")));
+  STRCMP_EQUAL("live", json_string_value(json_object_get(one, "state")));
+  CHECK(json_object_get(one, "body") == nullptr);
+}
+
+TEST(Commands, pua_list_hands_its_filters_on) {
+  call("pua_list", R"({"uri":"sip:a*","event":"presence","state":"live","source":"mi_publish"})");
+  STRCMP_EQUAL("sip:a*", world.pua.last_filter_uri.c_str());
+  LONGS_EQUAL(1, world.pua.last_filter.event);
+  LONGS_EQUAL(64, world.pua.last_filter.source);
+  call("pua_list", R"({"source":2})");
+  LONGS_EQUAL(2, world.pua.last_filter.source);
+}
+
+TEST(Commands, pua_list_refuses_filters_that_mean_nothing) {
+  fails("pua_list", R"({"event":"no-such"})", 400, "Unknown event");
+  fails("pua_list", R"({"source":"NOBODY"})", -32602, "Invalid params: source: no such source");
+  fails("pua_list", R"({"source":-1})", -32602, "Invalid params: source: no such source");
+  fails("pua_list", R"({"limit":0})", -32602, "Invalid params: limit: must be 1 to 1000");
+  fails("pua_list", R"({"limit":1001})", -32602, "Invalid params: limit: must be 1 to 1000");
+}
+
+TEST(Commands, a_list_call_looks_at_a_bounded_number_of_records) {
+  world.pua.scan = 100;
+  for (int i = 0; i < 10000; i++) world.pua.records.push_back(record("sip:a@b"));
+  call("pua_list", R"({"state":"backoff","limit":1000})");
+  CHECK(world.pua.list_calls <= 20);
+  CHECK(number("next") > 0);
+  LONGS_EQUAL(0, json_array_size(json_object_get(result(), "records")));
+}
+
+TEST(Commands, a_page_of_long_records_ends_early) {
+  std::string uri = "sip:" + std::string(2000, 'u') + "@b";
+  for (int i = 0; i < 1000; i++) world.pua.records.push_back(record(uri.c_str()));
+  call("pua_list", R"({"limit":1000})");
+  CHECK(answer.size() < 240 * 1024);
+  CHECK(number("next") > 0);
+}
+
+TEST(Commands, pua_show_gives_the_body_too) {
+  world.pua.records.push_back(record("sip:a@b"));
+  json_t* r = call("pua_show", R"(["sip:a@b"])");
+  json_t* one = json_array_get(json_object_get(r, "records"), 0);
+  STRCMP_EQUAL(kPidf, json_string_value(json_object_get(one, "body")));
+  STRCMP_EQUAL("c@h", json_string_value(json_object_get(one, "call_id")));
+}
+
+TEST(Commands, pua_show_errors) {
+  fails("pua_show", R"([""])", 404, "Empty presentity URI");
+  fails("pua_show", R"(["sip:a@b","no-such"])", 400, "Unknown event");
+  fails("pua_show", R"(["sip:a@b"])", 404, "no record of that presentity");
+}
+
+TEST(Commands, pua_show_of_very_many_records_is_cut_and_says_so) {
+  std::string body(10000, 'x');
+  for (int i = 0; i < 100; i++) {
+    world.pua.records.push_back(record("sip:a@b"));
+    world.pua.records.back().body = body;
+  }
+  json_t* r = call("pua_show", R"(["sip:a@b"])");
+  CHECK(answer.size() < 140 * 1024);
+  CHECK(json_is_true(json_object_get(r, "truncated")));
+}
+
+// --- the rest ------------------------------------------------------------------------------------
+
+TEST(Commands, pua_stats_shows_every_counter_or_those_asked_for) {
+  world.pua.counters.replies_2xx = 5;
+  call("pua_stats", "{}");
+  LONGS_EQUAL(5, number("replies_2xx"));
+  LONGS_EQUAL(1, number("control_requests"));
+  LONGS_EQUAL(0, number("store_errors"));
+  json_t* r = call("pua_stats", R"(["replies_?xx"])");
+  LONGS_EQUAL(5, json_object_size(r));
+  r = call("pua_stats", R"(["*a*a*a*a*a*a*a*a*"])");
+  LONGS_EQUAL(0, json_object_size(r));
+}
+
+TEST(Commands, pua_flush_is_answered_when_it_is_done) {
+  call("pua_flush", "{}");
+  CHECK(answer.empty());
+  world.pua.flushes.at(0)(true);
+  CHECK(json_is_true(json_object_get(result(), "flushed")));
+  call("pua_flush", "{}");
+  world.pua.flushes.at(1)(false);
+  error(500, "Not everything could be written within the deadline");
+}
+
+TEST(Commands, pua_reload_tells_what_needs_a_restart) {
+  call("pua_reload", "{}");
+  error(501, "No configuration file to read again");
+  world.context.reload = [] { return Result<std::vector<std::string>>(std::vector<std::string>{"pua hash_size"}); };
+  json_t* r = call("pua_reload", "{}");
+  STRCMP_EQUAL("pua hash_size", json_string_value(json_array_get(json_object_get(r, "needs_restart"), 0)));
+  world.context.reload = [] { return Result<std::vector<std::string>>(Errc::bad_config, "x.conf:1:1: bad"); };
+  call("pua_reload", "{}");
+  error(500, "Reload failed");
+  STRCMP_CONTAINS("x.conf:1:1: bad", answer.c_str());
+}
+
+TEST(Commands, log_level_shows_and_sets) {
+  call("log_level", "{}");
+  STRCMP_EQUAL("notice", text("level").c_str());
+  call("log_level", R"(["debug"])");
+  STRCMP_EQUAL("debug", text("level").c_str());
+  call("log_level", "[-1]");
+  STRCMP_EQUAL("error", text("level").c_str());
+  call("log_level", R"(["3"])");
+  STRCMP_EQUAL("info", text("level").c_str());
+  for (const char* bad : {R"(["loud"])", "[0]", "[5]", R"([""])"}) {
+    fails("log_level", bad, -32602, "Invalid params: level: no such log level");
+  }
+  LONGS_EQUAL(static_cast<int>(LogLevel::info), static_cast<int>(world.pua.log().level()));
+}
+
+TEST(Commands, uptime_counts_from_the_start) {
+  world.context.started -= std::chrono::seconds(90);
+  call("uptime", "{}");
+  STRCMP_EQUAL("90 [sec]", text("Up time").c_str());
+  LONGS_EQUAL(90, number("seconds"));
+}
+
+TEST(Commands, which_lists_every_name) {
+  json_t* r = call("which", "{}");
+  for (const char* name : {"pua_publish", "pua_mi:publish", "pua.publish", "pua.send_publish", "pua_list", "pua_show", "pua_stats",
+                           "pua_flush", "pua_reload", "log_level", "version", "uptime", "which", "help"}) {
+    bool found = false;
+    for (size_t i = 0; i < json_array_size(r); i++) found = found || strcmp(json_string_value(json_array_get(r, i)), name) == 0;
+    CHECK_TEXT(found, name);
+  }
+  r = call("which", R"(["pua_s*"])");
+  LONGS_EQUAL(2, json_array_size(r));
+}
+
+TEST(Commands, help_describes_each_command_and_each_parameter) {
+  json_t* r = call("help", "{}");
+  LONGS_EQUAL(all_commands().size(), json_array_size(r));
+  r = call("help", R"(["pua.publish"])");
+  LONGS_EQUAL(1, json_array_size(r));
+  LONGS_EQUAL(9, json_array_size(json_object_get(json_array_get(r, 0), "parameters")));
+  call("help", R"(["nope"])");
+  error(404, "No such command");
+}
+
+TEST(Commands, the_table_fits_its_limits) {
+  for (const CommandSpec* c : all_commands()) CHECK_TEXT(c->params.size() <= kMaxParams, c->name);
+}

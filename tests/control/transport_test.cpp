@@ -1,0 +1,508 @@
+// The datagram socket and the FIFO, on real descriptors and a real event_base.
+#include <event2/event.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/control.h"
+#include "control/dgram.h"
+#include "control/fifo.h"
+#include "tests/control/fake_instance.h"
+
+#include "CppUTest/TestHarness.h"
+
+using namespace pua;
+using namespace pua::test;
+
+namespace {
+
+constexpr const char* kVersionRequest = R"({"jsonrpc":"2.0","method":"version","id":1})";
+constexpr const char* kVersionAnswer = R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":1})";
+constexpr const char* kPublish = R"({"jsonrpc":"2.0","method":"pua_publish","params":["sip:a@b",60,"presence"],"id":1})";
+
+// A client with an address of its own.
+class Client {
+ public:
+  explicit Client(const std::string& server, bool named = true) {
+    fd_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (named) bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(sa_family_t));
+    memcpy(address.sun_path, server.data(), server.size());
+    server_ = address;
+  }
+  ~Client() { close(fd_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  bool send(std::string_view text) {
+    return sendto(fd_, text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&server_), sizeof server_) ==
+           static_cast<ssize_t>(text.size());
+  }
+  std::string receive() {
+    std::string text(400000, '\0');
+    ssize_t n = recv(fd_, text.data(), text.size(), 0);
+    text.resize(n < 0 ? 0 : static_cast<size_t>(n));
+    return text;
+  }
+
+ private:
+  int fd_;
+  sockaddr_un server_{};
+};
+
+std::string read_all(int fd) {
+  std::string text;
+  char b[4096];
+  for (ssize_t n; (n = read(fd, b, sizeof b)) > 0;) text.append(b, static_cast<size_t>(n));
+  return text;
+}
+
+}  // namespace
+
+TEST_GROUP(Transport) {
+  std::string dir;
+  event_base* base = event_base_new();
+  std::unique_ptr<FakeWorld> world = std::make_unique<FakeWorld>(base);
+  std::unique_ptr<Dispatcher> dispatcher = std::make_unique<Dispatcher>(world->context);
+  std::string path, fifo_path;
+
+  void setup() override {
+    char name[] = "/tmp/pua-control-XXXXXX";
+    dir = mkdtemp(name);
+    path = dir + "/ctl.sock";
+    fifo_path = dir + "/ctl.fifo";
+    world->context.version = "puad 1.2.3";
+  }
+  void teardown() override {
+    world.reset();
+    event_base_free(base);
+    std::filesystem::remove_all(dir);
+  }
+  ControlCounters& counters() { return world->context.counters; }
+  void turn() { event_base_loop(base, EVLOOP_NONBLOCK); }
+  std::unique_ptr<DgramTransport> dgram(int mode = 0600) {
+    auto t = DgramTransport::open(base, *dispatcher, path, mode);
+    CHECK_TEXT(t.ok(), t ? "" : t.error().message.c_str());
+    return std::move(*t);
+  }
+  std::unique_ptr<FifoTransport> fifo(int mode = 0600) {
+    auto t = FifoTransport::open(base, *dispatcher, fifo_path, mode, dir);
+    CHECK_TEXT(t.ok(), t ? "" : t.error().message.c_str());
+    return std::move(*t);
+  }
+  template <class T>
+  void refused(const Result<T>& r, const char* part) {
+    CHECK(!r.ok());
+    LONGS_EQUAL(static_cast<int>(Errc::bad_config), static_cast<int>(r.error().code));
+    STRCMP_CONTAINS(part, r.error().message.c_str());
+  }
+  int make_reply_fifo(const char* name) {
+    std::string p = dir + "/" + name;
+    LONGS_EQUAL(0, mkfifo(p.c_str(), 0600));
+    return open(p.c_str(), O_RDONLY | O_NONBLOCK);
+  }
+  void to_fifo(std::string_view text) {
+    int fd = open(fifo_path.c_str(), O_WRONLY | O_NONBLOCK);
+    CHECK(fd >= 0);
+    LONGS_EQUAL(text.size(), write(fd, text.data(), text.size()));
+    close(fd);
+  }
+};
+
+// --- datagrams -----------------------------------------------------------------------------------
+
+TEST(Transport, dgram_answers_the_sender) {
+  auto t = dgram();
+  Client one(path), two(path);
+  CHECK(one.send(kVersionRequest));
+  CHECK(two.send(R"({"jsonrpc":"2.0","method":"version","id":2})"));
+  turn();
+  STRCMP_EQUAL(kVersionAnswer, one.receive().c_str());
+  STRCMP_CONTAINS("\"id\":2", two.receive().c_str());
+  LONGS_EQUAL(2, counters().replies);
+}
+
+TEST(Transport, dgram_socket_has_the_rights_of_the_setting) {
+  umask(022);
+  auto t = dgram(0660);
+  struct stat st;
+  LONGS_EQUAL(0, stat(path.c_str(), &st));
+  LONGS_EQUAL(0660, st.st_mode & 07777);
+}
+
+TEST(Transport, dgram_takes_many_requests_in_few_turns_but_not_all_in_one) {
+  auto t = dgram();
+  Client c(path);
+  int sent = 0;
+  while (sent < 100 && c.send(kVersionRequest)) sent++;
+  CHECK(sent > 5);
+  event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  CHECK(counters().requests <= 64);
+  for (int i = 0; i < 100 && counters().requests < sent; i++) turn();
+  LONGS_EQUAL(sent, counters().requests);
+}
+
+TEST(Transport, dgram_publish_is_answered_after_the_final_reply) {
+  auto t = dgram();
+  Client c(path);
+  CHECK(c.send(kPublish));
+  turn();
+  STRCMP_EQUAL("", c.receive().c_str());
+  world->pua.complete(200, "OK", "e", 60);
+  STRCMP_CONTAINS("\"reply\":\"200 OK\"", c.receive().c_str());
+}
+
+TEST(Transport, dgram_reply_to_a_client_that_went_away_is_dropped_and_counted) {
+  auto t = dgram();
+  {
+    Client c(path);
+    CHECK(c.send(kPublish));
+    turn();
+  }
+  world->pua.complete(200, "OK", "e", 60);
+  LONGS_EQUAL(1, counters().replies_dropped);
+}
+
+TEST(Transport, dgram_replies_to_a_client_that_does_not_read_are_dropped_and_nothing_blocks) {
+  auto t = dgram();
+  Client c(path);
+  std::string help = R"({"jsonrpc":"2.0","method":"help","id":1})";
+  for (int i = 0; i < 2000; i++) {
+    c.send(help);
+    turn();
+  }
+  CHECK(counters().replies_dropped > 0);
+  LONGS_EQUAL(2000, counters().requests);
+  Client other(path);
+  other.send(kVersionRequest);
+  turn();
+  STRCMP_EQUAL(kVersionAnswer, other.receive().c_str());
+}
+
+TEST(Transport, dgram_request_of_a_client_without_a_name_is_carried_out) {
+  auto t = dgram();
+  Client c(path, false);
+  CHECK(c.send(R"({"jsonrpc":"2.0","method":"log_level","params":["debug"],"id":1})"));
+  turn();
+  LONGS_EQUAL(static_cast<int>(LogLevel::debug), static_cast<int>(world->pua.log().level()));
+  LONGS_EQUAL(1, counters().replies_dropped);
+}
+
+TEST(Transport, dgram_request_over_the_limit_is_told_so) {
+  world->context.max_request = 100;
+  auto t = dgram();
+  Client c(path);
+  CHECK(c.send(std::string(50000, ' ')));
+  turn();
+  STRCMP_CONTAINS("longer than 100 octets", c.receive().c_str());
+}
+
+TEST(Transport, dgram_empty_datagram_is_a_parse_error) {
+  auto t = dgram();
+  Client c(path);
+  CHECK(c.send(""));
+  turn();
+  STRCMP_CONTAINS("-32700", c.receive().c_str());
+}
+
+TEST(Transport, dgram_completions_after_the_transport_is_gone_go_nowhere) {
+  auto t = dgram();
+  Client c(path);
+  CHECK(c.send(kPublish));
+  turn();
+  t.reset();
+  world->pua.complete(200, "OK", "e", 60);
+  STRCMP_EQUAL("", c.receive().c_str());
+  LONGS_EQUAL(0, counters().replies);
+}
+
+TEST(Transport, dgram_long_answer_arrives_whole) {
+  auto t = dgram();
+  std::string body(100000, 'b');
+  RecordView r;
+  r.pres_uri = "sip:a@b";
+  r.body = body;
+  world->pua.records.push_back(r);
+  Client c(path);
+  CHECK(c.send(R"({"jsonrpc":"2.0","method":"pua_show","params":["sip:a@b"],"id":1})"));
+  turn();
+  CHECK(c.receive().size() > 100000);
+}
+
+TEST(Transport, dgram_answer_that_no_datagram_can_hold_is_told_so) {
+  auto t = dgram();
+  std::string body(600000, 'b');
+  RecordView r;
+  r.pres_uri = "sip:a@b";
+  r.body = body;
+  world->pua.records.push_back(r);
+  Client c(path);
+  CHECK(c.send(R"({"jsonrpc":"2.0","method":"pua_show","params":["sip:a@b"],"id":1})"));
+  turn();
+  std::string told = c.receive();
+  CHECK(told.size() < 200);
+  STRCMP_CONTAINS("-32000", told.c_str());
+}
+
+TEST(Transport, dgram_socket_file_is_removed_at_the_end) {
+  dgram().reset();
+  CHECK(!std::filesystem::exists(path));
+}
+
+TEST(Transport, dgram_socket_file_of_a_successor_is_left_alone) {
+  auto t = dgram();
+  std::filesystem::remove(path);
+  auto successor = dgram();
+  CHECK(!t->still_there());
+  t.reset();
+  CHECK(std::filesystem::exists(path));
+  CHECK(successor->still_there());
+}
+
+TEST(Transport, dgram_stale_socket_is_replaced) {
+  int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  memcpy(address.sun_path, path.data(), path.size());
+  LONGS_EQUAL(0, bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address));
+  close(fd);
+  auto t = dgram();
+  Client c(path);
+  CHECK(c.send(kVersionRequest));
+  turn();
+  STRCMP_EQUAL(kVersionAnswer, c.receive().c_str());
+}
+
+TEST(Transport, dgram_socket_that_somebody_answers_on_is_refused) {
+  auto t = dgram();
+  refused(DgramTransport::open(base, *dispatcher, path, 0600), "in use");
+  Client c(path);
+  CHECK(c.send(kVersionRequest));
+}
+
+TEST(Transport, dgram_path_that_is_no_socket_is_refused_and_left) {
+  std::ofstream(path) << "precious";
+  refused(DgramTransport::open(base, *dispatcher, path, 0600), "no socket");
+  CHECK(std::filesystem::file_size(path) == 8);
+}
+
+TEST(Transport, dgram_paths_that_cannot_be_are_refused) {
+  refused(DgramTransport::open(base, *dispatcher, dir + "/none/x.sock", 0600), "No such file");
+  refused(DgramTransport::open(base, *dispatcher, "/" + std::string(200, 'x'), 0600), "107 octets");
+  refused(DgramTransport::open(base, *dispatcher, "", 0600), "107 octets");
+}
+
+// --- FIFO ----------------------------------------------------------------------------------------
+
+TEST(Transport, fifo_answers_opensips_framing) {
+  auto t = fifo();
+  int reply = make_reply_fifo("opensips_reply_1");
+  to_fifo(std::string(":opensips_reply_1:") + kVersionRequest);
+  turn();
+  STRCMP_EQUAL((std::string(kVersionAnswer) + "\n").c_str(), read_all(reply).c_str());
+  close(reply);
+  LONGS_EQUAL(1, counters().replies);
+}
+
+TEST(Transport, fifo_answers_kamailio_framing) {
+  auto t = fifo();
+  int reply = make_reply_fifo("kamailio_receiver_1");
+  to_fifo("{\n \"jsonrpc\": \"2.0\",\n \"method\": \"version\",\n \"reply_name\": \"kamailio_receiver_1\",\n \"id\": 1\n}\n");
+  turn();
+  STRCMP_EQUAL((std::string(kVersionAnswer) + "\n").c_str(), read_all(reply).c_str());
+  close(reply);
+}
+
+TEST(Transport, fifo_publish_is_answered_after_the_final_reply) {
+  auto t = fifo();
+  int reply = make_reply_fifo("r");
+  to_fifo(std::string(":r:") + kPublish + "\n");
+  turn();
+  STRCMP_EQUAL("", read_all(reply).c_str());
+  world->pua.complete(200, "OK", "e", 60);
+  STRCMP_CONTAINS("200 OK", read_all(reply).c_str());
+  close(reply);
+}
+
+TEST(Transport, fifo_request_without_a_reply_name_is_carried_out) {
+  auto t = fifo();
+  to_fifo("::{\"jsonrpc\":\"2.0\",\"method\":\"log_level\",\"params\":[\"debug\"],\"id\":1}");
+  turn();
+  LONGS_EQUAL(static_cast<int>(LogLevel::debug), static_cast<int>(world->pua.log().level()));
+}
+
+TEST(Transport, fifo_broken_request_is_told_so) {
+  auto t = fifo();
+  int reply = make_reply_fifo("r");
+  to_fifo(":r:{\"jsonrpc\" \"2.0\"}\n");
+  turn();
+  STRCMP_CONTAINS("-32700", read_all(reply).c_str());
+  close(reply);
+}
+
+TEST(Transport, fifo_client_that_closes_does_not_end_the_fifo) {
+  auto t = fifo();
+  to_fifo("::{}");
+  turn();
+  to_fifo("::{}");
+  turn();
+  LONGS_EQUAL(2, counters().requests);
+}
+
+TEST(Transport, fifo_reply_names_that_lead_elsewhere_are_refused) {
+  for (const char* bad : {"", "..", ".", "../x", "a/b", "/tmp/x", ".hidden", "a..b", "a b", "a\nb", "a\\b", "x\xff"}) {
+    CHECK_TEXT(!FifoReplies::name_allowed(bad), bad);
+  }
+  CHECK(!FifoReplies::name_allowed(std::string(129, 'n')));
+  for (const char* good : {"a", "opensips_fifo_reply-1", "reply.1", "A_b-C.d"}) CHECK_TEXT(FifoReplies::name_allowed(good), good);
+}
+
+TEST(Transport, fifo_reply_goes_into_fifos_only) {
+  auto t = fifo();
+  std::ofstream(dir + "/file") << "precious";
+  int real = make_reply_fifo("real");
+  std::filesystem::create_symlink(dir + "/real", dir + "/link");
+  std::filesystem::create_hard_link(dir + "/real", dir + "/hard");
+  for (const char* name : {"file", "link", "hard", "none", "../x"}) {
+    to_fifo(std::string(":") + name + ":" + kVersionRequest + "\n");
+    turn();
+  }
+  STRCMP_EQUAL("", read_all(real).c_str());
+  LONGS_EQUAL(8, std::filesystem::file_size(dir + "/file"));
+  LONGS_EQUAL(5, counters().replies_dropped);
+  close(real);
+}
+
+TEST(Transport, fifo_reply_waits_for_a_client_that_opens_late) {
+  auto t = fifo();
+  std::string p = dir + "/late";
+  LONGS_EQUAL(0, mkfifo(p.c_str(), 0600));
+  to_fifo(std::string(":late:") + kVersionRequest);
+  turn();
+  LONGS_EQUAL(0, counters().replies);
+  int reply = open(p.c_str(), O_RDONLY | O_NONBLOCK);
+  while (counters().replies + counters().replies_dropped == 0) event_base_loop(base, EVLOOP_ONCE);
+  STRCMP_EQUAL((std::string(kVersionAnswer) + "\n").c_str(), read_all(reply).c_str());
+  close(reply);
+}
+
+TEST(Transport, fifo_reply_longer_than_the_pipe_is_written_as_the_client_reads) {
+  auto t = fifo();
+  std::string body(100000, 'b');
+  RecordView r;
+  r.pres_uri = "sip:a@b";
+  r.body = body;
+  world->pua.records.push_back(r);
+  int reply = make_reply_fifo("r");
+  to_fifo(R"(:r:{"jsonrpc":"2.0","method":"pua_show","params":["sip:a@b"],"id":1})");
+  std::string text;
+  for (int i = 0; i < 100 && counters().replies == 0; i++) {
+    turn();
+    text += read_all(reply);
+  }
+  text += read_all(reply);
+  CHECK(text.size() > 100000);
+  CHECK(text.ends_with("}\n"));
+  close(reply);
+}
+
+TEST(Transport, fifo_client_that_leaves_in_the_middle_is_counted) {
+  auto t = fifo();
+  std::string body(100000, 'b');
+  RecordView r;
+  r.pres_uri = "sip:a@b";
+  r.body = body;
+  world->pua.records.push_back(r);
+  int reply = make_reply_fifo("r");
+  to_fifo(R"(:r:{"jsonrpc":"2.0","method":"pua_show","params":["sip:a@b"],"id":1})");
+  turn();
+  close(reply);
+  for (int i = 0; i < 100 && counters().replies_dropped == 0; i++) turn();
+  LONGS_EQUAL(1, counters().replies_dropped);
+}
+
+TEST(Transport, fifo_slow_clients_are_bounded) {
+  auto t = fifo();
+  for (int i = 0; i < 70; i++) {
+    std::string name = "r" + std::to_string(i);
+    LONGS_EQUAL(0, mkfifo((dir + "/" + name).c_str(), 0600));
+    to_fifo(":" + name + ":" + kVersionRequest);
+    turn();
+  }
+  LONGS_EQUAL(6, counters().replies_dropped);
+  t.reset();
+  LONGS_EQUAL(70, counters().replies_dropped);
+}
+
+TEST(Transport, fifo_completions_after_the_transport_is_gone_go_nowhere) {
+  auto t = fifo();
+  int reply = make_reply_fifo("r");
+  to_fifo(std::string(":r:") + kPublish);
+  turn();
+  t.reset();
+  world->pua.complete(200, "OK", "e", 60);
+  STRCMP_EQUAL("", read_all(reply).c_str());
+  close(reply);
+}
+
+TEST(Transport, fifo_has_its_rights_and_goes_away_at_the_end) {
+  auto t = fifo(0622);
+  struct stat st;
+  LONGS_EQUAL(0, stat(fifo_path.c_str(), &st));
+  LONGS_EQUAL(0622, st.st_mode & 07777);
+  t.reset();
+  CHECK(!std::filesystem::exists(fifo_path));
+}
+
+TEST(Transport, fifo_left_over_is_replaced_and_one_in_use_is_refused) {
+  LONGS_EQUAL(0, mkfifo(fifo_path.c_str(), 0600));
+  auto t = fifo();
+  refused(FifoTransport::open(base, *dispatcher, fifo_path, 0600, dir), "in use");
+  CHECK(t->still_there());
+}
+
+TEST(Transport, fifo_paths_that_cannot_be_are_refused) {
+  std::ofstream(fifo_path) << "precious";
+  refused(FifoTransport::open(base, *dispatcher, fifo_path, 0600, dir), "no FIFO");
+  refused(FifoTransport::open(base, *dispatcher, dir + "/none/f", 0600, dir), "No such file");
+  refused(FifoTransport::open(base, *dispatcher, dir + "/f", 0600, dir + "/none"), "fifo_reply_dir");
+}
+
+// --- both ----------------------------------------------------------------------------------------
+
+TEST(Transport, control_opens_what_the_settings_name_and_makes_it_again_at_reload) {
+  Settings settings;
+  settings.dgram_socket = path;
+  settings.fifo_name = fifo_path;
+  settings.fifo_reply_dir = dir;
+  auto control = Control::start(world->pua, world->events, settings, "puad 1.2.3", nullptr);
+  CHECK(control.ok());
+  std::filesystem::remove(path);
+  std::filesystem::remove(fifo_path);
+  settings.max_request = 100;
+  (*control)->reload(settings);
+  turn();
+  Client c(path);
+  CHECK(c.send(std::string(101, ' ')));
+  turn();
+  STRCMP_CONTAINS("longer than 100 octets", c.receive().c_str());
+  CHECK(std::filesystem::is_fifo(fifo_path));
+}
+
+TEST(Transport, control_that_cannot_open_all_opens_nothing) {
+  Settings settings;
+  settings.dgram_socket = path;
+  settings.fifo_name = dir + "/none/f";
+  settings.fifo_reply_dir = dir;
+  refused(Control::start(world->pua, world->events, settings, "puad 1.2.3", nullptr), "none/f");
+  CHECK(!std::filesystem::exists(path));
+}
