@@ -254,8 +254,11 @@ void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
   stats_.rows_written += ok;
   if (ok > 0) lone_failures_ = 0;
   s.split_left -= std::min(s.split_left, tried - failed);
-  if (report.down || (failed > 0 && lone_failures_ >= kLoneFailures)) {
+  if (report.down) {
     s.split_left = 0;
+    went_down(report.error, now);
+  } else if (failed > 0 && lone_failures_ >= kLoneFailures) {
+    lone_failures_ = kLoneFailures - 1;  // the next try is one row again; only a success clears the suspicion
     went_down(report.error, now);
   } else {
     if (ok > 0) came_up(now);
@@ -317,7 +320,6 @@ void WriteBehind::retry_aside(MonoMs until, MonoMs now) {
 
 void WriteBehind::went_down(std::string_view error, MonoMs now) {
   stats_.errors++;
-  lone_failures_ = 0;
   retry_ms_ = doubled(retry_ms_, policy_.retry_first_ms, policy_.retry_max_ms);
   retry_at_ = now + retry_ms_;
   if (down_) return;
