@@ -47,13 +47,16 @@ class SuDriver {
   static Result<std::unique_ptr<SuDriver>> create(event_base* base, Mode mode, Log& log, Watchdog* wd,
                                                   SelfTest self_test = {});
 
-  // Destroys the root. Everything made on it (nua, nta agents, timers, resolvers) must have been destroyed before. Legal
-  // inside a callback of this driver: the root then goes when that callback has returned.
+  // Destroys the root. Everything made on it (nua, nta agents, timers, resolvers) must have been destroyed before. Messages
+  // still queued are run in Port mode, and leak in Nested mode. Legal inside a callback of this driver: the root then goes
+  // when that callback has returned. Not legal in a forked child: the sockets' events are the parent's (leak it there).
   virtual ~SuDriver() = default;
   SuDriver(const SuDriver&) = delete;
   SuDriver& operator=(const SuDriver&) = delete;
 
   virtual su_root_t* root() = 0;
+  // Sofia's deferrable timers (nua's housekeeping, with NUTAG_DEFERRABLE_TIMERS(1)) wait up to ten minutes for something
+  // else to wake the loop; su_root_set_max_defer(root(), ms) shortens that, for a shutdown.
   // Call after any sofia call made from outside sofia's own callbacks (nua_create, nua_method, ...). Cheap, and nothing at
   // all in Port mode, where the port sees such calls by itself.
   virtual void kick() = 0;

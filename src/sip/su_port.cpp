@@ -353,6 +353,9 @@ bool PortCore::start(std::string& why) {
 }
 
 PortCore::~PortCore() {
+  // A message holds a reference to the port: left in the queue, both would leak.
+  for (int round = 0; root_ && round < kRounds && su_base_port_getmsgs(port_) > 0; round++) {
+  }
   if (root_) su_root_destroy(root_);
   if (port_) tail(port_)->core = nullptr;
   for (auto& w : watches_) {  // of other roots on our port, or of none
