@@ -1,0 +1,40 @@
+// Reading of SIP replies: what the engine wants to know of one, and the message itself for everything else.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/sip_port.h"
+
+struct msg_s;
+struct sip_s;
+
+namespace pua {
+
+// Longer entity-tags are treated as none at all: they fit no row, and no server needs them.
+constexpr size_t kMaxEtag = 255;
+
+// The headers of a received reply. Holds a reference of its own to sofia's message: may outlive the stack.
+class WireReply : public ReplyMessage {
+ public:
+  explicit WireReply(msg_s* msg);  // takes a new reference
+  ~WireReply() override;
+  WireReply(const WireReply&) = delete;
+  WireReply& operator=(const WireReply&) = delete;
+
+  // name: long or compact form. out: the value as text, unfolded; of a comma-separated list the first element.
+  bool header(std::string_view name, std::string& out) const override;
+
+ private:
+  msg_s* msg_;
+};
+
+// Fills status, reason, expires, etag, min_expires, retry_after and message. The views point into msg.
+// Header fields that are missing or not readable stay at "none" (RFC 3903 section 6 tells what then).
+void read_reply(msg_s* msg, const sip_s* sip, SipReply& out);
+
+// Parses one datagram as a SIP reply. null: not a reply, or not readable. The caller destroys the message (msg_destroy).
+msg_s* parse_reply(std::string_view bytes);
+
+}  // namespace pua

@@ -1,0 +1,49 @@
+// From a SipRequest to what sofia is given: the header block, the target, the next hop. Pure text work, no stack.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "core/sip_port.h"
+
+namespace pua {
+
+// What the choice of a socket and of credentials needs to know of a URI. Views into the URI.
+struct Target {
+  enum class Family : uint8_t { Any, V4, V6 };
+  std::string_view host;       // with the brackets of an IPv6 literal
+  std::string_view scheme;     // as written
+  Family family = Family::Any; // of a literal address
+  bool secure = false;         // sips:, or transport=tls
+};
+
+// Errors: bad_uri (no host, a "?headers" part: sofia would copy those into the request, broken brackets, too long).
+Result<Target> parse_target(std::string_view uri);
+
+// Checks what would break the message: CR, LF or NUL in a field, an empty mandatory field. Extra headers were checked
+// when they were accepted (core/validate.h); here only that the block does not end early.
+// Errors: bad_argument, bad_header.
+Status check_request(const SipRequest&);
+
+// Appends the header fields that we decide, each line ending in CRLF, in this order: From, To, Call-ID, CSeq, Event,
+// Expires, SIP-If-Match, Content-Type, then the extra ones.
+void write_headers(const SipRequest&, uint32_t cseq, std::string& out);
+
+// A SipRequest with its own copy of the text, for requests that may have to be sent again. Stays where it is: the views
+// point into it.
+class KeptRequest {
+ public:
+  KeptRequest() = default;
+  KeptRequest(const KeptRequest&) = delete;
+  KeptRequest& operator=(const KeptRequest&) = delete;
+  void keep(const SipRequest&);  // replaces what was kept; reuses the memory
+  void clear() { view_ = SipRequest{}; }
+  const SipRequest& view() const { return view_; }
+
+ private:
+  std::string text_;
+  SipRequest view_;
+};
+
+}  // namespace pua

@@ -1,0 +1,27 @@
+// What the SIP stack is told when it is made.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sip/digest.h"
+
+namespace pua {
+
+struct SipSettings {
+  // Where requests leave from, and replies come to: "sip:192.0.2.1:5070", "sip:[2001:db8::1]:5070", "sip:*:5070" (every
+  // address, IPv4 and IPv6), "sips:192.0.2.1:5071" (TLS), each also with ";transport=udp" or "=tcp". A sip: URI opens UDP
+  // and TCP. The port is the fixed port that UDP requests leave from; "*" as port: any free one. Empty: "sip:0.0.0.0:*".
+  std::vector<std::string> listen;
+  std::string user_agent = "libpua";        // empty: no User-Agent header field
+  std::string tls_dir;                      // folder with agent.pem (certificate and key) and cafile.pem; needed for sips:
+  bool tls_verify = true;                   // the server's certificate must be valid and carry its host name
+  std::vector<SipCredential> credentials;
+  uint32_t t1_ms = 500;                     // RFC 3261 T1; T2 is 8 times, the time until 408 is 64 times T1
+  uint32_t udp_mtu = 65535;                 // longer requests go over TCP (docs/adr/0003)
+  uint32_t udp_buffer = 4u << 20;           // octets of the socket's receive and send buffer
+  uint32_t max_message = 256u << 10;        // octets of an incoming message; more is refused
+};
+
+}  // namespace pua

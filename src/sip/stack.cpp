@@ -1,0 +1,312 @@
+#include "sip/stack.h"
+
+#include <sofia-sip/nta.h>
+#include <sofia-sip/sip.h>
+#include <sofia-sip/su_wait.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "sip/digest.h"
+#include "sip/endpoint.h"
+#include "sip/reply.h"
+#include "sip/request.h"
+#include "sip/sofia_log.h"
+#include "sip/su_driver.h"
+#include "sip/txn_table.h"
+
+namespace pua {
+
+namespace {
+
+// sofia ends every transaction by itself after 64 T1, but a resolver that does not answer, or several servers of one SRV
+// record that time out in turn, take longer. Nothing stays out longer than this many times 64 T1.
+constexpr int64_t kGuardFactor = 3;
+
+}  // namespace
+
+class SipStack::Core : public EndpointSink, public std::enable_shared_from_this<SipStack::Core> {
+ public:
+  Core(const SipSettings& s, SuDriver& driver, SipSink& sink, Log& log, std::function<MonoMs()> now)
+      : driver_(driver), sink_(&sink), log_(log), sofia_log_(log), now_(std::move(now)),
+        digest_(std::make_unique<Digest>(s.credentials)), guard_ms_(kGuardFactor * 64 * static_cast<int64_t>(s.t1_ms)) {}
+  ~Core() override {
+    if (guard_) su_timer_destroy(guard_);
+  }
+
+  Status open(const SipSettings& s);
+  Status send(const SipRequest& r);
+  void close(std::function<void()> done);
+  bool in_callback() const { return depth_ > 0; }
+  bool closed() const { return state_ == State::Closed; }
+  SuDriver& driver() { return driver_; }
+
+  void on_final(Endpoint&, uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) override;
+
+  Status set_credentials(std::vector<SipCredential> c) {
+    if (auto st = Digest::check(c); !st) return st;
+    digest_ = std::make_unique<Digest>(std::move(c));
+    return success();
+  }
+  void follow_log_level() { sofia_log_.follow_level(); }
+  size_t in_flight() const { return txns_.size(); }
+  SipCounters counters() const { return counters_; }
+
+ private:
+  enum class State : uint8_t { Open, Closing, Closed };
+
+  Endpoint* endpoint_for(const Target&) const;
+  Status start(Txn& t, const SipRequest& r, uint32_t cseq);
+  bool answer_challenge(Txn& t, const sip_s* sip);
+  void complete(Txn& t, SipReply& reply);
+  void arm_guard(MonoMs now);
+  static void on_guard(su_root_magic_t*, su_timer_t*, su_timer_arg_t* self);
+
+  SuDriver& driver_;
+  SipSink* sink_;
+  Log& log_;
+  SofiaLogScope sofia_log_;
+  std::function<MonoMs()> now_;
+  std::unique_ptr<Digest> digest_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  size_t retiring_ = 0;               // endpoints on their way out
+  std::function<void()> done_;
+  TxnTable txns_;
+  State state_ = State::Open;
+  unsigned depth_ = 0;                // calls from sofia on the stack
+  int64_t guard_ms_;
+  su_timer_t* guard_ = nullptr;
+  bool guard_armed_ = false;
+  SipCounters counters_;
+  std::string headers_, uri_, proxy_, method_;  // scratch: one request is made at a time
+};
+
+Status SipStack::Core::open(const SipSettings& s) {
+  std::vector<std::string> plain, secure;
+  for (const std::string& uri : s.listen) {
+    bool tls = uri.size() > 5 && strncasecmp(uri.c_str(), "sips:", 5) == 0;
+    (tls ? secure : plain).push_back(uri);
+  }
+  if (s.listen.empty()) plain.push_back("sip:0.0.0.0:*");
+  // nua opens one plain and one TLS address: pairs of them share a stack.
+  for (size_t i = 0; i < std::max(plain.size(), secure.size()); i++) {
+    auto e = Endpoint::create(driver_.root(), s, i < plain.size() ? plain[i] : "", i < secure.size() ? secure[i] : "", *this);
+    if (!e) return e.error();
+    endpoints_.push_back(std::move(*e));
+  }
+  guard_ = su_timer_create(su_root_task(driver_.root()), 0);
+  if (!guard_) return {Errc::no_memory, "no timer for the SIP stack"};
+  driver_.kick();
+  return success();
+}
+
+// The first that fits; if none does, the first, which then fails as a transport error (no TLS, no IPv6).
+Endpoint* SipStack::Core::endpoint_for(const Target& t) const {
+  for (auto& e : endpoints_)
+    if (e->serves(t)) return e.get();
+  return endpoints_.front().get();
+}
+
+Status SipStack::Core::send(const SipRequest& r) {
+  if (state_ != State::Open) return {Errc::shutting_down, "the SIP stack is shutting down"};
+  if (auto st = check_request(r); !st) return st;
+  Txn& t = txns_.add(r.txn);
+  t.first_cseq = r.cseq;
+  if (digest_->has_credentials()) t.kept.keep(r);
+  if (auto st = start(t, r, r.cseq); !st) {
+    txns_.remove(t);
+    return st;
+  }
+  counters_.sent++;
+  MonoMs now = now_();
+  txns_.set_deadline(t, now + guard_ms_);
+  if (!guard_armed_) arm_guard(now);
+  driver_.kick();
+  return success();
+}
+
+// Hands one attempt to nua. r is t.kept where it is a repetition.
+Status SipStack::Core::start(Txn& t, const SipRequest& r, uint32_t cseq) {
+  auto uri = parse_target(r.uri);
+  if (!uri) return uri.error();
+  Target hop = *uri;
+  proxy_.assign(r.proxy);
+  if (!r.proxy.empty()) {
+    auto p = parse_target(r.proxy);
+    if (!p) return p.error();
+    hop = *p;
+  } else if (uri->scheme.size() == 4 && strncasecmp(uri->scheme.data(), "pres", 4) == 0) {
+    proxy_ = "sip:" + std::string(uri->host);  // RFC 3859 leaves the way to SIP: the domain's SIP servers
+  }
+  if (proxy_.empty() && hop.host.empty()) return {Errc::bad_uri, "a tel: URI needs a proxy to go to"};
+  uri_.assign(r.uri);
+  method_.assign(r.method);
+  headers_.clear();
+  write_headers(r, cseq, headers_);
+  if (digest_->has_credentials())
+    digest_->authorize({uri->host, hop.host}, r.method, r.uri, r.body, headers_, t.trail);
+  Endpoint::Request q;
+  q.token = txns_.token(t);
+  q.method = method_.c_str();
+  q.uri = uri_.c_str();
+  q.proxy = proxy_.empty() ? nullptr : proxy_.c_str();
+  std::string branch;
+  q.branch = r.branch;
+  if (cseq != r.cseq && !r.branch.empty()) {  // another request, another transaction (RFC 3261 section 8.1.3.5)
+    branch = std::string(r.branch) + "." + std::to_string(cseq - r.cseq);
+    q.branch = branch;
+  }
+  q.headers = headers_.c_str();
+  q.body = r.body;
+  Endpoint* e = endpoint_for(hop);
+  Endpoint::Handle h = e->send(q);
+  if (!h.nh) return {Errc::no_memory, "no memory for a SIP transaction"};
+  t.endpoint = e;
+  t.handle = h;
+  t.cseq = cseq;
+  return success();
+}
+
+void SipStack::Core::on_final(Endpoint&, uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) {
+  Txn* t = txns_.find(token);
+  if (!t) return;
+  auto self = shared_from_this();  // the sink may destroy the stack
+  depth_++;
+  SipReply reply;
+  reply.status = status;
+  reply.reason = phrase ? std::string_view(phrase) : std::string_view();
+  if (sip && msg && !nta_sip_is_internal(sip)) {
+    if ((status == 401 || status == 407) && answer_challenge(*t, sip)) {
+      depth_--;
+      return;
+    }
+    read_reply(msg, sip, reply);
+  } else if (status == 408) {
+    reply.origin = ReplyOrigin::Timeout;
+    reply.reason = "Request Timeout";
+  } else if (status >= 700 || status == 416) {
+    // nua's own codes: the request could not be made; 416: sips: without a TLS listen address.
+    reply.origin = status == 416 ? ReplyOrigin::Transport : ReplyOrigin::Local;
+    reply.status = status == 416 ? 503 : 500;
+    log_.warning("sip: a request could not be sent: %d %s", status, phrase ? phrase : "");
+  } else {
+    reply.origin = ReplyOrigin::Transport;
+    reply.status = 503;
+  }
+  complete(*t, reply);
+  depth_--;
+}
+
+// 401 or 407. true: sent again.
+bool SipStack::Core::answer_challenge(Txn& t, const sip_s* sip) {
+  if (!digest_->has_credentials() || t.kept.view().uri.empty() || state_ != State::Open) return false;
+  const SipRequest& r = t.kept.view();
+  auto uri = parse_target(r.uri);
+  auto hop = parse_target(r.proxy.empty() ? r.uri : r.proxy);
+  if (!uri || !hop) return false;
+  auto verdict = digest_->challenge(sip, {uri->host, hop->host}, t.trail);
+  if (verdict != Digest::Verdict::Retry) {
+    log_.info("sip: %.*s asks for credentials: %s", static_cast<int>(hop->host.size()), hop->host.data(),
+              verdict == Digest::Verdict::Rejected ? "ours were refused" : "none fit");
+    return false;
+  }
+  t.endpoint->drop(t.handle);
+  t.handle = {};
+  if (!start(t, r, t.cseq + 1)) return false;
+  counters_.auth_retries++;
+  return true;
+}
+
+void SipStack::Core::complete(Txn& t, SipReply& reply) {
+  TxnId id = t.id;
+  // How far digest took the CSeq: the caller goes on from there.
+  if (t.first_cseq != t.cseq) reply.cseq = t.cseq;
+  if (t.handle.nh) {
+    bool clean = reply.origin == ReplyOrigin::Wire && reply.status < 300;
+    clean ? t.endpoint->done(t.handle) : t.endpoint->drop(t.handle);
+  }
+  txns_.remove(t);
+  sink_->on_reply(id, reply, now_());
+}
+
+void SipStack::Core::arm_guard(MonoMs now) {
+  MonoMs due = txns_.first_deadline();
+  if (due == kNever) {
+    guard_armed_ = false;
+    return;
+  }
+  guard_armed_ = true;
+  su_timer_set_interval(guard_, on_guard, static_cast<su_timer_arg_t*>(this),
+                        static_cast<su_duration_t>(std::max<int64_t>(due - now, 1)));
+}
+
+void SipStack::Core::on_guard(su_root_magic_t*, su_timer_t*, su_timer_arg_t* arg) {
+  auto self = static_cast<Core*>(arg)->shared_from_this();
+  self->depth_++;
+  while (Txn* t = self->txns_.overdue(self->now_())) {
+    self->counters_.overdue++;
+    SipReply reply;
+    reply.status = 408;
+    reply.reason = "Request Timeout";
+    reply.origin = ReplyOrigin::Timeout;
+    self->complete(*t, reply);
+  }
+  self->depth_--;
+  if (self->state_ == State::Open) self->arm_guard(self->now_());
+}
+
+void SipStack::Core::close(std::function<void()> done) {
+  if (state_ != State::Open) return;
+  state_ = State::Closing;
+  done_ = std::move(done);
+  auto self = shared_from_this();
+  while (Txn* t = txns_.any()) {
+    SipReply reply;
+    reply.status = 487;
+    reply.reason = "Request Terminated";
+    reply.origin = ReplyOrigin::Shutdown;
+    complete(*t, reply);
+  }
+  su_timer_destroy(guard_);
+  guard_ = nullptr;
+  retiring_ = endpoints_.size();
+  for (auto& e : endpoints_) {
+    Endpoint::retire(std::move(e), [self] {
+      if (--self->retiring_ > 0) return;
+      self->state_ = State::Closed;
+      auto f = std::move(self->done_);
+      if (f) f();
+    });
+  }
+  endpoints_.clear();
+  driver_.kick();
+}
+
+SipStack::SipStack(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+
+Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDriver& driver, SipSink& sink, Log& log,
+                                                   std::function<MonoMs()> now) {
+  if (s.t1_ms < 10 || s.t1_ms > 10000) return {Errc::bad_config, "T1 is not within 10 and 10000 ms"};
+  if (auto st = Digest::check(s.credentials); !st) return st.error();
+  auto core = std::make_shared<Core>(s, driver, sink, log, std::move(now));
+  std::unique_ptr<SipStack> stack(new SipStack(core));
+  if (auto st = core->open(s); !st) return st.error();  // what was opened is closed by ~SipStack
+  return stack;
+}
+
+SipStack::~SipStack() {
+  core_->close({});
+  if (core_->in_callback()) return;
+  // nua ends by messages to itself: a few turns, no waiting for anybody.
+  for (int i = 0; i < 8 && !core_->closed(); i++) core_->driver().settle();
+}
+
+Status SipStack::send(const SipRequest& r) { return core_->send(r); }
+void SipStack::shutdown(std::function<void()> done) { core_->close(std::move(done)); }
+Status SipStack::set_credentials(std::vector<SipCredential> c) { return core_->set_credentials(std::move(c)); }
+void SipStack::follow_log_level() { core_->follow_log_level(); }
+size_t SipStack::in_flight() const { return core_->in_flight(); }
+SipCounters SipStack::counters() const { return core_->counters(); }
+
+}  // namespace pua

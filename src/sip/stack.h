@@ -1,0 +1,65 @@
+// SipStack: the SIP port over sofia-sip. Each request is one nua one-shot on a handle of its own (docs/adr/0003).
+//
+//   engine --send--> table of transactions --> endpoint (nua) --> wire
+//   engine <--on_reply-- (digest answers 401/407 first) <-- final reply, 408, 503
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "core/sip_port.h"
+#include "sip/settings.h"
+
+namespace pua {
+
+class SuDriver;
+
+struct SipCounters {
+  uint64_t sent = 0;         // requests accepted
+  uint64_t auth_retries = 0; // sent again with credentials
+  uint64_t overdue = 0;      // requests that sofia never reported on, ended by the guard
+};
+
+// Loop thread only.
+class SipStack : public SipPort {
+ public:
+  // driver, sink, log outlive the stack. now: milliseconds as given to on_reply.
+  // Errors: bad_config (listen address, credentials, t1 out of 10 ... 10000 ms), sip_failed (cannot bind, TLS files).
+  static Result<std::unique_ptr<SipStack>> create(const SipSettings&, SuDriver& driver, SipSink& sink, Log& log,
+                                                  std::function<MonoMs()> now);
+
+  // Completes what is open (487, origin Shutdown), inside this call, then ends nua. Legal inside on_reply of this stack;
+  // nua then ends in the next turns of the driver, which has to live that long: where the driver goes too, call
+  // shutdown() instead and let both go in its `done`. Not legal inside callbacks of other users of the same driver.
+  ~SipStack() override;
+  SipStack(const SipStack&) = delete;
+  SipStack& operator=(const SipStack&) = delete;
+
+  // Contract: core/sip_port.h. Synthetic outcomes: 408 Timeout (64 T1 without final reply), 503 Transport (network, DNS,
+  // TLS), 487 Shutdown, 500 Local (sofia refused the request). Legal inside on_reply.
+  // Errors, nothing follows: bad_uri, bad_header, bad_argument, shutting_down, no_memory.
+  Status send(const SipRequest&) override;
+
+  // Takes no more requests, completes what is open (487, origin Shutdown) inside this call, closes the sockets. done is
+  // called once, from a later turn of the driver: nothing of sofia is left then, stack and driver may be destroyed inside.
+  // Calling it again changes nothing (that done is dropped).
+  void shutdown(std::function<void()> done);
+
+  // Other credentials from now on; what was remembered of servers is forgotten. Errors: bad_config (the old ones stay).
+  Status set_credentials(std::vector<SipCredential>);
+  // The Log has another level now: let sofia talk more, or less.
+  void follow_log_level();
+
+  size_t in_flight() const;
+  SipCounters counters() const;
+
+ private:
+  class Core;
+  explicit SipStack(std::shared_ptr<Core> core);
+  std::shared_ptr<Core> core_;  // shared with callbacks that run while the stack is destroyed inside them
+};
+
+}  // namespace pua

@@ -1,0 +1,101 @@
+// Table of open transactions. A token names a slot and its generation, so that a late callback finds nothing instead of
+// somebody else's transaction. Deadlines are equal for all, so the order of sending is the order of deadlines: a list.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "base/time.h"
+#include "sip/digest.h"
+#include "sip/endpoint.h"
+#include "sip/request.h"
+
+namespace pua {
+
+struct Txn {
+  TxnId id = 0;
+  Endpoint* endpoint = nullptr;
+  Endpoint::Handle handle;
+  uint32_t first_cseq = 0, cseq = 0;  // as the caller gave it, as it is on the wire now
+  KeptRequest kept;                   // only where there are credentials: it may have to be sent again
+  AuthTrail trail;
+
+ private:
+  friend class TxnTable;
+  uint32_t slot = 0, generation = 0;
+  bool used = false, listed = false;
+  MonoMs deadline = kNever;
+  Txn* prev = nullptr;
+  Txn* next = nullptr;
+};
+
+class TxnTable {
+ public:
+  // The new transaction: all fields as made new but for memory that is used again. Stays where it is until removed.
+  Txn& add(TxnId id) {
+    if (free_.empty()) {
+      slots_.emplace_back();
+      slots_.back().slot = static_cast<uint32_t>(slots_.size() - 1);
+      free_.push_back(&slots_.back());
+    }
+    Txn& t = *free_.back();
+    free_.pop_back();
+    t.id = id;
+    t.endpoint = nullptr;
+    t.handle = {};
+    t.first_cseq = t.cseq = 0;
+    t.kept.clear();
+    t.trail.clear();
+    t.generation++;
+    t.used = true;
+    t.listed = false;
+    t.deadline = kNever;
+    size_++;
+    return t;
+  }
+
+  void remove(Txn& t) {
+    if (t.listed) {
+      (t.prev ? t.prev->next : first_) = t.next;
+      (t.next ? t.next->prev : last_) = t.prev;
+    }
+    t.prev = t.next = nullptr;
+    t.listed = false;
+    t.used = false;
+    size_--;
+    free_.push_back(&t);
+  }
+
+  // Never 0.
+  uint64_t token(const Txn& t) const { return static_cast<uint64_t>(t.generation) << 32 | (t.slot + 1); }
+  Txn* find(uint64_t token) {
+    uint64_t n = token & 0xffffffff;
+    if (n == 0 || n > slots_.size()) return nullptr;
+    Txn& t = slots_[n - 1];
+    return t.used && t.generation == static_cast<uint32_t>(token >> 32) ? &t : nullptr;
+  }
+
+  // Deadlines must not be set out of order: each is at or after the one set before.
+  void set_deadline(Txn& t, MonoMs when) {
+    t.deadline = when;
+    t.prev = last_;
+    t.next = nullptr;
+    (last_ ? last_->next : first_) = &t;
+    last_ = &t;
+    t.listed = true;
+  }
+  MonoMs first_deadline() const { return first_ ? first_->deadline : kNever; }
+  Txn* overdue(MonoMs now) { return first_ && first_->deadline <= now ? first_ : nullptr; }
+  Txn* any() { return first_; }
+  size_t size() const { return size_; }
+
+ private:
+  std::deque<Txn> slots_;
+  std::vector<Txn*> free_;
+  Txn* first_ = nullptr;
+  Txn* last_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace pua
