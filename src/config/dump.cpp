@@ -25,14 +25,13 @@ std::string quote(std::string_view v) {
   return out + "\"";
 }
 
-// scheme://user:password@host: the password becomes ***. Up to the last '@' before the path: a password may hold one.
+// mysql://user:password@host: the password becomes ***. Up to the last '@': a password may hold one.
 std::string hide_url_password(const std::string& url) {
-  size_t start = url.find("://");
-  if (start == std::string::npos) return url;
-  start += 3;
+  constexpr size_t kStart = 8;
+  if (!url.starts_with("mysql://")) return url;
   size_t at = url.rfind('@');
-  size_t colon = url.find(':', start);
-  if (at == std::string::npos || colon == std::string::npos || colon > at) return url;
+  size_t colon = url.find(':', kStart);
+  if (at == std::string::npos || colon > at) return url;
   return url.substr(0, colon + 1) + "***" + url.substr(at);
 }
 

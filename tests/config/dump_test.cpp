@@ -19,7 +19,7 @@ namespace {
 // A value other than the default for every parameter, all types included.
 const char* const kOther =
     R"(modparam("pua", "hash_size", 10)
-modparam("pua", "db_url", "sqlite:///tmp/a \"quoted\\path\".db")
+modparam("pua", "db_url", "sqlite:///tmp/a:b@c \"quoted\\path\".db")
 modparam("pua", "db_table", "pua2")
 modparam("pua", "min_expires", 100)
 modparam("pua", "max_expires", "7200,dialog=600")
