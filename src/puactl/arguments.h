@@ -1,0 +1,31 @@
+// Arguments: the command line of puactl, read into a request for the daemon.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "puactl/json.h"
+
+namespace puactl {
+
+// How the answer is shown.
+enum class Show : uint8_t { Reply, Records, Details, Counters, Fields, Names, Raw };
+
+struct Invocation {
+  std::string socket = "/run/puad/puad.sock";
+  bool json = false;
+  int timeout_s = 40;       // longer than a SIP transaction takes to fail
+  std::string method;
+  Json params;              // object
+  Show show = Show::Fields;
+  std::string raw;          // the request as given, for Show::Raw
+  int64_t limit = 100;      // of Show::Records: how many; < 0: all
+};
+
+enum class Parsed : uint8_t { Run, Help, Version, Mistake };
+
+// Mistake: what is wrong stands in `mistake`, for people.
+Parsed parse_arguments(int argc, char** argv, Invocation& out, std::string& mistake);
+const char* usage_text();
+
+}  // namespace puactl

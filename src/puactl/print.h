@@ -1,0 +1,16 @@
+// Print: the daemon's results as people read them.
+#pragma once
+
+#include <string>
+
+#include "puactl/arguments.h"
+#include "puactl/json.h"
+
+namespace puactl {
+
+// The text for stdout, lines included. `more`: there are more records than are shown.
+std::string for_people(Show show, const json_t* result, bool more);
+// One line for stderr.
+std::string error_line(const json_t* error);
+
+}  // namespace puactl
