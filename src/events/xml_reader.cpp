@@ -95,8 +95,10 @@ XmlReader::~XmlReader() {
   if (context_) xmlFreeParserCtxt(context_);
 }
 
+size_t XmlReader::names() const { return context_ ? static_cast<size_t>(xmlDictSize(context_->dict)) : 0; }
+
 bool XmlReader::prepare() {
-  if (context_ && (xmlDictSize(context_->dict) > static_cast<int>(kMaxNames) || xmlDictGetUsage(context_->dict) > kMaxNameOctets)) {
+  if (names() > kMaxNames || (context_ && xmlDictGetUsage(context_->dict) > kMaxNameOctets)) {
     xmlFreeParserCtxt(context_);
     context_ = nullptr;
   }

@@ -41,6 +41,9 @@ class XmlReader {
   // prefix that is not declared, not UTF-8. The message says what and on which line. no_memory.
   Status read(std::string_view doc, XmlVisitor& visitor);
 
+  // How many names of past documents it holds: bounded, whatever senders invent.
+  size_t names() const;
+
  private:
   struct Run;
   bool prepare();
