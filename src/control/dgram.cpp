@@ -16,8 +16,6 @@ namespace {
 
 constexpr int kTurnDatagrams = 64;                        // datagrams read in one turn of the loop
 constexpr auto kTurnTime = std::chrono::milliseconds(4);  // and no longer than this: SIP timers stand behind
-constexpr int kSendBuffer = 4 << 20;                      // octets asked for: what clients have not read counts in it
-constexpr size_t kMaxReply = 256 * 1024;                  // octets of one reply
 
 Error system_error(const std::string& path, const char* what) {
   return Error{Errc::bad_config, "control socket " + path + ": " + what + ": " + strerror(errno)};
@@ -32,48 +30,6 @@ bool make_address(const std::string& path, sockaddr_un& address) {
 }
 
 }  // namespace
-
-struct DgramTransport::Port {
-  int fd = -1;
-  ControlCounters* counters = nullptr;  // null: the transport is closed
-
-  Port(int socket, ControlCounters* c) : fd(socket), counters(c) {}
-  ~Port() { close_now(); }
-  Port(const Port&) = delete;
-  Port& operator=(const Port&) = delete;
-
-  void close_now() {
-    if (fd >= 0) close(fd);
-    fd = -1;
-    counters = nullptr;
-  }
-
-  // false: too large.
-  bool send_to(const std::string& address, const std::string& text) {
-    if (fd < 0) return true;
-    if (text.size() > kMaxReply) return false;
-    int why = send_from(fd, address, text);
-    if (why == EMSGSIZE) return false;
-    // What clients leave unread counts in our send buffer: one that does not read at all must not silence us for the
-    // others. A socket of its own has a buffer of its own; it reaches every client that has not connect()ed.
-    if (why == EAGAIN) {
-      int own = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-      if (own >= 0) {
-        why = send_from(own, address, text);
-        close(own);
-      }
-    }
-    why == 0 ? counters->replies++ : counters->replies_dropped++;
-    return true;
-  }
-
- private:
-  static int send_from(int socket, const std::string& address, const std::string& text) {
-    auto* to = reinterpret_cast<const sockaddr*>(address.data());
-    auto size = static_cast<socklen_t>(address.size());
-    return sendto(socket, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL, to, size) < 0 ? errno : 0;
-  }
-};
 
 // Nobody may answer at the path; a socket that nobody listens on is removed.
 static Status clear_path(const std::string& path, const sockaddr_un& address) {
@@ -104,14 +60,13 @@ Result<std::unique_ptr<DgramTransport>> DgramTransport::open(event_base* base, D
   if (!clear) return clear.error();
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return system_error(path, "socket");
-  auto port = std::make_shared<Port>(fd, &dispatcher.context().counters);
-  int size = kSendBuffer;
-  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);  // less is fine: the reply says so when it does not fit
+  auto replies = DgramReplies::open(base, fd, dispatcher.context().counters);
+  if (!replies) return replies.error();
   {
     ExactMode exact(static_cast<mode_t>(mode));
     if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return system_error(path, "bind");
   }
-  std::unique_ptr<DgramTransport> t(new DgramTransport(dispatcher, std::move(port)));
+  std::unique_ptr<DgramTransport> t(new DgramTransport(dispatcher, std::move(*replies)));
   t->guard_.own(path);
   t->event_ = event_new(base, fd, EV_READ | EV_PERSIST, &DgramTransport::readable, t.get());
   if (t->event_ == nullptr || event_add(t->event_, nullptr) != 0) {
@@ -120,13 +75,12 @@ Result<std::unique_ptr<DgramTransport>> DgramTransport::open(event_base* base, D
   return t;
 }
 
-DgramTransport::DgramTransport(Dispatcher& dispatcher, std::shared_ptr<Port> port)
-    : dispatcher_(dispatcher), port_(std::move(port)) {}
+DgramTransport::DgramTransport(Dispatcher& dispatcher, std::shared_ptr<DgramReplies> replies)
+    : dispatcher_(dispatcher), replies_(std::move(replies)) {}
 
 DgramTransport::~DgramTransport() {
   if (event_ != nullptr) event_free(event_);
   guard_.remove();
-  port_->close_now();
 }
 
 void DgramTransport::readable(int, short, void* self) { static_cast<DgramTransport*>(self)->read_some(); }
@@ -138,15 +92,15 @@ void DgramTransport::read_some() {
   for (int i = 0; i < kTurnDatagrams; i++) {
     sockaddr_un from;
     socklen_t from_size = sizeof from;
-    ssize_t n = recvfrom(port_->fd, buffer_.data(), buffer_.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
+    ssize_t n = recvfrom(replies_->socket(), buffer_.data(), buffer_.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
     if (n < 0) return;  // EAGAIN: all read
     std::string address;  // of a client without a name: empty, and no way back
     if (from_size > offsetof(sockaddr_un, sun_path)) address.assign(reinterpret_cast<char*>(&from), from_size);
+    std::weak_ptr<DgramReplies> replies = replies_;
     dispatcher_.handle(std::string_view(buffer_.data(), static_cast<size_t>(n)),
-                       [port = port_, address = std::move(address)](std::string&& text) {
-                         if (!address.empty()) return port->send_to(address, text);
-                         if (port->counters != nullptr) port->counters->replies_dropped++;
-                         return true;
+                       [replies = std::move(replies), address = std::move(address)](std::string&& text) {
+                         auto alive = replies.lock();
+                         return !alive || alive->send(address, std::move(text));
                        });
     if (std::chrono::steady_clock::now() >= end) return;
   }

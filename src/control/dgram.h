@@ -1,5 +1,5 @@
 // DgramTransport: the control interface on a unix datagram socket. One datagram is one request, its reply goes to the
-// sender's address, at most 256 KB. Nothing waits: a reply that a client does not take is dropped and counted.
+// sender's address, at most 256 KB (dgram_replies.h). Nothing here waits.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "control/dgram_replies.h"
 #include "control/dispatcher.h"
 #include "control/path_guard.h"
 
@@ -29,13 +30,12 @@ class DgramTransport {
   bool still_there() const { return guard_.still_there(); }  // nobody removed the socket file
 
  private:
-  struct Port;  // the socket, shared with the replies under way
-  DgramTransport(Dispatcher& dispatcher, std::shared_ptr<Port> port);
+  DgramTransport(Dispatcher& dispatcher, std::shared_ptr<DgramReplies> replies);
   static void readable(int fd, short what, void* self);
   void read_some();
 
   Dispatcher& dispatcher_;
-  std::shared_ptr<Port> port_;
+  std::shared_ptr<DgramReplies> replies_;  // and the socket
   PathGuard guard_;
   event* event_ = nullptr;
   std::vector<char> buffer_;

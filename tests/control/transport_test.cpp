@@ -172,6 +172,27 @@ TEST(Transport, dgram_reply_to_a_client_that_went_away_is_dropped_and_counted) {
   LONGS_EQUAL(1, counters().replies_dropped);
 }
 
+TEST(Transport, dgram_replies_to_a_client_that_reads_late_all_arrive_in_order) {
+  auto t = dgram();
+  Client c(path);
+  constexpr int kMany = 300;  // more than any usual net.unix.max_dgram_qlen would take from one turn
+  for (int i = 0; i < kMany; i++) {
+    CHECK(c.send(R"({"jsonrpc":"2.0","method":"version","id":)" + std::to_string(i) + "}"));
+    turn();
+  }
+  LONGS_EQUAL(kMany, counters().requests);
+  for (int i = 0; i < kMany; i++) {
+    std::string answer = c.receive();
+    for (int turns = 0; answer.empty() && turns < 100; turns++) {
+      event_base_loop(base, EVLOOP_ONCE);
+      answer = c.receive();
+    }
+    STRCMP_CONTAINS(("\"id\":" + std::to_string(i) + "}").c_str(), answer.c_str());
+  }
+  LONGS_EQUAL(kMany, counters().replies);
+  LONGS_EQUAL(0, counters().replies_dropped);
+}
+
 TEST(Transport, dgram_replies_to_a_client_that_does_not_read_are_dropped_and_nothing_blocks) {
   auto t = dgram();
   Client c(path);

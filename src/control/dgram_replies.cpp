@@ -1,0 +1,144 @@
+#include "control/dgram_replies.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace pua {
+
+namespace {
+
+constexpr int kSendBuffer = 4 << 20;            // octets asked for: what clients have not read counts in it
+constexpr size_t kMaxReply = 256 * 1024;        // octets, whatever the send buffer allows
+constexpr size_t kOverhead = 64;                // of the send buffer, per datagram
+constexpr size_t kMaxPerClient = 512;           // replies that wait
+constexpr size_t kMaxOctets = 8 * 1024 * 1024;  // of all replies that wait
+constexpr auto kPatience = std::chrono::seconds(5);
+constexpr int kFirstPause = 1, kLongestPause = 50;  // ms between tries, doubling while nobody reads
+
+}  // namespace
+
+Result<std::shared_ptr<DgramReplies>> DgramReplies::open(event_base* base, int socket, ControlCounters& counters) {
+  std::shared_ptr<DgramReplies> r(new DgramReplies(socket, counters));
+  int size = kSendBuffer;
+  setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);  // less is fine: largest_ knows
+  socklen_t length = sizeof size;
+  if (getsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, &length) != 0) size = 0;
+  r->largest_ = std::min(kMaxReply, static_cast<size_t>(size) - std::min(static_cast<size_t>(size), kOverhead));
+  r->timer_ = evtimer_new(base, &DgramReplies::try_again, r.get());
+  if (r->timer_ == nullptr) return Error{Errc::no_memory, "control socket: no event"};
+  return r;
+}
+
+DgramReplies::~DgramReplies() {
+  for (auto& [address, queue] : waiting_) drop(queue, queue.size());
+  if (timer_ != nullptr) event_free(timer_);
+  close(socket_);
+}
+
+// 0, or why not.
+static int send_from(int socket, const std::string& address, const std::string& text) {
+  auto* to = reinterpret_cast<const sockaddr*>(address.data());
+  auto size = static_cast<socklen_t>(address.size());
+  return sendto(socket, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL, to, size) < 0 ? errno : 0;
+}
+
+int DgramReplies::send_now(const std::string& address, const std::string& text) const {
+  int why = send_from(socket_, address, text);
+  if (why != EAGAIN) return why;
+  // What clients leave unread counts in our send buffer: one that does not read at all must not silence us for the
+  // others. A socket of its own has a buffer of its own; it reaches every client that has not connect()ed.
+  int own = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (own < 0) return why;
+  why = send_from(own, address, text);
+  close(own);
+  return why == EPERM || why == EMSGSIZE ? EAGAIN : why;  // of that socket only
+}
+
+bool DgramReplies::send(const std::string& address, std::string&& text) {
+  if (text.size() > largest_) return false;
+  if (address.empty()) {
+    counters_.replies_dropped++;
+    return true;
+  }
+  if (waiting_.contains(address)) {
+    keep(address, std::move(text));
+    return true;
+  }
+  int why = send_now(address, text);
+  if (why == EMSGSIZE) return false;
+  if (why == EAGAIN) {
+    keep(address, std::move(text));
+  } else {
+    why == 0 ? counters_.replies++ : counters_.replies_dropped++;
+  }
+  return true;
+}
+
+void DgramReplies::keep(const std::string& address, std::string&& text) {
+  auto found = waiting_.find(address);
+  if (octets_ + text.size() > kMaxOctets || (found != waiting_.end() && found->second.size() >= kMaxPerClient)) {
+    counters_.replies_dropped++;
+    return;
+  }
+  octets_ += text.size();
+  waiting_[address].push_back({std::move(text), std::chrono::steady_clock::now() + kPatience});
+  if (pause_ms_ == 0) {
+    pause_ms_ = kFirstPause;
+    arm();
+  }
+}
+
+void DgramReplies::arm() {
+  timeval tv = {0, pause_ms_ * 1000};
+  evtimer_add(timer_, &tv);
+}
+
+void DgramReplies::try_again(int, short, void* self) {
+  auto* r = static_cast<DgramReplies*>(self);
+  const Time now = std::chrono::steady_clock::now();
+  bool moved = false;
+  for (auto it = r->waiting_.begin(); it != r->waiting_.end();) {
+    moved |= r->drain(it->first, it->second, now);
+    it = it->second.empty() ? r->waiting_.erase(it) : std::next(it);
+  }
+  r->pause_ms_ = r->waiting_.empty() ? 0 : moved ? kFirstPause : std::min(r->pause_ms_ * 2, kLongestPause);
+  if (r->pause_ms_ != 0) r->arm();
+}
+
+// Sends what this client takes; true: it took something.
+bool DgramReplies::drain(const std::string& address, Queue& queue, Time now) {
+  bool moved = false;
+  while (!queue.empty()) {
+    int why = send_now(address, queue.front().text);
+    if (why == 0) {
+      octets_ -= queue.front().text.size();
+      queue.pop_front();
+      counters_.replies++;
+      moved = true;
+    } else if (why == EAGAIN) {
+      size_t late = 0;
+      while (late < queue.size() && queue[late].until <= now) late++;
+      drop(queue, late);
+      break;
+    } else {
+      drop(queue, why == EMSGSIZE ? 1 : queue.size());  // else: the client is gone
+    }
+  }
+  return moved;
+}
+
+void DgramReplies::drop(Queue& queue, size_t count) {
+  for (; count > 0; count--) {
+    octets_ -= queue.front().text.size();
+    queue.pop_front();
+    counters_.replies_dropped++;
+  }
+}
+
+}  // namespace pua

@@ -1,0 +1,60 @@
+// DgramReplies: sends replies from the control socket to clients' addresses without ever waiting in the loop. Results
+// come in groups (one commit completes many requests) and a unix datagram queue may hold as few as ten: what a client
+// has no room for is kept for a while and tried again.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "control/context.h"
+
+struct event;
+struct event_base;
+
+namespace pua {
+
+class DgramReplies {
+ public:
+  // socket: bound, not blocking, owned from now on, also when this fails. Error: no_memory.
+  static Result<std::shared_ptr<DgramReplies>> open(event_base*, int socket, ControlCounters&);
+  ~DgramReplies();  // closes the socket; what was not taken by now is dropped
+  DgramReplies(const DgramReplies&) = delete;
+  DgramReplies& operator=(const DgramReplies&) = delete;
+
+  int socket() const { return socket_; }
+
+  // address: sockaddr_un as recvfrom gave it; empty: the client has none. Replies to one client keep their order. A client that does not read is
+  // waited for up to 5 s, by a timer; then, or if it is gone, or too much waits already, the reply is dropped and
+  // counted. false: too large for a datagram, nothing happened.
+  bool send(const std::string& address, std::string&& text);
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Waiting {
+    std::string text;
+    Time until;
+  };
+  using Queue = std::deque<Waiting>;
+  DgramReplies(int socket, ControlCounters& counters) : socket_(socket), counters_(counters) {}
+  static void try_again(int fd, short what, void* self);
+  int send_now(const std::string& address, const std::string& text) const;
+  void keep(const std::string& address, std::string&& text);
+  bool drain(const std::string& address, Queue&, Time now);
+  void drop(Queue&, size_t count);
+  void arm();
+
+  int socket_;
+  ControlCounters& counters_;
+  size_t largest_ = 0;                    // octets that fit into one datagram
+  std::map<std::string, Queue> waiting_;  // by address; no queue is empty
+  size_t octets_ = 0;                     // of all that waits
+  int pause_ms_ = 0;
+  event* timer_ = nullptr;
+};
+
+}  // namespace pua
