@@ -72,7 +72,6 @@ int64_t SuCore::su_now_ms() {
 // sofia's deadline moves with every transaction, nearly always to a later time: then the timer stays, and looks again when
 // it fires. Only an earlier one is worth the trouble.
 void SuCore::arm(int64_t wait_ms) {
-  if (wait_ms > 0) wait_ms++;  // sofia cut off the fraction of a ms: without this the last ms is a busy loop
   int64_t due = su_now_ms() + wait_ms;
   if (armed_ <= due + 1) return;
   armed_ = due;

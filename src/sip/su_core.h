@@ -47,6 +47,7 @@ class SuCore {
 
   static constexpr int64_t kNoTimer = -1;
   // Runs queued messages and due timers: bounded. Returns the ms until the next timer, kNoTimer, or 0: there is more to do.
+  // sofia cuts the fraction of a ms off: one is to be added, or the last ms before each deadline is a busy loop.
   virtual int64_t work() = 0;
   // Runs work() and sets the timer for what is left. Inside a turn.
   void work_and_arm();

@@ -70,7 +70,7 @@ Result<std::unique_ptr<SuDriver>> SuDriver::create(event_base* base, Mode mode, 
     std::string why = try_port(self_test ? self_test : SelfTest(su_self_test));
     mode = why.empty() ? Mode::Port : Mode::Nested;
     if (!why.empty()) {
-      log.warning("sip: sofia-sip's reactor does not fit into the loop (%s): using its own, at about twice the cost",
+      log.warning("sip: sofia-sip's reactor does not fit into the loop (%s): using its own, which is slower",
                   why.c_str());
     }
   }

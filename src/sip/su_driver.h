@@ -34,7 +34,7 @@ class SuDriver {
   enum class Mode : uint8_t {
     Auto,    // Port if the library at hand passes a self-test, else Nested with a warning in the log
     Port,    // su_root on a libevent su_port of our own: fast, needs the library's internal table
-    Nested,  // sofia's own epoll fd inside libevent: public headers only, about twice the cost
+    Nested,  // sofia's own epoll fd inside libevent: public headers only, slower
   };
 
   // Runs on a driver and the private event_base it lives on; returns an empty text when all works, else what does not.

@@ -100,9 +100,9 @@ class NestedCore final : public SuCore {
     for (int i = 0; i < kSteps; i++) {
       su_duration_t wait = su_root_step(root_, 0);
       if (ending() || wait < 0) return kNoTimer;
-      if (wait > 0) return wait;
+      if (wait > 0) return wait + 1;
     }
-    return 0;
+    return 1;  // 0 from a step: events were served, or less than 1 ms is left. Sockets that wait wake us at once anyway.
   }
 
  private:

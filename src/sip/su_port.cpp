@@ -218,7 +218,7 @@ int64_t PortCore::work() {
       if (deferrable < most) deferrable = most;
       if (deferrable < wait) wait = deferrable;
     }
-    if (!messages_ && !timers_) return wait == SU_DURATION_MAX ? kNoTimer : wait;
+    if (!messages_ && !timers_) return wait == SU_DURATION_MAX ? kNoTimer : wait + 1;
   }
   return 0;
 }
