@@ -13,7 +13,7 @@ TEST_GROUP(VersionedXml) {
   std::string out;
   bool unchanged = false;
 
-  Status run(const std::string& body, uint32_t version) {
+  Status apply(const std::string& body, uint32_t version) {
     BodyRequest r;
     r.body = body;
     r.version = version;
@@ -21,14 +21,14 @@ TEST_GROUP(VersionedXml) {
     return process_xml(reader, r, out, unchanged);
   }
   void becomes(const std::string& body, uint32_t version, const std::string& expected) {
-    auto r = run(body, version);
+    auto r = apply(body, version);
     if (!r) FAIL(r.error().message.c_str());
     CHECK_FALSE(unchanged);
     STRCMP_EQUAL(expected.c_str(), out.c_str());
     if (schemas_present() && out.find("xmlns") != std::string::npos) STRCMP_EQUAL("", schema_error(out).c_str());
   }
   void stays(const std::string& body, uint32_t version) {
-    auto r = run(body, version);
+    auto r = apply(body, version);
     if (!r) FAIL(r.error().message.c_str());
     CHECK_TRUE(unchanged);
     STRCMP_EQUAL("", out.c_str());
@@ -61,10 +61,10 @@ TEST(VersionedXml, other_documents_and_inner_elements_stay) {
 }
 
 TEST(VersionedXml, what_is_not_xml_is_refused) {
-  auto r = run("<dialog-info", 1);
+  auto r = apply("<dialog-info", 1);
   CHECK_FALSE(r.ok());
   CHECK(r.code() == Errc::bad_body);
-  CHECK(run("<!DOCTYPE dialog-info><dialog-info/>", 1).code() == Errc::bad_body);
+  CHECK(apply("<!DOCTYPE dialog-info><dialog-info/>", 1).code() == Errc::bad_body);
 }
 
 TEST_GROUP(MessageSummary) {

@@ -25,7 +25,7 @@ TEST_GROUP(Pidf) {
   bool unchanged = false;
   int32_t source = 64;
 
-  Result<Unit> run(const std::string& body) {
+  Result<Unit> apply(const std::string& body) {
     BodyRequest r;
     r.event = 1;
     r.content_type = "application/pidf+xml";
@@ -37,7 +37,7 @@ TEST_GROUP(Pidf) {
     return process_pidf(reader, r, out, unchanged, tuple);
   }
   void becomes(const std::string& body, const std::string& expected) {
-    auto r = run(body);
+    auto r = apply(body);
     if (!r) FAIL(r.error().message.c_str());
     CHECK_FALSE(unchanged);
     STRCMP_EQUAL(expected.c_str(), out.c_str());
@@ -46,13 +46,13 @@ TEST_GROUP(Pidf) {
     stays(again);  // what was added needs no second time
   }
   void stays(const std::string& body) {
-    auto r = run(body);
+    auto r = apply(body);
     if (!r) FAIL(r.error().message.c_str());
     CHECK_TRUE(unchanged);
     STRCMP_EQUAL("untouched", out.c_str());
   }
   void refused(const std::string& body, const std::string& message) {
-    auto r = run(body);
+    auto r = apply(body);
     CHECK_FALSE(r.ok());
     CHECK(r.code() == Errc::bad_body);
     STRCMP_EQUAL(message.c_str(), r.error().message.c_str());
@@ -85,7 +85,7 @@ TEST(Pidf, ids_differ_between_records) {
   const std::string doc = "<presence " + kNs + kEntity + "><tuple>" + kOpen + "</tuple></presence>";
   auto made = [&] {
     tuple.clear();
-    CHECK(run(doc).ok());
+    CHECK(apply(doc).ok());
     return tuple;
   };
   std::string first = made();
@@ -103,7 +103,7 @@ TEST(Pidf, ids_differ_between_records) {
 }
 
 TEST(Pidf, the_id_used_so_far_goes_on_if_the_document_has_none) {
-  CHECK(run("<presence " + kNs + kEntity + "><tuple id=\"phone\">" + kOpen + "</tuple></presence>").ok());
+  CHECK(apply("<presence " + kNs + kEntity + "><tuple id=\"phone\">" + kOpen + "</tuple></presence>").ok());
   STRCMP_EQUAL("phone", tuple.c_str());
   becomes("<presence " + kNs + kEntity + "><tuple>" + kOpen + "</tuple></presence>",
           "<presence " + kNs + kEntity + "><tuple id=\"phone\">" + kOpen + "</tuple></presence>");
@@ -116,7 +116,7 @@ TEST(Pidf, the_id_used_so_far_is_not_used_twice_or_if_it_is_no_id) {
           "<presence " + kNs + kEntity + "><tuple id=\"t" + kId + "\">" + kOpen + "</tuple><tuple id='phone'>" + kOpen + "</tuple></presence>");
   for (const char* bad : {"1a", "a b", "a\"b", "\xc3\xa9", "-"}) {
     tuple = bad;
-    CHECK(run("<presence " + kNs + kEntity + "><tuple>" + kOpen + "</tuple></presence>").ok());
+    CHECK(apply("<presence " + kNs + kEntity + "><tuple>" + kOpen + "</tuple></presence>").ok());
     STRCMP_EQUAL(("t" + kId).c_str(), tuple.c_str());
   }
 }
@@ -150,7 +150,7 @@ TEST(Pidf, other_namespaces_and_prefixes_are_kept) {
 }
 
 TEST(Pidf, an_id_in_another_namespace_is_no_id) {
-  CHECK(run("<presence " + kNs + kEntity + " xmlns:x='urn:x'><tuple x:id='no'>" + kOpen + "</tuple></presence>").ok());
+  CHECK(apply("<presence " + kNs + kEntity + " xmlns:x='urn:x'><tuple x:id='no'>" + kOpen + "</tuple></presence>").ok());
   STRCMP_EQUAL(("<presence " + kNs + kEntity + " xmlns:x='urn:x'><tuple id=\"t" + kId + "\" x:id='no'>" + kOpen + "</tuple></presence>").c_str(), out.c_str());
 }
 
@@ -181,12 +181,12 @@ TEST(Pidf, a_missing_entity_is_the_pres_uri_of_the_presentity) {
     becomes("<presence " + kNs + "/>", "<presence entity=\"" + std::string(c[1]) + "\" " + kNs + "/>");
   }
   pres_uri = "sip:a@[2001:db8::1]:5060";
-  CHECK(run("<presence " + kNs + "/>").ok());
+  CHECK(apply("<presence " + kNs + "/>").ok());
   STRCMP_EQUAL(("<presence entity=\"pres:a@[2001:db8::1]\" " + kNs + "/>").c_str(), out.c_str());
 }
 
 TEST(Pidf, a_byte_order_mark_is_no_obstacle) {
-  CHECK(run("\xef\xbb\xbf<presence " + kNs + kEntity + "><tuple>" + kOpen + "</tuple></presence>").ok());
+  CHECK(apply("\xef\xbb\xbf<presence " + kNs + kEntity + "><tuple>" + kOpen + "</tuple></presence>").ok());
   STRCMP_EQUAL(("\xef\xbb\xbf<presence " + kNs + kEntity + "><tuple id=\"t" + kId + "\">" + kOpen + "</tuple></presence>").c_str(), out.c_str());
 }
 
@@ -209,7 +209,7 @@ TEST(Pidf, more_than_64_elements_without_id_are_refused) {
     for (int i = 0; i < n; i++) d += "<tuple><status/></tuple>";
     return d + "</presence>";
   };
-  CHECK(run(doc(64)).ok());
+  CHECK(apply(doc(64)).ok());
   valid(out);
   refused(doc(65), "more than 64 elements without an id");
 }

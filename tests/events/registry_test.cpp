@@ -18,7 +18,7 @@ TEST_GROUP(Registry) {
   std::string out, tuple;
   bool unchanged = false;
 
-  Result<Unit> run(int32_t event, std::string_view type, std::string_view body) {
+  Result<Unit> apply(int32_t event, std::string_view type, std::string_view body) {
     BodyRequest r;
     r.event = event;
     r.content_type = type;
@@ -30,7 +30,7 @@ TEST_GROUP(Registry) {
   }
   void passes(int32_t event, std::string_view type, std::string_view body) {
     unchanged = false;
-    auto r = run(event, type, body);
+    auto r = apply(event, type, body);
     if (!r) FAIL(r.error().message.c_str());
     CHECK_TRUE(unchanged);
     STRCMP_EQUAL("untouched", out.c_str());
@@ -72,8 +72,8 @@ TEST(Registry, names_are_compared_without_case_and_winfo_has_two) {
 TEST(Registry, what_is_not_registered_is_not_found) {
   for (const char* n : {"", "presenc", "presencee", "dialog;x", "as-feature-event"}) POINTERS_EQUAL(nullptr, reg.by_name(n));
   for (int32_t f : {0, -1, 3, 512, 1 << 30, static_cast<int32_t>(0x80000000u)}) POINTERS_EQUAL(nullptr, reg.by_flag(f));
-  CHECK(run(512, "", "x").code() == Errc::unknown_event);
-  CHECK(run(3, "", "x").code() == Errc::unknown_event);
+  CHECK(apply(512, "", "x").code() == Errc::unknown_event);
+  CHECK(apply(3, "", "x").code() == Errc::unknown_event);
 }
 
 TEST(Registry, a_package_can_be_added) {
@@ -126,46 +126,46 @@ TEST(Registry, a_processor_sees_the_request_and_its_answer_counts) {
   };
   CHECK(reg.add(512, "other", "text/plain", p).ok());
   tuple = "old";
-  CHECK(run(512, "", "x").ok());
+  CHECK(apply(512, "", "x").ok());
   CHECK_FALSE(unchanged);
   STRCMP_EQUAL("text/plain|x|old", out.c_str());
   STRCMP_EQUAL("new", tuple.c_str());
-  CHECK(run(512, "a/b", "x").ok());
+  CHECK(apply(512, "a/b", "x").ok());
   STRCMP_EQUAL("a/b|x|new", out.c_str());
-  STRCMP_EQUAL("said so", run(512, "", "bad").error().message.c_str());
+  STRCMP_EQUAL("said so", apply(512, "", "bad").error().message.c_str());
 }
 
 TEST(Registry, presence_documents_get_their_ids) {
-  CHECK(run(1, "Application/PIDF+XML ; charset=utf-8", "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='pres:a@b'><tuple><status/></tuple></presence>").ok());
+  CHECK(apply(1, "Application/PIDF+XML ; charset=utf-8", "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='pres:a@b'><tuple><status/></tuple></presence>").ok());
   CHECK_FALSE(unchanged);
   CHECK_FALSE(tuple.empty());
   STRCMP_EQUAL(("<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='pres:a@b'><tuple id=\"" + tuple + "\"><status/></tuple></presence>").c_str(), out.c_str());
-  CHECK(run(1, "", "no xml").code() == Errc::bad_body);
+  CHECK(apply(1, "", "no xml").code() == Errc::bad_body);
 }
 
 TEST(Registry, versions_are_set_in_dialog_sla_winfo_and_reg) {
   const char* const di = "<dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' version='0'/>";
   for (int32_t e : {4, 64}) {
-    CHECK(run(e, "", di).ok());
+    CHECK(apply(e, "", di).ok());
     STRCMP_EQUAL("<dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' version=\"5\"/>", out.c_str());
   }
-  CHECK(run(256, "application/reginfo+xml", "<reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='0'/>").ok());
+  CHECK(apply(256, "application/reginfo+xml", "<reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='0'/>").ok());
   STRCMP_EQUAL("<reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version=\"5\"/>", out.c_str());
-  CHECK(run(2, "", "<watcherinfo xmlns='urn:ietf:params:xml:ns:watcherinfo' version='0'/>").ok());
+  CHECK(apply(2, "", "<watcherinfo xmlns='urn:ietf:params:xml:ns:watcherinfo' version='0'/>").ok());
   STRCMP_EQUAL("<watcherinfo xmlns='urn:ietf:params:xml:ns:watcherinfo' version=\"5\"/>", out.c_str());
 }
 
 TEST(Registry, xml_of_every_package_must_be_safe) {
   for (int32_t e : {1, 2, 4, 16, 32, 64, 256}) {
-    CHECK(run(e, "", "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>").code() == Errc::bad_body);
-    CHECK(run(e, "", "<a>").code() == Errc::bad_body);
-    CHECK(run(e, "", std::string((1 << 20) + 1, ' ')).code() == Errc::too_large);
+    CHECK(apply(e, "", "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>").code() == Errc::bad_body);
+    CHECK(apply(e, "", "<a>").code() == Errc::bad_body);
+    CHECK(apply(e, "", std::string((1 << 20) + 1, ' ')).code() == Errc::too_large);
   }
 }
 
 TEST(Registry, message_summaries_are_checked) {
   passes(8, "", "Messages-Waiting: yes\r\n");
-  CHECK(run(8, "", "Messages-Waiting: perhaps\r\n").code() == Errc::bad_body);
+  CHECK(apply(8, "", "Messages-Waiting: perhaps\r\n").code() == Errc::bad_body);
 }
 
 TEST(Registry, documents_of_other_types_go_as_they_are) {
