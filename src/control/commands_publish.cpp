@@ -1,9 +1,5 @@
 // The publish commands: pua_publish with OpenSIPS's parameters, pua.publish with Kamailio's. Both are answered after the
 // final SIP reply, with the object that OpenSIPS gives asynchronously.
-#include <strings.h>
-
-#include <cctype>
-
 #include "control/commands.h"
 #include "control/errors.h"
 #include "control/json_writer.h"
@@ -27,7 +23,8 @@ struct PublishArgs {
 
 static void answer_outcome(Call& call, const Outcome& o, bool removal) {
   // 412 to a removal: the server holds no such state, which is what was wanted (spec section 4).
-  bool success = (o.status >= 200 && o.status <= 299) || (removal && o.status == 412 && o.origin == ReplyOrigin::Wire);
+  bool nothing_there = removal && !o.superseded && o.status == 412 && o.origin == ReplyOrigin::Wire;
+  bool success = nothing_there || (o.status >= 200 && o.status <= 299);
   if (!success) {
     static constexpr std::string_view kOrigins[] = {"", "timeout", "transport", "shutdown", "local"};
     call.error(o.status, o.reason, kOrigins[static_cast<size_t>(o.origin)]);
@@ -47,12 +44,6 @@ static void answer_outcome(Call& call, const Outcome& o, bool removal) {
   call.result(result);
 }
 
-// A SIP URI as next hop; what else is wrong with it, the library finds.
-static bool looks_like_sip_uri(std::string_view uri) {
-  return uri.size() > 4 && strncasecmp(uri.data(), "sip", 3) == 0 &&
-         (uri[3] == ':' || (tolower(static_cast<unsigned char>(uri[3])) == 's' && uri[4] == ':'));
-}
-
 static void publish(ControlContext& context, const PublishArgs& a, const CallPtr& call) {
   if (a.uri.empty()) return call->error(404, "Empty presentity URI");
   if (a.event.empty()) return call->error(400, "Empty event parameter");
@@ -62,7 +53,6 @@ static void publish(ControlContext& context, const PublishArgs& a, const CallPtr
   if (a.has_body && a.body.empty()) return call->error(400, "Empty body parameter");
   if (a.has_etag && a.etag.empty()) return call->error(400, "Empty etag parameter");
   if (a.has_headers && a.headers.empty()) return call->error(400, "Empty extra_headers");
-  if (!a.proxy.empty() && !looks_like_sip_uri(a.proxy)) return call->error(400, "Bad outbound proxy URI");
 
   PublishRequest r;
   r.source = kMiPublish;

@@ -28,9 +28,9 @@ class DgramReplies {
 
   int socket() const { return socket_; }
 
-  // address: sockaddr_un as recvfrom gave it; empty: the client has none. Replies to one client keep their order. A client that does not read is
-  // waited for up to 5 s, by a timer; then, or if it is gone, or too much waits already, the reply is dropped and
-  // counted. false: too large for a datagram, nothing happened.
+  // address: sockaddr_un as recvfrom gave it; empty: the client has none. Replies to one client keep their order. A
+  // client that does not read is waited for up to 5 s, by a timer; then, or if it is gone, or too much waits already,
+  // the reply is dropped and counted. false: too large for a datagram, nothing happened.
   bool send(const std::string& address, std::string&& text);
 
  private:

@@ -7,7 +7,9 @@ namespace pua {
 void answer_error(Call& call, const Error& error) {
   std::string_view text = error.message.empty() ? std::string_view(errc_text(error.code)) : std::string_view(error.message);
   switch (error.code) {
-    case Errc::bad_uri: call.error(404, "Bad presentity URI", text); return;
+    case Errc::bad_uri:  // the message begins with the field's name
+      if (text.starts_with("outbound_proxy")) return call.error(400, "Bad outbound proxy URI", text);
+      return call.error(404, "Bad presentity URI", text);
     case Errc::unknown_event: call.error(400, "Unknown event", text); return;
     case Errc::bad_etag: call.error(418, "Wrong ETag", text); return;
     case Errc::no_record:

@@ -20,13 +20,13 @@ struct Command {
   Show show;
   const char* operand;        // name of the parameter that the operand becomes, or nullptr: none is taken
   bool operand_needed;
-  const char* options;        // of kOptions, those that this command takes
+  const char* options;        // of kOptions, those that this command takes besides kEverywhere
 };
 
 constexpr Command kCommands[] = {
     {"publish", "pua.publish", Show::Reply, "presentity_uri", true, "efStxiEHp"},
     {"remove", "pua.publish", Show::Reply, "presentity_uri", true, "eiEHp"},
-    {"list", "pua_list", Show::Records, nullptr, false, "uesrla"},
+    {"list", "pua_list", Show::Records, nullptr, false, "ueqrla"},
     {"show", "pua_show", Show::Details, "presentity_uri", true, "er"},
     {"stats", "pua_stats", Show::Counters, "pattern", false, ""},
     {"flush", "pua_flush", Show::Fields, nullptr, false, ""},
@@ -38,14 +38,18 @@ constexpr Command kCommands[] = {
     {"raw", "", Show::Raw, nullptr, true, ""},
 };
 
+constexpr const char* kEverywhere = "sjT";  // options that may stand before and after any command
+
 // Options of commands; the letters are internal.
 constexpr option kOptions[] = {
+    {"socket", required_argument, nullptr, 's'},  {"timeout", required_argument, nullptr, 'T'},
+    {"json", no_argument, nullptr, 'j'},
     {"event", required_argument, nullptr, 'e'},   {"body-file", required_argument, nullptr, 'f'},
     {"body", required_argument, nullptr, 'S'},    {"content-type", required_argument, nullptr, 't'},
     {"expires", required_argument, nullptr, 'x'}, {"id", required_argument, nullptr, 'i'},
     {"etag", required_argument, nullptr, 'E'},    {"header", required_argument, nullptr, 'H'},
     {"proxy", required_argument, nullptr, 'p'},   {"uri", required_argument, nullptr, 'u'},
-    {"state", required_argument, nullptr, 's'},   {"source", required_argument, nullptr, 'r'},
+    {"state", required_argument, nullptr, 'q'},   {"source", required_argument, nullptr, 'r'},
     {"limit", required_argument, nullptr, 'l'},   {"all", no_argument, nullptr, 'a'},
     {nullptr, 0, nullptr, 0},
 };
@@ -109,13 +113,22 @@ static bool add_header(Invocation& in, std::string_view line, std::string& mista
 static bool take_option(int letter, const char* value, Invocation& in, std::string& mistake) {
   int64_t number = 0;
   switch (letter) {
+    case 's': in.socket = value; return true;
+    case 'j': in.json = true; return true;
+    case 'T':
+      if (!read_int(value, 1, 86400, number)) {
+        mistake = "--timeout: must be 1 to 86400 seconds";
+        return false;
+      }
+      in.timeout_s = static_cast<int>(number);
+      return true;
     case 'e': return set_text(in, "event", value, mistake);
     case 't': return set_text(in, "content_type", value, mistake);
     case 'i': return set_text(in, "id", value, mistake);
     case 'E': return set_text(in, "etag", value, mistake);
     case 'p': return set_text(in, "outbound_proxy", value, mistake);
     case 'u': return set_text(in, "uri", value, mistake);
-    case 's': return set_text(in, "state", value, mistake);
+    case 'q': return set_text(in, "state", value, mistake);
     case 'r': return set_text(in, "source", value, mistake);
     case 'H': return add_header(in, value, mistake);
     case 'f':
@@ -172,7 +185,7 @@ static bool parse_command(const Command& c, int argc, char** argv, Invocation& i
   in.params.reset(json_object());
   bool operand_seen = false;
   optind = 0;  // GNU: begin anew
-  for (int letter; (letter = getopt_long(argc, argv, "-:", kOptions, nullptr)) != -1;) {
+  for (int letter; (letter = getopt_long(argc, argv, "-:s:", kOptions, nullptr)) != -1;) {
     if (letter == 1) {  // an operand, wherever it stands
       if (operand_seen || (c.operand == nullptr && c.show != Show::Raw)) {
         mistake = std::string("what is this for: ") + optarg;
@@ -186,7 +199,7 @@ static bool parse_command(const Command& c, int argc, char** argv, Invocation& i
       mistake = std::string(c.name) + (letter == ':' ? ": option without its value: " : ": no such option: ") + argv[optind - 1];
       return false;
     }
-    if (strchr(c.options, letter) == nullptr) {
+    if (strchr(c.options, letter) == nullptr && strchr(kEverywhere, letter) == nullptr) {
       mistake = std::string(c.name) + ": does not take --" + option_name(letter);
       return false;
     }
@@ -205,24 +218,19 @@ static bool parse_command(const Command& c, int argc, char** argv, Invocation& i
 }
 
 Parsed parse_arguments(int argc, char** argv, Invocation& out, std::string& mistake) {
-  static const option kGlobal[] = {{"socket", required_argument, nullptr, 's'}, {"json", no_argument, nullptr, 'j'},
-                                   {"timeout", required_argument, nullptr, 't'}, {"help", no_argument, nullptr, 'h'},
+  static const option kGlobal[] = {{"socket", required_argument, nullptr, 's'},  {"json", no_argument, nullptr, 'j'},
+                                   {"timeout", required_argument, nullptr, 'T'}, {"help", no_argument, nullptr, 'h'},
                                    {"version", no_argument, nullptr, 'V'},       {nullptr, 0, nullptr, 0}};
   opterr = 0;
-  for (int c; (c = getopt_long(argc, argv, "+:s:jt:hV", kGlobal, nullptr)) != -1;) {
-    int64_t seconds = 0;
+  for (int c; (c = getopt_long(argc, argv, "+:s:hV", kGlobal, nullptr)) != -1;) {
     switch (c) {
-      case 's': out.socket = optarg; break;
-      case 'j': out.json = true; break;
-      case 't':
-        if (!read_int(optarg, 1, 86400, seconds)) {
-          mistake = "--timeout: must be 1 to 86400 seconds";
-          return Parsed::Mistake;
-        }
-        out.timeout_s = static_cast<int>(seconds);
-        break;
       case 'h': return Parsed::Help;
       case 'V': return Parsed::Version;
+      case 's':
+      case 'j':
+      case 'T':
+        if (!take_option(c, optarg, out, mistake)) return Parsed::Mistake;
+        break;
       default:
         mistake = std::string(c == ':' ? "option without its value: " : "no such option: ") + argv[optind - 1];
         return Parsed::Mistake;

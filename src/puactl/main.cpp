@@ -86,7 +86,7 @@ int main(int argc, char** argv) {
   switch (parse_arguments(argc, argv, in, mistake)) {
     case Parsed::Help: fputs(usage_text(), stdout); return kGood;
     case Parsed::Version: printf("puactl %s\n", PUA_VERSION_STRING); return kGood;
-    case Parsed::Mistake: fprintf(stderr, "puactl: %s\n%s", printable(mistake).c_str(), usage_text()); return kUsage;
+    case Parsed::Mistake: fprintf(stderr, "puactl: %s (see puactl help)\n", printable(mistake).c_str()); return kUsage;
     case Parsed::Run: break;
   }
   int status = run(in);
