@@ -110,8 +110,8 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
   bool exists = r && r->pub.state != State::Gone;
   bool maybe = loading_ && (!r || r->pub.state == State::Idle);   // the table may still bring it
   // Who leaves without a body can only change what is there and not on its way out.
-  bool leaving = exists && r->pub.state == State::Sending && r->pub.wanted == Wanted::Nothing &&
-                 !(r->extra && r->extra->waiting);
+  bool tried = exists && (r->pub.state == State::Sending || r->pub.state == State::Backoff);
+  bool leaving = tried && r->pub.wanted == Wanted::Nothing && !(r->extra && r->extra->waiting);
   if (!maybe) {
     if (!q.etag.empty() && (!exists || r->etag() != q.etag))
       return refuse({Errc::bad_etag, "etag does not match the confirmed one"});
@@ -132,7 +132,7 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
   count_.accepted++;
   if (!r) {
     r = &create(q, hash);
-    if (maybe) idle_.push_back(r);
+    if (maybe) idle_.push_back(*r);
   }
   if (maybe && !q.etag.empty()) r->need_extra().expect_etag = q.etag;
   if (r->pub.state == State::Sending)
@@ -182,7 +182,6 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
     if (!q.outbound_proxy.empty()) text[Record::kProxy] = q.outbound_proxy;
     r.text.assign(text);
   }
-  if (r.pub.build == Build::Replay) r.pub.build = Build::Loaded;  // no longer the request that may have been out
   if (r.pub.state == State::Idle && !loading_) {
     if (a.has_body) r.pub.publishable = true;
     apply(r, Event{.input = Input::Loaded}, nullptr, now);
@@ -230,26 +229,16 @@ void Engine::start_waiting(Record& r, MonoMs now) {
   if (!r.extra || !r.extra->waiting || r.pub.state == State::Sending) return;
   std::unique_ptr<WaitingRequest> w = std::move(r.extra->waiting);
   RecordExtra& x = *r.extra;
-  bool gone = r.pub.state == State::Gone;
   x.callers.mark_superseded();
   x.callers.append(std::move(w->callers));
   if (w->cb_param) x.cb_param = w->cb_param;
-  if (w->removal && gone) {  // it ended by itself meanwhile
-    Effects fx;
-    fx.complete = true;
-    fx.local_status = 200;
-    fx.local_reason = "Ended already";
-    complete(r, fx, nullptr, false, now);
-    return;
-  }
-  if (gone && !w->has_body && !r.pub.publishable) {
-    Effects fx;
-    fx.complete = true;
-    fx.local_status = 412;
-    fx.local_reason = "State lost, a body is needed";
-    complete(r, fx, nullptr, false, now);
-    return;
-  }
+  const EventInfo* event = ports_.bodies.by_flag(r.event);
+  bool ended = r.pub.wanted == Wanted::Nothing;   // by the reply, or because it was a removal
+  bool state_at_hand = w->has_body || (w->has_headers && event && event->content_type.empty());
+  if (w->removal && r.pub.state == State::Gone)
+    return complete(r, Effects{.local_status = 200, .local_reason = "Ended already"}, nullptr, false, now);
+  if (!w->removal && ended && !state_at_hand)     // nobody said what to publish now
+    return complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
   r.pub.wanted = w->removal ? Wanted::Nothing : Wanted::Something;
   if (!w->removal) {
     r.pub.wanted_end = w->wanted_end;

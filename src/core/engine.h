@@ -127,6 +127,8 @@ class Engine : public SipSink, public StoreSink {
   void announce();
   bool has_row(const Record&) const;
   uint32_t next_cseq(const Record&) const;
+  void renew_call(Record&);
+  uint32_t ask(const Record&, MonoMs now) const;
   std::string_view destination(const Record&) const;
   RecordView view(const Record&, MonoMs now) const;
   void run_deliveries();
@@ -141,7 +143,7 @@ class Engine : public SipSink, public StoreSink {
   List<Ack> acks_;                          // in the order of their deadlines: ack_wait is the same for all
   std::deque<Delivery> ready_;
   std::vector<Record*> reap_;
-  std::vector<Record*> idle_;               // taken while loading
+  List<Record, QueueHook> idle_;            // taken while loading; left when the row comes or the load ends
   std::vector<std::pair<int32_t, EngineObserver>> observers_;
   std::unordered_map<int32_t, uint64_t> parked_;  // event flag -> rows kept aside
   std::array<std::array<uint64_t, kInputs>, kStates> coverage_{};

@@ -37,11 +37,17 @@ void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now)
   }
   coverage_[static_cast<int>(before)][static_cast<int>(e.input)]++;
   bool by_timer = !r.extra || r.extra->callers.empty();
+  Op planned = next_op(p);
   Effects fx = step(p, e, random_, now);
   by_state_[static_cast<int>(before)]--;
   by_state_[static_cast<int>(p.state)]++;
 
-  if (before == State::Queued && p.state != State::Queued) outbox_.remove(r);
+  // The row may name the next CSeq for what was planned (its intent): anything else goes out under a new Call-ID.
+  bool waited = before == State::Intent || before == State::Queued || before == State::Backoff;
+  bool replanned = waited && (e.input == Input::Request || next_op(p) != planned);
+  bool not_to_repeat = before == State::Idle && p.build == Build::Replay && next_op(p) != p.op;
+  if (replanned || not_to_repeat) renew_call(r);
+  if ((before == State::Queued || before == State::Idle) && p.state != before) outbox_.remove(r);
   if (fx.forget_etag || p.state == State::Gone) r.text.set(Record::kEtag, {});
   if (fx.take_etag) r.text.set(Record::kEtag, reply->etag);
   if (fx.orphan) count_.orphans_suspected++;
@@ -49,6 +55,7 @@ void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now)
     r.version++;
     r.intent_version = r.version;
     // A store known to be down is not waited for: the next turn goes on (spec section 6).
+    if (p.build == Build::Fresh) p.asked = ask(r, now);
     r.need_extra().intent_deadline = store_up_ ? now + settings_.ack_wait_ms : now;
     mark(r, Lane::Fast, now);
   } else if (fx.write_row) {
@@ -58,9 +65,9 @@ void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now)
     } else {
       mark(r, by_timer ? Lane::Bulk : Lane::Fast, now);
     }
-  } else if (fx.enqueue && before != State::Sending && next_op(p) == Op::Initial && !by_timer) {
-    // The intent of an initial publication is committed in parallel with it. The bulk lane takes it within 200 ms; a
-    // server that answers sooner makes one row of intent and result.
+  } else if (fx.enqueue && (e.input == Input::Request || e.input == Input::Loaded) && !by_timer) {
+    // What an owner wants is committed in parallel with an initial publication or a new lifetime. The bulk lane takes
+    // it within 200 ms; a server that answers sooner makes one row of intent and result.
     r.version++;
     mark(r, Lane::Bulk, now);
   }
@@ -161,28 +168,39 @@ bool Engine::has_row(const Record& r) const {
 }
 
 uint32_t Engine::next_cseq(const Record& r) const {
-  switch (r.pub.build) {
-    case Build::Replay: return r.cseq;
-    case Build::Loaded: return next_op(r.pub) == Op::Refresh ? r.cseq + 1 : r.cseq + kCseqJump;
-    case Build::Fresh: break;
-  }
-  return r.cseq + 1;
+  return r.pub.build == Build::Replay ? r.cseq : r.cseq + 1;
+}
+
+uint32_t Engine::ask(const Record& r, MonoMs now) const {
+  MonoMs remaining = r.pub.wanted_end == kNever ? kNever : r.pub.wanted_end - now;
+  return expires_to_ask(settings_, r.event, remaining, r.pub.server_min);
+}
+
+// A PUBLISH is no dialog: a new Call-ID starts its own CSeq. Taken where it is not known which ones were used already.
+void Engine::renew_call(Record& r) {
+  r.call_number = random_.next();
+  r.cseq = 0;
+  r.pub.build = Build::Fresh;
 }
 
 void Engine::send(Record& r, TxnId txn, MonoMs now) {
   Publication& p = r.pub;
   // What stands in the queue always has something to send; a step that closes the gap takes it out.
-  bool replay = p.build == Build::Replay && p.asked > 0;
+  Op op = next_op(p);
+  if (op == Op::Remove) {
+    p.asked = 0;
+  } else if (p.build == Build::Fresh) {
+    // An intent in the database names the Expires: kept while it is about right, else this is another request.
+    uint32_t fresh = ask(r, now);
+    bool named = op == Op::Modify && r.extra && r.extra->intent_deadline;
+    bool keep = named && fresh <= p.asked && p.asked <= fresh + 2;
+    if (named && !keep) renew_call(r);
+    if (!keep) p.asked = fresh;
+  }
   uint32_t cseq = next_cseq(r);
   apply(r, Event{.input = Input::Slot}, nullptr, now);
   r.cseq = cseq;
-  p.build = Build::Fresh;
-  if (p.op == Op::Remove) {
-    p.asked = 0;
-  } else if (!replay) {
-    MonoMs remaining = p.wanted_end == kNever ? kNever : p.wanted_end - now;
-    p.asked = expires_to_ask(settings_, r.event, remaining, p.server_min);
-  }
+  if (r.extra) r.extra->intent_deadline = 0;
   const EventInfo* event = ports_.bodies.by_flag(r.event);
   bool full = p.op == Op::Initial || p.op == Op::Modify;
   char call_id[300], tag[16], branch[40];
@@ -278,6 +296,7 @@ void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
     return;
   }
   r->last_status = static_cast<uint16_t>(reply.status);
+  if (r->pub.build == Build::Replay) renew_call(*r);
   if (reply.cseq > r->cseq) r->cseq = reply.cseq;  // digest retries count on
   count_reply(reply, *r);
   Event e{.input = input_of(classify(reply))};

@@ -15,17 +15,11 @@ namespace {
 int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
 MonoMs from_epoch(int64_t s, int64_t offset) { return s <= 0 ? kNever : s * 1000 - offset; }
 
-// The Op of the request that may be out, as the row tells it. A refresh leaves no trace: repeating it does no harm.
+// What is still to be done at the server, as the row tells it. A refresh leaves no trace: repeating it does no harm.
 Op intent_of(const Publication& p) {
-  switch (p.state) {
-    case State::Intent:
-    case State::Queued: {
-      Op op = next_op(p);
-      return op == Op::Refresh ? Op::None : op;
-    }
-    case State::Sending: return p.op == Op::Refresh ? Op::None : p.op;
-    default: return Op::None;
-  }
+  if (p.state == State::Live || p.state == State::Idle) return Op::None;
+  Op op = p.state == State::Sending ? p.op : next_op(p);
+  return op == Op::Refresh ? Op::None : op;
 }
 
 }  // namespace
@@ -63,14 +57,10 @@ RowOp Engine::row_of(const StoreHook& hook, Row& out) {
   out.intent = static_cast<int32_t>(intent);
   out.cseq = r.cseq;
   if (intent != Op::None) {
-    bool out_now = p.state == State::Sending;
+    bool out_now = p.state == State::Sending, next = p.state == State::Intent;
     out.cseq = out_now ? r.cseq : next_cseq(r);
-    if (out_now || intent == Op::Remove) {
-      out.intent_expires = static_cast<int32_t>(intent == Op::Remove ? 0 : p.asked);
-    } else {
-      uint32_t remaining = expires_to_ask(settings_, r.event, kNever, p.server_min);
-      out.intent_expires = p.wanted_end == kNever ? static_cast<int32_t>(remaining) : 0;
-    }
+    // The Expires of the request that is out or leaves as soon as this row is committed; 0: not known, not repeatable.
+    if (intent != Op::Remove && (out_now || next)) out.intent_expires = static_cast<int32_t>(p.asked);
   }
   return RowOp::Upsert;
 }
@@ -194,8 +184,8 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
   p.known = row.etag.empty() ? Known::Never : Known::Current;
   p.sent_at = now;
   Op intent = row.intent >= 0 && row.intent <= static_cast<int>(Op::Remove) ? static_cast<Op>(row.intent) : Op::None;
-  p.build = Build::Loaded;
   if (asked) {
+    renew_call(r);
     auto text = r.text.views();
     if (!r.extra->expect_etag.empty() && r.extra->expect_etag != row.etag)
       ports_.log.notice("a request that came while loading named an entity-tag that is no longer confirmed: it wins");
@@ -215,12 +205,15 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
     apply(r, Event{.input = Input::Loaded}, nullptr, now);
     return;
   }
-  if (intent != Op::None) {
-    // What may have been out when the last run ended goes out again, the same to the octet where that is possible.
-    if (intent == Op::Modify && p.known == Known::Current) p.known = Known::Changed;
-    if (intent == Op::Remove) p.wanted = Wanted::Nothing;
+  if (intent == Op::Modify && p.known == Known::Current) p.known = Known::Changed;
+  if (intent == Op::Remove) p.wanted = Wanted::Nothing;
+  if (intent == Op::Remove || (intent != Op::None && row.intent_expires > 0)) {
+    // What may have been out when the last run ended goes out again, the same to the octet.
     p.build = Build::Replay;
-    p.asked = static_cast<uint32_t>(std::max(0, row.intent_expires));
+    p.op = intent;
+    p.asked = static_cast<uint32_t>(row.intent_expires > 0 ? row.intent_expires : 0);
+  } else {
+    renew_call(r);  // what was used since the row was written is not known
   }
   bool dead = p.wanted_end <= now || p.wanted == Wanted::Nothing;
   if (dead && (p.known == Known::Never || p.grant_end + kRemovalGrace <= now)) count_.load_expired++;
@@ -235,10 +228,7 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
 void Engine::finish_load(MonoMs now) {
   loading_ = false;
   load_only_ = 0;
-  std::vector<Record*> waiting = std::move(idle_);
-  idle_.clear();
-  for (Record* r : waiting) {
-    if (r->pub.state != State::Idle) continue;  // its row came
+  while (Record* r = idle_.pop_front()) {
     r->id = next_id_++;
     if (!r->extra->expect_etag.empty()) {
       complete(*r, Effects{.local_status = 412, .local_reason = "No such entity-tag"}, nullptr, false, now);

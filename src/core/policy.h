@@ -39,8 +39,6 @@ MonoMs backoff(uint32_t attempts, int64_t retry_after, Random&);
 constexpr int64_t kMaxRetryAfter = 3600;   // s
 // A loaded record that is due already gets its turn within this window (or half its remaining grant).
 constexpr MonoMs kLoadSpread = 30000;
-// After a start without an intent, the next CSeq jumps by this much: the last ones may have been used but not stored.
-constexpr uint32_t kCseqJump = 16;
 
 // Breaker per destination: this many requests in a row without any answer open it ...
 constexpr uint32_t kBreakerTrips = 5;

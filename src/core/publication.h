@@ -37,13 +37,13 @@ const char* op_name(Op);
 enum class Wanted : uint8_t { Something, Nothing };
 enum class Known : uint8_t { Never, Current, Changed };  // what the server last confirmed of our body: no entity-tag;
                                                          // as wanted; another body than wanted
-enum class Build : uint8_t { Fresh, Loaded, Replay };    // next request: CSeq + 1; CSeq jump; exactly as stored
+enum class Build : uint8_t { Fresh, Replay };            // next request: a new one; the stored intent, to the octet
 
 struct Publication {
   State state = State::Idle;
   Wanted wanted = Wanted::Something;
   Known known = Known::Never;
-  Op op = Op::None;               // of the request out (Sending) or last out
+  Op op = Op::None;               // of the request out (Sending), last out, or stored as intent (Build::Replay)
   Build build = Build::Fresh;
   bool publishable = false;       // full state is at hand (a body, or an event that needs none)
   bool full_tried = false;        // full state was sent because of a 412, and no 2xx came since

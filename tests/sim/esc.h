@@ -1,0 +1,60 @@
+// A scripted event state compositor (RFC 3903 section 6) and the network before it. It may misbehave as told.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "core/sip_port.h"
+
+namespace sim {
+
+using pua::MonoMs;
+
+struct ServerState {             // one publication as the server holds it
+  std::string uri, body;
+  MonoMs expires = 0;
+  bool reply_processed = false;  // the client saw the reply that carried this entity-tag
+  bool excused = false;          // why it may be an orphan: the client was killed, or its removal was refused
+};
+
+struct Mood {                    // chances in percent, per request
+  int lose_request = 0, lose_reply = 0, transport = 0, slow = 0;
+  int transient = 0, forbidden = 0, auth = 0, fatal = 0, too_brief = 0, no_etag = 0, no_expires = 0, forget = 0,
+      retry_after = 0, zero_grant = 0;
+  uint32_t max_grant = 3600;
+};
+
+// What comes back, and when.
+struct Answer {
+  MonoMs at = 0;
+  int status = 0;
+  pua::ReplyOrigin origin = pua::ReplyOrigin::Wire;
+  std::string etag;
+  int64_t expires = -1, min_expires = -1, retry_after = -1;
+};
+
+class Esc {
+ public:
+  explicit Esc(pua::Random& random) : random_(random) {}
+  Mood mood;
+  // Decides the fate of one request and does what it does to the server's state.
+  Answer handle(const pua::SipRequest& q, MonoMs now);
+  void restart() { states_.clear(), by_branch_.clear(); }
+  void expire(MonoMs now);
+  std::map<std::string, ServerState>& states() { return states_; }
+  std::vector<std::string> violations;
+
+ private:
+  bool chance(int percent) { return percent > 0 && random_.below(100) < static_cast<uint64_t>(percent); }
+  Answer process(const pua::SipRequest& q, MonoMs now);
+  pua::Random& random_;
+  std::map<std::string, ServerState> states_;    // by entity-tag
+  std::map<std::string, Answer> by_branch_;      // transactions still known: a repeated request gets the same answer
+  std::map<std::string, std::string> branch_of_; // Call-ID and CSeq -> branch
+  uint64_t next_etag_ = 1;
+};
+
+}  // namespace sim

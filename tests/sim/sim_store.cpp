@@ -1,0 +1,114 @@
+#include "sim_store.h"
+
+#include <algorithm>
+
+namespace sim {
+
+using namespace pua;
+
+namespace {
+struct Items : RowSource {
+  std::vector<std::pair<RowOp, const Row*>> rows;
+  size_t size() const override { return rows.size(); }
+  RowOp row(size_t i, Row& out) override {
+    out = *rows[i].second;
+    return rows[i].first;
+  }
+};
+struct Capture : AdapterSink {
+  std::vector<WriteResult> results;
+  void on_written(const WriteReport& r, MonoMs) override { results.assign(r.results.begin(), r.results.end()); }
+  void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
+};
+struct Forward : AdapterSink {
+  AdapterSink* to = nullptr;
+  void on_written(const WriteReport&, MonoMs) override {}
+  void on_rows(std::span<const Row> r, bool last, std::string_view e, MonoMs now) override { to->on_rows(r, last, e, now); }
+};
+}  // namespace
+
+void SimStore::to_disk(std::vector<Item>& items, std::vector<WriteResult>& results, MonoMs now) {
+  Items rows;
+  for (auto& i : items) rows.rows.emplace_back(i.op, &i.row.row());
+  Capture c;
+  disk_.attach(&c);
+  disk_.write(Lane::Fast, rows, now);
+  results = c.results;
+}
+
+void SimStore::write(Lane lane, RowSource& rows, MonoMs now) {
+  Batch& b = batch_[static_cast<int>(lane)];
+  b.items.clear();
+  b.active = true;
+  size_t n = std::min<size_t>(rows.size(), 1 + random_.below(32));  // the rest is deferred
+  for (size_t i = 0; i < n; i++) {
+    Row r;
+    RowOp op = rows.row(i, r);
+    b.items.push_back({op, StoredRow(r)});
+  }
+  MonoMs wait = mode == StoreMode::Slow ? static_cast<MonoMs>(50 + random_.below(3000)) : static_cast<MonoMs>(random_.below(4));
+  b.due = now + wait;
+  if (immediate_) finish(lane, b, now);
+}
+
+void SimStore::finish(Lane lane, Batch& b, MonoMs now) {
+  std::vector<Item> items = std::move(b.items);
+  b.items.clear();
+  b.active = false;
+  std::vector<WriteResult> results;
+  WriteReport report;
+  report.lane = lane;
+  if (mode == StoreMode::Down || (mode == StoreMode::Failing && random_.below(3) == 0)) {
+    results.assign(items.size(), WriteResult::FailedRetry);
+    report.down = mode == StoreMode::Down;
+    report.error = "simulated failure";
+    // A commit whose answer was lost has happened all the same.
+    if (!immediate_ && random_.below(4) == 0) {
+      std::vector<WriteResult> ignored;
+      to_disk(items, ignored, now);
+    }
+  } else {
+    to_disk(items, results, now);
+  }
+  report.results = results;
+  report.took_us = 100;
+  sink_->on_written(report, now);
+}
+
+void SimStore::load(int64_t after, uint32_t limit, MonoMs now) {
+  load_ = {now + static_cast<MonoMs>(random_.below(40)), after, limit, true};
+}
+
+MonoMs SimStore::next_due() const {
+  MonoMs due = kNever;
+  for (auto& b : batch_)
+    if (b.active) due = std::min(due, b.due);
+  if (load_.active) due = std::min(due, load_.due);
+  return due;
+}
+
+void SimStore::run(MonoMs now) {
+  for (int l = 0; l < 2; l++)
+    if (batch_[l].active && batch_[l].due <= now) finish(static_cast<Lane>(l), batch_[l], now);
+  if (load_.active && load_.due <= now) {
+    load_.active = false;
+    if (mode == StoreMode::Down || (mode == StoreMode::Failing && random_.below(3) == 0)) {
+      sink_->on_rows({}, false, "simulated read failure", now);
+    } else {
+      Forward f;
+      f.to = sink_;
+      disk_.attach(&f);
+      disk_.load(load_.after, load_.limit, now);
+    }
+  }
+}
+
+void SimStore::kill(MonoMs now) {
+  for (auto& b : batch_) {
+    if (!b.active || random_.below(2)) continue;
+    std::vector<WriteResult> ignored;
+    to_disk(b.items, ignored, now);
+  }
+}
+
+}  // namespace sim

@@ -1,0 +1,50 @@
+// The simulated database: a MemoryStore that survives kills, behind an adapter that fails and stalls as told.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "store/memory_store.h"
+
+namespace sim {
+
+using pua::MonoMs;
+
+enum class StoreMode { Ok, Slow, Failing, Down };
+
+class SimStore : public pua::StoreAdapter {
+ public:
+  // immediate: writes end inside the call, as with SQLite; else they end later, a lane each, as with MariaDB.
+  SimStore(pua::MemoryStore& disk, pua::Random& random, bool immediate)
+      : disk_(disk), random_(random), immediate_(immediate) {}
+  StoreMode mode = StoreMode::Ok;
+
+  bool immediate() const override { return immediate_; }
+  pua::BatchLimits limits() const override { return {16, 32}; }
+  void write(pua::Lane lane, pua::RowSource& rows, MonoMs now) override;
+  void load(int64_t after, uint32_t limit, MonoMs now) override;
+  pua::Result<std::string> get_meta(std::string_view name) override { return disk_.get_meta(name); }
+  pua::Status set_meta(std::string_view n, std::string_view v) override { return disk_.set_meta(n, v); }
+  std::string name() const override { return "sim"; }
+  MonoMs next_due() const override;
+  void run(MonoMs now) override;
+  // SIGKILL: what was under way may or may not have reached the disk.
+  void kill(MonoMs now);
+
+ private:
+  struct Item { pua::RowOp op; pua::StoredRow row; };
+  struct Batch { MonoMs due = 0; std::vector<Item> items; bool active = false; };
+  struct Load { MonoMs due = 0; int64_t after = 0; uint32_t limit = 0; bool active = false; };
+  void finish(pua::Lane lane, Batch& b, MonoMs now);
+  void to_disk(std::vector<Item>& items, std::vector<pua::WriteResult>& results, MonoMs now);
+
+  pua::MemoryStore& disk_;
+  pua::Random& random_;
+  bool immediate_;
+  Batch batch_[2];
+  Load load_;
+};
+
+}  // namespace sim

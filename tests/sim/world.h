@@ -1,0 +1,113 @@
+// The world of one seed: an engine, its store, a server, a network, a clock, owners who ask, and what must always hold.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "core/engine.h"
+#include "esc.h"
+#include "sim_store.h"
+#include "store/write_behind.h"
+
+namespace sim {
+
+struct Totals {
+  uint64_t inputs = 0, seeds = 0;
+  std::array<std::array<uint64_t, pua::kInputs>, pua::kStates> coverage{};
+};
+
+class World : public pua::SipPort, public pua::BodiesPort {
+ public:
+  World(uint64_t seed, bool trace);
+  ~World() override;
+  // Runs `inputs` random inputs, heals everything, and looks at what is left. Empty: all invariants held.
+  std::string run(int inputs, Totals& totals);
+
+  pua::Status send(const pua::SipRequest&) override;
+  const pua::EventInfo* by_flag(int32_t flag) const override { return flag == 1 ? &info_ : nullptr; }
+  const pua::EventInfo* by_name(std::string_view) const override { return &info_; }
+  pua::Result<pua::Unit> process(const pua::BodyRequest&, std::string&, bool& unchanged, std::string&) override {
+    unchanged = true;
+    return pua::Unit{};
+  }
+
+ private:
+  static constexpr int kKeys = 6;
+  enum class Want { Nothing, State, Unsure };   // Unsure: a kill, or a reply, may have decided either way
+  struct Owner {                                // what the model knows of one presentity
+    std::string uri;
+    Want want = Want::Nothing;
+    int body_seq = 0;                           // newest accepted body
+    MonoMs wanted_end = pua::kNever;
+    int last_seq = 0;                           // newest accepted request
+    int removal_seq = 0;                        // newest accepted removal
+    bool ended = false;                         // a reply, or its lifetime, ended it since the last accepted request
+    int ended_seq = 0;                          // newest request that such an end covered
+    int durable_seq = 0;                        // newest request reported durable ...
+    int durable_body = 0;                       // ... and the body that went with it, 0: removed
+    MonoMs durable_end = pua::kNever;
+  };
+  struct Call {                                 // one accepted request
+    int key = 0, seq = 0, body = 0;
+    MonoMs end = pua::kNever;
+    bool removal = false;
+    int completed = 0;
+  };
+  struct Reply {
+    MonoMs at;
+    uint64_t order;
+    pua::TxnId txn;
+    int key;
+    uint64_t life;
+    Answer answer;
+    bool operator>(const Reply& o) const { return std::tie(at, order) > std::tie(o.at, o.order); }
+  };
+
+  void boot();
+  void kill();
+  void random_input();
+  void request(int key);
+  void change_moods();
+  void advance(MonoMs by);
+  void advance_dead(MonoMs by);
+  void one_event();
+  MonoMs next_event() const;
+  void completed(size_t call, const pua::Outcome&);
+  void excuse_what_the_disk_does_not_know();
+  std::vector<pua::StoredRow> rows();
+  void ended(Owner& o) { o.ended = true, o.ended_seq = o.last_seq; }
+  void check();
+  void check_restored();
+  void check_healed();
+  void fail(const std::string& what) { if (failure_.empty()) failure_ = what; }
+  void say(const char* fmt, ...) __attribute__((format(printf, 2, 3)));
+  int seq_of(std::string_view body) const;
+
+  pua::Random random_;
+  bool trace_;
+  pua::EventInfo info_{1, "presence", "application/pidf+xml"};
+  MonoMs now_ = 1000000;
+  uint64_t life_ = 0, order_ = 0;
+  Esc esc_{random_};
+  pua::MemoryStore disk_;
+  pua::Log log_;
+  pua::EngineSettings settings_;
+  std::unique_ptr<SimStore> store_;
+  std::unique_ptr<pua::WriteBehind> behind_;
+  std::unique_ptr<pua::Engine> engine_;
+  StoreMode store_mode_ = StoreMode::Ok;
+  bool immediate_ = false;
+  std::vector<Owner> owners_;
+  std::vector<Call> calls_;
+  std::map<uint64_t, int> out_;                 // transaction -> key
+  std::priority_queue<Reply, std::vector<Reply>, std::greater<>> replies_;
+  int seq_ = 0;
+  std::string failure_;
+  Totals* totals_ = nullptr;
+};
+
+}  // namespace sim

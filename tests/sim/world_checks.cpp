@@ -1,0 +1,132 @@
+// What must always hold, and what must hold after everything was healed.
+#include <cinttypes>
+
+#include "world.h"
+
+namespace sim {
+
+using namespace pua;
+
+std::vector<StoredRow> World::rows() {
+  struct Take : AdapterSink {
+    std::vector<StoredRow> all;
+    bool done = false;
+    void on_written(const WriteReport&, MonoMs) override {}
+    void on_rows(std::span<const Row> r, bool last, std::string_view, MonoMs) override {
+      for (auto& row : r) all.emplace_back(row);
+      done = last;
+    }
+  } take;
+  disk_.attach(&take);
+  while (!take.done) disk_.load(take.all.empty() ? 0 : take.all.back().row().id, 1000, now_);
+  return std::move(take.all);
+}
+
+// A reply that was processed but did not reach the disk before a kill counts as not processed.
+void World::excuse_what_the_disk_does_not_know() {
+  auto all = rows();
+  for (auto& [tag, state] : esc_.states()) {
+    bool known = false;
+    for (auto& r : all) known |= r.row().etag == tag;
+    if (!known) state.excused = true;
+  }
+}
+
+void World::check() {
+  esc_.expire(now_);
+  if (!esc_.violations.empty()) fail(esc_.violations.front());
+  if (engine_->loading()) return;
+  for (auto& [tag, state] : esc_.states()) {
+    if (!state.reply_processed || state.excused) continue;
+    const Record* r = engine_->find({64, 1, state.uri, {}});
+    if (!r || r->etag() != tag) fail("state " + tag + " of " + state.uri + " is an orphan though its reply was processed");
+  }
+  auto coverage_of = engine_->stats();
+  if (coverage_of.in_flight > static_cast<int64_t>(settings_.max_in_flight)) fail("max_in_flight exceeded");
+}
+
+// Right after a kill: the disk against what was reported durable.
+void World::check_restored() {
+  auto all = rows();
+  for (Owner& o : owners_) {
+    const Row* row = nullptr;
+    for (auto& r : all)
+      if (r.row().pres_uri == o.uri) row = &r.row();
+    bool alive = row && row->desired_expires != 1;
+    int body = row ? seq_of(row->body) : 0;
+    bool may_be_gone = o.removal_seq > o.durable_seq || o.ended || o.ended_seq >= o.durable_seq;
+    for (Call& c : calls_) may_be_gone |= &owners_[static_cast<size_t>(c.key)] == &o && c.seq >= o.durable_seq && c.end <= now_ + 1000;
+    if (o.durable_seq > 0 && o.durable_body > 0) {
+      if (!alive && !may_be_gone) fail("lost: " + o.uri + " durable seq " + std::to_string(o.durable_seq));
+      if (alive && body < o.durable_body) fail("lost: " + o.uri + " is back at body " + std::to_string(body));
+    }
+    if (o.durable_seq > 0 && o.durable_body == 0 && alive && body < o.durable_seq)
+      fail("resurrected: " + o.uri + " body " + std::to_string(body) + " after removal " + std::to_string(o.durable_seq));
+    o.want = alive ? Want::State : Want::Nothing;
+    o.body_seq = body;
+    o.wanted_end = !alive || row->desired_expires == 0 ? kNever : row->desired_expires * 1000 - 5000000000;
+    o.ended = false;
+    o.durable_body = body * alive;  // what stands on the disk is durable, whoever was told
+    if (trace_) printf("           restored %s: %s body %d etag '%s' intent %d\n", o.uri.c_str(), alive ? "alive" : "nothing", body,
+                       row ? std::string(row->etag).c_str() : "", row ? row->intent : 0);
+  }
+}
+
+void World::check_healed() {
+  auto all = rows();
+  size_t expected_rows = 0;
+  for (Owner& o : owners_) {
+    const Record* r = engine_->find({64, 1, o.uri, {}});
+    bool sure = o.want != Want::Unsure && !o.ended;
+    bool wanted = sure ? o.want == Want::State && o.wanted_end > now_ : r != nullptr;
+    if (sure && wanted && (!r || r->pub.state != State::Live)) fail(o.uri + " is wanted and not live");
+    if (sure && !wanted && r) fail(o.uri + " is not wanted and still here, state " + state_name(r->pub.state));
+    int there = 0;
+    for (auto& [tag, state] : esc_.states()) {
+      if (state.uri != o.uri) continue;
+      there++;
+      if (!r || r->etag() != tag) fail(o.uri + ": the server holds " + tag + ", which is not ours");
+      if (sure && seq_of(state.body) != o.body_seq) fail(o.uri + ": the server holds body " + state.body + ", wanted b" + std::to_string(o.body_seq));
+    }
+    if (there != (r ? 1 : 0)) fail(o.uri + ": the server holds " + std::to_string(there) + " states");
+    if (r) {
+      expected_rows++;
+      bool stored = false;
+      for (auto& row : all) stored |= row.row().pres_uri == o.uri && row.row().etag == r->etag() && row.row().body == r->body();
+      if (!stored) fail(o.uri + ": its row is not as the record is");
+    }
+  }
+  if (all.size() != expected_rows) fail("rows left over: " + std::to_string(all.size()) + " for " + std::to_string(expected_rows) + " records");
+  for (Call& c : calls_)
+    if (c.completed != 1) fail("request " + std::to_string(c.seq) + " completed " + std::to_string(c.completed) + " times");
+}
+
+std::string World::run(int inputs, Totals& totals) {
+  totals_ = &totals;
+  for (int i = 0; i < inputs && failure_.empty(); i++) {
+    random_input();
+    advance(0);
+    check();
+    totals.inputs++;
+  }
+  if (!failure_.empty()) return failure_;
+  say("healing");
+  esc_.mood = Mood{};
+  store_->mode = store_mode_ = StoreMode::Ok;
+  advance(4 * 3600 * 1000);
+  check();
+  if (failure_.empty()) check_healed();
+  if (failure_.empty()) {
+    for (int k = 0; k < kKeys; k++) request(k);
+    advance(static_cast<MonoMs>(random_.below(60)));
+    for (int k = 0; k < kKeys; k++) request(k);
+    engine_->shutdown(now_);
+    for (Call& c : calls_)
+      if (c.completed != 1) fail("request " + std::to_string(c.seq) + " completed " + std::to_string(c.completed) + " times at shutdown");
+  }
+  totals.seeds++;
+  kill();
+  return failure_;
+}
+
+}  // namespace sim
