@@ -240,20 +240,18 @@ void Engine::start_waiting(Record& r, MonoMs now) {
   if (!w->removal && ended && !state_at_hand)     // nobody said what to publish now
     return complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
   r.pub.wanted = w->removal ? Wanted::Nothing : Wanted::Something;
-  if (!w->removal) {
-    r.pub.wanted_end = w->wanted_end;
-    auto text = r.text.views();
-    if (w->has_body) {
-      text[Record::kBody] = w->body;
-      text[Record::kContentType] = w->content_type;
-      text[Record::kTupleId] = w->tuple_id;
-      r.doc_version = w->version;
-    }
-    if (w->has_headers) text[Record::kExtraHeaders] = w->extra_headers;
-    if (w->has_proxy) text[Record::kProxy] = w->outbound_proxy;
-    r.text.assign(text);
+  if (!w->removal) r.pub.wanted_end = w->wanted_end;
+  auto text = r.text.views();
+  if (w->has_body) {  // also before a removal: a refresh that comes before it has left means this body
+    text[Record::kBody] = w->body;
+    text[Record::kContentType] = w->content_type;
+    text[Record::kTupleId] = w->tuple_id;
+    r.doc_version = w->version;
   }
-  apply(r, Event{.input = Input::Request, .new_body = !w->removal && w->has_body}, nullptr, now);
+  if (w->has_headers) text[Record::kExtraHeaders] = w->extra_headers;
+  if (w->has_proxy) text[Record::kProxy] = w->outbound_proxy;
+  r.text.assign(text);
+  apply(r, Event{.input = Input::Request, .new_body = w->has_body}, nullptr, now);
 }
 
 void Engine::observe(int32_t source_mask, EngineObserver fn) { observers_.emplace_back(source_mask, std::move(fn)); }
