@@ -39,6 +39,17 @@ const char* plain_text(int rc) {
   }
 }
 
+// errno of the last failed call on the file or its log; 0 if SQLite has not kept it.
+int system_error(sqlite3* db) {
+  int e = sqlite3_system_errno(db);
+  for (int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+    sqlite3_file* f = nullptr;
+    if (e != 0 || sqlite3_file_control(db, "main", which, &f) != SQLITE_OK || !f || !f->pMethods) continue;
+    if (f->pMethods->xFileControl(f, SQLITE_FCNTL_LAST_ERRNO, &e) != SQLITE_OK) e = 0;
+  }
+  return e;
+}
+
 }  // namespace
 
 Result<FileClaim> FileClaim::take(const std::string& path) {
@@ -122,10 +133,13 @@ Result<std::string> SqliteDb::value(const char* sql, std::string_view argument) 
 std::string SqliteDb::text(int rc) const {
   const char* detail = sqlite3_errmsg(handle());
   const char* plain = plain_text(rc);
+  bool file = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
+  int sys = file ? system_error(handle()) : 0;
+  // Quotas and size limits come as write errors; for whoever reads the log they are the same thing.
+  if (sys == ENOSPC || sys == EDQUOT || sys == EFBIG) plain = plain_text(SQLITE_FULL);
   std::string out = path_ + ": ";
   if (!plain) return out + detail + " (" + std::to_string(rc) + ")";
   out += std::string(plain) + " (" + detail;
-  int sys = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(handle()) : 0;
   if (sys != 0) out += std::string(", ") + strerror(sys);
   return out + ")";
 }

@@ -355,7 +355,9 @@ void SqliteStore::run(MonoMs now) {
   }
   bool done = rc == SQLITE_OK && wal_frames_ - wal_folded_ < kCheckpointPages;
   checkpoint_at_ = done ? 0 : now + kCheckpointRetryMs;
-  if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) log_.error("store: checkpoint: %s", db_.text(rc).c_str());
+  bool failed = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
+  if (failed && !checkpoint_failed_) log_.error("store: checkpoint, tried again each second: %s", db_.text(rc).c_str());
+  checkpoint_failed_ = failed;
 }
 
 }  // namespace pua

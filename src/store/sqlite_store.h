@@ -66,6 +66,7 @@ class SqliteStore : public StoreAdapter {
   int wal_frames_ = 0;            // pages in the WAL
   int wal_folded_ = 0;            // of these, already in the file
   MonoMs checkpoint_at_ = 0;      // not before: somebody else's reader holds the rest back
+  bool checkpoint_failed_ = false; // and that was logged
 };
 
 }  // namespace pua
