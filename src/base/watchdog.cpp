@@ -27,8 +27,9 @@ Watchdog::Clocks Watchdog::system_clocks() {
 Watchdog::Watchdog(Log& log, int64_t slow_ms, Clocks clocks)
     : log_(log), clocks_(clocks), slow_ns_(slow_ms * 1000000), cpu_mark_at_(INT64_MIN / 2) {}
 
-Watchdog::~Watchdog() {
+void Watchdog::detach() {
   for (Scope* s = top_; s; s = s->outer_) s->wd_ = nullptr;
+  top_ = nullptr;
 }
 
 void Watchdog::reset_max() {

@@ -30,13 +30,15 @@ class Watchdog {
 
   // slow_ms: callbacks that run longer are counted and logged. log outlives the watchdog.
   explicit Watchdog(Log& log, int64_t slow_ms = 10, Clocks clocks = system_clocks());
-  ~Watchdog();  // legal inside a scope
+  ~Watchdog() { detach(); }
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
   void set_slow_ms(int64_t slow_ms) { slow_ns_ = slow_ms * 1000000; }
   const Report& report() const { return report_; }
   bool inside() const { return top_ != nullptr; }  // a callback is running
+  // Lets go of the scopes that are open now: they measure nothing more, and the log may go before they end.
+  void detach();
   // Forgets the maxima (not the count): for measurements that begin now.
   void reset_max();
 

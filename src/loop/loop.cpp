@@ -142,6 +142,7 @@ Loop::~Loop() {
     event_base_loopbreak(impl_->own);
     impl_->abandon_base = !impl_->running;
   }
+  impl_->watchdog.detach();  // a callback may still be under way, the log perhaps not
   // Now, not when a callback further up returns: no more events may come.
   event_del(&impl_->turn);
   event_del(&impl_->mail);

@@ -30,29 +30,29 @@ TEST_GROUP(Watchdog) {
     g_cpu = 300 * kMs;
     g_cpu_reads = 0;
   }
-  void run(const char* name, int64_t wall_ms, int64_t cpu_ms) {
+  void callback(const char* name, int64_t wall_ms, int64_t cpu_ms) {
     Watchdog::Scope scope(&wd, name);
     pass(wall_ms, cpu_ms);
   }
 };
 
 TEST(Watchdog, a_quick_callback_is_not_worth_a_word) {
-  run("quick", 10, 10);
+  callback("quick", 10, 10);
   LONGS_EQUAL(0, wd.report().slow);
   LONGS_EQUAL(0, lines.size());
 }
 
 TEST(Watchdog, a_slow_callback_is_counted_and_named_with_its_cpu_time) {
-  run("store.flush", 25, 4);
+  callback("store.flush", 25, 4);
   LONGS_EQUAL(1, wd.report().slow);
   LONGS_EQUAL(1, lines.size());
   STRCMP_EQUAL("loop: store.flush ran 25.0 ms (4.0 ms of CPU)", lines[0].c_str());
 }
 
 TEST(Watchdog, the_longest_is_remembered_with_name_and_cpu_time) {
-  run("a", 5, 1);
-  run("b", 40, 2);
-  run("c", 30, 29);
+  callback("a", 5, 1);
+  callback("b", 40, 2);
+  callback("c", 30, 29);
   LONGLONGS_EQUAL(40 * kMs, wd.report().max_ns);
   STRCMP_EQUAL("b", wd.report().max_name);
   LONGLONGS_EQUAL(2 * kMs, wd.report().max_name_cpu_ns);
@@ -60,7 +60,7 @@ TEST(Watchdog, the_longest_is_remembered_with_name_and_cpu_time) {
 }
 
 TEST(Watchdog, maxima_can_be_forgotten_but_the_count_stays) {
-  run("b", 40, 2);
+  callback("b", 40, 2);
   wd.reset_max();
   LONGLONGS_EQUAL(0, wd.report().max_ns);
   LONGLONGS_EQUAL(0, wd.report().max_cpu_ns);
@@ -69,18 +69,18 @@ TEST(Watchdog, maxima_can_be_forgotten_but_the_count_stays) {
 }
 
 TEST(Watchdog, a_name_that_is_always_slow_speaks_every_ten_seconds_and_says_how_often_it_held_back) {
-  for (int i = 0; i < 5; i++) run("again", 20, 20);
+  for (int i = 0; i < 5; i++) callback("again", 20, 20);
   LONGS_EQUAL(1, lines.size());
   pass(10000, 0);
-  run("again", 20, 20);
+  callback("again", 20, 20);
   LONGS_EQUAL(2, lines.size());
   STRCMP_EQUAL("loop: again ran 20.0 ms (20.0 ms of CPU), and was slow 4 more times", lines[1].c_str());
   LONGS_EQUAL(6, wd.report().slow);
 }
 
 TEST(Watchdog, one_noisy_name_does_not_silence_another) {
-  run("a", 20, 20);
-  run("b", 20, 20);
+  callback("a", 20, 20);
+  callback("b", 20, 20);
   LONGS_EQUAL(2, lines.size());
 }
 
@@ -88,7 +88,7 @@ TEST(Watchdog, the_inner_part_that_took_the_time_is_blamed_alone) {
   {
     Watchdog::Scope outer(&wd, "sip.io");
     pass(2, 2);
-    run("owner callback", 50, 1);
+    callback("owner callback", 50, 1);
     pass(2, 2);
   }
   LONGS_EQUAL(1, lines.size());
@@ -101,7 +101,7 @@ TEST(Watchdog, the_inner_part_that_took_the_time_is_blamed_alone) {
 TEST(Watchdog, the_whole_is_blamed_too_if_it_was_slow_on_its_own) {
   {
     Watchdog::Scope outer(&wd, "sip.io");
-    run("inner", 12, 0);
+    callback("inner", 12, 0);
     pass(30, 0);
   }
   LONGS_EQUAL(2, lines.size());
@@ -113,7 +113,7 @@ TEST(Watchdog, the_whole_is_blamed_too_if_it_was_slow_on_its_own) {
 TEST(Watchdog, many_quick_parts_of_a_slow_whole_leave_the_blame_with_the_whole) {
   {
     Watchdog::Scope outer(&wd, "sip.io");
-    for (int i = 0; i < 30; i++) run("reply", 1, 1);
+    for (int i = 0; i < 30; i++) callback("reply", 1, 1);
   }
   LONGS_EQUAL(1, lines.size());
   STRCMP_CONTAINS("sip.io ran 30.0 ms", lines[0].c_str());
@@ -121,22 +121,22 @@ TEST(Watchdog, many_quick_parts_of_a_slow_whole_leave_the_blame_with_the_whole) 
 
 TEST(Watchdog, the_threshold_can_be_moved) {
   wd.set_slow_ms(100);
-  run("a", 60, 1);
+  callback("a", 60, 1);
   LONGS_EQUAL(0, wd.report().slow);
   wd.set_slow_ms(50);
-  run("a", 60, 1);
+  callback("a", 60, 1);
   LONGS_EQUAL(1, wd.report().slow);
 }
 
 TEST(Watchdog, cpu_time_of_others_between_callbacks_is_not_charged) {
-  run("warm up", 0, 0);
+  callback("warm up", 0, 0);
   pass(500, 400);  // the host's own work
-  run("slow", 20, 3);
+  callback("slow", 20, 3);
   LONGLONGS_EQUAL(3 * kMs, wd.report().max_cpu_ns);
 }
 
 TEST(Watchdog, the_cpu_clock_is_read_at_most_once_a_millisecond_while_all_is_quick) {
-  run("first", 1, 1);
+  callback("first", 1, 1);
   int before = g_cpu_reads;
   for (int i = 0; i < 1000; i++) {
     Watchdog::Scope scope(&wd, "quick");
@@ -157,6 +157,18 @@ TEST(Watchdog, it_may_go_inside_a_callback) {
     pass(50, 50);
   }
   LONGS_EQUAL(0, lines.size());
+}
+
+TEST(Watchdog, detached_it_forgets_the_open_scopes_and_goes_on_with_new_ones) {
+  {
+    Watchdog::Scope outer(&wd, "old");
+    wd.detach();
+    CHECK_FALSE(wd.inside());
+    pass(50, 50);
+  }
+  LONGS_EQUAL(0, lines.size());
+  callback("new", 50, 50);
+  LONGS_EQUAL(1, lines.size());
 }
 
 TEST(Watchdog, the_system_clocks_run) {

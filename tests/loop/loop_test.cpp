@@ -121,6 +121,16 @@ TEST(Loop, a_loop_that_owns_its_base_may_go_inside_a_callback_of_its_run) {
   CHECK_TRUE((seen == std::vector<int>{1}));
 }
 
+TEST(Loop, a_slow_callback_in_which_the_loop_went_is_not_logged) {  // the log may have gone with it
+  event_base* host = event_base_new();
+  loop = std::move(*Loop::create(host, log, -1));
+  loop->defer("t", [&] { loop.reset(); });
+  event_base_loop(host, EVLOOP_NONBLOCK);
+  CHECK_TRUE(loop == nullptr);
+  LONGS_EQUAL(0, lines.size());
+  event_base_free(host);
+}
+
 TEST(Loop, stop_ends_run) {
   loop->defer("t", [&] { loop->stop(); });
   CHECK_TRUE(loop->run().ok());

@@ -346,7 +346,4 @@ TEST(SuClock, installing_the_clock_again_does_not_move_it) {
   su_time_t b = su_now();
   CHECK_TRUE(SU_TIME_CMP(a, b) <= 0);
   CHECK_TRUE(su_time_diff(b, a) < 1.0);
-  timespec wall{};
-  clock_gettime(CLOCK_REALTIME, &wall);
-  CHECK_TRUE(static_cast<int64_t>(b.tv_sec) - 2208988800 - wall.tv_sec <= 3600);
 }
