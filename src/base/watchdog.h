@@ -25,7 +25,7 @@ class Watchdog {
     int64_t max_ns = 0;        // longest callback so far, wall clock
     const char* max_name = ""; // its name: of the innermost scope that was to blame
     int64_t max_name_cpu_ns = 0;  // CPU time of that callback; up to 1 ms too much
-    int64_t max_cpu_ns = 0;    // most CPU time of a callback so far, known for those over the threshold and for each new max_ns
+    int64_t max_cpu_ns = 0;    // most CPU time of a callback so far, of those over the threshold and of each new max_ns
   };
 
   // slow_ms: callbacks that run longer are counted and logged. log outlives the watchdog.

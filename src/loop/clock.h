@@ -19,7 +19,7 @@ std::string boot_id();   // of the running kernel; empty if the system does not 
 //   same boot as the saved state   the saved offset: rows agree with CLOCK_MONOTONIC over restarts of the process, whatever
 //                                  the wall clock did meanwhile
 //   another boot                   epoch = wall - saved drift, so that a step made before the reboot does not move rows; and
-//                                  not before the last epoch that was saved (a machine without a clock battery starts in 1970)
+//                                  not before the last epoch that was saved (without a clock battery it is 1970)
 //   no saved state                 epoch = wall
 //
 // drift = wall - epoch, refreshed by observe_wall: 0 until the wall clock is stepped, then the size of the step.

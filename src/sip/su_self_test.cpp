@@ -101,8 +101,8 @@ std::string run(const SharedProbe& p) {
   }
   p->driver->kick();
 
-  event* too_late =
-      evtimer_new(p->base, [](evutil_socket_t, short, void* b) { event_base_loopbreak(static_cast<event_base*>(b)); }, p->base);
+  event* too_late = evtimer_new(
+      p->base, [](evutil_socket_t, short, void* b) { event_base_loopbreak(static_cast<event_base*>(b)); }, p->base);
   timeval second{1, 0};
   if (!too_late || evtimer_add(too_late, &second) != 0) return "no timer for the self-test";
   event_base_dispatch(p->base);
