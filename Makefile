@@ -95,6 +95,8 @@ $(B)/tests/$(1)/unit: $(call obj,$(wildcard tests/$(1)/*.cpp)) $(call obj,$(SUPP
 	$$(CXX) -o $$@ $$^ $$(LDFLAGS) $$(PKG_LIBS) -lCppUTest -lCppUTestExt
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call unit_rule,$(r))))
+# The C ABI is also tested from C, from a program that links the shared library, and by what that library exports.
+$(B)/tests/api/unit: $(B)/tests/api/header.o | $(LIB_SO) $(B)/examples/publish
 $(SIM_BIN): $(call obj,$(wildcard tests/sim/*.cpp)) $(LIB_A)
 	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
 

@@ -1,0 +1,95 @@
+// Configuration through the C ABI: files, texts, single parameters, reload.
+#include <sys/stat.h>
+
+#include <fstream>
+#include <string>
+
+#include "tests/api/rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua::test;
+
+TEST_GROUP(ApiConfig) {
+  Rig rig;
+  pua_config_t* cfg = nullptr;
+  void setup() override { cfg = pua_config_new(); }
+  void teardown() override { pua_config_free(cfg); }
+
+  int parse(const std::string& text_) { return pua_config_parse(cfg, text_.data(), text_.size(), "test.conf"); }
+  bool says(const char* part) { return std::string(pua_config_error(cfg)).find(part) != std::string::npos; }
+};
+
+TEST(ApiConfig, a_text_is_taken_whole_or_not_at_all) {
+  STRCMP_EQUAL("", pua_config_error(cfg));
+  LONGS_EQUAL(PUA_OK, parse("modparam(\"pua\", \"db_url\", \"memory:\")\nmodparam(\"pua\", \"min_expires\", 60)\n"));
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, parse("modparam(\"pua\", \"min_expires\", 70)\n  modparam(\"pua\", \"nonsense\", 1)\n"));
+  CHECK_TEXT(says("test.conf:2:") && says("nonsense"), pua_config_error(cfg));
+  LONGS_EQUAL(PUA_OK, pua_new(&rig.pua, cfg, rig.base, nullptr, nullptr));  // the first text still counts
+}
+
+TEST(ApiConfig, a_file_is_read_and_a_missing_one_named) {
+  std::string path = rig.dir.path("pua.conf");
+  std::ofstream(path) << "modparam(\"pua\", \"db_url\", \"memory:\") # a comment\n";
+  LONGS_EQUAL(PUA_OK, pua_config_load(cfg, path.c_str()));
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_config_load(cfg, rig.dir.path("none.conf").c_str()));
+  CHECK_TEXT(says("none.conf"), pua_config_error(cfg));
+}
+
+TEST(ApiConfig, the_warning_about_a_readable_file_reaches_the_log) {
+  std::string path = rig.dir.path("pua.conf");
+  std::ofstream(path) << "modparam(\"pua\", \"db_url\", \"memory:\")\n";
+  chmod(path.c_str(), 0644);
+  LONGS_EQUAL(PUA_OK, pua_config_load(cfg, path.c_str()));
+  std::string all;
+  auto log = [](void* user, int level, const char* msg, size_t len) {
+    if (level == PUA_LOG_WARNING) static_cast<std::string*>(user)->append(msg, len);
+  };
+  LONGS_EQUAL(PUA_OK, pua_new(&rig.pua, cfg, rig.base, log, &all));
+  CHECK_TEXT(all.find("pua.conf") != std::string::npos, all.c_str());
+  rig.stop();
+}
+
+TEST(ApiConfig, single_parameters_are_checked) {
+  LONGS_EQUAL(PUA_OK, pua_config_set_int(cfg, "pua", "min_expires", 0));
+  LONGS_EQUAL(PUA_OK, pua_config_set_int(cfg, "pua", "unpublish_on_shutdown", 1));
+  LONGS_EQUAL(PUA_OK, pua_config_set_str(cfg, "pua", "credential", "example.com:alice:secret"));
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_config_set_int(cfg, "pua", "min_expires", -1));
+  CHECK_TEXT(says("min_expires"), pua_config_error(cfg));
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_config_set_str(cfg, "pua", "min_expires", "60"));
+  CHECK_TEXT(says("min_expires"), pua_config_error(cfg));
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_config_set_int(cfg, "pua", "db_url", 1));
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_config_set_str(cfg, "pua", "user_agent", "a\r\nX: y"));
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_config_set_int(cfg, "pua", "min_expire", 60));
+  CHECK_TEXT(says("no parameter \"min_expire\""), pua_config_error(cfg));
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_config_set_int(cfg, "presence", "min_expires", 60));
+  CHECK_TEXT(says("unknown module \"presence\""), pua_config_error(cfg));
+}
+
+TEST(ApiConfig, null_is_a_bad_argument) {
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_load(nullptr, "x"));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_load(cfg, nullptr));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_parse(nullptr, "", 0, nullptr));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_parse(cfg, nullptr, 5, nullptr));
+  LONGS_EQUAL(PUA_OK, pua_config_parse(cfg, nullptr, 0, nullptr));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_set_str(cfg, "pua", "db_url", nullptr));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_set_str(nullptr, "pua", "db_url", "memory:"));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_set_int(cfg, nullptr, "min_expires", 1));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_set_int(cfg, "pua", nullptr, 1));
+  CHECK(std::string(pua_config_error(nullptr)).find("NULL") != std::string::npos);
+  pua_config_free(nullptr);
+}
+
+TEST(ApiConfig, reload_takes_what_can_change_and_names_the_rest) {
+  LONGS_EQUAL(PUA_OK, rig.start());
+  pua_config_t* fresh = rig.config({{"max_body", "300"}, {"hash_size", "12"}});
+  LONGS_EQUAL(1, pua_reload(rig.pua, fresh));
+  CHECK_TEXT(rig.error().find("hash_size") != std::string::npos, rig.error().c_str());
+  std::string large(301, ' ');
+  LONGS_EQUAL(PUA_E_TOO_LARGE, rig.publish("sip:alice@example.com", large.c_str(), 600, nullptr));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_reload(rig.pua, nullptr));
+  LONGS_EQUAL(PUA_OK, pua_config_set_str(fresh, "pua", "max_expires", "60,nonsense=5"));
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_reload(rig.pua, fresh));
+  CHECK_TEXT(rig.error().find("nonsense") != std::string::npos, rig.error().c_str());
+  pua_config_free(fresh);
+}
