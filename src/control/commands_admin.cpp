@@ -42,7 +42,13 @@ static void run_stats(ControlContext& context, const Params& p, const CallPtr& c
   call->result(result);
 }
 
-const CommandSpec kPuaStats = {"pua_stats", "pua.stats", kPatternParams, "Counters since start, and gauges now.", run_stats};
+const CommandSpec kPuaStats = {
+    .name = "pua_stats",
+    .other_name = "pua.stats",
+    .params = kPatternParams,
+    .help = "Counters since start, and gauges now.",
+    .run = run_stats,
+};
 
 // --- pua_flush, pua_reload -----------------------------------------------------------------------
 
@@ -56,11 +62,13 @@ static void run_flush(ControlContext& context, const Params&, const CallPtr& cal
   });
 }
 
-const CommandSpec kPuaFlush = {"pua_flush",
-                               "pua.flush",
-                               {},
-                               "Writes every change to the database; answered when it is committed.",
-                               run_flush};
+const CommandSpec kPuaFlush = {
+    .name = "pua_flush",
+    .other_name = "pua.flush",
+    .params = {},
+    .help = "Writes every change to the database; answered when it is committed.",
+    .run = run_flush,
+};
 
 static void run_reload(ControlContext& context, const Params&, const CallPtr& call) {
   if (!context.reload) return call->error(501, "No configuration file to read again");
@@ -74,11 +82,13 @@ static void run_reload(ControlContext& context, const Params&, const CallPtr& ca
   call->result(result);
 }
 
-const CommandSpec kPuaReload = {"pua_reload",
-                                "pua.reload",
-                                {},
-                                "Reads the configuration file again and takes over what can change while running.",
-                                run_reload};
+const CommandSpec kPuaReload = {
+    .name = "pua_reload",
+    .other_name = "pua.reload",
+    .params = {},
+    .help = "Reads the configuration file again and takes over what can change while running.",
+    .run = run_reload,
+};
 
 // --- log_level, version, uptime ------------------------------------------------------------------
 
@@ -87,7 +97,8 @@ static bool read_level(std::string_view text, LogLevel& out) {
   if (log_level_from(text, out)) return true;
   int number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < -3 || number > 4 || number == 0) return false;
+  if (error != std::errc() || end != text.data() + text.size() || number < -3 || number > 4 || number == 0)
+    return false;
   out = number < 0 ? LogLevel::error : static_cast<LogLevel>(number);
   return true;
 }
@@ -99,7 +110,8 @@ static constexpr ParamSpec kLevelParams[] = {
 static void run_log_level(ControlContext& context, const Params& p, const CallPtr& call) {
   if (p.has(0)) {
     LogLevel level;
-    if (!read_level(p.text(0), level)) return call->error(rpc::kInvalidParams, "Invalid params: level: no such log level");
+    if (!read_level(p.text(0), level))
+      return call->error(rpc::kInvalidParams, "Invalid params: level: no such log level");
     context.pua.log().set_level(level);
   }
   std::string result;
@@ -107,7 +119,13 @@ static void run_log_level(ControlContext& context, const Params& p, const CallPt
   call->result(result);
 }
 
-const CommandSpec kLogLevel = {"log_level", nullptr, kLevelParams, "Shows or sets the log level, until the next reload.", run_log_level};
+const CommandSpec kLogLevel = {
+    .name = "log_level",
+    .other_name = nullptr,
+    .params = kLevelParams,
+    .help = "Shows or sets the log level, until the next reload.",
+    .run = run_log_level,
+};
 
 static void run_version(ControlContext& context, const Params&, const CallPtr& call) {
   std::string result;
@@ -115,7 +133,13 @@ static void run_version(ControlContext& context, const Params&, const CallPtr& c
   call->result(result);
 }
 
-const CommandSpec kVersion = {"version", nullptr, {}, "Name and version of the server.", run_version};
+const CommandSpec kVersion = {
+    .name = "version",
+    .other_name = nullptr,
+    .params = {},
+    .help = "Name and version of the server.",
+    .run = run_version,
+};
 
 static std::string calendar_time(time_t t) {
   struct tm local;
@@ -126,7 +150,8 @@ static std::string calendar_time(time_t t) {
 
 static void run_uptime(ControlContext& context, const Params&, const CallPtr& call) {
   // Monotonic: setting the clock changes what "now" is, not how long this has been running.
-  int64_t up = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - context.started).count();
+  int64_t up =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - context.started).count();
   time_t now = time(nullptr);
   std::string result;
   JsonWriter w(result);
@@ -135,13 +160,20 @@ static void run_uptime(ControlContext& context, const Params&, const CallPtr& ca
   call->result(result);
 }
 
-const CommandSpec kUptime = {"uptime", nullptr, {}, "How long the server has been running.", run_uptime};
+const CommandSpec kUptime = {
+    .name = "uptime",
+    .other_name = nullptr,
+    .params = {},
+    .help = "How long the server has been running.",
+    .run = run_uptime,
+};
 
 // --- which, help ---------------------------------------------------------------------------------
 
 std::span<const CommandSpec* const> all_commands() {
-  static const CommandSpec* const kCommands[] = {&kPuaPublish, &kKamailioPublish, &kPuaList, &kPuaShow, &kPuaStats, &kPuaFlush,
-                                                 &kPuaReload,  &kLogLevel,        &kVersion, &kUptime,  &kWhich,    &kHelp};
+  static const CommandSpec* const kCommands[] = {&kPuaPublish, &kKamailioPublish, &kPuaList,   &kPuaShow,
+                                                 &kPuaStats,   &kPuaFlush,        &kPuaReload, &kLogLevel,
+                                                 &kVersion,    &kUptime,          &kWhich,     &kHelp};
   return kCommands;
 }
 
@@ -161,7 +193,13 @@ static void run_which(ControlContext&, const Params& p, const CallPtr& call) {
   call->result(result);
 }
 
-const CommandSpec kWhich = {"which", nullptr, kWhichParams, "The names of the commands, other names included.", run_which};
+const CommandSpec kWhich = {
+    .name = "which",
+    .other_name = nullptr,
+    .params = kWhichParams,
+    .help = "The names of the commands, other names included.",
+    .run = run_which,
+};
 
 static const char* type_name(ParamType type) {
   switch (type) {
@@ -205,6 +243,12 @@ static void run_help(ControlContext&, const Params& p, const CallPtr& call) {
   call->result(result);
 }
 
-const CommandSpec kHelp = {"help", nullptr, kHelpParams, "What a command does, and its parameters.", run_help};
+const CommandSpec kHelp = {
+    .name = "help",
+    .other_name = nullptr,
+    .params = kHelpParams,
+    .help = "What a command does, and its parameters.",
+    .run = run_help,
+};
 
 }  // namespace pua

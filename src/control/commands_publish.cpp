@@ -1,5 +1,5 @@
-// The publish commands: pua_publish with OpenSIPS's parameters, pua.publish with Kamailio's. Both are answered after the
-// final SIP reply, with the object that OpenSIPS gives asynchronously.
+// The publish commands: pua_publish with OpenSIPS's parameters, pua.publish with Kamailio's. Both are answered after
+// the final SIP reply, with the object that OpenSIPS gives asynchronously.
 #include "control/commands.h"
 #include "control/errors.h"
 #include "control/json_writer.h"
@@ -71,9 +71,8 @@ static void publish(ControlContext& context, const PublishArgs& a, const CallPtr
     with_end.assign(a.headers).append("\r\n");
     r.extra_headers = with_end;
   }
-  Status accepted = context.pua.publish(r, [call, removal = r.expires == 0](const Outcome& o) {
-    answer_outcome(*call, o, removal);
-  });
+  Status accepted =
+      context.pua.publish(r, [call, removal = r.expires == 0](const Outcome& o) { answer_outcome(*call, o, removal); });
   if (!accepted) answer_error(*call, accepted.error());
 }
 
@@ -83,7 +82,8 @@ enum Mi : size_t { kMiUri, kMiExpires, kMiEvent, kMiEtag, kMiHeaders, kMiType, k
 
 static constexpr ParamSpec kMiParams[] = {
     {"presentity_uri", "uri", ParamType::String, false, "whose state: a SIP, SIPS, PRES or TEL URI"},
-    {"expires", nullptr, ParamType::Int, true, "wanted lifetime in seconds; 0 removes, -1 for ever; none: default_expires"},
+    {"expires", nullptr, ParamType::Int, true,
+     "wanted lifetime in seconds; 0 removes, -1 for ever; none: default_expires"},
     {"event_package", "event", ParamType::String, false, "event package, for example presence"},
     {"etag", nullptr, ParamType::String, true, "the entity-tag that must be the confirmed one"},
     {"extra_headers", nullptr, ParamType::String, true, "header lines, each ending in CR LF"},
@@ -117,13 +117,14 @@ static void run_mi_publish(ControlContext& context, const Params& p, const CallP
   publish(context, a, call);
 }
 
-const CommandSpec kPuaPublish = {"pua_publish",
-                                 "pua_mi:publish",
-                                 kMiParams,
-                                 "Publishes, modifies, refreshes or removes a state; answered after the final SIP reply.",
-                                 run_mi_publish,
-                                 false,
-                                 mi_positions};
+const CommandSpec kPuaPublish = {
+    .name = "pua_publish",
+    .other_name = "pua_mi:publish",
+    .params = kMiParams,
+    .help = "Publishes, modifies, refreshes or removes a state; answered after the final SIP reply.",
+    .run = run_mi_publish,
+    .positions = mi_positions,
+};
 
 // --- Kamailio ------------------------------------------------------------------------------------
 
@@ -131,7 +132,8 @@ enum Kam : size_t { kKamUri, kKamExpires, kKamEvent, kKamType, kKamId, kKamEtag,
 
 static constexpr ParamSpec kKamParams[] = {
     {"presentity_uri", "uri", ParamType::String, false, "whose state: a SIP, SIPS, PRES or TEL URI"},
-    {"expires", nullptr, ParamType::Int, true, "wanted lifetime in seconds; 0 removes, -1 for ever; none: default_expires"},
+    {"expires", nullptr, ParamType::Int, true,
+     "wanted lifetime in seconds; 0 removes, -1 for ever; none: default_expires"},
     {"event", "event_package", ParamType::String, false, "event package, for example presence"},
     {"content_type", nullptr, ParamType::String, true, "content type of body; none: the event's"},
     {"id", nullptr, ParamType::Scalar, true, "distinguishes several publications of one presentity"},
@@ -156,11 +158,13 @@ static void run_kamailio_publish(ControlContext& context, const Params& p, const
   publish(context, a, call);
 }
 
-const CommandSpec kKamailioPublish = {"pua.publish",
-                                      "pua.send_publish",
-                                      kKamParams,
-                                      "The same with Kamailio's parameters; \".\" stands for one left out.",
-                                      run_kamailio_publish,
-                                      true};
+const CommandSpec kKamailioPublish = {
+    .name = "pua.publish",
+    .other_name = "pua.send_publish",
+    .params = kKamParams,
+    .help = "The same with Kamailio's parameters; \".\" stands for one left out.",
+    .run = run_kamailio_publish,
+    .dot_is_none = true,
+};
 
 }  // namespace pua

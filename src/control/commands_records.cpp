@@ -73,7 +73,8 @@ static void run_list(ControlContext& context, const Params& p, const CallPtr& ca
     if (filter.source == 0) return call->error(rpc::kInvalidParams, "Invalid params: source: no such source");
   }
   int64_t limit = p.number(kListLimit, kDefaultLimit);
-  if (limit < 1 || limit > kMaxLimit) return call->error(rpc::kInvalidParams, "Invalid params: limit: must be 1 to 1000");
+  if (limit < 1 || limit > kMaxLimit)
+    return call->error(rpc::kInvalidParams, "Invalid params: limit: must be 1 to 1000");
 
   std::string result;
   JsonWriter w(result);
@@ -96,11 +97,13 @@ static void run_list(ControlContext& context, const Params& p, const CallPtr& ca
   call->result(result);
 }
 
-const CommandSpec kPuaList = {"pua_list",
-                              "pua.list",
-                              kListParams,
-                              "One page of the records that match; go on with \"next\" as cursor until it is 0.",
-                              run_list};
+const CommandSpec kPuaList = {
+    .name = "pua_list",
+    .other_name = "pua.list",
+    .params = kListParams,
+    .help = "One page of the records that match; go on with \"next\" as cursor until it is 0.",
+    .run = run_list,
+};
 
 // --- pua_show ------------------------------------------------------------------------------------
 
@@ -141,10 +144,12 @@ static void run_show(ControlContext& context, const Params& p, const CallPtr& ca
   call->result(result);
 }
 
-const CommandSpec kPuaShow = {"pua_show",
-                              "pua.show",
-                              kShowParams,
-                              "The records of one presentity in full, with body and headers.",
-                              run_show};
+const CommandSpec kPuaShow = {
+    .name = "pua_show",
+    .other_name = "pua.show",
+    .params = kShowParams,
+    .help = "The records of one presentity in full, with body and headers.",
+    .run = run_show,
+};
 
 }  // namespace pua

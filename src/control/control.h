@@ -20,8 +20,8 @@ namespace pua {
 
 class Control {
  public:
-  // Opens the transports that the settings name (module pua_mi) on instance.base(). The instance and events outlive this;
-  // what the instance completes after this is gone, goes nowhere. version, reload: see ControlContext.
+  // Opens the transports that the settings name (module pua_mi) on instance.base(). The instance and events outlive
+  // this; what the instance completes after this is gone, goes nowhere. version, reload: see ControlContext.
   // Errors: those of the transports.
   static Result<std::unique_ptr<Control>> start(Instance& instance, const BodiesPort& events, const Settings& settings,
                                                 std::string version,
@@ -30,8 +30,8 @@ class Control {
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
 
-  // Takes over presence_server, default_expires and max_request. A socket or FIFO that somebody removed is made again, in
-  // the loop's next turn (this may run inside a command that came through it); what fails then is logged.
+  // Takes over presence_server, default_expires and max_request. A socket or FIFO that somebody removed is made again,
+  // in the loop's next turn (this may run inside a command that came through it); what fails then is logged.
   void reload(const Settings& settings);
 
   Dispatcher& dispatcher() { return dispatcher_; }
@@ -47,7 +47,7 @@ class Control {
   Dispatcher dispatcher_;
   std::unique_ptr<DgramTransport> dgram_;
   std::unique_ptr<FifoTransport> fifo_;
-  Settings settings_;     // what the transports were opened with
+  Settings settings_;  // what the transports were opened with
   event* check_ = nullptr;
 };
 

@@ -35,7 +35,8 @@ bool make_address(const std::string& path, sockaddr_un& address) {
 static Status clear_path(const std::string& path, const sockaddr_un& address) {
   struct stat st;
   if (lstat(path.c_str(), &st) != 0) return errno == ENOENT ? success() : Status(system_error(path, "stat"));
-  if (!S_ISSOCK(st.st_mode)) return Status(Errc::bad_config, "control socket " + path + ": the path exists and is no socket");
+  if (!S_ISSOCK(st.st_mode))
+    return Status(Errc::bad_config, "control socket " + path + ": the path exists and is no socket");
   int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (probe < 0) return system_error(path, "socket");
   int answered = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
@@ -49,8 +50,8 @@ static Status clear_path(const std::string& path, const sockaddr_un& address) {
   return success();
 }
 
-Result<std::unique_ptr<DgramTransport>> DgramTransport::open(event_base* base, Dispatcher& dispatcher, const std::string& path,
-                                                             int mode) {
+Result<std::unique_ptr<DgramTransport>> DgramTransport::open(event_base* base, Dispatcher& dispatcher,
+                                                             const std::string& path, int mode) {
   sockaddr_un address;
   if (!make_address(path, address)) {
     return Error{Errc::bad_config, "control socket " + path + ": the path must have 1 to " +
@@ -92,8 +93,9 @@ void DgramTransport::read_some() {
   for (int i = 0; i < kTurnDatagrams; i++) {
     sockaddr_un from;
     socklen_t from_size = sizeof from;
-    ssize_t n = recvfrom(replies_->socket(), buffer_.data(), buffer_.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
-    if (n < 0) return;  // EAGAIN: all read
+    ssize_t n =
+        recvfrom(replies_->socket(), buffer_.data(), buffer_.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
+    if (n < 0) return;    // EAGAIN: all read
     std::string address;  // of a client without a name: empty, and no way back
     if (from_size > offsetof(sockaddr_un, sun_path)) address.assign(reinterpret_cast<char*>(&from), from_size);
     std::weak_ptr<DgramReplies> replies = replies_;

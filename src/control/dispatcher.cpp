@@ -51,7 +51,9 @@ using Json = std::unique_ptr<json_t, JsonFree>;
 static bool read_id(const json_t* id, std::string& out) {
   if (id == nullptr) return true;
   switch (json_typeof(id)) {
-    case JSON_STRING: append_json_string(out, std::string_view(json_string_value(id), json_string_length(id))); return true;
+    case JSON_STRING:
+      append_json_string(out, std::string_view(json_string_value(id), json_string_length(id)));
+      return true;
     case JSON_INTEGER: out = std::to_string(json_integer_value(id)); return true;
     case JSON_NULL: out = "null"; return true;
     case JSON_REAL: {
@@ -108,8 +110,8 @@ void Dispatcher::handle(std::string_view text, ReplyFn reply, std::string* reply
   if (!document) {
     counters.bad_requests++;
     reply(error_reply("null", rpc::kParseError,
-                      "Parse error: line " + std::to_string(error.line) + ", column " + std::to_string(error.column) + ": " +
-                          error.text));
+                      "Parse error: line " + std::to_string(error.line) + ", column " + std::to_string(error.column) +
+                          ": " + error.text));
     return;
   }
   if (reply_name != nullptr) store_reply_name(document.get(), *reply_name);

@@ -24,7 +24,8 @@ class Dispatcher {
   // called inside this call, or long after (a publish is answered after the final SIP reply).
   // reply_name, if not null: a string member "reply_name" of the request (of the first in a batch) is stored there
   // before anything is answered (Kamailio's FIFO framing).
-  // Errors are replies too: -32700, -32600 with id null; -32601, -32602 and those of the commands with the request's id.
+  // Errors are replies too: -32700, -32600 with id null; -32601, -32602 and those of the commands with the request's
+  // id.
   void handle(std::string_view text, ReplyFn reply, std::string* reply_name = nullptr);
 
   ControlContext& context() { return context_; }

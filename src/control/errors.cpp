@@ -5,7 +5,8 @@
 namespace pua {
 
 void answer_error(Call& call, const Error& error) {
-  std::string_view text = error.message.empty() ? std::string_view(errc_text(error.code)) : std::string_view(error.message);
+  std::string_view text =
+      error.message.empty() ? std::string_view(errc_text(error.code)) : std::string_view(error.message);
   switch (error.code) {
     case Errc::bad_uri:  // the message begins with the field's name
       if (text.starts_with("outbound_proxy")) return call.error(400, "Bad outbound proxy URI", text);

@@ -12,9 +12,9 @@ namespace pua {
 
 namespace {
 
-constexpr int kTurnReads = 4;             // reads in one turn of the loop
+constexpr int kTurnReads = 4;  // reads in one turn of the loop
 constexpr size_t kReadSize = 16 * 1024;
-constexpr timeval kRestWait = {5, 0};     // for the rest of a request that has begun
+constexpr timeval kRestWait = {5, 0};  // for the rest of a request that has begun
 
 Error system_error(const std::string& path, const char* what) {
   return Error{Errc::bad_config, "control FIFO " + path + ": " + what + ": " + strerror(errno)};
@@ -26,17 +26,20 @@ Error system_error(const std::string& path, const char* what) {
 static Status clear_path(const std::string& path) {
   struct stat st;
   if (lstat(path.c_str(), &st) != 0) return errno == ENOENT ? success() : Status(system_error(path, "stat"));
-  if (!S_ISFIFO(st.st_mode)) return Status(Errc::bad_config, "control FIFO " + path + ": the path exists and is no FIFO");
+  if (!S_ISFIFO(st.st_mode))
+    return Status(Errc::bad_config, "control FIFO " + path + ": the path exists and is no FIFO");
   int probe = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
   int why = errno;
   if (probe >= 0) close(probe);
-  if (probe >= 0 || why != ENXIO) return Status(Errc::bad_config, "control FIFO " + path + ": in use by another process");
+  if (probe >= 0 || why != ENXIO)
+    return Status(Errc::bad_config, "control FIFO " + path + ": in use by another process");
   if (unlink(path.c_str()) != 0 && errno != ENOENT) return system_error(path, "unlink");
   return success();
 }
 
-Result<std::unique_ptr<FifoTransport>> FifoTransport::open(event_base* base, Dispatcher& dispatcher, const std::string& path,
-                                                           int mode, const std::string& reply_dir) {
+Result<std::unique_ptr<FifoTransport>> FifoTransport::open(event_base* base, Dispatcher& dispatcher,
+                                                           const std::string& path, int mode,
+                                                           const std::string& reply_dir) {
   auto replies = FifoReplies::open(base, reply_dir, dispatcher.context().counters);
   if (!replies) return replies.error();
   Status clear = clear_path(path);

@@ -12,14 +12,15 @@ namespace pua {
 
 namespace {
 
-constexpr size_t kMaxPending = 64;   // replies under way at once
+constexpr size_t kMaxPending = 64;  // replies under way at once
 constexpr int kOpenTries = 20, kOpenWaitMs = 50;
 constexpr int kWriteWaitMs = 5000;
 constexpr size_t kMaxName = 128;
 
 }  // namespace
 
-Result<std::shared_ptr<FifoReplies>> FifoReplies::open(event_base* base, const std::string& folder, ControlCounters& counters) {
+Result<std::shared_ptr<FifoReplies>> FifoReplies::open(event_base* base, const std::string& folder,
+                                                       ControlCounters& counters) {
   int fd = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return Error{Errc::bad_config, "fifo_reply_dir " + folder + ": " + strerror(errno)};
   return std::shared_ptr<FifoReplies>(new FifoReplies(base, fd, counters));

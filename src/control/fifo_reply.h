@@ -40,7 +40,8 @@ class FifoReplies {
     int tries = 0;  // to open it
     event* waiting = nullptr;
   };
-  FifoReplies(event_base* base, int folder, ControlCounters& counters) : base_(base), folder_(folder), counters_(counters) {}
+  FifoReplies(event_base* base, int folder, ControlCounters& counters)
+      : base_(base), folder_(folder), counters_(counters) {}
   static void on_event(int fd, short what, void* pending);
   void advance(Pending&);
   int open_fifo(const std::string& name, bool& nobody_reads) const;

@@ -51,7 +51,8 @@ Status Params::take(const CommandSpec& spec, size_t index, const json_t* json) {
         return refuse(p.name, "must be an integer");
       }
       int64_t least = p.type == ParamType::Long ? 0 : std::numeric_limits<int32_t>::min();
-      int64_t most = p.type == ParamType::Long ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int32_t>::max();
+      int64_t most =
+          p.type == ParamType::Long ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int32_t>::max();
       if (v.number < least || v.number > most) return refuse(p.name, "out of range");
       break;
     }
@@ -69,7 +70,8 @@ Status Params::bind(const CommandSpec& spec, const json_t* json) {
     if (spec.positions != nullptr && count > 0) {
       positions = spec.positions(count);
       if (positions.empty()) {
-        return Status(Errc::bad_argument, std::to_string(count) + " values by position are ambiguous: name the parameters");
+        return Status(Errc::bad_argument,
+                      std::to_string(count) + " values by position are ambiguous: name the parameters");
       }
     }
     for (size_t i = 0; i < count; i++) {

@@ -14,8 +14,9 @@ struct Source {
 };
 
 constexpr Source kSources[] = {
-    {1 << 0, "UL_PUBLISH"},        {1 << 1, "BLA_PUBLISH"},     {1 << 3, "XMPP_PUBLISH"},      {1 << 6, "MI_PUBLISH"},
-    {1 << 7, "MI_ASYN_PUBLISH"},   {1 << 10, "DIALOG_PUBLISH"}, {1 << 11, "CALLINFO_PUBLISH"}, {1 << 13, "REGINFO_PUBLISH"},
+    {1 << 0, "UL_PUBLISH"},        {1 << 1, "BLA_PUBLISH"},      {1 << 3, "XMPP_PUBLISH"},
+    {1 << 6, "MI_PUBLISH"},        {1 << 7, "MI_ASYN_PUBLISH"},  {1 << 10, "DIALOG_PUBLISH"},
+    {1 << 11, "CALLINFO_PUBLISH"}, {1 << 13, "REGINFO_PUBLISH"},
 };
 
 }  // namespace

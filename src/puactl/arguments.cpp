@@ -18,9 +18,9 @@ struct Command {
   const char* name;
   const char* method;
   Show show;
-  const char* operand;        // name of the parameter that the operand becomes, or nullptr: none is taken
+  const char* operand;  // name of the parameter that the operand becomes, or nullptr: none is taken
   bool operand_needed;
-  const char* options;        // of kOptions, those that this command takes besides kEverywhere
+  const char* options;  // of kOptions, those that this command takes besides kEverywhere
 };
 
 constexpr Command kCommands[] = {
@@ -42,15 +42,23 @@ constexpr const char* kEverywhere = "sjT";  // options that may stand before and
 
 // Options of commands; the letters are internal.
 constexpr option kOptions[] = {
-    {"socket", required_argument, nullptr, 's'},  {"timeout", required_argument, nullptr, 'T'},
+    {"socket", required_argument, nullptr, 's'},
+    {"timeout", required_argument, nullptr, 'T'},
     {"json", no_argument, nullptr, 'j'},
-    {"event", required_argument, nullptr, 'e'},   {"body-file", required_argument, nullptr, 'f'},
-    {"body", required_argument, nullptr, 'S'},    {"content-type", required_argument, nullptr, 't'},
-    {"expires", required_argument, nullptr, 'x'}, {"id", required_argument, nullptr, 'i'},
-    {"etag", required_argument, nullptr, 'E'},    {"header", required_argument, nullptr, 'H'},
-    {"proxy", required_argument, nullptr, 'p'},   {"uri", required_argument, nullptr, 'u'},
-    {"state", required_argument, nullptr, 'q'},   {"source", required_argument, nullptr, 'r'},
-    {"limit", required_argument, nullptr, 'l'},   {"all", no_argument, nullptr, 'a'},
+    {"event", required_argument, nullptr, 'e'},
+    {"body-file", required_argument, nullptr, 'f'},
+    {"body", required_argument, nullptr, 'S'},
+    {"content-type", required_argument, nullptr, 't'},
+    {"expires", required_argument, nullptr, 'x'},
+    {"id", required_argument, nullptr, 'i'},
+    {"etag", required_argument, nullptr, 'E'},
+    {"header", required_argument, nullptr, 'H'},
+    {"proxy", required_argument, nullptr, 'p'},
+    {"uri", required_argument, nullptr, 'u'},
+    {"state", required_argument, nullptr, 'q'},
+    {"source", required_argument, nullptr, 'r'},
+    {"limit", required_argument, nullptr, 'l'},
+    {"all", no_argument, nullptr, 'a'},
     {nullptr, 0, nullptr, 0},
 };
 
@@ -69,7 +77,8 @@ const char* usage_text() {
          "  which [PATTERN]\n"
          "  raw JSON\n"
          "  help\n"
-         "Exit status: 0 good, 1 the daemon answered with an error, 2 bad usage, 3 daemon not reached, 4 no answer in time\n";
+         "Exit status: 0 good, 1 the daemon answered with an error, 2 bad usage, 3 daemon not reached, 4 no answer in "
+         "time\n";
 }
 
 static bool set_text(Invocation& in, const char* name, std::string_view text, std::string& mistake) {
@@ -107,7 +116,8 @@ static bool add_header(Invocation& in, std::string_view line, std::string& mista
     return false;
   }
   const char* before = json_string_value(json_object_get(in.params.get(), "extra_headers"));
-  return set_text(in, "extra_headers", std::string(before != nullptr ? before : "").append(line).append("\r\n"), mistake);
+  return set_text(in, "extra_headers", std::string(before != nullptr ? before : "").append(line).append("\r\n"),
+                  mistake);
 }
 
 static bool take_option(int letter, const char* value, Invocation& in, std::string& mistake) {
@@ -196,7 +206,8 @@ static bool parse_command(const Command& c, int argc, char** argv, Invocation& i
       continue;
     }
     if (letter == ':' || letter == '?') {
-      mistake = std::string(c.name) + (letter == ':' ? ": option without its value: " : ": no such option: ") + argv[optind - 1];
+      mistake = std::string(c.name) + (letter == ':' ? ": option without its value: " : ": no such option: ") +
+                argv[optind - 1];
       return false;
     }
     if (strchr(c.options, letter) == nullptr && strchr(kEverywhere, letter) == nullptr) {

@@ -19,7 +19,7 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Calls a method. Answered: `reply` is the whole reply, an object with result or error. Else why() says what happened.
+  // Calls a method. Answered: `reply` is the whole reply, an object with result or error. Else why() says why not.
   Reach call(const std::string& method, json_t* params, Json& reply);
   // Sends a text as it is. The reply as it came; not waited for if !answer_expected.
   Reach send_raw(const std::string& text, bool answer_expected, std::string& reply);

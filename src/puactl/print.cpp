@@ -46,16 +46,25 @@ static std::string next(const json_t* record) {
 static std::string records(const json_t* result, bool more) {
   const json_t* all = get(result, "records");
   if (json_array_size(all) == 0) return "no records\n";
-  Table table({{"PRESENTITY"}, {"EVENT"}, {"STATE"}, {"GRANTED", true}, {"WANTED", true}, {"NEXT", true}, {"CSEQ", true},
-               {"LAST", true}, {"TRIES", true}, {"STORED"}, {"ETAG"}});
+  Table table({{"PRESENTITY"},
+               {"EVENT"},
+               {"STATE"},
+               {"GRANTED", true},
+               {"WANTED", true},
+               {"NEXT", true},
+               {"CSEQ", true},
+               {"LAST", true},
+               {"TRIES", true},
+               {"STORED"},
+               {"ETAG"}});
   for (size_t i = 0; i < json_array_size(all); i++) {
     const json_t* r = json_array_get(all, i);
     std::string uri = plain(get(r, "presentity_uri"));
     if (const json_t* id = get(r, "pres_id")) uri += " " + plain(id);
     int64_t last = number(r, "last_status");
-    table.row({uri, plain(get(r, "event")), plain(get(r, "state")), granted(r), wanted(r), next(r), plain(get(r, "cseq")),
-               last == 0 ? "-" : std::to_string(last), plain(get(r, "attempts")), plain(get(r, "stored")),
-               dash(plain(get(r, "etag")))});
+    table.row({uri, plain(get(r, "event")), plain(get(r, "state")), granted(r), wanted(r), next(r),
+               plain(get(r, "cseq")), last == 0 ? "-" : std::to_string(last), plain(get(r, "attempts")),
+               plain(get(r, "stored")), dash(plain(get(r, "etag")))});
   }
   std::string text = table.text();
   if (more) text += "... and more: --limit, --all\n";

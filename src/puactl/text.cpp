@@ -31,7 +31,8 @@ std::string duration(int64_t seconds) {
     snprintf(b, sizeof b, "%lldd %02lld:%02lld:%02lld", static_cast<long long>(d), static_cast<long long>(h),
              static_cast<long long>(m), static_cast<long long>(s));
   } else {
-    snprintf(b, sizeof b, "%lld:%02lld:%02lld", static_cast<long long>(h), static_cast<long long>(m), static_cast<long long>(s));
+    snprintf(b, sizeof b, "%lld:%02lld:%02lld", static_cast<long long>(h), static_cast<long long>(m),
+             static_cast<long long>(s));
   }
   return b;
 }

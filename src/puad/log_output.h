@@ -1,4 +1,4 @@
-// LogOutput: where the daemon's log lines go: stderr, or syslog. The lines come from Log, which keeps them to one line each.
+// LogOutput: where the daemon's log lines go: stderr, or syslog. They come from Log, which keeps each to one line.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class LogOutput {
   void write_stderr(LogLevel level, std::string_view line);
 
   To to_;
-  bool journal_;            // stderr leads to the journal: it wants a priority, and knows the time
+  bool journal_;             // stderr leads to the journal: it wants a priority, and knows the time
   uint64_t lost_lines_ = 0;  // since the last line that could be written
 };
 

@@ -6,7 +6,8 @@ namespace pua {
 
 const char* usage_text() {
   return "Usage: puad [-dEF] [-f file] [--check | --dump-config | --version | --help]\n"
-         "  -f, --config FILE  configuration file (default " PUA_SYSCONFDIR "/pua/pua.conf)\n"
+         "  -f, --config FILE  configuration file (default " PUA_SYSCONFDIR
+         "/pua/pua.conf)\n"
          "  -F, --foreground   stay in the foreground (default)\n"
          "  -d, --daemon       become a daemon; the command ends when the daemon is ready\n"
          "  -E, --stderr       log to stderr, whatever the configuration says\n"
@@ -18,10 +19,14 @@ const char* usage_text() {
 
 Options parse_options(int argc, char** argv) {
   enum { kCheck = 256, kDump };
-  static const option kLong[] = {{"config", required_argument, nullptr, 'f'}, {"foreground", no_argument, nullptr, 'F'},
-                                 {"daemon", no_argument, nullptr, 'd'},       {"stderr", no_argument, nullptr, 'E'},
-                                 {"check", no_argument, nullptr, kCheck},     {"dump-config", no_argument, nullptr, kDump},
-                                 {"version", no_argument, nullptr, 'V'},      {"help", no_argument, nullptr, 'h'},
+  static const option kLong[] = {{"config", required_argument, nullptr, 'f'},
+                                 {"foreground", no_argument, nullptr, 'F'},
+                                 {"daemon", no_argument, nullptr, 'd'},
+                                 {"stderr", no_argument, nullptr, 'E'},
+                                 {"check", no_argument, nullptr, kCheck},
+                                 {"dump-config", no_argument, nullptr, kDump},
+                                 {"version", no_argument, nullptr, 'V'},
+                                 {"help", no_argument, nullptr, 'h'},
                                  {nullptr, 0, nullptr, 0}};
   Options o;
   bool foreground = false;

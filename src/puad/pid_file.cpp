@@ -28,7 +28,8 @@ Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& path) {
       Error error = failed(path, "lock");
       char holder[16] = "";
       if (pread(fd, holder, sizeof holder - 1, 0) > 0 && errno == EWOULDBLOCK) {
-        error.message = "pid_file " + path + ": puad is already running, process " + std::string(holder, strspn(holder, "0123456789"));
+        error.message = "pid_file " + path + ": puad is already running, process " +
+                        std::string(holder, strspn(holder, "0123456789"));
       }
       close(fd);
       return error;

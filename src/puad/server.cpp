@@ -46,7 +46,8 @@ Status Server::start() {
   LogLevel level = LogLevel::notice;
   if (log_level_from(settings_.log_level, level)) log().set_level(level);
 
-  auto control = Control::start(*instance_, instance_->events(), settings_, "puad " PUA_VERSION_STRING, [this] { return reload(); });
+  auto control = Control::start(*instance_, instance_->events(), settings_, "puad " PUA_VERSION_STRING,
+                                [this] { return reload(); });
   if (!control) return control.error();
   control_ = std::move(*control);
   enter(Phase::Serving);
@@ -58,7 +59,8 @@ Status Server::watch_signals() {
   static constexpr int kSignals[] = {SIGTERM, SIGINT, SIGHUP};
   for (size_t i = 0; i < signals_.size(); i++) {
     signals_[i] = evsignal_new(base_, kSignals[i], &Server::on_signal, this);
-    if (signals_[i] == nullptr || event_add(signals_[i], nullptr) != 0) return Status(Errc::no_memory, "no signal event");
+    if (signals_[i] == nullptr || event_add(signals_[i], nullptr) != 0)
+      return Status(Errc::no_memory, "no signal event");
   }
   deadline_ = evtimer_new(base_, &Server::on_deadline, this);
   return deadline_ != nullptr ? success() : Status(Errc::no_memory, "no timer event");
@@ -90,7 +92,8 @@ void Server::stop_requested(int signal) {
   }
   if (phase_ != Phase::Serving) return;
   enter(Phase::Stopping);
-  log().notice("%s: shutting down, within %lld s", strsignal(signal), static_cast<long long>(settings_.shutdown_timeout));
+  log().notice("%s: shutting down, within %lld s", strsignal(signal),
+               static_cast<long long>(settings_.shutdown_timeout));
   notify_manager("STOPPING=1");
   timeval tv = {settings_.shutdown_timeout + kGrace, 0};
   evtimer_add(deadline_, &tv);

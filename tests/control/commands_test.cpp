@@ -36,11 +36,12 @@ TEST_GROUP(Commands) {
   json_t* call(const std::string& method, const std::string& params) {
     answer.clear();
     answers = 0;
-    dispatcher.handle(R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}", [this](std::string&& text) {
-      answers++;
-      answer = std::move(text);
-      return true;
-    });
+    dispatcher.handle(R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}",
+                      [this](std::string&& text) {
+                        answers++;
+                        answer = std::move(text);
+                        return true;
+                      });
     return result();
   }
   // The result of the last call, null while there is none or for an error.
@@ -93,8 +94,9 @@ TEST_GROUP(Commands) {
 // --- pua_publish ---------------------------------------------------------------------------------
 
 TEST(Commands, pua_publish_takes_named_parameters) {
-  call("pua_publish", R"({"presentity_uri":"sip:alice@example.com","expires":600,"event_package":"presence","etag":"e0",)"
-                      R"("extra_headers":"X-A: 1\r\nX-B: 2\r\n","content_type":"application/pidf+xml","body":"<presence/>"})");
+  call("pua_publish",
+       R"({"presentity_uri":"sip:alice@example.com","expires":600,"event_package":"presence","etag":"e0",)"
+       R"("extra_headers":"X-A: 1\r\nX-B: 2\r\n","content_type":"application/pidf+xml","body":"<presence/>"})");
   CHECK_TEXT(answer.empty(), "answered before the final reply");
   LONGS_EQUAL(1, world.pua.taken.size());
   const Taken& t = world.pua.taken.front();
@@ -176,8 +178,10 @@ TEST(Commands, pua_publish_error_codes_of_the_documentation) {
   fails("pua_publish", R"(["sip:a@b",60,"no-such"])", 400, "Unknown event");
   fails("pua_publish", R"(["sip:a@b",60,"presence","","x"])", 400, "Empty content type parameter");
   fails("pua_publish", R"(["sip:a@b",60,"presence","text/plain",""])", 400, "Empty body parameter");
-  fails("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","etag":""})", 400, "Empty etag parameter");
-  fails("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","extra_headers":""})", 400, "Empty extra_headers");
+  fails("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","etag":""})", 400,
+        "Empty etag parameter");
+  fails("pua_publish", R"({"presentity_uri":"sip:a@b","event_package":"presence","extra_headers":""})", 400,
+        "Empty extra_headers");
 }
 
 TEST(Commands, content_type_and_body_go_together) {
@@ -217,14 +221,16 @@ TEST(Commands, an_internal_error_has_the_reason_as_data) {
 TEST(Commands, a_2xx_is_answered_with_reply_etag_expires_and_durable) {
   call("pua_publish", R"(["sip:a@b",60,"presence"])");
   world.pua.complete(200, "OK", "dx200", 50);
-  STRCMP_EQUAL(R"({"jsonrpc":"2.0","result":{"reply":"200 OK","ETag":"dx200","Expires":50,"durable":true},"id":1})", answer.c_str());
+  STRCMP_EQUAL(R"({"jsonrpc":"2.0","result":{"reply":"200 OK","ETag":"dx200","Expires":50,"durable":true},"id":1})",
+               answer.c_str());
 }
 
 TEST(Commands, the_answer_says_not_durable_and_superseded) {
   call("pua_publish", R"(["sip:a@b",60,"presence"])");
   world.pua.complete(200, "OK", "e", 50, false, ReplyOrigin::Wire, true);
-  STRCMP_EQUAL(R"({"jsonrpc":"2.0","result":{"reply":"200 OK","ETag":"e","Expires":50,"durable":false,"superseded":true},"id":1})",
-               answer.c_str());
+  STRCMP_EQUAL(
+      R"({"jsonrpc":"2.0","result":{"reply":"200 OK","ETag":"e","Expires":50,"durable":false,"superseded":true},"id":1})",
+      answer.c_str());
 }
 
 TEST(Commands, a_final_reply_of_300_or_more_is_an_error_with_its_code_and_reason) {
@@ -263,7 +269,8 @@ TEST(Commands, a_reason_that_is_not_utf8_still_makes_a_valid_answer) {
 // --- Kamailio ------------------------------------------------------------------------------------
 
 TEST(Commands, kamailio_publish_takes_its_positions_and_dots) {
-  call("pua.send_publish", R"(["sip:a@b","3600","presence","application/pidf+xml","id1","e1","sip:p","X: 1\r\n","<presence/>"])");
+  call("pua.send_publish",
+       R"(["sip:a@b","3600","presence","application/pidf+xml","id1","e1","sip:p","X: 1\r\n","<presence/>"])");
   call("pua.publish", R"(["sip:a@b","3600","presence",".",".",".",".","."])");
   const Taken& t = world.pua.taken.at(0);
   LONGS_EQUAL(3600, t.expires);
@@ -429,10 +436,11 @@ TEST(Commands, uptime_counts_from_the_start) {
 
 TEST(Commands, which_lists_every_name) {
   json_t* r = call("which", "{}");
-  for (const char* name : {"pua_publish", "pua_mi:publish", "pua.publish", "pua.send_publish", "pua_list", "pua_show", "pua_stats",
-                           "pua_flush", "pua_reload", "log_level", "version", "uptime", "which", "help"}) {
+  for (const char* name : {"pua_publish", "pua_mi:publish", "pua.publish", "pua.send_publish", "pua_list", "pua_show",
+                           "pua_stats", "pua_flush", "pua_reload", "log_level", "version", "uptime", "which", "help"}) {
     bool found = false;
-    for (size_t i = 0; i < json_array_size(r); i++) found = found || strcmp(json_string_value(json_array_get(r, i)), name) == 0;
+    for (size_t i = 0; i < json_array_size(r); i++)
+      found = found || strcmp(json_string_value(json_array_get(r, i)), name) == 0;
     CHECK_TEXT(found, name);
   }
   r = call("which", R"(["pua_s*"])");

@@ -51,7 +51,8 @@ TEST_GROUP(Dispatcher) {
     answers.clear();
     send(request);
     Json j = parse(answer());
-    LONGS_EQUAL_TEXT(code, json_integer_value(json_object_get(json_object_get(j.get(), "error"), "code")), answers[0].c_str());
+    LONGS_EQUAL_TEXT(code, json_integer_value(json_object_get(json_object_get(j.get(), "error"), "code")),
+                     answers[0].c_str());
     CHECK_TEXT(*json_string_value(json_object_get(json_object_get(j.get(), "error"), "message")) != 0, "a message");
     std::string end = std::string(",\"id\":") + id + "}";
     CHECK_TEXT(answers[0].ends_with(end), answers[0].c_str());
@@ -64,18 +65,23 @@ TEST_GROUP(Dispatcher) {
 };
 
 TEST(Dispatcher, a_call_is_answered_with_its_id) {
-  expect(R"({"jsonrpc":"2.0","method":"version","id":7})", R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":7})");
+  expect(R"({"jsonrpc":"2.0","method":"version","id":7})",
+         R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":7})");
   expect(R"({"jsonrpc":"2.0","method":"version","id":"a\"b"})",
          R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":"a\"b"})");
-  expect(R"({"jsonrpc":"2.0","method":"version","id":null})", R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":null})");
-  expect(R"({"jsonrpc":"2.0","method":"version","id":1.5})", R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":1.5})");
+  expect(R"({"jsonrpc":"2.0","method":"version","id":null})",
+         R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":null})");
+  expect(R"({"jsonrpc":"2.0","method":"version","id":1.5})",
+         R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":1.5})");
   expect(R"({"jsonrpc":"2.0","method":"version","id":-9223372036854775808})",
          R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":-9223372036854775808})");
 }
 
 TEST(Dispatcher, empty_params_count_as_none) {
-  expect(R"({"jsonrpc":"2.0","method":"version","params":[],"id":1})", R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":1})");
-  expect(R"({"jsonrpc":"2.0","method":"version","params":{},"id":1})", R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":1})");
+  expect(R"({"jsonrpc":"2.0","method":"version","params":[],"id":1})",
+         R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":1})");
+  expect(R"({"jsonrpc":"2.0","method":"version","params":{},"id":1})",
+         R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":1})");
 }
 
 TEST(Dispatcher, a_notification_gets_no_answer_but_is_carried_out) {
@@ -89,15 +95,14 @@ TEST(Dispatcher, a_notification_gets_no_answer_but_is_carried_out) {
 }
 
 TEST(Dispatcher, broken_json_is_a_parse_error) {
-  for (const char* text : {"", " ", "{", "}", "nonsense", "{\"a\":}", "{\"jsonrpc\":\"2.0\",\"method\":\"version\",\"id\":1",
-                           "{\"jsonrpc\":\"2.0\",\"method\":\"version\",\"id\":1}}", "{\"a\":01}", "[1,]", "{'a':1}"}) {
+  for (const char* text :
+       {"", " ", "{", "}", "nonsense", "{\"a\":}", "{\"jsonrpc\":\"2.0\",\"method\":\"version\",\"id\":1",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"version\",\"id\":1}}", "{\"a\":01}", "[1,]", "{'a':1}"}) {
     expect_error(text, -32700);
   }
 }
 
-TEST(Dispatcher, a_parse_error_names_the_place) {
-  expect_message("{\n  \"jsonrpc\": oops\n}", "line 2");
-}
+TEST(Dispatcher, a_parse_error_names_the_place) { expect_message("{\n  \"jsonrpc\": oops\n}", "line 2"); }
 
 TEST(Dispatcher, nesting_of_ten_thousand_is_a_parse_error) {
   expect_error(std::string(10000, '['), -32700);
@@ -140,11 +145,11 @@ TEST(Dispatcher, nul_is_a_parse_error_raw_and_escaped) {
 
 TEST(Dispatcher, what_is_no_request_is_an_invalid_request) {
   for (const char* text :
-       {"5", "\"version\"", "null", "true", "{}", R"({"method":"version","id":null})", R"({"jsonrpc":"1.0","method":"version"})",
-        R"({"jsonrpc":2.0,"method":"version"})", R"({"jsonrpc":"2.0"})", R"({"jsonrpc":"2.0","method":5})",
-        R"({"jsonrpc":"2.0","method":"version","params":5})", R"({"jsonrpc":"2.0","method":"version","params":null})",
-        R"({"jsonrpc":"2.0","method":"version","id":{}})", R"({"jsonrpc":"2.0","method":"version","id":[1]})",
-        R"({"jsonrpc":"2.0","method":"version","id":true})"}) {
+       {"5", "\"version\"", "null", "true", "{}", R"({"method":"version","id":null})",
+        R"({"jsonrpc":"1.0","method":"version"})", R"({"jsonrpc":2.0,"method":"version"})", R"({"jsonrpc":"2.0"})",
+        R"({"jsonrpc":"2.0","method":5})", R"({"jsonrpc":"2.0","method":"version","params":5})",
+        R"({"jsonrpc":"2.0","method":"version","params":null})", R"({"jsonrpc":"2.0","method":"version","id":{}})",
+        R"({"jsonrpc":"2.0","method":"version","id":[1]})", R"({"jsonrpc":"2.0","method":"version","id":true})"}) {
     expect_error(text, -32600);
   }
 }
@@ -208,8 +213,7 @@ TEST(Dispatcher, an_empty_batch_and_one_that_is_too_long_are_refused) {
 }
 
 TEST(Dispatcher, a_batch_with_publishes_is_answered_when_the_last_is_done) {
-  const char* publish =
-      R"({"jsonrpc":"2.0","method":"pua_publish","params":["sip:a@b",60,"presence"],"id":)";
+  const char* publish = R"({"jsonrpc":"2.0","method":"pua_publish","params":["sip:a@b",60,"presence"],"id":)";
   send("[" + std::string(publish) + "1}," + publish + "2}]");
   LONGS_EQUAL(0, answers.size());
   world.pua.complete(200, "OK", "e1", 60);
@@ -222,8 +226,9 @@ TEST(Dispatcher, a_batch_with_publishes_is_answered_when_the_last_is_done) {
 TEST(Dispatcher, a_request_dropped_by_the_library_is_answered_all_the_same) {
   send(R"({"jsonrpc":"2.0","method":"pua_publish","params":["sip:a@b",60,"presence"],"id":9})");
   world.pua.taken.clear();
-  STRCMP_EQUAL(R"({"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error: the request was dropped"},"id":9})",
-               answer().c_str());
+  STRCMP_EQUAL(
+      R"({"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error: the request was dropped"},"id":9})",
+      answer().c_str());
 }
 
 TEST(Dispatcher, a_completion_that_comes_twice_is_answered_once) {

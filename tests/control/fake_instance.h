@@ -49,18 +49,18 @@ class FakeInstance : public Instance {
  public:
   explicit FakeInstance(event_base* loop = nullptr) : loop_(loop) {}
 
-  std::deque<Taken> taken;                    // accepted, not completed
-  std::optional<Error> refuse_next;           // the next publish is refused with this
+  std::deque<Taken> taken;           // accepted, not completed
+  std::optional<Error> refuse_next;  // the next publish is refused with this
   std::vector<RecordView> records;
-  uint32_t scan = 1000;                       // records looked at in one list call
+  uint32_t scan = 1000;  // records looked at in one list call
   uint32_t list_calls = 0;
-  ListFilter last_filter;                     // its views are of the past: see last_filter_uri
+  ListFilter last_filter;  // its views are of the past: see last_filter_uri
   std::string last_filter_uri;
   std::vector<std::function<void(bool)>> flushes;
   Stats counters;
 
-  void complete(int status, std::string_view reason, std::string_view etag = {}, int64_t granted = 0, bool durable = true,
-                ReplyOrigin origin = ReplyOrigin::Wire, bool superseded = false) {
+  void complete(int status, std::string_view reason, std::string_view etag = {}, int64_t granted = 0,
+                bool durable = true, ReplyOrigin origin = ReplyOrigin::Wire, bool superseded = false) {
     Taken t = std::move(taken.front());
     taken.pop_front();
     Outcome o;
@@ -88,8 +88,17 @@ class FakeInstance : public Instance {
       refuse_next.reset();
       return error;
     }
-    Taken t{r.source, r.event, std::string(r.pres_uri), std::string(r.id), std::string(r.content_type), std::string(r.etag),
-            std::string(r.extra_headers), std::string(r.outbound_proxy), r.expires, std::nullopt, std::move(done)};
+    Taken t{r.source,
+            r.event,
+            std::string(r.pres_uri),
+            std::string(r.id),
+            std::string(r.content_type),
+            std::string(r.etag),
+            std::string(r.extra_headers),
+            std::string(r.outbound_proxy),
+            r.expires,
+            std::nullopt,
+            std::move(done)};
     if (r.body) t.body = std::string(*r.body);
     taken.push_back(std::move(t));
     return success();

@@ -27,7 +27,8 @@ namespace {
 
 constexpr const char* kVersionRequest = R"({"jsonrpc":"2.0","method":"version","id":1})";
 constexpr const char* kVersionAnswer = R"({"jsonrpc":"2.0","result":{"Server":"puad 1.2.3"},"id":1})";
-constexpr const char* kPublish = R"({"jsonrpc":"2.0","method":"pua_publish","params":["sip:a@b",60,"presence"],"id":1})";
+constexpr const char* kPublish =
+    R"({"jsonrpc":"2.0","method":"pua_publish","params":["sip:a@b",60,"presence"],"id":1})";
 
 // A client with an address of its own.
 class Client {
@@ -337,7 +338,9 @@ TEST(Transport, fifo_answers_opensips_framing) {
 TEST(Transport, fifo_answers_kamailio_framing) {
   auto t = fifo();
   int reply = make_reply_fifo("kamailio_receiver_1");
-  to_fifo("{\n \"jsonrpc\": \"2.0\",\n \"method\": \"version\",\n \"reply_name\": \"kamailio_receiver_1\",\n \"id\": 1\n}\n");
+  to_fifo(
+      "{\n \"jsonrpc\": \"2.0\",\n \"method\": \"version\",\n \"reply_name\": \"kamailio_receiver_1\",\n \"id\": "
+      "1\n}\n");
   turn();
   STRCMP_EQUAL((std::string(kVersionAnswer) + "\n").c_str(), read_all(reply).c_str());
   close(reply);
@@ -384,7 +387,8 @@ TEST(Transport, fifo_reply_names_that_lead_elsewhere_are_refused) {
     CHECK_TEXT(!FifoReplies::name_allowed(bad), bad);
   }
   CHECK(!FifoReplies::name_allowed(std::string(129, 'n')));
-  for (const char* good : {"a", "opensips_fifo_reply-1", "reply.1", "A_b-C.d"}) CHECK_TEXT(FifoReplies::name_allowed(good), good);
+  for (const char* good : {"a", "opensips_fifo_reply-1", "reply.1", "A_b-C.d"})
+    CHECK_TEXT(FifoReplies::name_allowed(good), good);
 }
 
 TEST(Transport, fifo_reply_goes_into_fifos_only) {
