@@ -109,9 +109,9 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
 
   bool exists = r && r->pub.state != State::Gone;
   bool maybe = loading_ && (!r || r->pub.state == State::Idle);   // the table may still bring it
-  // Who leaves without a body can only change what is there and not on its way out.
-  bool tried = exists && (r->pub.state == State::Sending || r->pub.state == State::Backoff);
-  bool leaving = tried && r->pub.wanted == Wanted::Nothing && !(r->extra && r->extra->waiting);
+  // Without a body one can only change what is there and not on its way out: a removal that is out, or was answered.
+  bool leaving = exists && r->pub.wanted == Wanted::Nothing && !(r->extra && r->extra->waiting) &&
+                 (r->pub.state == State::Sending || !r->extra || r->extra->callers.empty());
   if (!maybe) {
     if (!q.etag.empty() && (!exists || r->etag() != q.etag))
       return refuse({Errc::bad_etag, "etag does not match the confirmed one"});

@@ -64,7 +64,7 @@ Answer Esc::process(const pua::SipRequest& q, MonoMs now) {
     if (it == states_.end()) return fail(412);
     s = it->second;
     if (s.uri != q.uri) violations.push_back("entity-tag of another presentity used");
-    if (!s.reply_processed) violations.push_back("an orphan was touched: " + std::string(q.if_match));
+    if (!s.reply_processed && !s.excused) violations.push_back("an orphan was touched: " + std::string(q.if_match));
     if (q.expires == 0) {
       states_.erase(it);
       a.status = 200;
@@ -93,8 +93,8 @@ Answer Esc::process(const pua::SipRequest& q, MonoMs now) {
   std::string etag = "e" + std::to_string(next_etag_++);
   if (chance(mood.no_etag)) {
     // A broken server: it stores, but tells no tag; the client keeps the old one, so the state keeps it too.
-    if (q.if_match.empty()) s.excused = true; else etag = q.if_match;
-    s.reply_processed = !q.if_match.empty();
+    if (!q.if_match.empty()) etag = q.if_match;
+    s.excused = true;
   } else {
     a.etag = etag;
   }

@@ -188,7 +188,7 @@ void World::completed(size_t index, const Outcome& out) {
   if (out.status == 412 && out.origin == ReplyOrigin::Local) ended(o);
   if (out.durable && !out.superseded && c.seq > o.durable_seq) {
     o.durable_seq = c.seq;
-    o.durable_body = o.ended || (out.status == 480 && out.origin == ReplyOrigin::Local) ? 0 : c.body;
+    o.durable_body = (o.ended && out.status / 100 != 2) || (out.status / 100 == 4 && out.origin == ReplyOrigin::Local) ? 0 : c.body;
     o.durable_end = c.end;
   }
 }

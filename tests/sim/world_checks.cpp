@@ -114,6 +114,7 @@ std::string World::run(int inputs, Totals& totals) {
   esc_.mood = Mood{};
   store_->mode = store_mode_ = StoreMode::Ok;
   advance(4 * 3600 * 1000);
+  for (int i = 0; i < 10 && !(engine_->quiet() && behind_->clean()); i++) advance(500);  // a refresh may be under way
   check();
   if (failure_.empty()) check_healed();
   if (failure_.empty()) {
