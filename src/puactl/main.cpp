@@ -52,8 +52,13 @@ static int run_list(const Invocation& in, Client& client) {
     json_array_extend(records.get(), json_object_get(result, "records"));
     cursor = json_integer_value(json_object_get(result, "next"));
   } while (cursor != 0 && (in.limit < 0 || static_cast<int64_t>(json_array_size(records.get())) < in.limit));
+  // A page may hold a few more than asked for: the daemon shows whole hash buckets.
+  bool more = cursor != 0;
+  for (; in.limit >= 0 && static_cast<int64_t>(json_array_size(records.get())) > in.limit; more = true) {
+    json_array_remove(records.get(), json_array_size(records.get()) - 1);
+  }
   Json all(json_pack("{s:o, s:I}", "records", records.release(), "next", static_cast<json_int_t>(cursor)));
-  show(in, all.get(), cursor != 0);
+  show(in, all.get(), more);
   return kGood;
 }
 
