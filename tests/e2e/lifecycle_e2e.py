@@ -89,6 +89,37 @@ def a_restart_keeps_what_lives_and_drops_what_expired(ctx):
 
 
 @suite.test
+def a_quick_restart_repeats_the_request_whose_answer_it_missed(ctx):
+    """The server did what it was asked, the answer was lost, puad was killed: the same request again, and no orphan."""
+    esc = Esc(ctx)
+    puad = Puad(ctx, esc.uri).start()
+
+    def lose_answer(body, expires):
+        before = len(esc.requests(uri("a")))
+        esc.mode = "mute"
+        puad.control().submit("pua_publish", {"presentity_uri": uri("a"), "expires": expires, "event_package": "presence",
+                                              **({"content_type": "application/pidf+xml", "body": body} if body else {})})
+        wait_for(lambda: len(esc.requests(uri("a"))) > before, 5, "the request is out")
+        time.sleep(0.3)           # the intent is committed by now
+        puad.sigkill()
+        esc.mode = "answer"
+        puad.start()
+        wait_for(lambda: all(t.answered for t in esc.requests(uri("a"))), 10, "the same transaction is answered")
+        equal(len(esc.requests(uri("a"))), before + 1, "transactions, the repeated one not counted twice")
+        wait_for(lambda: puad.control().stats()["sending"] == 0, 5, "the answer is taken")
+
+    for what, body, expires in (("initial", pidf(uri("a"), "one"), 600), ("modify", pidf(uri("a"), "two"), 600)):
+        lose_answer(body, expires)
+        (etag, state), = esc.live(uri("a"))
+        equal(note_of(state.body.decode()), note_of(body), f"document after the {what}")
+        equal(puad.control().record(uri("a"))["etag"], etag, f"entity-tag after the {what}")
+    lose_answer(None, 0)
+    equal(esc.live(uri("a")), [], "publications after the removal")
+    wait_for(lambda: puad.control().stats()["records"] == 0, 5, "the record is gone")
+    equal(esc.violations, [], "what a client must never do")
+
+
+@suite.test
 def sighup_takes_over_what_can_change_and_names_the_rest(ctx):
     puad = Puad(ctx).start()
     control = puad.control()

@@ -2,9 +2,9 @@
 """The publication's life as a real presence server sees it: initial, modify, refresh, remove, 412, 423."""
 import time
 
-from harness import Suite, check, equal, main_is, wait_for
+from harness import HOST, Suite, check, equal, main_is, wait_for
 from kamailio import Kamailio
-from puad import Puad, note_of, pidf
+from puad import Puad, note_of, pidf, publish_params
 
 suite = Suite()
 ALICE = "sip:alice@example.com"
@@ -115,6 +115,45 @@ def a_server_that_restarts_with_its_table_is_not_noticed(ctx):
     time.sleep(1)
     check(len(server.rows("alice")) == 1, "not one publication")
     equal(note_of(server.one("alice").body), "stays", "document")
+
+
+@suite.test
+def a_challenge_is_answered_with_the_password_of_its_realm(ctx):
+    server = Kamailio(ctx, max_expires=6, password="open sesame")
+    puad = Puad(ctx, server.uri, credential=["example.com:alice:open sesame", "*:alice:another"]).start()
+    control = puad.control()
+    control.publish(ALICE, pidf(ALICE, "one"), 600)
+    control.publish(ALICE, pidf(ALICE, "two"), 600)
+    wait_for(lambda: "refresh" in kinds(server), 8, "a refresh")
+    equal(note_of(server.one("alice").body), "two", "document")
+    control.remove(ALICE)
+    equal(server.rows(), [], "rows after the removal")
+    check("open sesame" not in puad.log(), "the log shows the password")
+
+
+@suite.test
+def a_wrong_password_is_an_error_and_no_loop(ctx):
+    server = Kamailio(ctx, password="open sesame")
+    control = Puad(ctx, server.uri, credential="*:alice:wrong").start().control()
+    error = control.error("pua_publish", publish_params(ALICE, pidf(ALICE, "x"), 600))
+    equal(error.code, 401, "code")
+    equal((server.rows(), control.stats()["auth_failures"]), ([], 1), "rows, and failures counted")
+
+
+@suite.test
+def the_same_over_tcp(ctx):
+    server = Kamailio(ctx, max_expires=6)
+    puad = Puad(ctx, f"{server.uri};transport=tcp")
+    puad.set("pua", sip_listen=[f"sip:{HOST}:{puad.port};transport=tcp"])
+    control = puad.start().control()
+    long = pidf(ALICE, "long").replace("</presence>", f"<!-- {'x' * 9000} --></presence>")
+    control.publish(ALICE, long, 600)
+    wait_for(lambda: "refresh" in kinds(server), 8, "a refresh")
+    server.restart()                       # the connection breaks
+    control.publish(ALICE, pidf(ALICE, "after"), 600)
+    equal(note_of(server.one("alice").body), "after", "document after the server's restart")
+    equal(kinds(server)[0], "initial", "first request")
+    equal(kinds(server).count("initial"), 1, "initial publications")
 
 
 main_is(suite)
