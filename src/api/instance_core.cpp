@@ -30,7 +30,7 @@ InstanceCore::InstanceCore(Settings settings, Log::Sink sink)
         in_log_++;
         sink(level, line);
         in_log_--;
-      }) {}
+      }), sip_level_(log_.level()) {}
 
 InstanceCore::~InstanceCore() = default;
 
@@ -128,6 +128,7 @@ void InstanceCore::run_engine() {
   Frame frame(*this);
   MonoMs now = loop_->now();
   engine_->run(now);
+  watch_log_level();
   watch_clock(now);
   progress();
 }
@@ -137,6 +138,12 @@ void InstanceCore::run_store() {
   writer_->run(loop_->now());
   if (phase_ != Phase::Ended) store_timer_->arm(writer_->next_due());
   progress();
+}
+
+void InstanceCore::watch_log_level() {
+  if (log_.level() == sip_level_) return;
+  sip_level_ = log_.level();
+  sip_->follow_log_level();
 }
 
 // --- time -----------------------------------------------------------------------------------------------------------

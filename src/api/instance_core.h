@@ -86,6 +86,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   void progress_shutdown(MonoMs now);
   void arm_progress();
   void watch_clock(MonoMs now);
+  void watch_log_level();
   void save_clock();
   void write_rest();
 
@@ -102,6 +103,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   std::unique_ptr<Timer> engine_timer_, store_timer_, progress_timer_;
   std::unique_ptr<EpochClock> clock_;
   MonoMs clock_watched_ = 0;
+  LogLevel sip_level_;        // log level as the SIP stack knows it
 
   std::vector<Flush> flushes_;
   std::vector<std::function<void()>> shutdown_done_;
