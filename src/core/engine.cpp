@@ -110,8 +110,8 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
   bool exists = r && r->pub.state != State::Gone;
   bool maybe = loading_ && (!r || r->pub.state == State::Idle);   // the table may still bring it
   // Without a body one can only change what is there and not on its way out: a removal that is out, or was answered.
-  bool leaving = exists && r->pub.wanted == Wanted::Nothing && !(r->extra && r->extra->waiting) &&
-                 (r->pub.state == State::Sending || !r->extra || r->extra->callers.empty());
+  bool leaving = exists && !(r->extra && r->extra->waiting) &&
+                 (r->pub.wanted == Wanted::Leaving || (r->pub.wanted == Wanted::Nothing && r->pub.state == State::Sending));
   if (!maybe) {
     if (!q.etag.empty() && (!exists || r->etag() != q.etag))
       return refuse({Errc::bad_etag, "etag does not match the confirmed one"});
@@ -159,13 +159,18 @@ Record& Engine::create(const PublishRequest& q, uint32_t hash) {
   return table_.insert(std::move(r));
 }
 
+void Engine::want(Record& r, bool something) {
+  if (something) r.pub.wanted = Wanted::Something;
+  else if (r.pub.wanted == Wanted::Something) r.pub.wanted = Wanted::Nothing;
+}
+
 // Nothing is out: the request becomes what is wanted, at once.
 void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
   RecordExtra& x = r.need_extra();
   x.callers.mark_superseded();
   x.callers.push(std::move(done));
   if (q.cb_param) x.cb_param = q.cb_param;
-  r.pub.wanted = a.removal ? Wanted::Nothing : Wanted::Something;
+  want(r, !a.removal);
   if (!a.removal) {
     r.pub.wanted_end = a.wanted_end;
     auto text = r.text.views();
@@ -194,7 +199,7 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
 void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
   (void)now;
   RecordExtra& x = r.need_extra();
-  bool removing = r.pub.wanted == Wanted::Nothing;
+  bool removing = r.pub.wanted != Wanted::Something;
   if (a.removal && removing && !x.waiting) {  // asked for twice: the one that is out answers both
     x.callers.push(std::move(done));
     return;
@@ -233,13 +238,13 @@ void Engine::start_waiting(Record& r, MonoMs now) {
   x.callers.append(std::move(w->callers));
   if (w->cb_param) x.cb_param = w->cb_param;
   const EventInfo* event = ports_.bodies.by_flag(r.event);
-  bool ended = r.pub.wanted == Wanted::Nothing;   // by the reply, or because it was a removal
+  bool ended = r.pub.wanted != Wanted::Something;   // by the reply, or because it was a removal
   bool state_at_hand = w->has_body || (w->has_headers && event && event->content_type.empty());
   if (w->removal && r.pub.state == State::Gone)
     return complete(r, Effects{.local_status = 200, .local_reason = "Ended already"}, nullptr, false, now);
   if (!w->removal && ended && !state_at_hand)     // nobody said what to publish now
     return complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
-  r.pub.wanted = w->removal ? Wanted::Nothing : Wanted::Something;
+  want(r, !w->removal);
   if (!w->removal) r.pub.wanted_end = w->wanted_end;
   auto text = r.text.views();
   if (w->has_body) {  // also before a removal: a refresh that comes before it has left means this body
@@ -325,14 +330,14 @@ void Engine::remove_all(MonoMs now) {
     cursor = table_.walk(cursor, 4096, [&](Record& r) { all.push_back(&r); });
   } while (cursor);
   for (Record* r : all) {
-    if (r->pub.state == State::Gone || r->pub.wanted == Wanted::Nothing) continue;
+    if (r->pub.state == State::Gone || r->pub.wanted != Wanted::Something) continue;
     if (r->pub.state == State::Sending) {
       RecordExtra& x = r->need_extra();
       if (!x.waiting) x.waiting = std::make_unique<WaitingRequest>();
       x.waiting->callers.mark_superseded();
       x.waiting->removal = true;
     } else {
-      r->pub.wanted = Wanted::Nothing;
+      want(*r, false);
       apply(*r, Event{.input = Input::Request}, nullptr, now);
     }
   }

@@ -107,6 +107,7 @@ class Engine : public SipSink, public StoreSink {
   Result<Unit> prepare_body(const PublishRequest&, const Record*, const EventInfo&, Accepted&);
   void take_over(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
   void park_request(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
+  void want(Record&, bool something);
   void start_waiting(Record&, MonoMs now);
   Record& create(const PublishRequest&, uint32_t hash);
 

@@ -84,6 +84,7 @@ void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now)
 // The request under way has its outcome: its callers and the observers get it once the row is safe, or cannot be.
 void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool by_timer, MonoMs now) {
   Delivery d;
+  if (r.pub.wanted == Wanted::Nothing) r.pub.wanted = Wanted::Leaving;
   if (r.extra) d.callers.append(std::move(r.extra->callers));
   bool watched = std::any_of(observers_.begin(), observers_.end(), [&](auto& o) { return (o.first & r.source) != 0; });
   if (d.callers.empty() && !watched) return;

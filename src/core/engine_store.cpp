@@ -52,7 +52,7 @@ RowOp Engine::row_of(const StoreHook& hook, Row& out) {
   out.outbound_proxy = r.proxy();
   out.expires = p.grant_end ? to_epoch(p.grant_end, epoch_offset_) : 0;
   // Nothing wanted any more is a wanted end in the past; 1 is never "for ever".
-  out.desired_expires = p.wanted == Wanted::Nothing ? 1 : to_epoch(p.wanted_end, epoch_offset_);
+  out.desired_expires = p.wanted != Wanted::Something ? 1 : to_epoch(p.wanted_end, epoch_offset_);
   Op intent = intent_of(p);
   out.intent = static_cast<int32_t>(intent);
   out.cseq = r.cseq;
@@ -163,7 +163,7 @@ void Engine::load_row(const Row& row, MonoMs now) {
   const EventInfo* event = ports_.bodies.by_flag(row.event);
   p.publishable = !row.body.empty() || (event->content_type.empty() && !row.extra_headers.empty());
   p.wanted_end = row.desired_expires == 0 ? kNever : from_epoch(row.desired_expires, epoch_offset_);
-  if (row.desired_expires == 1) p.wanted = Wanted::Nothing;
+  if (row.desired_expires == 1) p.wanted = Wanted::Leaving;
   adopt(r, row, now);
 }
 
@@ -197,7 +197,7 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
     } else if (row.desired_expires == 1 && p.wanted == Wanted::Something) {
       // On its way out, and nobody said what to publish now.
       complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
-      p.wanted = Wanted::Nothing;
+      p.wanted = Wanted::Leaving;
     } else if (!row.body.empty()) {
       text[Record::kBody] = row.body;
       text[Record::kContentType] = row.content_type;
@@ -210,7 +210,7 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
     return;
   }
   if (intent == Op::Modify && p.known == Known::Current) p.known = Known::Changed;
-  if (intent == Op::Remove) p.wanted = Wanted::Nothing;
+  if (intent == Op::Remove) p.wanted = Wanted::Leaving;
   if (intent == Op::Remove || (intent != Op::None && row.intent_expires > 0)) {
     // What may have been out when the last run ended goes out again, the same to the octet.
     p.build = Build::Replay;
@@ -219,7 +219,7 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
   } else {
     renew_call(r);  // what was used since the row was written is not known
   }
-  bool dead = p.wanted_end <= now || p.wanted == Wanted::Nothing;
+  bool dead = p.wanted_end <= now || p.wanted != Wanted::Something;
   if (dead && (p.known == Known::Never || p.grant_end + kRemovalGrace <= now)) count_.load_expired++;
   // Refreshes are spread: at the usual point of what is left of the grant, or, where that has passed, soon.
   MonoMs left = p.grant_end - now;
@@ -236,7 +236,7 @@ void Engine::finish_load(MonoMs now) {
     r->id = next_id_++;
     if (!r->extra->expect_etag.empty()) {
       complete(*r, Effects{.local_status = 412, .local_reason = "No such entity-tag"}, nullptr, false, now);
-      r->pub.wanted = Wanted::Nothing;
+      r->pub.wanted = Wanted::Leaving;
       r->pub.publishable = false;
     }
     apply(*r, Event{.input = Input::Loaded}, nullptr, now);

@@ -31,7 +31,7 @@ RecordView Engine::view(const Record& r, MonoMs now) const {
   v.attempts = r.pub.attempts;
   v.last_status = r.last_status;
   v.waiters = r.extra ? r.extra->callers.size() + (r.extra->waiting ? r.extra->waiting->callers.size() : 0) : 0;
-  v.removing = r.pub.wanted == Wanted::Nothing;
+  v.removing = r.pub.wanted != Wanted::Something;
   v.stored = r.written_version == r.version && r.version != 0;
   v.cb_param = r.extra ? r.extra->cb_param : nullptr;
   return v;

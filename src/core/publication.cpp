@@ -45,7 +45,7 @@ bool legal(State s, Input i) {
 }
 
 Op next_op(const Publication& p) {
-  if (p.wanted == Wanted::Nothing) return p.known == Known::Never ? Op::None : Op::Remove;
+  if (p.wanted != Wanted::Something) return p.known == Known::Never ? Op::None : Op::Remove;
   if (p.known == Known::Never) return p.publishable ? Op::Initial : Op::None;
   return p.known == Known::Changed ? Op::Modify : Op::Refresh;
 }
@@ -66,7 +66,7 @@ Effects end(Publication& p, Ending why, int status, const char* reason) {
   fx.local_status = status;
   fx.local_reason = reason;
   fx.ending = why;
-  p.wanted = Wanted::Nothing;
+  p.wanted = Wanted::Leaving;
   p.known = Known::Never;
   p.hold_until = 0;
   set_state(p, State::Gone, kNever);
@@ -97,7 +97,7 @@ Effects prepare(Publication& p) {
 
 // The wanted end has come, in a state where nothing is out. A body that the server holds is withdrawn.
 Effects lifetime_over(Publication& p, MonoMs now) {
-  p.wanted = Wanted::Nothing;
+  p.wanted = Wanted::Leaving;
   if (p.known == Known::Never || removal_end(p) <= now) return end(p, Ending::Expired, 480, "Lifetime ended");
   Effects fx;
   queue(p, fx);
@@ -141,7 +141,7 @@ Effects on_due(Publication& p, MonoMs now) {
     }
     return fx;
   }
-  if (p.wanted == Wanted::Nothing && removal_end(p) <= now) return end(p, Ending::Expired, 200, "Expired at the server");
+  if (p.wanted != Wanted::Something && removal_end(p) <= now) return end(p, Ending::Expired, 200, "Expired at the server");
   Effects fx;
   p.hold_until = 0;
   if (p.state == State::Queued) {
@@ -228,7 +228,7 @@ Effects on_fatal(Publication& p) {
   Effects fx;
   fx.complete = fx.write_row = true;
   fx.ending = Ending::Refused;
-  p.wanted = Wanted::Nothing;
+  p.wanted = Wanted::Leaving;
   queue(p, fx);
   return fx;
 }

@@ -34,7 +34,8 @@ const char* state_name(State);
 enum class Op : uint8_t { None, Initial, Refresh, Modify, Remove };  // values stand in the database (`intent`)
 const char* op_name(Op);
 
-enum class Wanted : uint8_t { Something, Nothing };
+enum class Wanted : uint8_t { Something, Nothing, Leaving };  // Leaving: nothing, and the owner was told so, or its
+                                                             // lifetime is over: only a new body brings it back
 enum class Known : uint8_t { Never, Current, Changed };  // what the server last confirmed of our body: no entity-tag;
                                                          // as wanted; another body than wanted
 enum class Build : uint8_t { Fresh, Replay };            // next request: a new one; the stored intent, to the octet

@@ -1,0 +1,114 @@
+// ScriptedServer: a SIP server on loopback that does exactly what a test tells it, over UDP or TCP, on the test's own loop.
+// DnsServer: the same for a name server.
+#pragma once
+
+#include <netinet/in.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+struct event_base;
+struct event;
+
+namespace pua::test {
+
+// A request as it stood on the wire.
+struct SipReceived {
+  std::string raw;
+  std::string start_line;
+  std::vector<std::pair<std::string, std::string>> headers;  // name as written, value; in order
+  std::string body;
+  std::string from;   // "127.0.0.1:5060": where it came from
+  int connection = 0; // TCP: which one
+
+  std::string header(std::string_view name) const;   // first value, "" if there is none
+  std::string line(std::string_view name) const;     // the whole line, "" if there is none
+  std::vector<std::string> names() const;            // all names, in order
+  std::string param(std::string_view name, std::string_view parameter) const;  // "branch" of "Via"
+};
+
+SipReceived parse_sip(std::string raw);
+
+class ScriptedServer {
+ public:
+  enum class Kind : uint8_t { Udp, Tcp };
+  // host: "127.0.0.1" or "::1". The port is free, or the one given. port() is 0 if the address is not there.
+  ScriptedServer(event_base* base, Kind kind, const char* host = "127.0.0.1", uint16_t port = 0);
+  ~ScriptedServer();
+  ScriptedServer(const ScriptedServer&) = delete;
+  ScriptedServer& operator=(const ScriptedServer&) = delete;
+
+  uint16_t port() const { return port_; }
+  std::string uri() const;  // "sip:127.0.0.1:5060", with ";transport=tcp" for TCP
+  bool up() const { return port_ != 0; }
+
+  // Called for each request, repeated ones too; they are also kept in `requests`. Empty: silence.
+  std::function<void(const SipReceived&)> on_request;
+  std::vector<SipReceived> requests;
+
+  // A reply to that request: Via, From, To with a tag, Call-ID, CSeq copied; headers: whole lines.
+  static std::string reply_text(const SipReceived&, int status, std::string_view reason, std::string_view headers = "",
+                                std::string_view body = "");
+  void reply(const SipReceived&, int status, std::string_view reason, std::string_view headers = "",
+             std::string_view body = "");
+  void send_raw(const SipReceived& to, std::string_view bytes);
+  void close_connections();  // TCP
+  int connections() const { return accepted_; }
+
+ private:
+  struct Connection {
+    int fd = -1;
+    event* ev = nullptr;
+    std::string in;
+    ScriptedServer* server = nullptr;
+    int id = 0;
+  };
+  static void on_datagram(int fd, short, void* self);
+  static void on_accept(int fd, short, void* self);
+  static void on_bytes(int fd, short, void* connection);
+  void take(SipReceived r);
+
+  event_base* base_;
+  Kind kind_;
+  int fd_ = -1;
+  event* ev_ = nullptr;
+  uint16_t port_ = 0;
+  std::string host_;
+  std::map<int, Connection> connections_;
+  int accepted_ = 0;
+};
+
+// Answers A, AAAA, SRV and NAPTR questions from a table. What is not in it does not exist (NXDOMAIN).
+class DnsServer {
+ public:
+  explicit DnsServer(event_base* base);
+  ~DnsServer();
+  DnsServer(const DnsServer&) = delete;
+  DnsServer& operator=(const DnsServer&) = delete;
+
+  uint16_t port() const { return port_; }
+  bool silent = false;  // swallow all questions
+  std::vector<std::string> questions;  // "SRV _sip._udp.example.com"
+
+  void a(const std::string& name, const std::string& address);
+  void srv(const std::string& name, uint16_t priority, uint16_t port, const std::string& target);
+  void naptr(const std::string& name, uint16_t order, const std::string& service, const std::string& replacement);
+
+ private:
+  static void on_question(int fd, short, void* self);
+  struct Record {
+    uint16_t type;
+    std::string data;
+  };
+  int fd_ = -1;
+  event* ev_ = nullptr;
+  uint16_t port_ = 0;
+  std::multimap<std::string, Record> records_;
+};
+
+}  // namespace pua::test
