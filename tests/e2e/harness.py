@@ -116,32 +116,38 @@ class Process:
 
 
 class Ports:
-    """Port numbers below the kernel's own range. A locked file per port keeps test runs beside each other apart."""
+    """Port numbers below the kernel's own range. A locked octet per port, in one file that all test runs of this user
+    share, keeps runs beside each other apart; the lock ends with the process at the latest."""
+    file = None
+    taken = set()   # by this process, for which the locks are no obstacle
 
     def __init__(self):
-        self.folder = pathlib.Path(tempfile.gettempdir()) / f"pua-e2e-ports.{os.getuid()}"
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        self.locks = []
+        self.mine = []
+        if Ports.file is None:
+            path = pathlib.Path(tempfile.gettempdir()) / f"pua-e2e-ports.{os.getuid()}.lock"
+            Ports.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def take(self):
         for port in random.sample(range(20000, 32000), 500):
-            lock = os.open(self.folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if port in Ports.taken:
+                continue
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.lockf(Ports.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                     with socket.socket(socket.AF_INET, kind) as probe:
                         probe.bind((HOST, port))
             except OSError:
-                os.close(lock)
                 continue
-            self.locks.append(lock)
+            Ports.taken.add(port)
+            self.mine.append(port)
             return port
         raise Failure("no free port")
 
     def close(self):
-        for lock in self.locks:
-            os.close(lock)
-        self.locks.clear()
+        for port in self.mine:
+            fcntl.lockf(Ports.file, fcntl.LOCK_UN, 1, port)
+            Ports.taken.discard(port)
+        self.mine.clear()
 
 
 class Context(contextlib.ExitStack):
@@ -198,7 +204,7 @@ def stop_on_signals():
 
 
 class Suite:
-    """Collects tests and prints one line for each: ok, not ok, skip."""
+    """Collects tests and prints one line for each: ok, not ok, skip. Exit status 1 if one failed."""
 
     def __init__(self):
         self.tests = []
@@ -218,9 +224,13 @@ class Suite:
             return 0
         stop_on_signals()
         failed = 0
-        for test in self.tests:
-            if not args.names or test.__name__ in args.names:
-                failed += not self._run(test, args.keep)
+        try:
+            for test in self.tests:
+                if not args.names or test.__name__ in args.names:
+                    failed += not self._run(test, args.keep)
+        except KeyboardInterrupt as why:
+            print(f"# interrupted {why}", flush=True)
+            return 130
         return 1 if failed else 0
 
     @staticmethod
