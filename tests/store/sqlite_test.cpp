@@ -319,6 +319,7 @@ TEST(sqlite_store, a_lock_held_by_another_program_is_reported_at_once_and_nothin
   CHECK(rig.stats().flush_max_ms < 1000);  // no waiting in the loop
   CHECK(log.has("locked by another process"));
   LONGS_EQUAL(5, rig.stats().backlog);
+  for (int64_t id = 1; id <= 5; id++) LONGS_EQUAL(1, rig.acks(id, false));  // no caller hangs on it
   p.exec("ROLLBACK");
   rig.advance(1200);
   CHECK(rig.queue->clean());

@@ -227,6 +227,19 @@ TEST(bad_row, it_is_retried_alone_later_and_later) {
   CHECK_FALSE(rig.stats().down);
 }
 
+TEST(bad_row, a_row_refused_before_never_spoils_a_group_again) {
+  refuse(5, false);
+  rig.change(5, Lane::Fast);
+  rig.advance(rig.now);
+  rig.change_range(1, 4, Lane::Fast);
+  rig.change(5, Lane::Fast);
+  rig.change_range(6, 9, Lane::Fast);
+  rig.advance(1500);
+  LONGS_EQUAL(8, rig.memory.rows());
+  LONGS_EQUAL(2, rig.acks(5, false));
+  for (int64_t id : {1, 4, 6, 9}) LONGS_EQUAL(0, rig.acks(id, false));
+}
+
 TEST(bad_row, it_is_written_when_the_reason_is_gone) {
   refuse(5, true);
   rig.change_range(1, 9, Lane::Fast);
