@@ -6,7 +6,7 @@ state. A request that nobody answered (puad was killed), or whose answer said du
 import random
 import time
 
-from harness import Failure, check
+from harness import Failure, check, wait_for
 from puad import Control, note_of, pidf, publish_params
 
 GONE = None   # the state "not published"
@@ -98,18 +98,25 @@ class Churn:
     # --- after each restart ---------------------------------------------------------------------------
 
     def verify_puad(self):
-        """What puad holds right after a start is, for each presentity, one of the states that may be."""
-        for person in self.people:
-            person.request = self.control.submit("pua_show", {"presentity_uri": person.uri})
+        """What puad holds after a start is, for each presentity, one of the states that may be."""
         wrong = []
-        for person in self.people:
-            answer = self.control.wait(person.request)
-            person.request = 0
+
+        def right():                      # it takes requests before it has loaded all rows
+            wrong[:] = self._wrong_records()
+            return not wrong
+        try:
+            wait_for(right, 3, "the load", step=0.1)
+        except Failure:
+            raise Failure(f"after a restart {len(wrong)} of {len(self.people)} are wrong; {'; '.join(wrong[:6])}") from None
+
+    def _wrong_records(self):
+        asked = [(p, self.control.submit("pua_show", {"presentity_uri": p.uri})) for p in self.people]
+        for person, number in asked:
+            answer = self.control.wait(number)
             records = [r for r in answer.get("result", {}).get("records", []) if not r["removing"] and r["state"] != "gone"]
             state = note_of(records[0]["body"]) if records else GONE
             if len(records) > 1 or state not in person.may_be:
-                wrong.append(f"{person.user}: {state}, may be {sorted(map(str, person.may_be))}")
-        check(not wrong, f"after a restart {len(wrong)} of {len(self.people)} are wrong; " + "; ".join(wrong[:6]))
+                yield f"{person.user}: {state}, may be {sorted(map(str, person.may_be))}"
 
     # --- at the end ------------------------------------------------------------------------------------
 

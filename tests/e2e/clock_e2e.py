@@ -43,7 +43,8 @@ def steps_of_an_hour_and_twenty_kills_leave_exactly_the_wanted_set(ctx):
     for number in range(KILLS):
         puad.start()
         churn.connect()
-        churn.verify_puad()
+        if churn.random.random() < 0.5:       # else requests meet the load
+            churn.verify_puad()
         life = churn.random.uniform(0.5, 2.5)
         churn.run_until(time.monotonic() + life)
         clock.set(churn.random.choice(offsets))       # in mid-flight

@@ -137,6 +137,7 @@ class Ports:
                     with socket.socket(socket.AF_INET, kind) as probe:
                         probe.bind((HOST, port))
             except OSError:
+                fcntl.lockf(Ports.file, fcntl.LOCK_UN, 1, port)   # no harm where another process holds it
                 continue
             Ports.taken.add(port)
             self.mine.append(port)
@@ -222,6 +223,9 @@ class Suite:
         if args.list:
             print("\n".join(t.__name__ for t in self.tests))
             return 0
+        unknown = set(args.names) - {t.__name__ for t in self.tests}
+        if unknown:
+            options.error(f"no such test: {', '.join(sorted(unknown))}")
         stop_on_signals()
         failed = 0
         try:

@@ -23,7 +23,8 @@ def fifty_kills_at_random_moments_leave_exactly_the_wanted_set(ctx):
     for _ in range(KILLS):
         puad.start()
         churn.connect()
-        churn.verify_puad()
+        if churn.random.random() < 0.5:       # else requests meet the load
+            churn.verify_puad()
         # Many short lives, in which loading and changing overlap; some long ones, in which refreshes fall due.
         life = churn.random.choice([0.05, 0.2, 0.5, 1.0, 2.0, 4.0]) * churn.random.uniform(0.5, 1.5)
         churn.run_until(time.monotonic() + life)
