@@ -332,7 +332,7 @@ PUA_API const char *pua_config_error(const pua_config_t *cfg);
 
 /* Makes an instance: opens the store, starts the SIP stack, begins to load the stored records (in the loop, in pages;
  * requests are taken at once).
- *  cfg    parameters; NULL: all defaults. Copied.
+ *  cfg    parameters; NULL: all defaults. Copied. The default db_url names MySQL, which is not in this version: set one.
  *  base   the host's loop, which must outlive the instance; NULL: the library makes its own, run by pua_run().
  *  log    gets the log with `user`; NULL: syslog. The level at start is that of pua_log_level(): PUA_LOG_NOTICE.
  *  out    the instance, owned by the caller: pua_free().

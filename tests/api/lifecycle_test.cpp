@@ -236,9 +236,26 @@ TEST(ApiLifecycle, a_restart_goes_on_with_the_same_entity_tag) {
   LONGS_EQUAL(1, rig.stat("loaded"));
 }
 
+TEST(ApiLifecycle, a_new_publication_during_the_load_disturbs_no_stored_one) {
+  Parameters store = {{"db_url", "sqlite://" + rig.dir.path("pua.db")}};
+  start(store);
+  LONGS_EQUAL(PUA_OK, rig.publish(kAlice, kDocument, 600, &got));
+  CHECK(answered(1));
+  rig.stop();
+  start(store);
+  LONGS_EQUAL(PUA_OK, rig.publish(kBob, kDocument, 600, &got));
+  CHECK(answered(2));
+  CHECK(got.answers[1].durable);
+  rig.stop();
+  start(store);
+  CHECK(rig.until([&] { return rig.stat("loaded") == 2; }));
+  LONGS_EQUAL(PUA_OK, rig.publish(kAlice, nullptr, 0, &got));
+  CHECK(answered(3));
+  STRCMP_EQUAL("etag1", rig.server->seen.back().header("SIP-If-Match").c_str());
+}
+
 TEST(ApiLifecycle, two_instances_share_a_loop) {
   start();
-  Rig second;  // for its server only
   pua_t* other = nullptr;
   pua_config_t* cfg = rig.config({{"outbound_proxy", rig.server->uri()}});
   LONGS_EQUAL(PUA_OK, pua_new(&other, cfg, rig.base, nullptr, nullptr));
