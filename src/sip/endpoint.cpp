@@ -6,6 +6,7 @@
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_protos.h>
 #include <sofia-sip/sip_tag.h>
+#include <sofia-sip/sresolv.h>
 #include <sofia-sip/tport_tag.h>
 #include <unistd.h>
 
@@ -114,7 +115,10 @@ Status Endpoint::open(su_root_s* root, const SipSettings& s, const std::string& 
       NTATAG_UDP_MTU(s.udp_mtu), NTATAG_MAXSIZE(s.max_message),
       // Drop a reply only if it cannot be matched; a bad Date or Expires must not lose the entity-tag.
       NTATAG_BAD_RESP_MASK(sip_mask_response),
-      TPTAG_UDP_RMEM(s.udp_buffer), TPTAG_UDP_WMEM(s.udp_buffer), TPTAG_QUEUESIZE(kTcpQueue), TPTAG_LOG(0), TAG_END());
+      TAG_IF(!s.resolv_conf.empty(), SRESTAG_RESOLV_CONF(s.resolv_conf.c_str())),
+      TPTAG_UDP_RMEM(s.udp_buffer), TPTAG_UDP_WMEM(s.udp_buffer), TPTAG_QUEUESIZE(kTcpQueue), TPTAG_LOG(0),
+      TPTAG_STUN_SERVER(0),  // nua would answer STUN questions of anybody
+      TAG_END());
   if (!nua_) {
     int e = errno;
     return {Errc::sip_failed, "cannot listen on " + (plain_ ? sip_uri : sips_uri) + (plain_ && secure_ ? ", " + sips_uri : "") +
@@ -156,11 +160,13 @@ Endpoint::Handle Endpoint::send(const Request& r) {
   }
   std::string param = "branch=";
   param.append(r.branch);
-  msg_param_t params[2] = {param.c_str(), nullptr};
+  // rport (RFC 3581) must be here: sofia adds it only to a Via of its own.
+  msg_param_t params[3] = {param.c_str(), "rport", nullptr};
   sip_via_t via[1];
   sip_via_init(via);
   via->v_params = params;
   via->v_branch = param.c_str() + strlen("branch=");
+  via->v_rport = "";
   sip_payload_t payload[1];
   sip_payload_init(payload);
   payload->pl_data = const_cast<char*>(r.body.data());

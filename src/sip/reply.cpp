@@ -34,6 +34,21 @@ bool is_named(const msg_header_t* h, std::string_view name) {
   return name.size() == 1 && c->hc_short[0] && (name[0] | 0x20) == (c->hc_short[0] | 0x20);
 }
 
+// A folded value becomes one line (RFC 3261 section 7.3.1): nobody downstream should meet a line break in a value.
+void unfold(std::string& s) {
+  size_t w = 0;
+  for (size_t i = 0; i < s.size();) {
+    if (s[i] != '\r' && s[i] != '\n') {
+      s[w++] = s[i++];
+      continue;
+    }
+    while (i < s.size() && (s[i] == '\r' || s[i] == '\n' || s[i] == ' ' || s[i] == '\t')) i++;
+    while (w > 0 && (s[w - 1] == ' ' || s[w - 1] == '\t')) w--;
+    if (i < s.size()) s[w++] = ' ';
+  }
+  s.resize(w);
+}
+
 }  // namespace
 
 WireReply::WireReply(msg_s* msg) : msg_(msg_ref_create(msg)) {}
@@ -46,6 +61,12 @@ bool WireReply::header(std::string_view name, std::string& out) const {
   const auto* first = reinterpret_cast<const msg_header_t*>(sip->sip_status);
   for (const msg_header_t* h = first; h; h = h->sh_succ) {
     if (h == first || !is_named(h, name)) continue;
+    if (sip_is_unknown(reinterpret_cast<const sip_header_t*>(h))) {
+      const char* value = reinterpret_cast<const sip_unknown_t*>(h)->un_value;
+      out = value ? value : "";
+      unfold(out);
+      return true;
+    }
     char small[256];
     issize_t n = msg_header_field_e(small, sizeof small, h, 0);
     if (n < 0) return false;
@@ -56,6 +77,7 @@ bool WireReply::header(std::string_view name, std::string& out) const {
       n = msg_header_field_e(out.data(), out.size(), h, 0);
       out.resize(n < 0 ? 0 : static_cast<size_t>(n));
     }
+    unfold(out);
     return true;
   }
   return false;

@@ -60,6 +60,7 @@ Result<Target> parse_target(std::string_view uri) {
   }
   t.host = rest.substr(0, end);
   std::string_view tail = rest.substr(end);
+  t.tail = tail;
   if (t.host.empty()) return bad("no host");
   if (!tail.empty() && tail[0] != ':' && tail[0] != ';') return bad("something behind the address");
   if (t.family == Target::Family::Any && t.host.find_first_not_of("0123456789.") == std::string_view::npos)
@@ -70,6 +71,16 @@ Result<Target> parse_target(std::string_view uri) {
     if (param.size() == 13 && starts(param, "transport=tls")) t.secure = true;
   }
   return t;
+}
+
+Status next_hop(std::string_view proxy, const Target& hop, std::string& out) {
+  out.assign(proxy);
+  if (hop.host.empty()) return {Errc::bad_uri, "a tel: URI needs a proxy to go to"};
+  bool sip = hop.scheme.size() >= 3 && starts(hop.scheme, "sip");
+  bool local = hop.host.size() == 9 && starts(hop.host, "localhost");
+  if (!local && sip) return success();
+  out.assign(sip ? hop.scheme : "sip").append(":").append(local ? "127.0.0.1" : hop.host).append(hop.tail);
+  return success();
 }
 
 Status check_request(const SipRequest& r) {

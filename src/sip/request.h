@@ -14,12 +14,19 @@ struct Target {
   enum class Family : uint8_t { Any, V4, V6 };
   std::string_view host;       // with the brackets of an IPv6 literal
   std::string_view scheme;     // as written
+  std::string_view tail;       // what follows the host: port and parameters
   Family family = Family::Any; // of a literal address
   bool secure = false;         // sips:, or transport=tls
 };
 
 // Errors: bad_uri (no host, a "?headers" part: sofia would copy those into the request, broken brackets, too long).
 Result<Target> parse_target(std::string_view uri);
+
+// The URI to be given to sofia as next hop, written to `out`; empty: sofia finds the way by the Request-URI alone. hop: the
+// proxy, parsed, or without one the Request-URI.
+// "localhost" is the loopback address (RFC 6761 section 6.3; sofia would ask the DNS for it), and pres: goes to the domain's
+// SIP servers. Errors: bad_uri (a tel: URI and no proxy).
+Status next_hop(std::string_view proxy, const Target& hop, std::string& out);
 
 // Checks what would break the message: CR, LF or NUL in a field, an empty mandatory field. Extra headers were checked
 // when they were accepted (core/validate.h); here only that the block does not end early.

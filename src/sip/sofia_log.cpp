@@ -60,7 +60,7 @@ SofiaLogScope::~SofiaLogScope() {
 }
 
 void SofiaLogScope::follow_level() {
-  unsigned level = log_.on(LogLevel::debug) ? 5 : 0;
+  unsigned level = log_.on(LogLevel::debug) ? 3 : 0;
   for (su_log_t* l : kLogs) su_log_set_level(l, level);
 }
 

@@ -131,15 +131,12 @@ Status SipStack::Core::start(Txn& t, const SipRequest& r, uint32_t cseq) {
   auto uri = parse_target(r.uri);
   if (!uri) return uri.error();
   Target hop = *uri;
-  proxy_.assign(r.proxy);
   if (!r.proxy.empty()) {
     auto p = parse_target(r.proxy);
     if (!p) return p.error();
     hop = *p;
-  } else if (uri->scheme.size() == 4 && strncasecmp(uri->scheme.data(), "pres", 4) == 0) {
-    proxy_ = "sip:" + std::string(uri->host);  // RFC 3859 leaves the way to SIP: the domain's SIP servers
   }
-  if (proxy_.empty() && hop.host.empty()) return {Errc::bad_uri, "a tel: URI needs a proxy to go to"};
+  if (auto st = next_hop(r.proxy, hop, proxy_); !st) return st;
   uri_.assign(r.uri);
   method_.assign(r.method);
   headers_.clear();
