@@ -330,7 +330,8 @@ void Engine::remove_all(MonoMs now) {
     cursor = table_.walk(cursor, 4096, [&](Record& r) { all.push_back(&r); });
   } while (cursor);
   for (Record* r : all) {
-    if (r->pub.state == State::Gone || r->pub.wanted != Wanted::Something) continue;
+    bool revived = r->extra && r->extra->waiting;   // a publish waits behind the removal that is out
+    if (r->pub.state == State::Gone || (r->pub.wanted != Wanted::Something && !revived)) continue;
     if (r->pub.state == State::Sending) {
       RecordExtra& x = r->need_extra();
       if (!x.waiting) x.waiting = std::make_unique<WaitingRequest>();

@@ -262,7 +262,7 @@ void Engine::count_reply(const SipReply& reply, const Record& r) {
   switch (classify(reply)) {
     case ReplyClass::Success:
       if (r.pub.op == Op::Remove) break;
-      if (reply.etag.empty()) {
+      if (reply.etag.empty() || !check_etag(reply.etag)) {
         count_.missing_etag++;
         ports_.log.warning("%d without SIP-ETag for %.*s", reply.status, n, uri);
       }
@@ -301,7 +301,7 @@ void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
   if (reply.cseq > r->cseq) r->cseq = reply.cseq;  // digest retries count on
   count_reply(reply, *r);
   Event e{.input = input_of(classify(reply))};
-  e.has_etag = !reply.etag.empty() && reply.etag.size() <= kMaxToken;
+  e.has_etag = !reply.etag.empty() && check_etag(reply.etag).ok();  // what no SIP-If-Match could carry is none
   e.answered = reply.origin == ReplyOrigin::Wire;
   e.expires = reply.expires;
   e.min_expires = reply.min_expires;

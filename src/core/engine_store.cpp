@@ -68,7 +68,8 @@ RowOp Engine::row_of(const StoreHook& hook, Row& out) {
 void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
   if (ended_) return;
   Record& r = static_cast<Record&>(hook);
-  store_up_ = ok;
+  // A row that was refused on its own says nothing about the others.
+  if (ok || r.failures == 0) store_up_ = ok;
   if (r.pub.state == State::Intent && (!ok || static_cast<int32_t>(version - r.intent_version) >= 0))
     apply(r, Event{.input = Input::Proceed}, nullptr, now);
   settle_acks(r, version, ok);

@@ -215,8 +215,10 @@ Effects on_lost_state(Publication& p, const Event& e, Random& random, MonoMs now
 
 Effects on_too_brief(Publication& p, const Event& e, Random& random, MonoMs now) {
   bool helps = p.op != Op::Remove && e.min_expires > p.asked && e.min_expires <= e.max_expires;
-  if (!helps) return on_failure(p, e, random, now);
-  p.server_min = static_cast<uint32_t>(e.min_expires);
+  if (helps) p.server_min = static_cast<uint32_t>(e.min_expires);
+  // At once for the first in a row only: a server that raises its bound each time gets no storm.
+  if (!helps || p.attempts > 0) return on_failure(p, e, random, now);
+  p.attempts = 1;
   Effects fx;
   queue(p, fx);
   return fx;

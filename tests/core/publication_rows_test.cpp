@@ -1,0 +1,694 @@
+// One test for each row of the publication table (spec section 4), with the ladder that goes with it.
+//
+//   owner            engine              server
+//     |--- publish -->|--- PUBLISH ------->|        initial: body, no SIP-If-Match
+//     |<-- completed -|<-- 200 e1 ---------|
+//     |               |--- PUBLISH e1 ---->|        refresh: no body
+//     |               |<-- 200 e2 ---------|
+//     |--- publish -->|--- PUBLISH e2 ---->|        modify: body
+//     |<-- completed -|<-- 200 e3 ---------|
+//     |--- remove --->|--- PUBLISH e3 ---->|        remove: Expires: 0, no body
+//     |<-- completed -|<-- 200 ------------|
+#include <string>
+#include <vector>
+
+#include "core/publication.h"
+#include "tests/core/rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(PublicationRows) {
+  Rig rig;
+  // The next request leaves within [low, high] ms from now.
+  void next_leaves_within(MonoMs low, MonoMs high) {
+    size_t before = rig.sent.size();
+    rig.advance(low - 1);
+    LONGS_EQUAL(before, rig.sent.size());
+    rig.advance(high - low + 2);
+    LONGS_EQUAL(before + 1, rig.sent.size());
+  }
+  // Answers with this status; the record is kept and tried again after a first back-off.
+  void keeps_the_record(const Answer& a) {
+    Call& c = rig.publish("b2");
+    Sent first = rig.last();
+    rig.answer(a);
+    LONGS_EQUAL(1, c.completed);
+    LONGS_EQUAL(a.status, c.status);
+    TEXT_EQUAL("backoff", rig.state());
+    next_leaves_within(1500, 2500);
+    TEXT_EQUAL(first.body, rig.last().body);
+    TEXT_EQUAL(first.if_match, rig.last().if_match);
+    rig.ok("e9");
+    TEXT_EQUAL("live", rig.state());
+  }
+  void keeps_the_record(int status) { keeps_the_record(Answer{.status = status}); }
+  // Answers an initial publication with this status: no record is left.
+  void ends_the_record(int status) {
+    Call& c = rig.publish("b1");
+    rig.reject(status);
+    LONGS_EQUAL(1, c.completed);
+    LONGS_EQUAL(status, c.status);
+    CHECK(c.origin == ReplyOrigin::Wire);
+    rig.advance(kSecond);
+    TEXT_EQUAL("none", rig.state());
+    LONGS_EQUAL(0, rig.rows().size());
+    rig.advance(7200 * kSecond);
+    TEXT_EQUAL("initial", rig.kinds());
+    LONGS_EQUAL(1, rig.stats().refused_final);
+  }
+};
+
+// --- initial, refresh, modify, remove ----------------------------------------------------------------------------
+
+TEST(PublicationRows, initial_has_a_body_and_no_if_match) {
+  Call& c = rig.ask({.expires = 600, .body = "<presence/>", .headers = "X-A: 1\r\n", .proxy = "sip:10.0.0.1:5080;lr"});
+  rig.settle();
+  LONGS_EQUAL(1, rig.sent.size());
+  const Sent& s = rig.last();
+  TEXT_EQUAL("PUBLISH", s.method);
+  TEXT_EQUAL(kAlice, s.uri);
+  TEXT_EQUAL("presence", s.event);
+  LONGLONGS_EQUAL(600, s.expires);
+  TEXT_EQUAL("", s.if_match);
+  TEXT_EQUAL("application/pidf+xml", s.content_type);
+  TEXT_EQUAL("<presence/>", s.body);
+  TEXT_EQUAL("X-A: 1\r\n", s.extra_headers);
+  TEXT_EQUAL("sip:10.0.0.1:5080;lr", s.proxy);
+  LONGS_EQUAL(1, s.cseq);
+  STRCMP_CONTAINS("@pua.example.net", s.call_id.c_str());
+  STRCMP_CONTAINS("z9hG4bK", s.branch.c_str());
+  CHECK_FALSE(s.from_tag.empty());
+  LONGS_EQUAL(0, c.completed);
+  rig.ok("e1");
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("e1", c.etag);
+  LONGLONGS_EQUAL(600, c.granted);
+  CHECK(c.durable);
+  CHECK_FALSE(c.superseded);
+}
+
+TEST(PublicationRows, a_content_type_of_the_caller_replaces_the_default) {
+  rig.ask({.body = "x", .content_type = "text/plain"});
+  rig.settle();
+  TEXT_EQUAL("text/plain", rig.last().content_type);
+}
+
+TEST(PublicationRows, the_configured_proxy_is_the_next_hop_where_the_request_names_none) {
+  rig.settings.outbound_proxy = "sip:proxy.example.com";
+  rig.boot();
+  rig.publish("b1");
+  TEXT_EQUAL("sip:proxy.example.com", rig.last().proxy);
+}
+
+TEST(PublicationRows, refresh_comes_before_the_granted_expiry_with_if_match_and_no_body) {
+  rig.publish("b1", kForEver);
+  Sent first = rig.last();
+  LONGLONGS_EQUAL(3600, first.expires);
+  rig.ok("e1", 600);
+  next_leaves_within(420 * kSecond, 480 * kSecond);  // a fifth of the grant before its end, less a tenth of jitter
+  const Sent& s = rig.last();
+  TEXT_EQUAL("e1", s.if_match);
+  TEXT_EQUAL("", s.body);
+  TEXT_EQUAL("", s.content_type);
+  TEXT_EQUAL("presence", s.event);
+  LONGLONGS_EQUAL(3600, s.expires);
+  TEXT_EQUAL(first.call_id, s.call_id);
+  TEXT_EQUAL(first.from_tag, s.from_tag);
+  LONGS_EQUAL(first.cseq + 1, s.cseq);
+  CHECK(first.branch != s.branch);
+}
+
+TEST(PublicationRows, refresh_asked_for_by_an_owner_goes_out_at_once) {
+  rig.live("e1", 600);
+  Call& c = rig.refresh(1200);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  LONGLONGS_EQUAL(1200, rig.last().expires);
+  rig.ok("e2");
+  LONGS_EQUAL(1, c.completed);
+  TEXT_EQUAL("e2", c.etag);
+}
+
+TEST(PublicationRows, refresh_needs_no_scan_each_record_has_its_own_timer) {
+  for (int i = 0; i < 20; i++) {
+    rig.ask({.uri = "sip:u" + std::to_string(i) + "@example.com", .expires = kForEver, .body = "b"});
+    rig.settle();
+    rig.ok("e" + std::to_string(i), 600 + 60 * i);
+  }
+  size_t before = rig.sent.size();
+  for (int i = 0; i < 20; i++) {
+    MonoMs end = rig.sent[static_cast<size_t>(i)].at + (600 + 60 * i) * kSecond;
+    rig.advance(std::max<MonoMs>(0, end - rig.now));
+    bool refreshed = false;
+    for (size_t j = before; j < rig.sent.size(); j++) {
+      Sent& s = rig.sent[j];
+      refreshed |= s.if_match == "e" + std::to_string(i);
+      if (!s.answered) rig.answer(s, {.etag = s.if_match, .expires = 86400});
+    }
+    CHECK(refreshed);
+  }
+}
+
+TEST(PublicationRows, modify_has_if_match_and_body) {
+  rig.live("e1");
+  Call& c = rig.publish("b2", 900);
+  TEXT_EQUAL("initial modify", rig.kinds());
+  const Sent& s = rig.last();
+  TEXT_EQUAL("e1", s.if_match);
+  TEXT_EQUAL("b2", s.body);
+  TEXT_EQUAL("application/pidf+xml", s.content_type);
+  LONGLONGS_EQUAL(900, s.expires);
+  LONGS_EQUAL(2, s.cseq);
+  rig.ok("e2");
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("e2", c.etag);
+  TEXT_EQUAL("e2", rig.record()->etag());
+}
+
+TEST(PublicationRows, remove_has_expires_0_and_if_match_and_no_body) {
+  rig.ask({.body = "b1", .headers = "X-A: 1\r\n"});
+  rig.settle();
+  rig.ok("e1");
+  Call& c = rig.remove();
+  const Sent& s = rig.last();
+  LONGLONGS_EQUAL(0, s.expires);
+  TEXT_EQUAL("e1", s.if_match);
+  TEXT_EQUAL("", s.body);
+  TEXT_EQUAL("", s.content_type);
+  TEXT_EQUAL("", s.extra_headers);
+  rig.ok("", 0);
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(PublicationRows, remove_is_tried_again_until_it_is_answered) {
+  rig.live("e1");
+  Call& c = rig.remove();
+  rig.time_out();
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(408, c.status);
+  next_leaves_within(1500, 2500);
+  TEXT_EQUAL("remove", rig.last().kind());
+  rig.reject(503);
+  next_leaves_within(3000, 5000);
+  TEXT_EQUAL("remove", rig.last().kind());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.ok("", 0);
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+}
+
+TEST(PublicationRows, remove_is_dropped_once_the_state_has_expired_at_the_server) {
+  rig.live("e1", 300);
+  rig.remove();
+  for (int i = 0; i < 30 && rig.record(); i++) {
+    if (rig.open()) rig.time_out();
+    rig.advance(10 * kSecond);
+  }
+  TEXT_EQUAL("none", rig.state());
+  CHECK(rig.sent.back().at <= rig.sent.front().at + 305 * kSecond);
+  LONGS_EQUAL(0, rig.rows().size());
+  size_t before = rig.sent.size();
+  rig.advance(3600 * kSecond);
+  LONGS_EQUAL(before, rig.sent.size());
+}
+
+TEST(PublicationRows, a_412_to_a_removal_is_success) {
+  rig.live("e1");
+  Call& c = rig.remove();
+  rig.reject(412);
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(412, c.status);  // as it came; the record is gone
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+  rig.advance(7200 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+}
+
+TEST(PublicationRows, a_412_to_a_removal_at_the_wanted_end_is_success_too) {
+  rig.live("e1", 60);
+  rig.advance(60 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  rig.reject(412);
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  rig.advance(3600 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+}
+
+// --- 2xx ---------------------------------------------------------------------------------------------------------
+
+TEST(PublicationRows, a_2xx_brings_the_new_entity_tag_and_the_grant) {
+  rig.publish("b1", kForEver);
+  rig.ok("e1", 1000);
+  rig.advance(900 * kSecond);
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.ok("e2", 500);
+  LONGLONGS_EQUAL(rig.last().at + 500 * kSecond, rig.record()->pub.grant_end);
+  rig.advance(450 * kSecond);
+  TEXT_EQUAL("e2", rig.last().if_match);
+}
+
+TEST(PublicationRows, a_202_and_a_204_are_success) {
+  for (int status : {202, 204}) {
+    Call& c = rig.publish("b" + std::to_string(status));
+    rig.answer({.status = status, .etag = "e" + std::to_string(status), .expires = 600});
+    LONGS_EQUAL(status, c.status);
+    TEXT_EQUAL("live", rig.state());
+  }
+}
+
+TEST(PublicationRows, a_2xx_without_expires_grants_what_was_asked_for) {
+  rig.publish("b1", kForEver);
+  rig.answer({.etag = "e1"});
+  TEXT_EQUAL("live", rig.state());
+  LONGLONGS_EQUAL(rig.last().at + 3600 * kSecond, rig.record()->pub.grant_end);
+  next_leaves_within(2520 * kSecond, 2880 * kSecond);
+  TEXT_EQUAL("refresh", rig.last().kind());
+  LONGS_EQUAL(1, rig.stats().missing_expires);
+  CHECK(rig.logged(LogLevel::notice, "without Expires"));
+}
+
+TEST(PublicationRows, a_2xx_without_an_entity_tag_keeps_the_old_one) {
+  rig.live("e1");
+  Call& c = rig.publish("b2");
+  rig.answer({.expires = 600});
+  TEXT_EQUAL("e1", c.etag);
+  TEXT_EQUAL("live", rig.state());
+  LONGS_EQUAL(1, rig.stats().missing_etag);
+  CHECK(rig.logged(LogLevel::warning, "without SIP-ETag"));
+  rig.advance(480 * kSecond);
+  TEXT_EQUAL("initial modify refresh", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+}
+
+TEST(PublicationRows, a_2xx_without_an_entity_tag_and_none_yet_is_published_in_full_at_the_refresh_point_and_no_sooner) {
+  Call& c = rig.publish("b1", kForEver);
+  rig.answer({.expires = 600});
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("", c.etag);
+  TEXT_EQUAL("live", rig.state());
+  LONGS_EQUAL(1, rig.stats().missing_etag);
+  LONGS_EQUAL(1, rig.stats().orphans_suspected);
+  CHECK(rig.logged(LogLevel::warning, "without SIP-ETag"));
+  next_leaves_within(420 * kSecond, 480 * kSecond);
+  TEXT_EQUAL("initial initial", rig.kinds());
+  TEXT_EQUAL("b1", rig.last().body);
+}
+
+TEST(PublicationRows, an_entity_tag_that_no_header_could_carry_is_none) {
+  rig.publish("b1");
+  rig.ok(std::string(256, 'a'));
+  TEXT_EQUAL("live", rig.state());
+  TEXT_EQUAL("", rig.record()->etag());
+  rig.ask({.uri = "sip:bob@example.com", .body = "b"});
+  rig.settle();
+  rig.ok("not a token");
+  TEXT_EQUAL("", rig.record("sip:bob@example.com")->etag());
+  rig.restart();  // its row can be read
+  LONGS_EQUAL(0, rig.stats().load_bad);
+}
+
+TEST(PublicationRows, a_2xx_with_expires_0_is_published_again_after_a_back_off) {
+  Call& c = rig.publish("b1");
+  rig.ok("e1", 0);
+  LONGS_EQUAL(1, c.completed);
+  TEXT_EQUAL("backoff", rig.state());
+  next_leaves_within(1500, 2500);
+  TEXT_EQUAL("initial initial", rig.kinds());
+}
+
+// --- 412 ---------------------------------------------------------------------------------------------------------
+
+//   engine                server
+//     |-- PUBLISH e1 ------>|   (refresh)
+//     |<-- 412 -------------|
+//     |-- PUBLISH, body --->|   once, at once, without SIP-If-Match
+//     |<-- 412 -------------|
+//     |        ...          |   backs off, each try in full
+TEST(PublicationRows, a_412_publishes_full_state_once_then_backs_off) {
+  rig.live("e1");
+  Call& c = rig.refresh();
+  rig.reject(412);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  TEXT_EQUAL("b1", rig.last().body);
+  TEXT_EQUAL("", rig.last().if_match);
+  LONGS_EQUAL(0, c.completed);  // not known yet how it ends
+  rig.reject(412);
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(412, c.status);
+  TEXT_EQUAL("backoff", rig.state());
+  next_leaves_within(1500, 2500);
+  TEXT_EQUAL("initial", rig.last().kind());
+  rig.reject(412);
+  next_leaves_within(3000, 5000);
+  rig.reject(412);
+  next_leaves_within(6000, 10000);
+  rig.ok("e2");
+  TEXT_EQUAL("live", rig.state());
+  LONGS_EQUAL(4, rig.stats().replies_412);
+}
+
+TEST(PublicationRows, a_412_then_success_completes_the_caller_with_the_new_entity_tag) {
+  rig.live("e1");
+  Call& c = rig.publish("b2");
+  rig.reject(412);
+  TEXT_EQUAL("b2", rig.last().body);
+  rig.ok("e2");
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("e2", c.etag);
+  rig.refresh();
+  rig.reject(412);  // a later one gets its own full publication again
+  TEXT_EQUAL("initial modify initial refresh initial", rig.kinds());
+}
+
+TEST(PublicationRows, a_412_to_an_initial_publication_backs_off) {
+  keeps_the_record(412);
+  TEXT_EQUAL("initial initial", rig.kinds());
+}
+
+TEST(PublicationRows, a_412_by_timer_loses_no_record) {
+  rig.publish("b1", kForEver);
+  rig.ok("e1", 600);
+  rig.advance(480 * kSecond);
+  rig.reject(412);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  rig.ok("e2", 600);
+  TEXT_EQUAL("live", rig.state());
+  rig.advance(200);  // nobody waits for this row
+  TEXT_EQUAL("e2", rig.row().row().etag);
+}
+
+// --- 423 ---------------------------------------------------------------------------------------------------------
+
+TEST(PublicationRows, a_423_is_tried_again_with_min_expires) {
+  Call& c = rig.publish("b1", 60);
+  rig.answer({.status = 423, .min_expires = 600});
+  TEXT_EQUAL("initial initial", rig.kinds());
+  LONGLONGS_EQUAL(600, rig.last().expires);
+  TEXT_EQUAL("b1", rig.last().body);
+  LONGS_EQUAL(0, c.completed);
+  rig.ok("e1");
+  LONGS_EQUAL(200, c.status);
+  LONGS_EQUAL(1, rig.stats().replies_423);
+  rig.advance(60 * kSecond);  // withdrawn at the wanted end all the same
+  TEXT_EQUAL("initial initial remove", rig.kinds());
+}
+
+TEST(PublicationRows, a_423_is_remembered_for_the_next_requests) {
+  rig.publish("b1", 60);
+  rig.answer({.status = 423, .min_expires = 600});
+  rig.ok("e1");
+  rig.publish("b2", 60);
+  LONGLONGS_EQUAL(600, rig.last().expires);
+}
+
+TEST(PublicationRows, a_423_that_asks_for_no_more_than_it_got_is_no_loop) {
+  for (int64_t min : {-1, 0, 59, 60}) {
+    Rig other;
+    Call& c = other.publish("b1", 60);
+    other.answer({.status = 423, .min_expires = min});
+    LONGS_EQUAL(1, other.sent.size());
+    LONGS_EQUAL(423, c.status);
+    TEXT_EQUAL("backoff", other.state());
+  }
+}
+
+TEST(PublicationRows, a_423_above_our_max_expires_is_no_loop) {
+  rig.publish("b1", 60);
+  rig.answer({.status = 423, .min_expires = 86401});
+  LONGS_EQUAL(1, rig.sent.size());
+  TEXT_EQUAL("backoff", rig.state());
+}
+
+TEST(PublicationRows, a_server_that_raises_min_expires_each_time_gets_no_storm) {
+  rig.publish("b1", kForEver);
+  for (int i = 0; i < 5; i++) {
+    if (!rig.open()) rig.advance(400 * kSecond);
+    rig.answer({.status = 423, .min_expires = rig.last().expires + 1});
+  }
+  // The first is answered at once, the others wait longer and longer.
+  CHECK(rig.sent[2].at >= rig.sent[1].at + 1500);
+  CHECK(rig.sent[4].at >= rig.sent[3].at + 3000);
+}
+
+// --- 401, 407 ----------------------------------------------------------------------------------------------------
+
+// The digest itself is the stack's (tests/sip): what reaches the engine is one that credentials could not answer.
+TEST(PublicationRows, a_401_or_407_that_credentials_could_not_answer_keeps_the_record) {
+  keeps_the_record(401);
+  keeps_the_record(407);
+  LONGS_EQUAL(2, rig.stats().auth_failures);
+  CHECK(rig.logged(LogLevel::error, "credentials"));
+}
+
+TEST(PublicationRows, a_cseq_that_digest_made_grow_is_counted_on) {
+  rig.publish("b1");
+  rig.answer({.etag = "e1", .expires = 600, .cseq = 2});
+  rig.publish("b2");
+  LONGS_EQUAL(3, rig.last().cseq);
+}
+
+// --- 3xx, 408, 429, 430, 480, 5xx, 6xx, timeout, transport ---------------------------------------------------------
+
+TEST(PublicationRows, a_3xx_keeps_the_record_and_backs_off) { keeps_the_record(302); }
+TEST(PublicationRows, a_408_keeps_the_record_and_backs_off) { keeps_the_record(408); }
+TEST(PublicationRows, a_429_keeps_the_record_and_backs_off) { keeps_the_record(429); }
+TEST(PublicationRows, a_430_keeps_the_record_and_backs_off) { keeps_the_record(430); }
+TEST(PublicationRows, a_480_keeps_the_record_and_backs_off) { keeps_the_record(480); }
+TEST(PublicationRows, a_500_keeps_the_record_and_backs_off) { keeps_the_record(500); }
+TEST(PublicationRows, a_503_keeps_the_record_and_backs_off) { keeps_the_record(503); }
+TEST(PublicationRows, a_6xx_keeps_the_record_and_backs_off) { keeps_the_record(603); }
+TEST(PublicationRows, a_status_nobody_listed_keeps_the_record_and_backs_off) { keeps_the_record(481); }
+
+TEST(PublicationRows, a_timeout_keeps_the_record_and_backs_off) {
+  keeps_the_record({.status = 408, .origin = ReplyOrigin::Timeout});
+  LONGS_EQUAL(1, rig.stats().timeouts);
+  LONGS_EQUAL(1, rig.stats().orphans_suspected);
+  LONGS_EQUAL(0, rig.stats().replies_4xx);  // no reply came
+}
+
+TEST(PublicationRows, a_transport_error_keeps_the_record_and_backs_off) {
+  keeps_the_record({.status = 503, .origin = ReplyOrigin::Transport});
+  LONGS_EQUAL(1, rig.stats().transport_errors);
+}
+
+TEST(PublicationRows, a_request_that_could_not_be_sent_keeps_the_record_and_backs_off) {
+  rig.send_error = "no socket";
+  Call& c = rig.publish("b1");
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(503, c.status);
+  CHECK(c.origin == ReplyOrigin::Transport);
+  TEXT_EQUAL("no socket", c.reason);
+  TEXT_EQUAL("backoff", rig.state());
+  rig.send_error = "";
+  next_leaves_within(1500, 2500);
+}
+
+TEST(PublicationRows, a_transient_failure_of_a_live_one_keeps_its_entity_tag) {
+  rig.live("e1");
+  keeps_the_record(503);
+  TEXT_EQUAL("initial modify modify", rig.kinds());
+  TEXT_EQUAL("e1", rig.sent[2].if_match);
+}
+
+TEST(PublicationRows, back_off_grows_with_each_failure_and_ends_with_success) {
+  rig.publish("b1", kForEver);
+  rig.reject(500);
+  MonoMs base = 2000;
+  for (int i = 0; i < 6; i++, base *= 2) {
+    next_leaves_within(base * 3 / 4, base * 5 / 4);
+    rig.reject(500);
+  }
+  rig.advance(base * 5 / 4);
+  rig.ok("e1");
+  rig.publish("b2");
+  rig.reject(500);
+  next_leaves_within(1500, 2500);
+}
+
+TEST(PublicationRows, retry_after_is_honoured) {
+  rig.publish("b1");
+  rig.answer({.status = 503, .retry_after = 120});
+  next_leaves_within(120 * kSecond, 120 * kSecond);
+}
+
+TEST(PublicationRows, nothing_leaves_under_retry_after_not_even_a_new_request) {
+  rig.live("e1");
+  rig.refresh();
+  rig.answer({.status = 503, .retry_after = 120});
+  rig.advance(10 * kSecond);
+  Call& c = rig.publish("b2");
+  LONGS_EQUAL(1, c.completed);  // its owner knows
+  LONGS_EQUAL(503, c.status);
+  CHECK(c.origin == ReplyOrigin::Local);
+  CHECK(c.durable);
+  LONGS_EQUAL(2, rig.sent.size());
+  next_leaves_within(110 * kSecond, 110 * kSecond);
+  TEXT_EQUAL("b2", rig.last().body);  // ... and it was kept
+  TEXT_EQUAL("e1", rig.last().if_match);
+}
+
+TEST(PublicationRows, an_unanswered_one_is_given_up_at_the_wanted_end) {
+  rig.publish("b1", 100);
+  while (rig.record() && rig.now < 2000000) {
+    if (rig.open()) rig.reject(503);
+    rig.advance(kSecond);
+  }
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(1, rig.stats().given_up);
+  CHECK(rig.last().at < rig.sent.front().at + 100 * kSecond);
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(PublicationRows, one_for_ever_is_never_given_up) {
+  rig.publish("b1", kForEver);
+  for (int i = 0; i < 2000; i++) {
+    if (rig.open()) rig.reject(503);
+    rig.advance(60 * kSecond);
+  }
+  if (!rig.open()) rig.advance(400 * kSecond);
+  rig.ok("e1");
+  TEXT_EQUAL("live", rig.state());
+}
+
+TEST(PublicationRows, a_refresh_that_fails_is_tried_again_before_the_grant_ends) {
+  rig.publish("b1", kForEver);
+  rig.ok("e1", 120);
+  MonoMs end = rig.record()->pub.grant_end;
+  rig.advance(80 * kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  rig.time_out();
+  rig.advance(2500);
+  TEXT_EQUAL("initial refresh refresh", rig.kinds());
+  CHECK(rig.last().at < end);
+}
+
+// --- 403, 404 ----------------------------------------------------------------------------------------------------
+
+TEST(PublicationRows, a_403_or_404_keeps_the_record_with_a_loud_counter) {
+  keeps_the_record(404);
+  keeps_the_record(403);
+  LONGS_EQUAL(2, rig.stats().refused_403_404);
+  CHECK(rig.logged(LogLevel::error, "404 to PUBLISH for sip:alice@example.com"));
+  CHECK(rig.logged(LogLevel::error, "403 to PUBLISH for sip:alice@example.com"));
+}
+
+// --- 400, 405, 406, 413, 415, 420, 489 ---------------------------------------------------------------------------
+
+TEST(PublicationRows, a_400_ends_the_record) { ends_the_record(400); }
+TEST(PublicationRows, a_405_ends_the_record) { ends_the_record(405); }
+TEST(PublicationRows, a_406_ends_the_record) { ends_the_record(406); }
+TEST(PublicationRows, a_413_ends_the_record) { ends_the_record(413); }
+TEST(PublicationRows, a_415_ends_the_record) { ends_the_record(415); }
+TEST(PublicationRows, a_420_ends_the_record) { ends_the_record(420); }
+TEST(PublicationRows, a_489_ends_the_record) { ends_the_record(489); }
+
+//   owner            engine              server
+//     |--- publish -->|--- PUBLISH e1 ---->|
+//     |<-- 415 -------|<-- 415 ------------|
+//     |               |--- PUBLISH e1, 0 ->|   what the server still holds is withdrawn
+TEST(PublicationRows, a_refused_modify_tells_the_owner_and_withdraws_what_the_server_still_holds) {
+  rig.live("e1");
+  Call& c = rig.publish("b2");
+  rig.reject(415);
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(415, c.status);
+  TEXT_EQUAL("initial modify remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.ok("", 0);
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(PublicationRows, a_refused_removal_ends_the_record) {
+  rig.live("e1");
+  Call& c = rig.remove();
+  rig.reject(400);
+  LONGS_EQUAL(400, c.status);
+  TEXT_EQUAL("none", rig.state());
+}
+
+TEST(PublicationRows, one_that_was_refused_can_be_published_anew) {
+  rig.publish("b1");
+  rig.reject(415);
+  Call& c = rig.publish("b2");
+  LONGS_EQUAL(0, static_cast<int>(c.code));
+  TEXT_EQUAL("initial initial", rig.kinds());
+  rig.ok("e1");
+  LONGS_EQUAL(200, c.status);
+}
+
+// --- the last body is kept ---------------------------------------------------------------------------------------
+
+TEST(PublicationRows, the_last_body_is_kept_over_refreshes_for_a_412) {
+  rig.live("e1");
+  rig.publish("b2");
+  rig.ok("e2");
+  for (int i = 3; i < 6; i++) {
+    rig.refresh();
+    rig.ok("e" + std::to_string(i));
+  }
+  rig.refresh();
+  rig.reject(412);
+  TEXT_EQUAL("initial", rig.last().kind());
+  TEXT_EQUAL("b2", rig.last().body);
+}
+
+TEST(PublicationRows, a_document_version_counts_up_with_each_body_and_survives_a_restart) {
+  rig.processor = [](const BodyRequest& b, std::string& out, bool&, std::string&) -> Result<Unit> {
+    out = std::string(b.body) + " version " + std::to_string(b.version);
+    return success();
+  };
+  auto publish = [&] {
+    rig.ask({.body = "d", .event = kDialog});
+    rig.settle();
+    return rig.last().body;
+  };
+  TEXT_EQUAL("d version 1", publish());
+  rig.ok("e1");
+  TEXT_EQUAL("d version 2", publish());
+  rig.ok("e2");
+  rig.restart();
+  TEXT_EQUAL("d version 3", publish());
+}
+
+TEST(PublicationRows, a_tuple_id_is_kept_with_the_record_and_given_to_the_next_body) {
+  std::vector<std::string> seen;
+  rig.processor = [&](const BodyRequest&, std::string&, bool& unchanged, std::string& tuple) -> Result<Unit> {
+    seen.push_back(tuple);
+    if (tuple.empty()) tuple = "t-42";
+    unchanged = true;
+    return success();
+  };
+  rig.live("e1");
+  rig.publish("b2");
+  rig.ok("e2");
+  rig.restart();
+  rig.publish("b3");
+  LONGS_EQUAL(3, seen.size());
+  TEXT_EQUAL("", seen[0]);
+  TEXT_EQUAL("t-42", seen[1]);
+  TEXT_EQUAL("t-42", seen[2]);
+  TEXT_EQUAL("t-42", rig.row().row().tuple_id);
+}
+
+TEST(PublicationRows, an_event_without_a_document_is_published_by_its_headers) {
+  Call& c = rig.ask({.headers = "Call-Info: <sip:a>;appearance=1\r\n", .event = kCallInfo});
+  rig.settle();
+  LONGS_EQUAL(0, static_cast<int>(c.code));
+  TEXT_EQUAL("call-info", rig.last().event);
+  TEXT_EQUAL("Call-Info: <sip:a>;appearance=1\r\n", rig.last().extra_headers);
+  TEXT_EQUAL("", rig.last().body);
+  rig.ok("e1");
+  rig.ask({.headers = "Call-Info: <sip:a>;appearance=2\r\n", .event = kCallInfo});
+  rig.settle();
+  TEXT_EQUAL("e1", rig.last().if_match);
+  TEXT_EQUAL("Call-Info: <sip:a>;appearance=2\r\n", rig.last().extra_headers);
+}

@@ -1,0 +1,150 @@
+// Rig for the engine: a SIP port that records every request and lets the test answer it, a bodies port, a store of memory
+// behind the real write-behind queue, a clock that stands still, and restarts as after SIGKILL.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine.h"
+#include "store/memory_store.h"
+#include "store/write_behind.h"
+#include "tests/support/faulty_store.h"
+
+#define TEXT_EQUAL(want, got) STRCMP_EQUAL(std::string(want).c_str(), std::string(got).c_str())
+
+namespace pua::test {
+
+constexpr MonoMs kSecond = 1000;
+constexpr int32_t kPresence = 1, kDialog = 64, kCallInfo = 128, kMessageSummary = 8;
+const std::string kAlice = "sip:alice@example.com";
+
+// A request that left, with everything in it.
+struct Sent {
+  TxnId txn = 0;
+  MonoMs at = 0;
+  std::string method, uri, from_tag, call_id, branch, event, if_match, content_type, body, extra_headers, proxy;
+  uint32_t cseq = 0;
+  int64_t expires = -1;
+  bool answered = false;
+  // "initial", "refresh", "modify" or "remove", by what is in it.
+  std::string kind() const {
+    if (expires == 0) return "remove";
+    if (if_match.empty()) return "initial";
+    return body.empty() ? "refresh" : "modify";
+  }
+  // All that goes on the wire, on one line.
+  std::string wire() const;
+};
+
+// What an owner asks for, with its usual values.
+struct Ask {
+  std::string uri = kAlice;
+  int64_t expires = 3600;
+  std::optional<std::string> body = {};
+  std::string id = {}, etag = {}, content_type = {}, headers = {}, proxy = {};
+  int32_t source = 64, event = kPresence;
+  RequestType type = RequestType::Auto;
+  void* cb_param = nullptr;
+};
+
+// How one request went.
+struct Call {
+  Errc code = Errc::ok;            // of the call itself
+  std::string message;             // where it was refused
+  int completed = 0;
+  int order = 0;                   // 1: the first of all completions
+  MonoMs at = 0;
+  int status = 0;
+  std::string reason, etag;
+  ReplyOrigin origin = ReplyOrigin::Local;
+  int64_t granted = 0;
+  bool durable = false, superseded = false;
+};
+
+struct Answer {
+  int status = 200;
+  std::string etag = {};
+  int64_t expires = -1, min_expires = -1, retry_after = -1;
+  ReplyOrigin origin = ReplyOrigin::Wire;
+  uint32_t cseq = 0;
+  std::shared_ptr<const ReplyMessage> message = {};
+};
+
+class Rig : public SipPort, public BodiesPort {
+ public:
+  // Everything it is given may be changed before boot(); most tests take it as it is.
+  Rig();
+  ~Rig() override;
+
+  // --- the process ---
+  void boot();                                   // by the constructor too, unless kill() came first
+  void kill(bool under_way_committed = false);   // SIGKILL: memory is lost, the disk stays
+  void restart() { kill(), boot(); }             // and the whole table is read
+  void settle();                                 // whatever is due now
+  void advance(MonoMs ms);                       // ... and on the way to then
+
+  // --- owners ---
+  Call& ask(const Ask&);                         // the call alone: nothing runs
+  Call& publish(const std::string& body, int64_t expires = 3600);
+  Call& refresh(int64_t expires = 3600);
+  Call& remove();
+  // Published and confirmed with this entity-tag; the grant is what was asked for.
+  Call& live(const std::string& etag = "e1", int64_t expires = 3600, const std::string& body = "b1");
+
+  // --- the server ---
+  Sent& last();                                  // the newest request; the test fails if there is none
+  void answer(Sent&, const Answer&);
+  void answer(const Answer& a) { answer(last(), a); }
+  void ok(const std::string& etag, int64_t granted) { answer({.etag = etag, .expires = granted}); }
+  void ok(const std::string& etag) { ok(etag, last().expires); }
+  void reject(int status) { answer({.status = status}); }
+  void time_out();                               // after its 32 s, without a reply
+  void time_out(Sent&);
+  size_t open() const;                           // requests without a reply so far
+  std::string kinds() const;                     // "initial refresh remove"
+
+  // --- looking in ---
+  const Record* record(const std::string& uri = kAlice, const std::string& id = "", int32_t event = kPresence,
+                       int32_t source = 64) const;
+  std::string state(const std::string& uri = kAlice) const;   // "none" without a record
+  std::vector<StoredRow> rows();
+  StoredRow row();                               // the only one there is
+  Stats stats() const { return engine->stats(); }
+  bool logged(LogLevel, const std::string& part) const;
+
+  MonoMs now = 1000000;
+  int64_t epoch_offset = 1800000000000;
+  uint64_t seed = 7;
+  EngineSettings settings;
+  WriteBehindPolicy store_policy;
+  std::map<int32_t, EventInfo> events;
+  std::function<Result<Unit>(const BodyRequest&, std::string& out, bool& unchanged, std::string& tuple)> processor;
+  bool several_ids = false;                      // several records of one URI and event: two of them may be in flight
+  std::string send_error;                        // not empty: the SIP port refuses to send
+  std::deque<Sent> sent;
+  std::deque<Call> calls;
+  int completions = 0;
+  std::function<void(Call&)> when_completed;
+  std::vector<std::pair<LogLevel, std::string>> lines;
+  std::vector<MonoMs> wakes;
+  MemoryStore disk;
+  std::unique_ptr<FaultyStore> store;
+  std::unique_ptr<WriteBehind> behind;
+  std::unique_ptr<Engine> engine;
+
+  Status send(const SipRequest&) override;
+  const EventInfo* by_flag(int32_t flag) const override;
+  const EventInfo* by_name(std::string_view name) const override;
+  Result<Unit> process(const BodyRequest&, std::string& out, bool& unchanged, std::string& tuple) override;
+
+ private:
+  Log log_;
+  int life_ = 0;
+  bool calling_ = false;                         // inside publish(): no completion may come
+};
+
+}  // namespace pua::test
