@@ -195,8 +195,8 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
     if (text[Record::kProxy].empty()) text[Record::kProxy] = row.outbound_proxy;
     if (p.publishable) {
       if (p.known == Known::Current) p.known = Known::Changed;
-    } else if (row.desired_expires == 1 && p.wanted == Wanted::Something) {
-      // On its way out, and nobody said what to publish now.
+    } else if (from_epoch(row.desired_expires, epoch_offset_) <= now && p.wanted == Wanted::Something) {
+      // Its lifetime is over, or it was on its way out, and nobody said what to publish now.
       complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
       p.wanted = Wanted::Leaving;
     } else if (!row.body.empty()) {
