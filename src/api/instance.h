@@ -44,7 +44,8 @@ class Instance {
 
   virtual void observe(int32_t source_mask, Observer) = 0;
 
-  // Shows the records that match, from cursor on, at most `limit` of them, looking at a bounded number of records.
+  // Shows the records that match, from cursor on: about `limit` of them (whole hash buckets, so a few more may come),
+  // looking at a bounded number of records.
   virtual ListPage list(const ListFilter&, uint64_t cursor, uint32_t limit,
                         const std::function<void(const RecordView&)>& show) = 0;
   // The records of one presentity (event, source 0: any). not_found if there is none.

@@ -86,6 +86,7 @@ Stats Engine::stats() const {
   s.intent = in(State::Intent);
   s.backoff = in(State::Backoff);
   s.gone = in(State::Gone);
+  s.loading = loading_;
   s.in_flight = outbox_.in_flight();
   s.breaker_open = outbox_.open_count();
   s.breaker_trips = static_cast<int64_t>(outbox_.trips());

@@ -116,6 +116,7 @@ struct ListPage {
   X(completed_not_durable, c, "completions delivered before their row was committed")                  \
   X(expired, c, "records that reached their wanted end")                                               \
   X(given_up, c, "records given up at their wanted end while the server did not answer")               \
+  X(loading, g, "1 while the table is being loaded: lists are not complete yet")                       \
   X(loaded, c, "rows loaded at start")                                                                 \
   X(load_expired, c, "rows dropped at start: expired")                                                 \
   X(load_bad, c, "rows refused at start: not readable")                                                \
