@@ -38,6 +38,10 @@ bool is_true(std::string_view v) { return strcasecmp(unquoted(v).c_str(), "true"
 bool usable(const msg_auth_t* ch) {
   if (!ch->au_scheme || strcasecmp(ch->au_scheme, "Digest") != 0) return false;  // Basic would show the password
   if (param(ch, "realm=").empty() || param(ch, "nonce=").empty()) return false;
+  // Realm, nonce and opaque go back in our request: a folded line inside their quotes must not.
+  for (const msg_param_t* p = ch->au_params; p && *p; p++)
+    for (const char* c = *p; *c; c++)
+      if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7f) return false;
   std::string algorithm = unquoted(param(ch, "algorithm="));
   return algorithm.empty() || strcasecmp(algorithm.c_str(), "MD5") == 0 || strcasecmp(algorithm.c_str(), "MD5-sess") == 0;
 }

@@ -11,6 +11,7 @@ namespace pua::test {
 namespace {
 
 int64_t g_fake_us;
+bool g_fake;
 int64_t fake_us() { return g_fake_us; }
 
 int64_t real_ms() {
@@ -52,7 +53,7 @@ Rig::~Rig() {
   event_base_free(base);
 }
 
-Result<std::unique_ptr<SipStack>> Rig::try_start() { return SipStack::create(settings, *driver, *this, log, real_ms); }
+Result<std::unique_ptr<SipStack>> Rig::try_start() { return SipStack::create(settings, *driver, *this, log, [] { return g_fake ? g_fake_us / 1000 : real_ms(); }); }
 
 void Rig::start() {
   auto s = try_start();
@@ -110,9 +111,13 @@ void Rig::on_reply(TxnId txn, const SipReply& r, MonoMs) {
 
 FakeClock::FakeClock() {
   g_fake_us = 0;
+  g_fake = true;
   su_clock_set_source(fake_us);
 }
-FakeClock::~FakeClock() { su_clock_set_source(nullptr); }
+FakeClock::~FakeClock() {
+  g_fake = false;
+  su_clock_set_source(nullptr);
+}
 
 void FakeClock::pass(Rig& rig, int64_t ms) {
   for (int64_t left = ms; left > 0; left -= 100) {

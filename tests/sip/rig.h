@@ -67,7 +67,7 @@ class Rig : public SipSink {
   event* tick_;
 };
 
-// sofia's clock in the hands of the test.
+// sofia's clock and the stack's in the hands of the test. Make it before Rig::start().
 class FakeClock {
  public:
   FakeClock();
