@@ -174,7 +174,7 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
   bool asked = r.extra && !r.extra->callers.empty();
   count_.loaded++;
   r.id = row.id;
-  r.version = std::max(r.version, row.record_version);
+  r.version = std::max({r.version, row.record_version, 1u});  // 0 would mean that there is no row to delete
   r.written_version = r.version;
   r.doc_version = asked && r.doc_version ? row.version + r.doc_version : row.version;
   r.cseq = std::min<uint32_t>(row.cseq, 0x7fff0000u);
@@ -222,11 +222,17 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
   }
   bool dead = p.wanted_end <= now || p.wanted != Wanted::Something;
   if (dead && (p.known == Known::Never || p.grant_end + kRemovalGrace <= now)) count_.load_expired++;
-  // Refreshes are spread: at the usual point of what is left of the grant, or, where that has passed, soon.
-  MonoMs left = p.grant_end - now;
-  MonoMs due = now + static_cast<MonoMs>(random_.below(static_cast<uint64_t>(
-                         std::clamp<MonoMs>(left / 2, 1, kLoadSpread))));
-  if (left > 2000) due = std::max(due, now + refresh_after(static_cast<uint32_t>(left / 1000), random_) / 2);
+  // Refreshes are spread: over the second half of the time until the refresh point of what is left of the grant, or,
+  // where that has passed, over a time that grows with their number.
+  MonoMs left = p.grant_end - now, due = now;
+  if (left > 2000) {
+    MonoMs half = refresh_after(static_cast<uint32_t>(left / 1000), random_) / 2;
+    due += half + static_cast<MonoMs>(random_.below(static_cast<uint64_t>(half + 1)));
+  } else {
+    MonoMs window = std::min<MonoMs>(kLoadSpread, count_.loaded);
+    if (left > 0) window = std::min(window, left / 2);
+    due += static_cast<MonoMs>(random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
+  }
   apply(r, Event{.input = Input::Loaded, .due = due}, nullptr, now);
 }
 

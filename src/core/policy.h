@@ -37,7 +37,7 @@ MonoMs refresh_after(uint32_t granted, Random&);
 MonoMs backoff(uint32_t attempts, int64_t retry_after, Random&);
 
 constexpr int64_t kMaxRetryAfter = 3600;   // s
-// A loaded record that is due already gets its turn within this window (or half its remaining grant).
+// Loaded records that are due already get their turn at about a thousand a second, but all of them within this window.
 constexpr MonoMs kLoadSpread = 30000;
 
 // Breaker per destination: this many requests in a row without any answer open it ...

@@ -32,6 +32,8 @@ void Rig::boot() {
   if (engine) kill();
   life_++;
   store = std::make_unique<FaultyStore>(disk);
+  store->delay_ms = std::exchange(load_delay_ms, 0);
+  store->fail_loads = std::exchange(loads_to_fail, 0);
   behind = std::make_unique<WriteBehind>(*store, log_, store_policy, [] {});
   engine = std::make_unique<Engine>(settings, Engine::Ports{*this, *behind, *this, log_, [this](MonoMs due) { wakes.push_back(due); }},
                                     seed++);

@@ -121,6 +121,8 @@ class Rig : public SipPort, public BodiesPort {
   uint64_t seed = 7;
   EngineSettings settings;
   WriteBehindPolicy store_policy;
+  MonoMs load_delay_ms = 0;                      // of the next boot: its pages come later, writes too until then
+  int loads_to_fail = 0;                         // of the next boot: its first pages cannot be read
   std::map<int32_t, EventInfo> events;
   std::function<Result<Unit>(const BodyRequest&, std::string& out, bool& unchanged, std::string& tuple)> processor;
   bool several_ids = false;                      // several records of one URI and event: two of them may be in flight

@@ -1,0 +1,499 @@
+// Restarts: what comes back from the table, and what then goes out (spec section 6).
+//
+//   engine                         server
+//     |-- PUBLISH ------------------>|
+//     |<-- 200 e1 -------------------|
+//     X  SIGKILL
+//     |  rows are read
+//     |-- PUBLISH, SIP-If-Match e1 ->|    the same publication goes on
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/core/rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(Restart) {
+  Rig rig;
+  // A row written by somebody else.
+  void insert(const Row& row) {
+    struct One : RowSource {
+      const Row* r;
+      size_t size() const override { return 1; }
+      RowOp row(size_t, Row& out) override {
+        out = *r;
+        return RowOp::Upsert;
+      }
+    } one;
+    one.r = &row;
+    struct Ignore : AdapterSink {
+      void on_written(const WriteReport&, MonoMs) override {}
+      void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
+    } ignore;
+    rig.disk.attach(&ignore);
+    rig.disk.write(Lane::Fast, one, rig.now);
+  }
+  Row foreign(int64_t id, std::string_view uri) {
+    Row r;
+    r.id = id;
+    r.flag = 64;
+    r.event = kPresence;
+    r.pres_uri = uri;
+    r.etag = "e1";
+    r.expires = in(600);
+    r.body = "b1";
+    r.call_id = "some-other-call@host";
+    r.cseq = 1;
+    return r;
+  }
+  int64_t in(int64_t seconds) { return (rig.now + rig.epoch_offset) / 1000 + seconds; }
+};
+
+TEST(Restart, the_publication_goes_on_with_the_same_entity_tag_and_no_second_initial) {
+  rig.publish("b1", kForEver);
+  rig.ok("e1", 600);
+  rig.restart();
+  TEXT_EQUAL("live", rig.state());
+  LONGS_EQUAL(1, rig.sent.size());
+  TEXT_EQUAL("e1", rig.record()->etag());
+  rig.advance(600 * kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  CHECK(rig.last().at < rig.sent[0].at + 600 * kSecond);
+}
+
+TEST(Restart, everything_of_the_request_comes_back) {
+  rig.ask({.expires = 6000, .body = "b1", .id = "phone", .content_type = "text/plain", .headers = "X-A: 1\r\n",
+           .proxy = "sip:10.0.0.1"});
+  rig.settle();
+  Sent before = rig.last();
+  rig.ok("e1", 600);
+  rig.restart();
+  rig.ask({.id = "phone"});
+  rig.settle();
+  rig.reject(412);
+  const Sent& s = rig.last();
+  TEXT_EQUAL("initial", s.kind());
+  TEXT_EQUAL(before.body, s.body);
+  TEXT_EQUAL(before.content_type, s.content_type);
+  TEXT_EQUAL(before.extra_headers, s.extra_headers);
+  TEXT_EQUAL(before.proxy, s.proxy);
+}
+
+TEST(Restart, after_a_restart_the_412_of_a_restarted_server_gets_full_state) {
+  rig.publish("b1", kForEver);
+  rig.ok("e1", 600);
+  rig.restart();
+  rig.advance(600 * kSecond);
+  rig.reject(412);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  TEXT_EQUAL("b1", rig.last().body);
+}
+
+TEST(Restart, the_wanted_end_is_kept) {
+  MonoMs began = rig.now;
+  rig.live("e1", 100);
+  rig.restart();
+  rig.advance(200 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  CHECK(rig.last().at >= began + 100 * kSecond);  // rows hold whole seconds, rounded up
+  CHECK(rig.last().at < began + 102 * kSecond);
+}
+
+TEST(Restart, a_wanted_end_that_passed_meanwhile_withdraws) {
+  rig.live("e1", 100);
+  rig.kill();
+  rig.now += 101 * kSecond;
+  rig.boot();
+  TEXT_EQUAL("initial remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+}
+
+TEST(Restart, expired_rows_are_dropped_and_deleted) {
+  rig.live("e1", 100);
+  rig.kill();
+  rig.now += 1000 * kSecond;
+  rig.boot();
+  rig.advance(kSecond);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(1, rig.sent.size());
+  LONGS_EQUAL(0, rig.rows().size());
+  LONGS_EQUAL(1, rig.stats().load_expired);
+}
+
+TEST(Restart, one_for_ever_whose_grant_has_ended_is_refreshed_soon) {
+  rig.publish("b1", kForEver);
+  rig.ok("e1", 600);
+  rig.kill();
+  rig.now += 5000 * kSecond;
+  rig.boot();
+  rig.advance(kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  rig.reject(412);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+}
+
+// --- the intent --------------------------------------------------------------------------------------------------
+
+TEST(Restart, a_modify_that_may_have_been_out_is_repeated_to_the_octet) {
+  rig.ask({.body = "b1", .headers = "X-A: 1\r\n", .proxy = "sip:10.0.0.1"});
+  rig.settle();
+  rig.ok("e1");
+  rig.publish("b2", 900);
+  Sent out = rig.last();
+  rig.restart();
+  TEXT_EQUAL("initial modify modify", rig.kinds());
+  TEXT_EQUAL(out.wire(), rig.last().wire());
+  rig.ok("e2");
+  TEXT_EQUAL("live", rig.state());
+  rig.advance(200);
+  TEXT_EQUAL("e2", rig.row().row().etag);
+}
+
+TEST(Restart, an_initial_publication_that_may_have_been_out_is_repeated_to_the_octet) {
+  rig.publish("b1");
+  rig.advance(200);  // its intent was written
+  Sent out = rig.last();
+  rig.restart();
+  TEXT_EQUAL("initial initial", rig.kinds());
+  TEXT_EQUAL(out.wire(), rig.last().wire());
+}
+
+TEST(Restart, a_removal_that_may_have_been_out_is_repeated_to_the_octet) {
+  rig.live("e1");
+  rig.remove();
+  Sent out = rig.last();
+  rig.restart();
+  TEXT_EQUAL("initial remove remove", rig.kinds());
+  TEXT_EQUAL(out.wire(), rig.last().wire());
+  rig.reject(412);  // the first one had arrived: success
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(Restart, the_next_request_after_a_repeated_one_is_another_call) {
+  rig.live("e1");
+  rig.publish("b2");
+  rig.restart();
+  Sent replay = rig.last();
+  rig.ok("e2");
+  rig.publish("b3");
+  CHECK(replay.call_id != rig.last().call_id);
+  LONGS_EQUAL(1, rig.last().cseq);
+}
+
+TEST(Restart, no_cseq_is_used_twice_in_one_call_with_different_content) {
+  // Refreshes do not wait for the disk: what was used last is not known after a kill.
+  rig.publish("b1", kForEver);
+  rig.ok("e1");
+  for (int i = 2; i < 5; i++) {
+    rig.refresh(kForEver);
+    rig.kill();
+    rig.boot();
+    rig.refresh(kForEver);
+    rig.ok("e" + std::to_string(i));
+  }
+  std::set<std::string> used;
+  for (const Sent& s : rig.sent) CHECK(used.insert(s.call_id + " " + std::to_string(s.cseq)).second);
+}
+
+TEST(Restart, a_commit_under_way_when_it_was_killed_may_be_there_or_not) {
+  for (bool committed : {false, true}) {
+    Rig other;
+    other.live("e1");
+    other.store->delay_ms = 30;
+    other.publish("b2");  // the intent is under way, nothing has left
+    other.kill(committed);
+    other.boot();
+    other.advance(100);
+    TEXT_EQUAL(committed ? "initial modify" : "initial", other.kinds());
+    TEXT_EQUAL(committed ? "b2" : "b1", other.record()->body());
+  }
+}
+
+TEST(Restart, a_request_after_the_restart_replaces_the_stored_intent) {
+  rig.live("e1");
+  rig.publish("b2");
+  Sent old = rig.last();
+  rig.settings.max_in_flight = 0;  // nothing leaves yet
+  rig.restart();
+  rig.publish("b3");
+  rig.settings.max_in_flight = 10;
+  rig.engine->reconfigure(rig.settings);
+  rig.settle();
+  TEXT_EQUAL("b3", rig.last().body);
+  CHECK(old.call_id != rig.last().call_id);
+}
+
+// --- while loading -----------------------------------------------------------------------------------------------
+
+TEST(Restart, a_request_that_comes_before_its_row_waits_for_it) {
+  rig.live("e1");
+  rig.kill();
+  rig.load_delay_ms = 50;
+  rig.boot();
+  CHECK(rig.engine->loading());
+  Call& modify = rig.publish("b2");
+  LONGS_EQUAL(0, static_cast<int>(modify.code));
+  LONGS_EQUAL(1, rig.sent.size());
+  rig.advance(200);
+  TEXT_EQUAL("initial modify", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  TEXT_EQUAL("b2", rig.last().body);
+  rig.ok("e2");
+  rig.advance(100);
+  LONGS_EQUAL(200, modify.status);
+  LONGS_EQUAL(1, rig.rows().size());
+}
+
+TEST(Restart, a_removal_that_comes_before_its_row_removes_it) {
+  rig.live("e1");
+  rig.kill();
+  rig.load_delay_ms = 50;
+  rig.boot();
+  Call& c = rig.remove();
+  rig.advance(200);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.ok("", 0);
+  rig.advance(200);
+  LONGS_EQUAL(200, c.status);
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(Restart, requests_whose_row_never_comes_are_new_or_are_told) {
+  rig.kill();
+  rig.load_delay_ms = 50;
+  rig.boot();
+  Call& fresh = rig.ask({.uri = "sip:a@example.com", .body = "b"});
+  Call& bodyless = rig.ask({.uri = "sip:b@example.com"});
+  Call& removal = rig.ask({.uri = "sip:c@example.com", .expires = 0});
+  Call& tagged = rig.ask({.uri = "sip:d@example.com", .body = "b", .etag = "e7"});
+  rig.advance(500);
+  TEXT_EQUAL("initial", rig.kinds());
+  TEXT_EQUAL("sip:a@example.com", rig.last().uri);
+  rig.ok("e1");
+  rig.advance(100);
+  LONGS_EQUAL(200, fresh.status);
+  LONGS_EQUAL(404, bodyless.status);
+  LONGS_EQUAL(1, removal.completed);
+  LONGS_EQUAL(412, tagged.status);
+  LONGS_EQUAL(1, rig.engine->records());
+}
+
+TEST(Restart, a_load_that_fails_is_tried_again_and_requests_are_taken_meanwhile) {
+  rig.live("e1");
+  rig.kill();
+  rig.loads_to_fail = 3;
+  rig.boot();
+  rig.advance(50);
+  CHECK(rig.engine->loading());
+  CHECK(rig.logged(LogLevel::error, "load"));
+  rig.advance(5 * kSecond);
+  CHECK_FALSE(rig.engine->loading());
+  TEXT_EQUAL("live", rig.state());
+}
+
+TEST(Restart, rows_are_read_in_pages) {
+  rig.settings.load_page = 3;
+  for (int i = 0; i < 10; i++) {
+    rig.ask({.uri = "sip:u" + std::to_string(i) + "@example.com", .body = "b"});
+    rig.settle();
+    rig.ok("e" + std::to_string(i));
+  }
+  rig.restart();
+  LONGS_EQUAL(10, rig.engine->records());
+  LONGS_EQUAL(10, rig.stats().loaded);
+  CHECK(rig.store->loads >= 4);
+  LONGS_EQUAL(10, rig.sent.size());
+}
+
+TEST(Restart, new_records_get_ids_above_all_that_were_loaded) {
+  rig.live("e1");
+  int64_t first = rig.row().row().id;
+  rig.restart();
+  rig.ask({.uri = "sip:bob@example.com", .body = "b"});
+  rig.settle();
+  rig.ok("e2");
+  auto all = rig.rows();
+  LONGS_EQUAL(2, all.size());
+  CHECK(all[1].row().id > first);
+}
+
+TEST(Restart, refreshes_are_spread_so_that_they_do_not_fire_at_once) {
+  const int n = 300;
+  for (int i = 0; i < n; i++) {
+    rig.ask({.uri = "sip:u" + std::to_string(i) + "@example.com", .expires = kForEver, .body = "b"});
+    rig.settle();
+    rig.ok("e" + std::to_string(i), 3600);
+  }
+  rig.kill();
+  rig.now += 3500 * kSecond;  // all of them are due
+  rig.boot();
+  LONGS_EQUAL(n, rig.engine->records());
+  int most = 0, total = 0;
+  for (int second = 0; second < 100; second++) {
+    size_t before = rig.sent.size();
+    rig.advance(kSecond);
+    int now = static_cast<int>(rig.sent.size() - before);
+    most = std::max(most, now);
+    total += now;
+  }
+  LONGS_EQUAL(n, total);  // each once, before its grant ended
+  CHECK(most < n / 10);
+}
+
+TEST(Restart, what_the_server_has_lost_meanwhile_comes_back_at_a_bounded_rate) {
+  const int n = 400;
+  for (int i = 0; i < n; i++) {
+    rig.ask({.uri = "sip:u" + std::to_string(i) + "@example.com", .expires = kForEver, .body = "b"});
+    rig.settle();
+    rig.ok("e" + std::to_string(i), 600);
+  }
+  rig.kill();
+  rig.now += 5000 * kSecond;  // every grant has ended
+  rig.boot();
+  rig.advance(100);
+  CHECK(rig.sent.size() < static_cast<size_t>(n + n * 3 / 4));
+  rig.advance(400);
+  LONGS_EQUAL(2 * n, rig.sent.size());
+}
+
+TEST(Restart, a_restart_sends_nothing_that_is_not_due) {
+  for (int i = 0; i < 50; i++) {
+    rig.ask({.uri = "sip:u" + std::to_string(i) + "@example.com", .expires = kForEver, .body = "b"});
+    rig.settle();
+    rig.ok("e" + std::to_string(i), 3600);
+  }
+  rig.restart();
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(50, rig.sent.size());
+}
+
+// --- rows that are odd -------------------------------------------------------------------------------------------
+
+TEST(Restart, rows_of_an_event_not_registered_yet_are_parked_and_loaded_later) {
+  rig.ask({.body = "d", .event = kDialog});
+  rig.settle();
+  rig.ok("e1", 600);
+  rig.live("e2");
+  EventInfo dialog = rig.events[kDialog];
+  rig.events.erase(kDialog);
+  rig.restart();
+  LONGS_EQUAL(1, rig.engine->records());
+  LONGS_EQUAL(1, rig.stats().parked);
+  LONGS_EQUAL(2, rig.rows().size());  // kept
+  CHECK(rig.logged(LogLevel::notice, "kept aside"));
+  rig.events[kDialog] = dialog;
+  rig.engine->event_added(kDialog, rig.now);
+  rig.settle();
+  LONGS_EQUAL(0, rig.stats().parked);
+  LONGS_EQUAL(2, rig.engine->records());
+  rig.advance(600 * kSecond);
+  TEXT_EQUAL("e1", rig.last().if_match);
+  TEXT_EQUAL("dialog", rig.last().event);
+}
+
+TEST(Restart, an_event_added_without_parked_rows_reads_nothing) {
+  rig.live("e1");
+  rig.restart();
+  int loads = rig.store->loads;
+  rig.engine->event_added(kDialog, rig.now);
+  rig.settle();
+  LONGS_EQUAL(loads, rig.store->loads);
+}
+
+TEST(Restart, a_row_without_a_body_is_refreshed_and_its_412_means_state_lost) {
+  Row r = foreign(5, kAlice);  // as migrated from a table that keeps no bodies
+  r.body = {};
+  insert(r);
+  rig.restart();
+  TEXT_EQUAL("live", rig.state());
+  std::vector<int> seen;
+  rig.engine->observe(64, [&](const RecordView& v, const Outcome& o) {
+    seen.push_back(o.status);
+    CHECK(o.by_timer);
+    TEXT_EQUAL(kAlice, v.pres_uri);
+  });
+  rig.advance(600 * kSecond);
+  TEXT_EQUAL("refresh", rig.last().kind());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.reject(412);
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(1, rig.sent.size());
+  LONGS_EQUAL(1, seen.size());  // the owner was told
+  LONGS_EQUAL(412, seen[0]);
+  CHECK(rig.logged(LogLevel::warning, "lost the state"));
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(Restart, a_row_without_a_body_takes_a_new_body_as_a_modify) {
+  Row r = foreign(5, kAlice);
+  r.body = {};
+  insert(r);
+  rig.restart();
+  rig.publish("b2");
+  TEXT_EQUAL("modify", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+}
+
+TEST(Restart, bad_rows_are_refused_counted_and_left_alone) {
+  struct { const char* what; void (*spoil)(Row&); } rows[] = {
+      {"CR in the URI", [](Row& r) { r.pres_uri = "sip:a@example.com\r\nX: y"; }},
+      {"no scheme", [](Row& r) { r.pres_uri = "alice"; }},
+      {"blank in the entity-tag", [](Row& r) { r.etag = "e 1"; }},
+      {"header without a name", [](Row& r) { r.extra_headers = "nonsense\r\n"; }},
+      {"Via injected", [](Row& r) { r.extra_headers = "Via: SIP/2.0/UDP h\r\n"; }},
+      {"proxy is no URI", [](Row& r) { r.outbound_proxy = "10.0.0.1"; }},
+      {"control character in the content type", [](Row& r) { r.content_type = "a/b\r\n"; }},
+      {"source 0", [](Row& r) { r.flag = 0; }},
+  };
+  int64_t id = 10;
+  for (auto& row : rows) {
+    std::string uri = "sip:u" + std::to_string(id) + "@example.com";
+    Row r = foreign(id++, uri);
+    row.spoil(r);
+    insert(r);
+  }
+  insert(foreign(99, kAlice));
+  rig.restart();
+  LONGS_EQUAL(1, rig.engine->records());  // the good one
+  LONGS_EQUAL(8, rig.stats().load_bad);
+  rig.advance(700 * kSecond);
+  LONGS_EQUAL(9, rig.rows().size());
+}
+
+TEST(Restart, rows_of_subscriptions_are_not_publications) {
+  Row r = foreign(5, kAlice);
+  r.watcher_uri = "sip:bob@example.com";
+  insert(r);
+  rig.restart();
+  LONGS_EQUAL(0, rig.engine->records());
+  LONGS_EQUAL(0, rig.stats().load_bad);
+  LONGS_EQUAL(1, rig.rows().size());
+}
+
+TEST(Restart, an_intent_of_an_unknown_number_is_none) {
+  Row r = foreign(5, kAlice);
+  r.intent = 77;
+  insert(r);
+  rig.restart();
+  TEXT_EQUAL("live", rig.state());
+}
+
+TEST(Restart, a_step_of_the_wall_clock_by_an_hour_between_two_runs_disturbs_no_deadline_of_this_run) {
+  rig.live("e1", 600);
+  MonoMs end = rig.sent[0].at + 600 * kSecond;
+  rig.epoch_offset += 3600000;  // only rows are written with it
+  rig.engine->set_epoch_offset(rig.epoch_offset);
+  rig.advance(end - rig.now - 1);
+  TEXT_EQUAL("initial", rig.kinds());
+  rig.advance(1);
+  TEXT_EQUAL("initial remove", rig.kinds());
+}
