@@ -6,7 +6,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <climits>
 
 namespace bench {
 
@@ -19,9 +22,9 @@ namespace {
   exit(1);
 }
 
-// The epoll descriptor of the loop: the one that event_base_new() opened.
+// The epoll descriptor of the loop: the first one that was opened.
 int find_epoll() {
-  int found = -1;
+  int found = INT_MAX;
   DIR* d = opendir("/proc/self/fd");
   if (!d) return -1;
   while (dirent* e = readdir(d)) {
@@ -29,10 +32,10 @@ int find_epoll() {
     ssize_t n = readlinkat(dirfd(d), e->d_name, link, sizeof link - 1);
     if (n <= 0) continue;
     link[n] = 0;
-    if (!strcmp(link, "anon_inode:[eventpoll]")) found = std::max(found, atoi(e->d_name));
+    if (!strcmp(link, "anon_inode:[eventpoll]")) found = std::min(found, atoi(e->d_name));
   }
   closedir(d);
-  return found;
+  return found == INT_MAX ? -1 : found;
 }
 
 int free_port() {
@@ -64,10 +67,6 @@ Host::Host(const Options& o, const std::string& db) {
   a.sin_port = htons(uint16_t(sink_port));
   a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (connect(sink_, reinterpret_cast<sockaddr*>(&a), sizeof a) < 0) fail("sink", strerror(errno));
-  base_ = event_base_new();
-  epoll_ = find_epoll();
-  if (!base_ || epoll_ < 0) fail("event_base", "no epoll loop");
-
   pua_config_t* c = pua_config_new();
   std::string listen = "sip:127.0.0.1:" + std::to_string(free_port());
   proxy_ = "sip:127.0.0.1:" + std::to_string(sink_port);
@@ -75,19 +74,30 @@ Host::Host(const Options& o, const std::string& db) {
             pua_config_set_str(c, "pua", "sip_listen", listen.c_str()) == 0 &&
             pua_config_set_str(c, "pua", "outbound_proxy", proxy_.c_str()) == 0;
   if (!ok) fail("config", pua_config_error(c));
-  tick_ = event_new(base_, -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
-  timeval ten_ms{0, 10000};  // a turn waits no longer than this
-  if (!tick_ || event_add(tick_, &ten_ms) < 0) fail("tick", "no memory");
-  if (pua_new(&pua_, c, base_, on_log, nullptr) != 0) fail("pua_new", pua_last_error(nullptr));
+  // The library makes the loop: measured is what it ships.
+  if (pua_new(&pua_, c, nullptr, on_log, nullptr) != 0) fail("pua_new", pua_last_error(nullptr));
   pua_config_free(c);
+  base_ = pua_event_base(pua_);
+  epoll_ = find_epoll();
+  if (!base_ || epoll_ < 0) fail("event_base", "no epoll loop");
+
+  // A turn waits no longer than this. A timerfd, because libevent's own timers are as coarse as a millisecond.
+  tick_fd_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+  long ms = o.number("tick_ms", 10);
+  itimerspec every{{0, ms * 1000000}, {0, ms * 1000000}};
+  tick_ = event_new(base_, tick_fd_, EV_READ | EV_PERSIST, [](evutil_socket_t fd, short, void*) {
+    uint64_t ticks;
+    if (read(fd, &ticks, sizeof ticks) < 0) return;
+  }, nullptr);
+  if (!tick_ || event_add(tick_, nullptr) < 0 || timerfd_settime(tick_fd_, 0, &every, nullptr) < 0) fail("tick", strerror(errno));
 }
 
 Host::~Host() {
-  pua_free(pua_);
-  self_ = nullptr;
   event_free(tick_);
-  event_base_free(base_);
+  close(tick_fd_);
   close(sink_);
+  pua_free(pua_);  // and its loop
+  self_ = nullptr;
 }
 
 // cbparam is the number of the request; a process has one Host.

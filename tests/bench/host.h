@@ -55,7 +55,7 @@ class Host {
   event_base* base_ = nullptr;
   event* tick_ = nullptr;
   pua_t* pua_ = nullptr;
-  int epoll_ = -1, sink_ = -1;
+  int epoll_ = -1, sink_ = -1, tick_fd_ = -1;
   bool measured_ = false;
   Turns turns_;
   std::string proxy_;
