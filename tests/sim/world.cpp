@@ -7,6 +7,13 @@ namespace sim {
 
 using namespace pua;
 
+// A record that got this outcome is no more.
+static bool ends(int status, ReplyOrigin origin) {
+  if (origin == ReplyOrigin::Local) return status / 100 == 4;
+  return origin == ReplyOrigin::Wire && (status == 400 || status == 405 || status == 406 || status == 413 || status == 415 ||
+                                         status == 420 || status == 489);
+}
+
 World::World(uint64_t seed, bool trace) : random_(seed * 0x9e3779b97f4a7c15ull + 1), trace_(trace) {
   immediate_ = random_.below(2) == 0;
   settings_.min_expires = random_.below(3) ? 60 : 0;
@@ -108,8 +115,7 @@ void World::one_event() {
     say("  -> %d etag '%s' for u%d", s.status, r.answer.etag.c_str(), r.key);
     if (s.origin == ReplyOrigin::Wire && s.status / 100 == 2)
       if (auto it = esc_.states().find(r.answer.etag); it != esc_.states().end()) it->second.reply_processed = true;
-    int st = s.status;
-    if (s.origin == ReplyOrigin::Wire && (st == 400 || st == 405 || st == 406 || st == 413 || st == 415 || st == 420 || st == 489))
+    if (ends(s.status, s.origin))
       ended(owners_[static_cast<size_t>(r.key)]);
     engine_->on_reply(r.txn, s, now_);
     return;
@@ -188,7 +194,7 @@ void World::completed(size_t index, const Outcome& out) {
   if (out.status == 412 && out.origin == ReplyOrigin::Local) ended(o);
   if (out.durable && !out.superseded && c.seq > o.durable_seq) {
     o.durable_seq = c.seq;
-    o.durable_body = (o.ended && out.status / 100 != 2) || (out.status / 100 == 4 && out.origin == ReplyOrigin::Local) ? 0 : c.body;
+    o.durable_body = ends(out.status, out.origin) ? 0 : c.body;
     o.durable_end = c.end;
   }
 }
