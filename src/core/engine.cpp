@@ -307,6 +307,7 @@ void Engine::run_deliveries() {
 }
 
 MonoMs Engine::next_due() const {
+  if (ended_) return kNever;
   if (!ready_.empty()) return 0;
   MonoMs due = std::min(deadlines_.next(), outbox_.next_due());
   if (!acks_.empty()) due = std::min(due, const_cast<List<Ack>&>(acks_).front()->deadline);

@@ -1,0 +1,294 @@
+// Outbox: how many requests are out, whose turn it is, and what a destination that does not answer gets.
+//
+//   records ... --enqueue--> [destination A: owners | refreshes] --take--> out (at most max_in_flight)
+//                            [destination B: owners | refreshes] --take--> out
+//                            [destination C: open breaker      ] --probe-> one at a time
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/outbox.h"
+#include "core/policy.h"
+#include "tests/core/rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(Outbox) {
+  Outbox box{100};
+  std::vector<std::unique_ptr<Record>> records;
+  MonoMs now = 1000;
+
+  Record& add(const std::string& destination, bool owner = true) {
+    auto r = std::make_unique<Record>();
+    r->id = static_cast<int64_t>(records.size());
+    records.push_back(std::move(r));
+    box.enqueue(*records.back(), destination, owner);
+    return *records.back();
+  }
+  // The record taken, or -1; its transaction in txn.
+  TxnId txn = 0;
+  int64_t take() {
+    Record* r = box.take(now, txn);
+    return r ? r->id : -1;
+  }
+  // Sends and fails n requests to this destination.
+  void fail(const std::string& destination, int n) {
+    for (int i = 0; i < n; i++) {
+      add(destination);
+      CHECK(take() >= 0);
+      box.finish(txn, false, now);
+    }
+  }
+};
+
+TEST(Outbox, a_record_comes_out_once_and_its_transaction_finds_it_once) {
+  Record& r = add("d");
+  CHECK(box.queued(r));
+  LONGS_EQUAL(0, take());
+  CHECK_FALSE(box.queued(r));
+  LONGS_EQUAL(1, box.in_flight());
+  LONGS_EQUAL(-1, take());
+  POINTERS_EQUAL(&r, box.finish(txn, true, now));
+  LONGS_EQUAL(0, box.in_flight());
+  POINTERS_EQUAL(nullptr, box.finish(txn, true, now));
+}
+
+TEST(Outbox, transactions_are_never_the_same_twice) {
+  std::vector<TxnId> seen;
+  for (int i = 0; i < 1000; i++) {
+    add("d");
+    take();
+    for (TxnId t : seen) CHECK(t != txn);
+    if (i % 100 == 0) seen.push_back(txn);
+    CHECK(txn != 0);
+    box.finish(txn, true, now);
+  }
+}
+
+TEST(Outbox, no_more_than_max_in_flight_are_out) {
+  box.set_max(3);
+  for (int i = 0; i < 10; i++) add("d" + std::to_string(i));
+  TxnId first = 0;
+  for (int i = 0; i < 3; i++) {
+    CHECK(take() >= 0);
+    if (i == 0) first = txn;
+  }
+  LONGS_EQUAL(-1, take());
+  LONGLONGS_EQUAL(kNever, box.next_due());
+  box.finish(first, true, now);
+  LONGLONGS_EQUAL(0, box.next_due());
+  CHECK(take() >= 0);
+  LONGS_EQUAL(-1, take());
+}
+
+TEST(Outbox, a_record_that_is_queued_again_moves_and_one_taken_out_stays_out) {
+  Record& a = add("d");
+  add("d");
+  box.enqueue(a, "d", true);
+  LONGS_EQUAL(1, take());
+  LONGS_EQUAL(0, take());
+  Record& c = add("d");
+  box.remove(c);
+  box.remove(c);
+  LONGS_EQUAL(-1, take());
+}
+
+TEST(Outbox, destinations_take_turns) {
+  for (int i = 0; i < 50; i++) add("busy");  // 0 ... 49
+  add("small");                              // 50
+  add("small");                              // 51
+  LONGS_EQUAL(0, take());
+  LONGS_EQUAL(50, take());
+  LONGS_EQUAL(1, take());
+  LONGS_EQUAL(51, take());
+  LONGS_EQUAL(2, take());
+}
+
+TEST(Outbox, owners_go_first_and_never_starve_the_refreshes) {
+  for (int i = 0; i < 20; i++) add("d", true);   // 0 ... 19
+  for (int i = 0; i < 20; i++) add("d", false);  // 20 ... 39
+  int refreshes = 0;
+  for (int i = 0; i < 20; i++) refreshes += take() >= 20;
+  LONGS_EQUAL(5, refreshes);  // one of four
+  for (int i = 0; i < 20; i++) CHECK(take() >= 0);
+  LONGS_EQUAL(-1, take());
+}
+
+TEST(Outbox, requests_without_any_answer_open_the_breaker) {
+  fail("d", static_cast<int>(kBreakerTrips) - 1);
+  CHECK_FALSE(box.open("d"));
+  fail("d", 1);
+  CHECK(box.open("d"));
+  LONGS_EQUAL(1, box.open_count());
+  LONGS_EQUAL(1, box.trips());
+  add("d");
+  LONGS_EQUAL(-1, take());
+  add("other");
+  LONGS_EQUAL(static_cast<long>(records.size()) - 1, take());  // others go on
+}
+
+TEST(Outbox, an_answer_in_between_keeps_the_breaker_closed) {
+  for (int i = 0; i < 10; i++) {
+    fail("d", static_cast<int>(kBreakerTrips) - 1);
+    add("d");
+    take();
+    box.finish(txn, true, now);
+  }
+  CHECK_FALSE(box.open("d"));
+}
+
+TEST(Outbox, an_open_breaker_lets_one_probe_through_at_a_time_later_and_later) {
+  fail("d", static_cast<int>(kBreakerTrips));
+  for (int i = 0; i < 10; i++) add("d");
+  MonoMs wait = kBreakerFirst;
+  for (int i = 0; i < 6; i++) {
+    LONGLONGS_EQUAL(now + wait, box.next_due());
+    now += wait - 1;
+    LONGS_EQUAL(-1, take());
+    now++;
+    CHECK(take() >= 0);
+    LONGS_EQUAL(-1, take());  // one
+    LONGLONGS_EQUAL(kNever, box.next_due());
+    box.finish(txn, false, now);
+    wait = std::min(wait * 2, kBreakerMax);
+  }
+}
+
+TEST(Outbox, a_probe_that_is_answered_closes_the_breaker_and_all_go_on) {
+  fail("d", static_cast<int>(kBreakerTrips));
+  for (int i = 0; i < 10; i++) add("d");
+  now += kBreakerFirst;
+  take();
+  box.finish(txn, true, now);
+  CHECK_FALSE(box.open("d"));
+  LONGS_EQUAL(0, box.open_count());
+  for (int i = 0; i < 9; i++) CHECK(take() >= 0);
+  fail("d", 1);
+  CHECK_FALSE(box.open("d"));  // counts anew
+}
+
+TEST(Outbox, a_late_answer_of_an_earlier_request_closes_the_breaker_too) {
+  add("d");
+  take();
+  TxnId early = txn;
+  fail("d", static_cast<int>(kBreakerTrips));
+  CHECK(box.open("d"));
+  box.finish(early, true, now);
+  CHECK_FALSE(box.open("d"));
+}
+
+TEST(Outbox, a_destination_that_is_done_is_forgotten) {
+  for (int i = 0; i < 1000; i++) {
+    add("d" + std::to_string(i));
+    take();
+    box.finish(txn, true, now);
+  }
+  LONGLONGS_EQUAL(kNever, box.next_due());
+  LONGS_EQUAL(-1, take());
+}
+
+TEST(Outbox, the_destination_is_the_proxy_else_the_configured_one_else_the_host_of_the_presentity) {
+  TEXT_EQUAL("10.0.0.1:5080", destination_of("sip:10.0.0.1:5080;lr", "sip:p", kAlice));
+  TEXT_EQUAL("p.example.com", destination_of("", "sip:p.example.com", kAlice));
+  TEXT_EQUAL("example.com", destination_of("", "", kAlice));
+  TEXT_EQUAL("example.com", destination_of("", "", "sips:a:pw@example.com;transport=tls?x=y"));
+  TEXT_EQUAL("+4930123", destination_of("", "", "tel:+4930123"));
+}
+
+// --- the same through the engine ---------------------------------------------------------------------------------
+
+TEST_GROUP(OutboxEngine) {
+  Rig rig;
+  std::string uri(int i) { return "sip:u" + std::to_string(i) + "@example.com"; }
+  void publish(int from, int to) {
+    for (int i = from; i < to; i++) rig.ask({.uri = uri(i), .expires = kForEver, .body = "b"});
+    rig.settle();
+  }
+};
+
+TEST(OutboxEngine, max_in_flight_holds_and_everyone_gets_a_turn) {
+  rig.settings.max_in_flight = 5;
+  rig.boot();
+  publish(0, 100);
+  for (size_t i = 0; i < rig.sent.size(); i++) {
+    CHECK(rig.open() <= 5);
+    LONGS_EQUAL(rig.open(), rig.stats().in_flight);
+    rig.answer(rig.sent[i], {.etag = "e", .expires = 3600});
+  }
+  LONGS_EQUAL(100, rig.sent.size());
+  LONGS_EQUAL(100, rig.stats().live);
+}
+
+TEST(OutboxEngine, max_in_flight_can_be_changed_while_it_runs) {
+  rig.settings.max_in_flight = 2;
+  rig.boot();
+  publish(0, 10);
+  LONGS_EQUAL(2, rig.open());
+  rig.settings.max_in_flight = 6;
+  rig.engine->reconfigure(rig.settings);
+  rig.settle();
+  LONGS_EQUAL(6, rig.open());
+}
+
+TEST(OutboxEngine, owners_whose_destination_does_not_answer_are_told_at_once_and_their_requests_kept) {
+  publish(0, 5);
+  for (int i = 0; i < 5; i++) rig.time_out(rig.sent[static_cast<size_t>(i)]);
+  LONGS_EQUAL(1, rig.stats().breaker_open);
+  Call& c = rig.ask({.uri = uri(9), .expires = kForEver, .body = "b9"});
+  rig.advance(100);  // as long as the commit of what is kept takes
+  LONGS_EQUAL(5, rig.sent.size());
+  LONGS_EQUAL(1, c.completed);
+  CHECK(c.durable);
+  LONGS_EQUAL(503, c.status);
+  CHECK(c.origin == ReplyOrigin::Local);
+  LONGS_EQUAL(1, rig.engine->stats().breaker_trips);
+  // One probe at a time, and when it is answered all others follow.
+  rig.advance(1000);
+  LONGS_EQUAL(6, rig.sent.size());
+  rig.ok("e1");
+  rig.advance(10 * kSecond);
+  LONGS_EQUAL(11, rig.sent.size());
+  LONGS_EQUAL(0, rig.stats().breaker_open);
+  bool nine = false;
+  for (const Sent& s : rig.sent) nine |= s.uri == uri(9) && s.body == "b9";
+  CHECK(nine);
+}
+
+TEST(OutboxEngine, owners_that_were_queued_when_the_breaker_opened_are_told_too) {
+  rig.settings.max_in_flight = 5;
+  rig.boot();
+  publish(0, 8);
+  LONGS_EQUAL(0, rig.completions);
+  for (int i = 0; i < 5; i++) {
+    // The slots that become free are taken by the waiting three, until the breaker opens.
+    Sent& s = rig.sent[static_cast<size_t>(i)];
+    if (!s.answered) rig.time_out(s);
+  }
+  LONGS_EQUAL(1, rig.stats().breaker_open);
+  publish(10, 12);
+  rig.advance(100);
+  int told = 0;
+  for (const Call& c : rig.calls) told += c.completed;
+  LONGS_EQUAL(rig.calls.size() - rig.open(), told);
+}
+
+TEST(OutboxEngine, a_removal_to_a_destination_that_does_not_answer_is_kept_too) {
+  rig.ask({.uri = uri(7), .expires = kForEver, .body = "b"});
+  rig.settle();
+  rig.ok("e7");
+  publish(0, 5);
+  for (size_t i = 1; i < 6; i++) rig.time_out(rig.sent[i]);
+  Call& c = rig.ask({.uri = uri(7), .expires = 0});
+  rig.advance(100);
+  LONGS_EQUAL(503, c.status);
+  CHECK(c.durable);
+  CHECK(rig.record(uri(7))->pub.wanted != Wanted::Something);
+  rig.kill();
+  rig.boot();  // and it goes out after a restart
+  bool removed = false;
+  for (const Sent& s : rig.sent) removed |= s.kind() == "remove" && s.uri == uri(7);
+  CHECK(removed);
+}

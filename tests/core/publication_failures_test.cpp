@@ -1,0 +1,297 @@
+// One test for each row of the publication table (spec section 4) about failures, and for what is kept for them.
+//
+//   owner            engine              server
+//     |--- publish -->|--- PUBLISH ------->|
+//     |<-- 503 -------|<-- 503 ------------|   told, and kept
+//     |               |   2 s, 4 s, 8 s ...|
+//     |               |--- PUBLISH ------->|   the same again
+#include <string>
+#include <vector>
+
+#include "core/publication.h"
+#include "tests/core/rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(PublicationFailures) {
+  Rig rig;
+  // The next request leaves within [low, high] ms from now.
+  void next_leaves_within(MonoMs low, MonoMs high) {
+    size_t before = rig.sent.size();
+    rig.advance(low - 1);
+    LONGS_EQUAL(before, rig.sent.size());
+    rig.advance(high - low + 2);
+    LONGS_EQUAL(before + 1, rig.sent.size());
+  }
+  // Answers with this status; the record is kept and tried again after a first back-off.
+  void keeps_the_record(const Answer& a) {
+    Call& c = rig.publish("b2");
+    Sent first = rig.last();
+    rig.answer(a);
+    LONGS_EQUAL(1, c.completed);
+    LONGS_EQUAL(a.status, c.status);
+    TEXT_EQUAL("backoff", rig.state());
+    next_leaves_within(1500, 2500);
+    TEXT_EQUAL(first.body, rig.last().body);
+    TEXT_EQUAL(first.if_match, rig.last().if_match);
+    rig.ok("e9");
+    TEXT_EQUAL("live", rig.state());
+  }
+  void keeps_the_record(int status) { keeps_the_record(Answer{.status = status}); }
+  // Answers an initial publication with this status: no record is left.
+  void ends_the_record(int status) {
+    Call& c = rig.publish("b1");
+    rig.reject(status);
+    LONGS_EQUAL(1, c.completed);
+    LONGS_EQUAL(status, c.status);
+    CHECK(c.origin == ReplyOrigin::Wire);
+    rig.advance(kSecond);
+    TEXT_EQUAL("none", rig.state());
+    LONGS_EQUAL(0, rig.rows().size());
+    rig.advance(7200 * kSecond);
+    TEXT_EQUAL("initial", rig.kinds());
+    LONGS_EQUAL(1, rig.stats().refused_final);
+  }
+};
+
+// --- 3xx, 408, 429, 430, 480, 5xx, 6xx, timeout, transport ---------------------------------------------------------
+
+TEST(PublicationFailures, a_3xx_keeps_the_record_and_backs_off) { keeps_the_record(302); }
+TEST(PublicationFailures, a_408_keeps_the_record_and_backs_off) { keeps_the_record(408); }
+TEST(PublicationFailures, a_429_keeps_the_record_and_backs_off) { keeps_the_record(429); }
+TEST(PublicationFailures, a_430_keeps_the_record_and_backs_off) { keeps_the_record(430); }
+TEST(PublicationFailures, a_480_keeps_the_record_and_backs_off) { keeps_the_record(480); }
+TEST(PublicationFailures, a_500_keeps_the_record_and_backs_off) { keeps_the_record(500); }
+TEST(PublicationFailures, a_503_keeps_the_record_and_backs_off) { keeps_the_record(503); }
+TEST(PublicationFailures, a_6xx_keeps_the_record_and_backs_off) { keeps_the_record(603); }
+TEST(PublicationFailures, a_status_nobody_listed_keeps_the_record_and_backs_off) { keeps_the_record(481); }
+
+TEST(PublicationFailures, a_timeout_keeps_the_record_and_backs_off) {
+  keeps_the_record({.status = 408, .origin = ReplyOrigin::Timeout});
+  LONGS_EQUAL(1, rig.stats().timeouts);
+  LONGS_EQUAL(1, rig.stats().orphans_suspected);
+  LONGS_EQUAL(0, rig.stats().replies_4xx);  // no reply came
+}
+
+TEST(PublicationFailures, a_transport_error_keeps_the_record_and_backs_off) {
+  keeps_the_record({.status = 503, .origin = ReplyOrigin::Transport});
+  LONGS_EQUAL(1, rig.stats().transport_errors);
+}
+
+TEST(PublicationFailures, a_request_that_could_not_be_sent_keeps_the_record_and_backs_off) {
+  rig.send_error = "no socket";
+  Call& c = rig.publish("b1");
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(503, c.status);
+  CHECK(c.origin == ReplyOrigin::Transport);
+  TEXT_EQUAL("no socket", c.reason);
+  TEXT_EQUAL("backoff", rig.state());
+  rig.send_error = "";
+  next_leaves_within(1500, 2500);
+}
+
+TEST(PublicationFailures, a_transient_failure_of_a_live_one_keeps_its_entity_tag) {
+  rig.live("e1");
+  keeps_the_record(503);
+  TEXT_EQUAL("initial modify modify", rig.kinds());
+  TEXT_EQUAL("e1", rig.sent[2].if_match);
+}
+
+TEST(PublicationFailures, back_off_grows_with_each_failure_and_ends_with_success) {
+  rig.publish("b1", kForEver);
+  rig.reject(500);
+  MonoMs base = 2000;
+  for (int i = 0; i < 6; i++, base *= 2) {
+    next_leaves_within(base * 3 / 4, base * 5 / 4);
+    rig.reject(500);
+  }
+  rig.advance(base * 5 / 4);
+  rig.ok("e1");
+  rig.publish("b2");
+  rig.reject(500);
+  next_leaves_within(1500, 2500);
+}
+
+TEST(PublicationFailures, retry_after_is_honoured) {
+  rig.publish("b1");
+  rig.answer({.status = 503, .retry_after = 120});
+  next_leaves_within(120 * kSecond, 120 * kSecond);
+}
+
+TEST(PublicationFailures, nothing_leaves_under_retry_after_not_even_a_new_request) {
+  rig.live("e1");
+  rig.refresh();
+  rig.answer({.status = 503, .retry_after = 120});
+  rig.advance(10 * kSecond);
+  Call& c = rig.publish("b2");
+  LONGS_EQUAL(1, c.completed);  // its owner knows
+  LONGS_EQUAL(503, c.status);
+  CHECK(c.origin == ReplyOrigin::Local);
+  CHECK(c.durable);
+  LONGS_EQUAL(2, rig.sent.size());
+  next_leaves_within(110 * kSecond, 110 * kSecond);
+  TEXT_EQUAL("b2", rig.last().body);  // ... and it was kept
+  TEXT_EQUAL("e1", rig.last().if_match);
+}
+
+TEST(PublicationFailures, an_unanswered_one_is_given_up_at_the_wanted_end) {
+  rig.publish("b1", 100);
+  while (rig.record() && rig.now < 2000000) {
+    if (rig.open()) rig.reject(503);
+    rig.advance(kSecond);
+  }
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(1, rig.stats().given_up);
+  CHECK(rig.last().at < rig.sent.front().at + 100 * kSecond);
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(PublicationFailures, one_for_ever_is_never_given_up) {
+  rig.publish("b1", kForEver);
+  for (int i = 0; i < 2000; i++) {
+    if (rig.open()) rig.reject(503);
+    rig.advance(60 * kSecond);
+  }
+  if (!rig.open()) rig.advance(400 * kSecond);
+  rig.ok("e1");
+  TEXT_EQUAL("live", rig.state());
+}
+
+TEST(PublicationFailures, a_refresh_that_fails_is_tried_again_before_the_grant_ends) {
+  rig.publish("b1", kForEver);
+  rig.ok("e1", 120);
+  MonoMs end = rig.record()->pub.grant_end;
+  rig.advance(80 * kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  rig.time_out();
+  rig.advance(2500);
+  TEXT_EQUAL("initial refresh refresh", rig.kinds());
+  CHECK(rig.last().at < end);
+}
+
+// --- 403, 404 ----------------------------------------------------------------------------------------------------
+
+TEST(PublicationFailures, a_403_or_404_keeps_the_record_with_a_loud_counter) {
+  keeps_the_record(404);
+  keeps_the_record(403);
+  LONGS_EQUAL(2, rig.stats().refused_403_404);
+  CHECK(rig.logged(LogLevel::error, "404 to PUBLISH for sip:alice@example.com"));
+  CHECK(rig.logged(LogLevel::error, "403 to PUBLISH for sip:alice@example.com"));
+}
+
+// --- 400, 405, 406, 413, 415, 420, 489 ---------------------------------------------------------------------------
+
+TEST(PublicationFailures, a_400_ends_the_record) { ends_the_record(400); }
+TEST(PublicationFailures, a_405_ends_the_record) { ends_the_record(405); }
+TEST(PublicationFailures, a_406_ends_the_record) { ends_the_record(406); }
+TEST(PublicationFailures, a_413_ends_the_record) { ends_the_record(413); }
+TEST(PublicationFailures, a_415_ends_the_record) { ends_the_record(415); }
+TEST(PublicationFailures, a_420_ends_the_record) { ends_the_record(420); }
+TEST(PublicationFailures, a_489_ends_the_record) { ends_the_record(489); }
+
+//   owner            engine              server
+//     |--- publish -->|--- PUBLISH e1 ---->|
+//     |<-- 415 -------|<-- 415 ------------|
+//     |               |--- PUBLISH e1, 0 ->|   what the server still holds is withdrawn
+TEST(PublicationFailures, a_refused_modify_tells_the_owner_and_withdraws_what_the_server_still_holds) {
+  rig.live("e1");
+  Call& c = rig.publish("b2");
+  rig.reject(415);
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(415, c.status);
+  TEXT_EQUAL("initial modify remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.ok("", 0);
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(PublicationFailures, a_refused_removal_ends_the_record) {
+  rig.live("e1");
+  Call& c = rig.remove();
+  rig.reject(400);
+  LONGS_EQUAL(400, c.status);
+  TEXT_EQUAL("none", rig.state());
+}
+
+TEST(PublicationFailures, one_that_was_refused_can_be_published_anew) {
+  rig.publish("b1");
+  rig.reject(415);
+  Call& c = rig.publish("b2");
+  LONGS_EQUAL(0, static_cast<int>(c.code));
+  TEXT_EQUAL("initial initial", rig.kinds());
+  rig.ok("e1");
+  LONGS_EQUAL(200, c.status);
+}
+
+// --- the last body is kept ---------------------------------------------------------------------------------------
+
+TEST(PublicationFailures, the_last_body_is_kept_over_refreshes_for_a_412) {
+  rig.live("e1");
+  rig.publish("b2");
+  rig.ok("e2");
+  for (int i = 3; i < 6; i++) {
+    rig.refresh();
+    rig.ok("e" + std::to_string(i));
+  }
+  rig.refresh();
+  rig.reject(412);
+  TEXT_EQUAL("initial", rig.last().kind());
+  TEXT_EQUAL("b2", rig.last().body);
+}
+
+TEST(PublicationFailures, a_document_version_counts_up_with_each_body_and_survives_a_restart) {
+  rig.processor = [](const BodyRequest& b, std::string& out, bool&, std::string&) -> Result<Unit> {
+    out = std::string(b.body) + " version " + std::to_string(b.version);
+    return success();
+  };
+  auto publish = [&] {
+    rig.ask({.body = "d", .event = kDialog});
+    rig.settle();
+    return rig.last().body;
+  };
+  TEXT_EQUAL("d version 1", publish());
+  rig.ok("e1");
+  TEXT_EQUAL("d version 2", publish());
+  rig.ok("e2");
+  rig.restart();
+  TEXT_EQUAL("d version 3", publish());
+}
+
+TEST(PublicationFailures, a_tuple_id_is_kept_with_the_record_and_given_to_the_next_body) {
+  std::vector<std::string> seen;
+  rig.processor = [&](const BodyRequest&, std::string&, bool& unchanged, std::string& tuple) -> Result<Unit> {
+    seen.push_back(tuple);
+    if (tuple.empty()) tuple = "t-42";
+    unchanged = true;
+    return success();
+  };
+  rig.live("e1");
+  rig.publish("b2");
+  rig.ok("e2");
+  rig.restart();
+  rig.publish("b3");
+  LONGS_EQUAL(3, seen.size());
+  TEXT_EQUAL("", seen[0]);
+  TEXT_EQUAL("t-42", seen[1]);
+  TEXT_EQUAL("t-42", seen[2]);
+  TEXT_EQUAL("t-42", rig.row().row().tuple_id);
+}
+
+TEST(PublicationFailures, an_event_without_a_document_is_published_by_its_headers) {
+  Call& c = rig.ask({.headers = "Call-Info: <sip:a>;appearance=1\r\n", .event = kCallInfo});
+  rig.settle();
+  LONGS_EQUAL(0, static_cast<int>(c.code));
+  TEXT_EQUAL("call-info", rig.last().event);
+  TEXT_EQUAL("Call-Info: <sip:a>;appearance=1\r\n", rig.last().extra_headers);
+  TEXT_EQUAL("", rig.last().body);
+  rig.ok("e1");
+  rig.ask({.headers = "Call-Info: <sip:a>;appearance=2\r\n", .event = kCallInfo});
+  rig.settle();
+  TEXT_EQUAL("e1", rig.last().if_match);
+  TEXT_EQUAL("Call-Info: <sip:a>;appearance=2\r\n", rig.last().extra_headers);
+}
