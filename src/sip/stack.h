@@ -31,9 +31,10 @@ class SipStack : public SipPort {
   static Result<std::unique_ptr<SipStack>> create(const SipSettings&, SuDriver& driver, SipSink& sink, Log& log,
                                                   std::function<MonoMs()> now);
 
-  // Completes what is open (487, origin Shutdown), inside this call, then ends nua. Legal inside on_reply of this stack;
-  // nua then ends in the next turns of the driver, which has to live that long: where the driver goes too, call
-  // shutdown() instead and let both go in its `done`. Not legal inside callbacks of other users of the same driver.
+  // Completes what is open (487, origin Shutdown), inside this call, then ends nua. Legal inside on_reply and `done` of this
+  // stack; nua then ends by the messages that are queued. A driver destroyed right after it has to run them at its end (Port
+  // mode does); where it does not, call shutdown() and let both go in its `done`. Not legal inside callbacks of other users
+  // of the same driver.
   ~SipStack() override;
   SipStack(const SipStack&) = delete;
   SipStack& operator=(const SipStack&) = delete;

@@ -481,6 +481,32 @@ TEST(SipOutcome, the_stack_may_be_destroyed_inside_on_reply) {
   }
 }
 
+TEST(SipOutcome, stack_and_driver_may_both_be_destroyed_inside_on_reply) {
+  for (Mode m : {Mode::Port}) {
+    make(m);
+    rig->start();
+    server->on_request = [&](const SipReceived& r) { server->reply(r, 200, "OK"); };
+    rig->then = [&](TxnId) {
+      rig->then = {};
+      rig->stack.reset();
+      rig->driver.reset();
+    };
+    for (TxnId i = 1; i <= 10; i++) {
+      SipRequest q = publish(i);
+      std::string branch = "z9hG4bKb" + std::to_string(i);
+      q.branch = branch;
+      rig->send(q);
+    }
+    CHECK_TRUE(rig->until_replies(10));
+    std::string from = server->requests[0].from;
+    uint16_t port = static_cast<uint16_t>(atoi(from.c_str() + from.rfind(':') + 1));
+    ScriptedServer there(rig->base, ScriptedServer::Kind::Udp, "127.0.0.1", port);
+    CHECK_TRUE(there.up());  // the socket is closed
+    for (int i = 0; i < 5; i++) rig->turn();
+    LONGS_EQUAL(10, rig->replies.size());
+  }
+}
+
 TEST(SipOutcome, stack_and_driver_may_both_go_in_the_done_of_a_shutdown_inside_on_reply) {
   for (Mode m : {Mode::Port, Mode::Nested}) {
     make(m);
