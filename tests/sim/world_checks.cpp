@@ -52,7 +52,7 @@ void World::check_restored() {
     const Row* row = nullptr;
     for (auto& r : all)
       if (r.row().pres_uri == o.uri) row = &r.row();
-    bool alive = row && (row->desired_expires == 0 || row->desired_expires * 1000 - 5000000000 > now_);
+    bool alive = row && (row->desired_expires == 0 || row->desired_expires * 1000 - 5000000000 > now_ + 1000);  // rows round up
     int body = row ? seq_of(row->body) : 0;
     bool may_be_gone = o.removal_seq > o.durable_seq || o.ended || o.ended_seq >= o.durable_seq;
     for (Call& c : calls_) may_be_gone |= &owners_[static_cast<size_t>(c.key)] == &o && c.seq >= o.durable_seq && c.end <= now_ + 1000;
