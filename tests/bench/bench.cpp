@@ -1,7 +1,7 @@
 // Bench: measures the library through its C API. One mode a process; each prints one line of JSON.
 //   bench publish --sink PORT --db PATH --count N [--window 100]          CPU per initial PUBLISH
 //   bench refresh --sink PORT --db PATH --count N                         CPU per refresh, all due at once
-//   bench heap    --sink PORT --db PATH --count N [--window 1000]         octets per idle publication; leaves the file
+//   bench heap    --sink PORT --db PATH --count N [--window 100]          octets per idle publication; leaves the file
 //   bench rate    --sink PORT --db PATH --rate PER_S --seconds S --tick_ms 1   answer times at a steady rate
 //   bench restart --sink PORT --db PATH --count N                         from the start until all N rows are armed
 // --turns 1 measures each turn of the loop, which delays its timers by up to 1 ms. The sink must run; PATH is on a fresh folder but for `restart`.
@@ -54,14 +54,14 @@ int publish(const Options& o, const std::string& db) {
   settle(h);
   h.measure_turns(o.number("turns", 0) != 0);
   uint64_t durable = h.durable(), failed = h.failed();
-  int64_t c0 = cpu_ns(), w0 = wall_ns();
+  int64_t rows = h.stat("store_rows_written"), c0 = cpu_ns(), w0 = wall_ns();
   h.publish_all(0, n, window);
   int64_t w = wall_ns() - w0;
   settle(h);
   double us = double(cpu_ns() - c0) / 1e3 / n;
-  printf("{\"count\":%u,\"cpu_us\":%.3f,\"wall_s\":%.3f,\"durable\":%llu,\"failed\":%llu,%s,\"loop_max_ms\":%lld}\n", n, us,
-         double(w) / 1e9, (unsigned long long)(h.durable() - durable), (unsigned long long)(h.failed() - failed),
-         turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
+  printf("{\"count\":%u,\"cpu_us\":%.3f,\"wall_s\":%.3f,\"durable\":%llu,\"failed\":%llu,\"rows\":%lld,%s,\"loop_max_ms\":%lld}\n", n,
+         us, double(w) / 1e9, (unsigned long long)(h.durable() - durable), (unsigned long long)(h.failed() - failed),
+         (long long)(h.stat("store_rows_written") - rows), turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
   h.shutdown();
   return 0;
 }
@@ -94,7 +94,7 @@ int refresh(const Options& o, const std::string& db) {
 }
 
 int heap(const Options& o, const std::string& db) {
-  unsigned n = unsigned(o.number("count", 100000)), window = unsigned(o.number("window", 1000));
+  unsigned n = unsigned(o.number("count", 100000)), window = unsigned(o.number("window", 100));
   Host h(o, db);
   h.sink("!reset");
   h.idle(0.5);
