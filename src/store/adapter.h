@@ -39,6 +39,8 @@ struct AdapterSink {
   virtual void on_written(const WriteReport&, MonoMs now) = 0;
   // error non-empty: nothing was read.
   virtual void on_rows(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
+  // In place of on_rows: the rows asked for are damaged, trying again will hardly help. Those before them were given.
+  virtual void on_unreadable(std::string_view error, MonoMs now) { on_rows({}, false, error, now); }
 };
 
 // The rows of one batch. The adapter asks for each in order, inside write, and looks at it before it asks for the next.
@@ -66,7 +68,7 @@ class StoreAdapter {
   // Writes a batch and commits it. One batch a lane at a time. Ends in one on_written.
   virtual void write(Lane lane, RowSource& rows, MonoMs now) = 0;
   // Reads rows with id > after in the order of id, `limit` at most (fewer where they are large). One at a time.
-  // Ends in one on_rows.
+  // Ends in one on_rows or on_unreadable.
   virtual void load(int64_t after, uint32_t limit, MonoMs now) = 0;
 
   // A few small values beside the rows (clock state and the like). get_meta: empty if never set. set_meta: committed

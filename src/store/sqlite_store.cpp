@@ -25,6 +25,9 @@ constexpr int kCheckpointPages = 128;
 constexpr MonoMs kCheckpointRetryMs = 1000;
 // A file up to this size is checked as a whole at open (some 10 ms). Damage in a larger one is found when it is read.
 constexpr int64_t kCheckBytes = 8 * 1024 * 1024;
+// So many rows in a row that stand on damaged pages are named one by one; after that the queue's own search goes on,
+// which takes a store that refuses everything for down.
+constexpr uint32_t kDamagedRows = 64;
 
 int64_t mono_us() {
   timespec t;
@@ -42,6 +45,12 @@ int run_once(const SqliteStmt& st) {
 bool row_fault(int rc) {
   int primary = rc & 0xff;
   return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH;
+}
+
+// Damage in the file, or a sector that cannot be read: it lies where this row or page lies, the rest may be fine.
+bool damaged(int rc) {
+  int primary = rc & 0xff;
+  return primary == SQLITE_CORRUPT || rc == SQLITE_IOERR_READ || rc == SQLITE_IOERR_SHORT_READ;
 }
 
 void bind_text(sqlite3_stmt* st, int at, std::string_view v) {
@@ -224,6 +233,16 @@ int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
     int rc = op == RowOp::Delete ? remove(r, results_[i]) : upsert(r, results_[i]);
     bytes += r.body.size() + r.pres_uri.size() + r.extra_headers.size();
     if (rc == SQLITE_OK) continue;
+    if (damaged(rc) && ++damaged_rows_ <= kDamagedRows) {
+      std::string error = db_.text(rc);
+      // The statement may have done half its work: all is taken back, and the others go again without this row.
+      if (sqlite3_get_autocommit(db_.handle()) == 0) run_once(rollback_);
+      std::fill(results_.begin(), results_.end(), WriteResult::Deferred);
+      results_[i] = WriteResult::BadRow;
+      row_error_ = error;
+      row_named_ = true;
+      return rc;
+    }
     // Some errors end the whole transaction: then no row of it may count as written.
     if (!row_fault(rc) || sqlite3_get_autocommit(db_.handle()) != 0) return rc;
     results_[i] = WriteResult::BadRow;
@@ -235,15 +254,19 @@ int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
 void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
   results_.assign(rows.size(), WriteResult::Deferred);
   row_error_.clear();
+  row_named_ = false;
   WriteReport report;
   report.lane = lane;
   int64_t start = mono_us();
   int rc = run_once(begin_);
-  if (rc == SQLITE_OK) rc = write_rows(rows, start);
+  bool begun = rc == SQLITE_OK;
+  if (begun) rc = write_rows(rows, start);
+  bool damage = begun && damaged(rc);  // where the rows lie, not in all of the file
   if (rc == SQLITE_OK) rc = run_once(commit_);
-  if (rc != SQLITE_OK) {
+  if (rc == SQLITE_OK) damaged_rows_ = 0;
+  if (rc != SQLITE_OK && !row_named_) {
     row_error_ = db_.text(rc);
-    report.down = true;
+    report.down = !damage;
     if (sqlite3_get_autocommit(db_.handle()) == 0) run_once(rollback_);
     for (WriteResult& r : results_) {
       if (r != WriteResult::Deferred) r = WriteResult::FailedRetry;
@@ -299,11 +322,14 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
     PUA_COLUMNS(X)
 #undef X
   }
-  std::string error = cut || rc == SQLITE_DONE ? std::string() : db_.text(rc);
+  bool failed = !cut && rc != SQLITE_DONE;
+  std::string error = failed && page_.empty() ? db_.text(rc) : std::string();
   sqlite3_reset(st);
-  if (!error.empty()) page_.clear();
-  bool last = error.empty() && !cut && page_.size() < limit;
-  if (sink_) sink_->on_rows(page_, last, error, now);
+  // What was read before a failure is good; the next page begins at the fault and reports it.
+  bool last = !failed && !cut && page_.size() < limit;
+  if (!sink_) return;
+  if (!error.empty() && damaged(rc)) return sink_->on_unreadable(error, now);
+  sink_->on_rows(page_, last, error, now);
 }
 
 // --- values beside the rows ----------------------------------------------------------------------

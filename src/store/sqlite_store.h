@@ -60,6 +60,8 @@ class SqliteStore : public StoreAdapter {
 
   std::vector<WriteResult> results_;
   std::string row_error_;         // of the first bad row of a batch
+  uint32_t damaged_rows_ = 0;     // rows in a row that stand on damaged pages
+  bool row_named_ = false;        // the batch was taken back because of one of them
   std::vector<Row> page_;
   std::string page_text_;         // what the views of page_ point at: reserved once, never moved
 

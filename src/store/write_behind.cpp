@@ -70,8 +70,7 @@ void WriteBehind::enqueue(StoreHook& h, Lane l, MonoMs now) {
 
 void WriteBehind::load(int64_t after, uint32_t limit) {
   load_ = Load::Wanted;
-  load_after_ = after;
-  load_limit_ = limit;
+  skip_.ask(after, limit);
   announce();
 }
 
@@ -162,7 +161,7 @@ void WriteBehind::run_job(Job j, MonoMs now) {
     case Job::Bulk: return start_batch(Lane::Bulk, now);
     case Job::Load:
       load_ = Load::UnderWay;
-      return adapter_.load(load_after_, load_limit_, now);
+      return adapter_.load(skip_.after(), skip_.limit(), now);
     case Job::Adapter: return adapter_.run(now);
   }
 }
@@ -192,7 +191,7 @@ void WriteBehind::start_batch(Lane l, MonoMs now) {
 RowOp WriteBehind::LaneState::row(size_t i, Row& out) {
   Entry& e = batch[i];
   RowOp op = sink->row_of(*e.hook, out);
-  e.version = e.hook->batch_version = e.hook->version;
+  e.version = e.hook->version;
   e.id = out.id;
   return op;
 }
@@ -249,7 +248,10 @@ void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
   }
   for (size_t i = ending_.size(); i-- > 0;) {  // backwards, so that the order stays
     WriteResult r = ending_[i].result;
-    if (ending_[i].hook && (r == WriteResult::Deferred || r == WriteResult::FailedRetry)) requeue_front(l, ending_[i], now);
+    if (!ending_[i].hook || (r != WriteResult::Deferred && r != WriteResult::FailedRetry)) continue;
+    // One that failed alone makes room, also where it is not set aside: it may be the only bad one.
+    bool alone = r == WriteResult::FailedRetry && ending_.size() == 1 && !report.down;
+    requeue(l, ending_[i], alone, now);
   }
   stats_.rows_written += ok;
   if (ok > 0) lone_failures_ = 0;
@@ -267,13 +269,14 @@ void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
   }
 }
 
-void WriteBehind::requeue_front(Lane from, const Entry& e, MonoMs now) {
+void WriteBehind::requeue(Lane from, const Entry& e, bool at_end, MonoMs now) {
   StoreHook& h = *e.hook;
   h.dirty_since = e.since;
   Lane to = h.remark_fast ? Lane::Fast : from;
   LaneState& s = lane(to);
   if (s.queue.empty()) s.since = now;
-  s.queue.push_front(h);
+  if (at_end) s.queue.push_back(h);
+  else s.queue.push_front(h);
   h.remark = h.remark_fast = false;
 }
 
@@ -340,6 +343,43 @@ void WriteBehind::came_up(MonoMs now) {
 // --- loading -------------------------------------------------------------------------------------
 
 void WriteBehind::on_rows(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) {
+  if (error.empty() && !skip_.read()) {  // the end of a damaged range is near: look for it
+    load_ = Load::Wanted;
+    load_at_ = now;
+    return announce();
+  }
+  if (error.empty()) {
+    if (skip_.skipped_to() != skip_.asked()) tell_skipped(skip_.skipped_to());
+    skip_.settle();
+  }
+  give_page(rows, last, error, now);
+}
+
+void WriteBehind::on_unreadable(std::string_view error, MonoMs now) {
+  skip_error_ = error;
+  bool go_on = skip_.failed();
+  if (go_on && !skip_.searching()) return give_page({}, false, error, now);
+  if (!go_on) {  // nothing readable follows
+    tell_skipped(DamageSkip::kEnd);
+    skip_.settle();
+    return give_page({}, true, {}, now);
+  }
+  load_ = Load::Wanted;
+  load_at_ = now;
+  announce();
+}
+
+void WriteBehind::tell_skipped(int64_t to) {
+  stats_.errors++;
+  stats_.skipped_ranges++;
+  long long first = skip_.asked() + 1;
+  std::string range = to == DamageSkip::kEnd ? std::to_string(first) + " and all after it"
+                                             : std::to_string(first) + " to " + std::to_string(to);
+  log_.error("store: %s: rows with id %s cannot be read and are left out, %llu such ranges so far: %s", adapter_.name().c_str(),
+             range.c_str(), static_cast<unsigned long long>(stats_.skipped_ranges), skip_error_.c_str());
+}
+
+void WriteBehind::give_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) {
   load_ = Load::None;
   load_retry_ms_ = error.empty() ? 0 : doubled(load_retry_ms_, policy_.retry_first_ms, policy_.retry_max_ms);
   load_at_ = now + load_retry_ms_;

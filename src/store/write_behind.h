@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "core/store_port.h"
 #include "store/adapter.h"
+#include "store/damage_skip.h"
 #include "store/hook_queue.h"
 
 namespace pua {
@@ -43,6 +44,7 @@ struct WriteBehindStats {
   uint64_t rows_written = 0;
   uint64_t errors = 0;         // batches that failed as a whole, rows refused, pages that could not be read
   uint64_t refused_newer = 0;  // rows refused because the database holds a newer one (also counted as errors)
+  uint64_t skipped_ranges = 0; // ranges of ids that could not be read at load
   uint64_t set_aside = 0;      // rows that wait alone for their retry
   int64_t flush_max_ms = 0;    // longest batch so far, rounded up
   bool down = false;
@@ -98,11 +100,14 @@ class WriteBehind : public StorePort, private AdapterSink {
 
   void on_written(const WriteReport&, MonoMs now) override;
   void on_rows(std::span<const Row>, bool last, std::string_view error, MonoMs now) override;
+  void on_unreadable(std::string_view error, MonoMs now) override;
+  void give_page(std::span<const Row>, bool last, std::string_view error, MonoMs now);
+  void tell_skipped(int64_t to);
 
   LaneState& lane(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
   const LaneState& lane(Lane l) const { return l == Lane::Fast ? fast_ : bulk_; }
   void enqueue(StoreHook&, Lane, MonoMs now);
-  void requeue_front(Lane from, const Entry&, MonoMs now);
+  void requeue(Lane from, const Entry&, bool at_end, MonoMs now);
   void put_aside(const Entry&, std::string_view error, MonoMs now);
   void take_aside(StoreHook&);
   void retry_aside(MonoMs until, MonoMs now);
@@ -134,8 +139,8 @@ class WriteBehind : public StorePort, private AdapterSink {
 
   enum class Load : uint8_t { None, Wanted, UnderWay };
   Load load_ = Load::None;
-  int64_t load_after_ = 0;
-  uint32_t load_limit_ = 0;
+  DamageSkip skip_;             // what to read next
+  std::string skip_error_;
   MonoMs load_at_ = 0;
   uint32_t load_retry_ms_ = 0;
 

@@ -140,7 +140,7 @@ class Caller : public AdapterSink {
 
   std::vector<WriteResult> results;
   std::string error;
-  bool down = false, last = false;
+  bool down = false, last = false, unreadable = false;
   int reports = 0, pages = 0;
   int64_t took_us = 0;
   std::vector<StoredRow> page;
@@ -158,6 +158,11 @@ class Caller : public AdapterSink {
     for (const Row& r : rows) page.emplace_back(r);
     last = is_last;
     error = e;
+    unreadable = false;
+  }
+  void on_unreadable(std::string_view e, MonoMs now) override {
+    on_rows({}, false, e, now);
+    unreadable = true;
   }
   StoreAdapter& adapter_;
 };

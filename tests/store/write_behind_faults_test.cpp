@@ -47,6 +47,15 @@ TEST(store_down, tries_get_rarer_up_to_update_period) {
   LONGS_EQUAL(5000, gap);
 }
 
+TEST(store_down, a_changed_update_period_counts_from_the_next_try_on) {
+  rig.faulty.down = true;
+  rig.change(1, Lane::Fast);
+  rig.advance(120000);
+  rig.queue->set_retry_max(2000);
+  rig.advance(rig.queue->next_due());
+  CHECK(rig.queue->next_due() - rig.now <= 2000);
+}
+
 TEST(store_down, an_update_period_of_one_second_works) {
   WriteBehindPolicy p;
   p.retry_max_ms = 1000;
@@ -301,6 +310,17 @@ TEST(bad_row, a_store_that_fails_every_row_is_taken_for_down) {
   LONGS_EQUAL(300, rig.memory.rows());
 }
 
+TEST(bad_row, many_unnamed_bad_rows_in_a_row_do_not_stop_the_store) {
+  rig.faulty.bad_row = [](const Row& r) { return r.id <= 12; };
+  rig.faulty.bad_row_named = false;
+  rig.change_range(1, 200, Lane::Bulk);
+  rig.advance(60000);
+  LONGS_EQUAL(188, rig.memory.rows());
+  rig.change(300, Lane::Fast);
+  rig.advance(90000);
+  CHECK(rig.stored(300, 1));
+}
+
 TEST(bad_row, a_batch_that_failed_once_for_no_rows_sake_is_just_written_again) {
   rig.faulty.fail_unnamed = 1;
   rig.change_range(1, 100, Lane::Bulk);
@@ -364,6 +384,77 @@ TEST(queue_loading, a_failed_page_is_reported_and_asked_for_again_with_a_back_of
   LONGS_EQUAL(3, rig.page_errors);
   CHECK(rig.all_loaded);
   LONGS_EQUAL(15, rig.loaded.size());
+}
+
+TEST(queue_loading, damaged_rows_are_left_out_and_named_and_every_other_row_comes) {
+  fill(60);
+  rig.faulty.unreadable = [](int64_t id) { return id == 7 || id == 9 || id == 10 || (id >= 30 && id < 41); };
+  rig.queue->load(0, 10);
+  rig.advance(rig.now + 60000);
+  CHECK(rig.all_loaded);
+  LONGS_EQUAL(60 - 14, rig.loaded.size());
+  for (size_t i = 1; i < rig.loaded.size(); i++) CHECK(rig.loaded[i - 1] < rig.loaded[i]);
+  LONGS_EQUAL(3, rig.stats().skipped_ranges);
+  CHECK(rig.log.has("id 7 to 7 "));
+  CHECK(rig.log.has("id 9 to 10 "));
+  CHECK(rig.log.has("id 30 to 40 "));
+}
+
+TEST(queue_loading, damage_is_believed_only_after_several_tries) {
+  fill(15);
+  bool bad = true;
+  rig.faulty.unreadable = [&](int64_t id) { return bad && id == 3; };
+  rig.queue->load(0, 10);
+  rig.advance(rig.now + 2000);
+  LONGS_EQUAL(5, rig.page_errors);
+  bad = false;
+  rig.advance(rig.now + 5000);
+  CHECK(rig.all_loaded);
+  LONGS_EQUAL(15, rig.loaded.size());
+  LONGS_EQUAL(0, rig.stats().skipped_ranges);
+}
+
+TEST(queue_loading, a_load_ends_where_nothing_can_be_read_up_to_the_end) {
+  fill(25);
+  rig.faulty.unreadable = [](int64_t id) { return id > 20; };
+  rig.queue->load(0, 10);
+  rig.advance(rig.now + 60000);
+  CHECK(rig.all_loaded);
+  LONGS_EQUAL(20, rig.loaded.size());
+  CHECK(rig.log.has("id 21 to 25 "));
+}
+
+TEST(queue_loading, a_long_damaged_range_is_passed_by_bisection_to_the_row) {
+  fill(5);
+  int64_t far = 50000000;
+  for (int64_t id = far; id < far + 5; id++) rig.change(id, Lane::Fast);
+  rig.advance(rig.now + 10);
+  DamageSkip skip;
+  skip.ask(5, 10);
+  int tries = 0;
+  for (bool taken = false; !taken && tries < 30000; tries++) {
+    if (skip.after() < far - 1) CHECK(skip.failed());
+    else taken = skip.read();
+  }
+  LONGLONGS_EQUAL(far - 1, skip.skipped_to());
+}
+
+TEST(queue_loading, a_table_of_which_nothing_can_be_read_is_given_up) {
+  DamageSkip skip;
+  skip.ask(0, 200);
+  int tries = 0;
+  while (skip.failed()) CHECK(++tries < 30000);
+  LONGLONGS_EQUAL(DamageSkip::kEnd, skip.after());
+}
+
+TEST(queue_loading, writes_go_on_while_a_damaged_range_is_searched) {
+  fill(60);
+  rig.faulty.unreadable = [](int64_t id) { return id > 20 && id < 50; };
+  rig.queue->load(20, 10);
+  rig.advance(rig.now + 3099);
+  rig.change(100, Lane::Fast);
+  while (!rig.stored(100, 1)) rig.queue->run(++rig.now);
+  CHECK_FALSE(rig.all_loaded);
 }
 
 TEST(queue_loading, a_store_that_answers_later_serves_pages_too) {

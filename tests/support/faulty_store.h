@@ -25,6 +25,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
   int fail_unnamed = 0;           // the next n batches fail as a whole, store up, no row named
   int lose_acks = 0;              // the next n batches are committed, but reported as failed
   int fail_loads = 0;             // the next n pages fail
+  std::function<bool(int64_t id)> unreadable;  // a page with such a row in it is damaged
   size_t rows_a_turn = SIZE_MAX;  // the rest of a batch is deferred
   MonoMs delay_ms = 0;            // > 0: batches and pages end later, from run()
   bool own_event = false;         // next_due() does not tell of them: whoever plays the socket calls run()
@@ -157,7 +158,10 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
 
   void on_written(const WriteReport& r, MonoMs) override { inner_results_.assign(r.results.begin(), r.results.end()); }
   void on_rows(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) override {
-    if (sink_) sink_->on_rows(rows, last, error, now);
+    if (!sink_) return;
+    if (unreadable && std::any_of(rows.begin(), rows.end(), [&](const Row& r) { return unreadable(r.id); }))
+      return sink_->on_unreadable("scripted damage", now);
+    sink_->on_rows(rows, last, error, now);
   }
 
   StoreAdapter& inner_;
