@@ -32,7 +32,7 @@ bool number(std::string_view w, int64_t& out) {
 
 }  // namespace
 
-MonoMs mono_ms() { return read_ms(CLOCK_MONOTONIC); }
+MonoMs mono_ms() { return read_ms(CLOCK_BOOTTIME); }
 int64_t wall_ms() { return read_ms(CLOCK_REALTIME); }
 
 std::string boot_id() {
@@ -55,6 +55,7 @@ EpochClock::EpochClock(const std::optional<State>& saved, std::string_view boot,
     state_.offset_ms = epoch - mono;
   }
   told_drift_ = state_.drift_ms;
+  told_seen_ = epoch_ms(mono);
   observe_wall(mono, wall);
 }
 
@@ -62,8 +63,9 @@ bool EpochClock::observe_wall(MonoMs mono, int64_t wall) {
   int64_t epoch = epoch_ms(mono), drift = wall - epoch;
   state_.seen_ms = epoch;
   state_.drift_ms = drift;
-  if (drift - told_drift_ < 1000 && told_drift_ - drift < 1000) return false;
+  if (drift - told_drift_ < 1000 && told_drift_ - drift < 1000 && epoch - told_seen_ < kSaveMs) return false;
   told_drift_ = drift;
+  told_seen_ = epoch;
   return true;
 }
 

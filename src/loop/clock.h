@@ -1,4 +1,4 @@
-// The two clocks: monotonic milliseconds for deadlines, and calendar seconds for rows that no wall-clock step can move.
+// The two clocks: steady milliseconds for deadlines, and calendar seconds for rows that no wall-clock step can move.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,19 @@
 
 namespace pua {
 
-MonoMs mono_ms();        // CLOCK_MONOTONIC
+MonoMs mono_ms();        // CLOCK_BOOTTIME: goes on while the machine is suspended, as the servers' grants do; never steps
 int64_t wall_ms();       // CLOCK_REALTIME, ms since 1970: steps when an operator or NTP says so
 std::string boot_id();   // of the running kernel; empty if the system does not tell
 
 // Calendar time for database rows: epoch = monotonic + offset.
 //
-//   same boot as the saved state   the saved offset: rows agree with CLOCK_MONOTONIC over restarts of the process, whatever
+//   same boot as the saved state   the saved offset: rows agree with mono_ms() over restarts of the process, whatever
 //                                  the wall clock did meanwhile
 //   another boot                   epoch = wall - saved drift, so that a step made before the reboot does not move rows; and
 //                                  not before the last epoch that was saved (without a clock battery it is 1970)
 //   no saved state                 epoch = wall
 //
+// A suspend is no step: monotonic and wall clock both go on.
 // drift = wall - epoch, refreshed by observe_wall: 0 until the wall clock is stepped, then the size of the step.
 // Pure: all times come as arguments. The composer loads and saves State.
 class EpochClock {
@@ -41,7 +42,9 @@ class EpochClock {
   // When that second begins on the monotonic clock; may lie in the past, also below 0.
   MonoMs mono_of(EpochS epoch) const { return epoch * 1000 - state_.offset_ms; }
 
-  // Refreshes drift. true: it moved by a second or more since this was last said, or since the saved state: save state().
+  // Refreshes drift. true: it moved by a second or more since this was last said, or since the saved state, or that is
+  // kSaveMs ago: save state(). So a crash and a reboot without a clock battery lose kSaveMs at most.
+  static constexpr int64_t kSaveMs = 600000;
   bool observe_wall(MonoMs mono, int64_t wall);
   const State& state() const { return state_; }
 
@@ -53,6 +56,7 @@ class EpochClock {
   static EpochS floor_s(int64_t ms) { return ms >= 0 ? ms / 1000 : -((999 - ms) / 1000); }
   State state_;
   int64_t told_drift_ = 0;  // drift when observe_wall last returned true
+  int64_t told_seen_ = 0;   // and the epoch
 };
 
 }  // namespace pua

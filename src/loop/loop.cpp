@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -216,7 +217,7 @@ struct Timer::Impl : std::enable_shared_from_this<Timer::Impl> {
   void set(MonoMs now) {
     sets++;
     // libevent counts from a clock of its own, which may lag ours by some ms: fire() sees to what comes too early.
-    timeval tv = to_timeval(at > now ? at - now : 0);
+    timeval tv = to_timeval(Timer::wait(at, now));
     event_add(&ev, &tv);
   }
 
@@ -246,6 +247,8 @@ Timer::~Timer() {
   event_del(&impl_->ev);
   impl_->at = kNever;
 }
+
+MonoMs Timer::wait(MonoMs at, MonoMs now) { return std::clamp<MonoMs>(at - now, 0, kLongestWait); }
 
 void Timer::arm(MonoMs at) {
   if (at == kNever) return disarm();

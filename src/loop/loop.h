@@ -33,7 +33,7 @@ class Loop {
   event_base* base() const;
   bool owns_base() const;
   Watchdog& watchdog();
-  MonoMs now() const;  // CLOCK_MONOTONIC, read afresh at each call
+  MonoMs now() const;  // mono_ms(), read afresh at each call
 
   bool on_loop_thread() const;
   bool forked() const;    // this process is a child of the one that made the loop
@@ -79,6 +79,10 @@ class Timer {
   void arm(MonoMs at);
   void disarm();
   MonoMs armed_at() const;  // kNever: not armed
+  // ms until libevent is to look again. Its clock stands still while the machine is suspended and `at` does not: it looks
+  // again soon enough, and fires when the time has come.
+  static constexpr MonoMs kLongestWait = 60000;
+  static MonoMs wait(MonoMs at, MonoMs now);
   uint64_t sets() const;    // times libevent was really bothered
 
  private:

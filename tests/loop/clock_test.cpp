@@ -47,6 +47,21 @@ TEST(EpochClock, the_drift_is_told_once_and_small_slips_add_up) {
   CHECK_TRUE(c.observe_wall(4000, kWall + 4000 + 100));
 }
 
+TEST(EpochClock, the_state_is_saved_every_ten_minutes_though_nothing_moved) {
+  EpochClock c = fresh(0);
+  int saves = 0;
+  std::optional<State> saved;
+  for (int64_t at = 10000; at <= 2 * kHour; at += 10000) {
+    if (!c.observe_wall(at, kWall + at)) continue;
+    saves++;
+    saved = c.state();
+    CHECK(saved->seen_ms >= kWall + at - 600000);
+  }
+  LONGS_EQUAL(12, saves);
+  EpochClock after(saved, "boot-b", 300, 1000);  // a crash, a reboot, 1970
+  CHECK(after.epoch_ms(300) > kWall + 2 * kHour - 600000);
+}
+
 TEST(EpochClock, a_restart_in_the_same_boot_goes_on_whatever_the_wall_clock_did_meanwhile) {
   EpochClock before = fresh(5000);
   for (int64_t step : {-kHour, int64_t{0}, kHour}) {

@@ -1,6 +1,7 @@
 // Loop and Timer on a real libevent base. Nothing sleeps: a test turns the loop until what it waits for has come.
 #include <event2/event.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <functional>
@@ -42,6 +43,22 @@ TEST_GROUP(Loop) {
   }
   int events_waiting() { return event_base_get_num_events(loop->base(), EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE); }
 };
+
+TEST(Loop, a_far_deadline_is_looked_at_again_soon_after_a_suspend) {
+  LONGLONGS_EQUAL(250, pua::Timer::wait(1250, 1000));
+  LONGLONGS_EQUAL(0, pua::Timer::wait(1000, 1250));
+  LONGLONGS_EQUAL(60000, pua::Timer::wait(3600000, 1000));
+}
+
+TEST(Loop, time_goes_on_while_the_machine_is_suspended) {
+  auto boot_ms = [] {
+    timespec t{};
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000;
+  };
+  int64_t before = boot_ms(), now = pua::mono_ms();
+  CHECK(before <= now && now <= boot_ms());
+}
 
 TEST(Loop, it_makes_a_base_or_takes_the_hosts) {
   CHECK_TRUE(loop->owns_base());
