@@ -132,7 +132,7 @@ int pua_flush(pua_t* p, void (*done)(pua_t*, int, void*), void* arg) {
 
 int pua_shutdown(pua_t* p, void (*done)(pua_t*, void*), void* arg) {
   return pua::guarded(p, [&](pua_s& h) {
-    h.instance->shutdown([self = h.shared_from_this(), done, arg] {
+    h.instance->shutdown([self = h.shared_from_this(), done, arg](bool) {
       if (done) done(self.get(), arg);
     });
     return PUA_OK;

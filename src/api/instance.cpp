@@ -37,7 +37,7 @@ class Composed : public Instance {
   Stats stats() const override { return core_->stats(); }
   void flush(std::function<void(bool)> done) override { core_->flush(std::move(done)); }
   Status reload(const Settings& fresh, std::vector<std::string>& ignored) override { return core_->reload(fresh, ignored); }
-  void shutdown(std::function<void()> done) override { core_->shutdown(std::move(done)); }
+  void shutdown(std::function<void(bool)> done) override { core_->shutdown(std::move(done)); }
   bool post(std::function<void()> fn) override { return core_->loop().post(std::move(fn)); }
 
  private:

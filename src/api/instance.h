@@ -1,5 +1,5 @@
 // Instance: one PUA, composed. Builds the adapters, wires the ports, owns everything. C++ face for the control
-// interface and the daemon; the C ABI (api/c_api.cpp) is a thin layer over it. Loop thread only.
+// interface and the daemon; the C ABI (api/c_*.cpp) is a thin layer over it. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -36,7 +36,7 @@ class Instance {
   virtual void stop() = 0;
   virtual Log& log() = 0;
   virtual Registry& events() = 0;
-  // An event package was registered: takes up its rows that were parked.
+  // An event package was registered: loads its rows, which were left in the database so far.
   virtual void event_added(int32_t flag) = 0;
 
   // Accepts a request, or says why not (and nothing changes). done is called exactly once, later, from the loop.
@@ -57,8 +57,9 @@ class Instance {
   // Takes over those settings that can change in a running instance; names of the others go to `ignored`.
   virtual Status reload(const Settings&, std::vector<std::string>& ignored) = 0;
   // Stops taking requests, un-publishes if so configured, completes what is open, flushes; done once, later, within
-  // shutdown_timeout. While it is under way a second call only waits for the same end.
-  virtual void shutdown(std::function<void()> done) = 0;
+  // shutdown_timeout. ok = false: not everything could be written, or the instance was freed before.
+  // While it is under way a second call only waits for the same end.
+  virtual void shutdown(std::function<void(bool ok)> done) = 0;
   // From any thread: run fn on the loop. false: shutting down.
   virtual bool post(std::function<void()> fn) = 0;
 };

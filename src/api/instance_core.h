@@ -49,7 +49,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   Stats stats() const;
   void flush(std::function<void(bool)> done);
   Status reload(const Settings&, std::vector<std::string>& ignored);
-  void shutdown(std::function<void()> done);
+  void shutdown(std::function<void(bool)> done);
   // The owner lets go: completes everything, and takes all apart now or as soon as nothing of it is on the stack.
   void destroy();
 
@@ -106,7 +106,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   LogLevel sip_level_;        // log level as the SIP stack knows it
 
   std::vector<Flush> flushes_;
-  std::vector<std::function<void()>> shutdown_done_;
+  std::vector<std::function<void(bool)>> shutdown_done_;
   MonoMs drain_until_ = 0, shutdown_until_ = 0;
   Phase phase_ = Phase::Running;
   int frames_ = 0;

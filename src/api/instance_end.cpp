@@ -21,7 +21,7 @@ void InstanceCore::flush(std::function<void(bool)> done) {
   arm_progress();
 }
 
-void InstanceCore::shutdown(std::function<void()> done) {
+void InstanceCore::shutdown(std::function<void(bool)> done) {
   Frame frame(*this);
   MonoMs now = loop_->now();
   shutdown_done_.push_back(std::move(done));
@@ -87,9 +87,10 @@ void InstanceCore::progress_shutdown(MonoMs now) {
     save_clock();
   }
   if (phase_ == Phase::Stopped) {
-    std::vector<std::function<void()>> done = std::move(shutdown_done_);
+    std::vector<std::function<void(bool)>> done = std::move(shutdown_done_);
     shutdown_done_.clear();
-    for (auto& fn : done) fn();
+    bool ok = writer_->clean();
+    for (auto& fn : done) fn(ok);
   }
 }
 
@@ -109,9 +110,9 @@ void InstanceCore::end() {
   loop_->close();
   if (engine_) engine_->shutdown(loop_->now());
   std::vector<Flush> flushes = std::move(flushes_);
-  std::vector<std::function<void()>> stops = std::move(shutdown_done_);
+  std::vector<std::function<void(bool)>> stops = std::move(shutdown_done_);
   for (Flush& f : flushes) f.done(false);
-  for (auto& fn : stops) fn();
+  for (auto& fn : stops) fn(false);
 }
 
 void InstanceCore::leave() {

@@ -97,7 +97,7 @@ void Server::stop_requested(int signal) {
   notify_manager("STOPPING=1");
   timeval tv = {settings_.shutdown_timeout + kGrace, 0};
   evtimer_add(deadline_, &tv);
-  instance_->shutdown([this] { leave_loop(0); });
+  instance_->shutdown([this](bool ok) { leave_loop(ok ? 0 : 1); });
 }
 
 void Server::on_deadline(int, short, void* self) {

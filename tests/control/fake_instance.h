@@ -137,7 +137,7 @@ class FakeInstance : public Instance {
   Stats stats() const override { return counters; }
   void flush(std::function<void(bool ok)> done) override { flushes.push_back(std::move(done)); }
   Status reload(const Settings&, std::vector<std::string>&) override { return success(); }
-  void shutdown(std::function<void()> done) override { done(); }
+  void shutdown(std::function<void(bool ok)> done) override { done(true); }
   bool post(std::function<void()>) override { return false; }
 
  private:

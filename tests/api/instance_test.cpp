@@ -1,0 +1,57 @@
+// The C++ face of an instance: what the daemon sees and the C ABI does not show.
+#include <event2/event.h>
+#include <sqlite3.h>
+
+#include <memory>
+#include <string>
+
+#include "api/instance.h"
+#include "tests/api/rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(ApiInstance) {
+  TempDir dir;
+  event_base* base = event_base_new();
+  sqlite3* other = nullptr;
+  void teardown() override {
+    sqlite3_close(other);
+    event_base_free(base);
+  }
+
+  // Publishes, shuts down, and returns what the end said. locked: another program holds the database all the time.
+  int end_of_a_run(bool locked) {
+    Settings s;
+    s.db_url = "sqlite://" + dir.path("pua.db");
+    s.sip_listen = {"sip:127.0.0.1:*"};
+    s.outbound_proxy = "sip:127.0.0.1:9";
+    s.shutdown_timeout = 1;
+    auto made = Instance::create(s, base, {});
+    CHECK_TEXT(made.ok(), made.ok() ? "" : made.error().message.c_str());
+    std::unique_ptr<Instance> pua = std::move(*made);
+    for (int i = 0; i < 5; i++) event_base_loop(base, EVLOOP_NONBLOCK);
+    if (locked) {
+      LONGS_EQUAL(SQLITE_OK, sqlite3_open(dir.path("pua.db").c_str(), &other));
+      LONGS_EQUAL(SQLITE_OK, sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr));
+    }
+    PublishRequest q;
+    q.source = 1;
+    q.event = 1;
+    q.pres_uri = "sip:alice@example.com";
+    q.body = kDocument;
+    q.expires = 600;
+    CHECK(pua->publish(q, [](const Outcome&) {}).ok());
+    int ended = -1;
+    pua->shutdown([&](bool ok) { ended = ok; });
+    for (int i = 0; i < 100000 && ended < 0; i++) event_base_loop(base, EVLOOP_ONCE);
+    return ended;
+  }
+};
+
+TEST(ApiInstance, shutdown_says_whether_everything_was_written) {
+  LONGS_EQUAL(1, end_of_a_run(false));
+  LONGS_EQUAL(0, end_of_a_run(true));
+}
