@@ -15,7 +15,11 @@ std::string_view host_of(std::string_view uri) {
 
 }  // namespace
 
-Result<EngineSettings> engine_settings(const Settings& s, const BodiesPort& events) {
+Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& events) {
+  // A file was checked when it was read; parameters that were set one by one are not before they are all here.
+  Settings s = given;
+  if (auto misfit = fit_lifetimes(s, true, s.default_expires != Settings{}.default_expires))
+    return {Errc::bad_config, misfit->what};
   if (s.cluster_id != 0) return {Errc::bad_config, "parameter \"cluster_id\": clustering is not in this version"};
   EngineSettings e;
   e.hash_size = static_cast<uint32_t>(s.hash_size);

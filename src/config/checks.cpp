@@ -183,6 +183,28 @@ Result<MaxExpires> parse_max_expires(std::string_view text) {
   return out;
 }
 
+std::optional<Misfit> fit_lifetimes(Settings& s, bool min_set, bool default_set) {
+  Result<MaxExpires> max = parse_max_expires(s.max_expires);
+  if (!max) return Misfit{"max_expires", max.error().message};
+  int64_t min = s.min_expires;
+  auto below = [&](const std::string& bound, int64_t v) {
+    return Misfit{"max_expires", bound + " is " + std::to_string(v) + " s, below min_expires, " + std::to_string(min) + " s" +
+                                     (min_set ? "" : " if not set")};
+  };
+  if (max->all < min) return below("max_expires", max->all);
+  for (const auto& [event, v] : max->by_event) {
+    if (v < min) return below("max_expires of event \"" + event + "\"", v);
+  }
+  if (!default_set) {
+    s.default_expires = std::clamp<int64_t>(s.default_expires, std::max<int64_t>(min, 1), max->all);
+  } else if (s.default_expires < min || s.default_expires > max->all) {
+    return Misfit{"default_expires", "default_expires is " + std::to_string(s.default_expires) +
+                                         " s, not between min_expires and max_expires, " + std::to_string(min) + " and " +
+                                         std::to_string(max->all) + " s"};
+  }
+  return {};
+}
+
 Result<Credential> parse_credential(std::string_view text) {
   size_t a = text.find(':');
   size_t b = a == std::string_view::npos ? a : text.find(':', a + 1);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +36,15 @@ struct MaxExpires {
 // "86400", "3600,dialog=600", "dialog=600" (all others: 86400). Error (bad_config): says which part is wrong.
 // Event names are compared by whoever knows the event packages.
 Result<MaxExpires> parse_max_expires(std::string_view text);
+
+// What does not fit together, and the parameter at which to say so.
+struct Misfit {
+  const char* name;
+  std::string what;
+};
+// min_expires <= default_expires <= max_expires, also that of single events. A default_expires that nobody set is moved
+// within. min_set: whether min_expires is what somebody wrote, for the message.
+std::optional<Misfit> fit_lifetimes(Settings&, bool min_set, bool default_set);
 
 // "realm:user:password"; the password may hold colons. Error: bad_config.
 Result<Credential> parse_credential(std::string_view text);

@@ -148,25 +148,11 @@ class Parser {
   }
 
   Status cross_checks() {
-    auto max = parse_max_expires(settings_.max_expires);
-    if (!max) return max.error();
-    const Place *min_at = place_of("min_expires"), *max_at = place_of("max_expires"), *default_at = place_of("default_expires");
-    int64_t min = settings_.min_expires;
-    auto below = [&](const std::string& bound, int64_t v) {
-      const Place* at = max_at ? max_at : min_at;
-      return error(at ? *at : Place{}, bound + " is " + std::to_string(v) + " s, below min_expires, " + std::to_string(min) + " s" +
-                                           (min_at ? "" : " if not set"));
-    };
-    if (max->all < min) return below("max_expires", max->all);
-    for (const auto& [event, v] : max->by_event) {
-      if (v < min) return below("max_expires of event \"" + event + "\"", v);
-    }
-    if (!default_at) {
-      settings_.default_expires = std::clamp<int64_t>(settings_.default_expires, std::max<int64_t>(min, 1), max->all);
-    } else if (settings_.default_expires < min || settings_.default_expires > max->all) {
-      return error(*default_at, "default_expires is " + std::to_string(settings_.default_expires) +
-                                    " s, not between min_expires and max_expires, " + std::to_string(min) + " and " +
-                                    std::to_string(max->all) + " s");
+    const Place *min_at = place_of("min_expires"), *default_at = place_of("default_expires");
+    if (auto fault = fit_lifetimes(settings_, min_at != nullptr, default_at != nullptr)) {
+      const Place* at = place_of(fault->name);
+      if (!at) at = min_at;
+      return error(at ? *at : Place{}, fault->what);
     }
     if (!settings_.cluster_sharing_tag.empty() && settings_.cluster_id == 0) {
       warnings_.push_back(where(*place_of("cluster_sharing_tag")) + ": cluster_sharing_tag has no effect without cluster_id");

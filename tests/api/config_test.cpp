@@ -66,6 +66,22 @@ TEST(ApiConfig, single_parameters_are_checked) {
   CHECK_TEXT(says("unknown module \"presence\""), pua_config_error(cfg));
 }
 
+TEST(ApiConfig, parameters_set_one_by_one_must_fit_together_too) {
+  for (const Parameters& bad : {Parameters{{"min_expires", "700"}, {"max_expires", "600"}},
+                                Parameters{{"min_expires", "500"}, {"max_expires", "3600,dialog=400"}},
+                                Parameters{{"default_expires", "7200"}, {"max_expires", "600"}}}) {
+    LONGS_EQUAL(PUA_E_BAD_CONFIG, rig.start(bad));
+    CHECK_TEXT(std::string(pua_last_error(nullptr)).find("min_expires") != std::string::npos, pua_last_error(nullptr));
+  }
+  LONGS_EQUAL(PUA_OK, rig.start({{"min_expires", "60"}, {"max_expires", "600"}}));  // the default moves within
+  LONGS_EQUAL(PUA_OK, rig.publish("sip:alice@example.com", kDocument, -1, nullptr));
+  CHECK(rig.until([&] { return rig.server->seen.size() == 1; }));
+  STRCMP_EQUAL("600", rig.server->seen[0].header("Expires").c_str());
+  pua_config_t* fresh = rig.config({{"min_expires", "5000"}, {"max_expires", "600"}});
+  LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_reload(rig.pua, fresh));
+  pua_config_free(fresh);
+}
+
 TEST(ApiConfig, null_is_a_bad_argument) {
   LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_load(nullptr, "x"));
   LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_load(cfg, nullptr));
@@ -88,7 +104,7 @@ TEST(ApiConfig, reload_takes_what_can_change_and_names_the_rest) {
   std::string large(301, ' ');
   LONGS_EQUAL(PUA_E_TOO_LARGE, rig.publish("sip:alice@example.com", large.c_str(), 600, nullptr));
   LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_reload(rig.pua, nullptr));
-  LONGS_EQUAL(PUA_OK, pua_config_set_str(fresh, "pua", "max_expires", "60,nonsense=5"));
+  LONGS_EQUAL(PUA_OK, pua_config_set_str(fresh, "pua", "max_expires", "6000,nonsense=500"));
   LONGS_EQUAL(PUA_E_BAD_CONFIG, pua_reload(rig.pua, fresh));
   CHECK_TEXT(rig.error().find("nonsense") != std::string::npos, rig.error().c_str());
   pua_config_free(fresh);
