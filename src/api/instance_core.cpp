@@ -116,6 +116,7 @@ Status InstanceCore::reload(const Settings& fresh, std::vector<std::string>& ign
   if (Status s = sip_->set_credentials(sip_credentials(merged)); !s) return s;
   settings_ = std::move(merged);
   engine_->reconfigure(*policy);
+  writer_->set_retry_max(write_policy(settings_).retry_max_ms);
   loop_->watchdog().set_slow_ms(settings_.loop_slow);
   for (const std::string& name : changed) log_.notice("reload: %s was changed", name.c_str());
   for (const std::string& name : ignored) log_.warning("reload: %s needs a restart to change", name.c_str());

@@ -30,7 +30,7 @@ const Param kTable[] = {
      .help = "Lifetime asked for where the caller gives none. If it is not set, it follows min_expires and max_expires "
              "where the default would lie outside of them."},
     {.module = "pua", .name = "update_period", .type = ParamType::Int, .field = &S::update_period, .min = 1, .max = 3600,
-     .unit = "s",
+     .unit = "s", .reloadable = true,
      .help = "Ceiling for how long a change may stay unwritten, and retry period of the store. Most changes are written "
              "much sooner."},
     {.module = "pua", .name = "cluster_id", .type = ParamType::Int, .field = &S::cluster_id, .min = 0, .max = kMaxInt,
@@ -100,7 +100,7 @@ const Param kTable[] = {
     {.module = "pua_mi", .name = "fifo_reply_dir", .field = &S::fifo_reply_dir, .check = check_path,
      .help = "Folder of the FIFOs that replies are written to; requests name theirs without a folder."},
     {.module = "pua_mi", .name = "fifo_mode", .type = ParamType::Mode, .field = &S::fifo_mode, .min = 0, .max = 0777,
-     .help = "Permissions of the FIFO."},
+     .help = "Permissions of the FIFO, and of the datagram socket: who may write to one may give orders."},
     {.module = "pua_mi", .name = "presence_server", .field = &S::presence_server, .check = check_sip_uri,
      .reloadable = true, .help = "Next hop of publications made through the control interface. Empty: outbound_proxy."},
     {.module = "pua_mi", .name = "max_request", .type = ParamType::Size, .field = &S::max_request, .min = 1024,

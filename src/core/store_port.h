@@ -47,7 +47,6 @@ struct StoreHook {
   MonoMs dirty_since = 0;        // when it was first marked since the last write
   uint32_t version = 0;          // engine: bumped by each change worth storing
   uint32_t written_version = 0;  // store: version of the row that was last committed
-  uint32_t batch_version = 0;    // store: version that the batch under way holds
   Queue queue = Queue::None;
   bool remark = false;           // store: marked again while its batch was under way
   bool remark_fast = false;
