@@ -103,8 +103,8 @@ typedef pua_str_t str;
 /* Results of send_publish, under their documented names. */
 #define ERR_PUBLISH_NO_ERROR   0   /* accepted */
 #define ERR_PUBLISH_GENERIC    -1  /* failed, for a reason without a name of its own */
-#define ERR_PUBLISH_NO_RECORD  -9  /* nothing to remove or to update */
-#define ERR_PUBLISH_NO_BODY    -10 /* a new publication without body */
+#define ERR_PUBLISH_NO_RECORD  -9  /* nothing to remove */
+#define ERR_PUBLISH_NO_BODY    -10 /* no such record, and no body to make it of; also with UPDATE_TYPE */
 #define ERR_PUBLISH_WRONG_ETAG 418 /* `etag` is not the confirmed entity-tag of the record */
 
 /* Errors of all calls. */
@@ -371,8 +371,9 @@ PUA_API int pua_post(pua_t *pua, void (*fn)(pua_t *pua, void *arg), void *arg);
 PUA_API int pua_flush(pua_t *pua, void (*done)(pua_t *pua, int ok, void *arg), void *arg);
 
 /* Orderly end: takes no more requests, un-publishes if unpublish_on_shutdown is set, completes what is open, writes
- * everything. done (may be NULL) is called once, later, within shutdown_timeout (or by pua_free()); then call
- * pua_free(). A second call only waits for the same end.
+ * everything. done (may be NULL) is called once, later, within shutdown_timeout (or by pua_free()); the gauge
+ * store_backlog then tells how many records could not be written in time. Then call pua_free(). A second call only waits
+ * for the same end.
  * Returns 0, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_NO_MEMORY. */
 PUA_API int pua_shutdown(pua_t *pua, void (*done)(pua_t *pua, void *arg), void *arg);
 
@@ -407,8 +408,8 @@ PUA_API const char *pua_version(void);
  * pua_reply_superseded(). Everything in publ is copied.
  * Returns
  *   0                       accepted: cbrpl, if given, is called exactly once, later
- *   ERR_PUBLISH_NO_RECORD   expires is 0 and there is no such record
- *   ERR_PUBLISH_NO_BODY     there is no such record, and no body
+ *   ERR_PUBLISH_NO_RECORD   (*) expires is 0 and there is no such record
+ *   ERR_PUBLISH_NO_BODY     (*) there is no such record, and no body
  *   ERR_PUBLISH_WRONG_ETAG  (418) etag is not the record's confirmed one, or there is no such record
  *   PUA_E_BAD_ARGUMENT      publ or pres_uri NULL, a negative length, source_flag or event not one bit, unknown flag bits,
  *                           a body without content type
@@ -417,6 +418,8 @@ PUA_API const char *pua_version(void);
  *                           name a header field which the library writes
  *   PUA_E_UNKNOWN_EVENT, PUA_E_BAD_BODY (refused by the event's processor), PUA_E_TOO_LARGE, PUA_E_TOO_MANY_RECORDS,
  *   PUA_E_TOO_MANY_WAITERS, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN
+ * (*) Cannot be known while the stored records are being loaded: then the call returns 0, and the completion says status
+ *     404 or 412 with PUA_ORIGIN_LOCAL. A call with an etag, which cannot be compared then, gets PUA_E_LOADING.
  * Source: OpenSIPS pua, send_publish. */
 PUA_API int pua_send_publish(pua_t *pua, const publ_info_t *publ);
 
@@ -432,7 +435,7 @@ PUA_API int pua_register_puacb(pua_t *pua, int types, pua_cb *f, void *param);
  *  content_type  of documents without one, C string; NULL: none
  *  process_body  NULL: documents go out as they are
  * A package that is registered by that name already stays as it is, and the result is 0, as documented. Register before
- * the loop runs: stored records of events that are unknown when their row is read are parked until the next start.
+ * the loop runs, so that the load finds it; stored records of an event that is registered later are loaded then.
  * Returns 0; PUA_E_BAD_ARGUMENT: ev_flag not one bit or taken by another name, name NULL or not a legal event name,
  * content_type not a legal one; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN.
  * Source: OpenSIPS pua, add_event. */
