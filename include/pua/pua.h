@@ -129,6 +129,7 @@ typedef pua_str_t str;
 #define PUA_E_STORE_FAILED     -34 /* the database could not be opened, or does not fit */
 #define PUA_E_SIP_FAILED       -35 /* the SIP stack could not be started */
 #define PUA_E_NOT_FOUND        -36
+#define PUA_E_LOADING          -37 /* an etag was given and the table is still being loaded: try again soon */
 #define PUA_E_WRONG_ETAG       418
 
 /* Where a reply comes from: pua_reply_origin(). */

@@ -20,7 +20,7 @@ class Composed : public Instance {
   void stop() override { core_->loop().stop(); }
   Log& log() override { return core_->log(); }
   Registry& events() override { return core_->events(); }
-  void event_added(int32_t flag) override { core_->engine().event_added(flag, core_->loop().now()); }
+  void event_added(int32_t flag) override { core_->engine().event_added(flag); }
 
   Status publish(const PublishRequest& request, PublishDone done) override {
     return core_->publish(request, std::move(done));

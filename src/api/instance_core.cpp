@@ -76,7 +76,7 @@ Status InstanceCore::start(event_base* base) {
   replies_.to = engine_.get();
   engine_->set_epoch_offset(clock_->state().offset_ms);
   save_clock();
-  engine_->start(now);
+  engine_->start();
   return success();
 }
 

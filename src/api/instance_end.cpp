@@ -30,7 +30,7 @@ void InstanceCore::shutdown(std::function<void(bool)> done) {
     shutdown_until_ = now + settings_.shutdown_timeout * 1000;
     drain_until_ = now + settings_.shutdown_timeout * 10 * kDrainShare;
     engine_->stop_taking();
-    if (settings_.unpublish_on_shutdown) engine_->remove_all(now);
+    if (settings_.unpublish_on_shutdown) engine_->remove_all();
   }
   arm_progress();
 }
@@ -75,7 +75,7 @@ void InstanceCore::progress_shutdown(MonoMs now) {
   if (phase_ == Phase::Draining && (engine_->quiet() || now >= drain_until_)) {
     enter(Phase::Flushing);
     writer_->flush(now);
-    engine_->shutdown(now);
+    engine_->shutdown();
     if (phase_ == Phase::Ended) return;
   }
   if (phase_ == Phase::Flushing && (writer_->clean() || now >= shutdown_until_)) {
@@ -108,7 +108,7 @@ void InstanceCore::end() {
   Frame frame(*this);
   enter(Phase::Ended);
   loop_->close();
-  if (engine_) engine_->shutdown(loop_->now());
+  if (engine_) engine_->shutdown();
   std::vector<Flush> flushes = std::move(flushes_);
   std::vector<std::function<void(bool)>> stops = std::move(shutdown_done_);
   for (Flush& f : flushes) f.done(false);

@@ -25,6 +25,7 @@ enum class Errc : int {
   store_failed = -34,    // the database could not be opened, or does not fit
   sip_failed = -35,      // the SIP stack could not be started
   not_found = -36,       // show, get: no such record
+  loading = -37,         // an entity-tag cannot be compared yet: the table is being loaded
   bad_etag = 418,        // the etag given is not the confirmed one (the documented value)
 };
 

@@ -21,6 +21,7 @@ void answer_error(Call& call, const Error& error) {
     case Errc::bad_body: call.error(400, text); return;
     case Errc::too_large: call.error(413, text); return;
     case Errc::too_many_waiters: call.error(429, text); return;
+    case Errc::loading:
     case Errc::too_many_records:
     case Errc::shutting_down: call.error(503, text); return;
     case Errc::not_supported: call.error(501, text); return;

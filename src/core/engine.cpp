@@ -11,6 +11,8 @@ namespace pua {
 namespace {
 constexpr int kDeliveriesPerRun = 256;   // bounds of one run(): about a millisecond each
 constexpr int kDeadlinesPerRun = 512;
+constexpr int kSweepPerRun = 512;        // records left over from loading, told of a silent destination, or withdrawn
+constexpr uint32_t kProcessedExtra = 1024;  // octets that processing may add: ids, a version
 constexpr int kSendsPerRun = 32;         // a send through nua costs some 30 us
 
 HashKey hash_key(uint64_t seed) {
@@ -36,9 +38,7 @@ Engine::Engine(const EngineSettings& s, Ports ports, uint64_t seed)
       table_(std::clamp(s.hash_size, 1u, 24u), hash_key(seed)),
       outbox_(s.max_in_flight) {}
 
-Engine::~Engine() {
-  while (Ack* a = acks_.pop_front()) delete a;
-}
+Engine::~Engine() = default;
 
 void Engine::reconfigure(const EngineSettings& s) {
   settings_ = s;
@@ -46,8 +46,7 @@ void Engine::reconfigure(const EngineSettings& s) {
   announce();
 }
 
-void Engine::start(MonoMs now) {
-  (void)now;
+void Engine::start() {
   loading_ = true;
   ports_.store.load(0, settings_.load_page);
 }
@@ -77,9 +76,12 @@ Status Engine::check(const PublishRequest& q, const EventInfo*& event) const {
   return success();
 }
 
-Result<Unit> Engine::prepare_body(const PublishRequest& q, const Record* r, const EventInfo& event, Accepted& a) {
+Result<Unit> Engine::prepare_body(const PublishRequest& q, const Place& at, const EventInfo& event, Accepted& a, MonoMs now) {
+  const Record* r = at.record;
   a.has_body = true;
   a.version = (r ? std::max(r->doc_version, r->extra && r->extra->waiting ? r->extra->waiting->version : 0) : 0) + 1;
+  // The row that may still come counts on from a number we do not know: seconds are beyond any count, and go on growing.
+  if (at.maybe_in_table) a.version = std::max(a.version, static_cast<uint32_t>((now + epoch_offset_) / 1000 - 1700000000));
   if (r) a.tuple_id = r->text.get(Record::kTupleId);
   a.content_type = q.content_type == event.content_type ? std::string_view() : q.content_type;
   BodyRequest b{q.event, q.content_type.empty() ? event.content_type : q.content_type,
@@ -88,8 +90,35 @@ Result<Unit> Engine::prepare_body(const PublishRequest& q, const Record* r, cons
   auto s = ports_.bodies.process(b, a.body, unchanged, a.tuple_id);
   if (!s) return s;
   if (unchanged) a.body.assign(*q.body);
-  if (a.body.size() > settings_.max_body + 1024u) return {Errc::too_large, "processed body is larger than max_body"};
+  if (a.body.size() > settings_.max_body + kProcessedExtra) return {Errc::too_large, "processed body is larger than max_body"};
   return s;
+}
+
+// Where the request would go, and whether it may.
+Status Engine::admit(const PublishRequest& q, const Accepted& a, uint32_t hash, Place& at) const {
+  Record* r = at.record = table_.find({q.source, q.event, q.pres_uri, q.id}, hash);
+  bool exists = r && r->pub.state != State::Gone;
+  at.maybe_in_table = loading_ && (!r || r->pub.state == State::Idle);
+  // Without a body one can only change what is there and not on its way out: a removal that is out, or was answered.
+  bool leaving = exists && !(r->extra && r->extra->waiting) &&
+                 (r->pub.wanted == Wanted::Leaving || (r->pub.wanted == Wanted::Nothing && r->pub.state == State::Sending));
+  if (at.maybe_in_table) {
+    if (!q.etag.empty()) return {Errc::loading, "etag cannot be compared yet, the table is being loaded"};
+  } else {
+    if (!q.etag.empty() && (!exists || r->etag() != q.etag))
+      return {Errc::bad_etag, "etag does not match the confirmed one"};
+    if (a.removal && !exists) return {Errc::no_record, "nothing published under this key"};
+    if (!a.removal && !q.body && (!exists || leaving) && !a.needs_no_body)
+      return {Errc::no_body, "a new publication needs a body"};
+  }
+  if (!r && table_.size() >= settings_.max_records)
+    return {Errc::too_many_records, "max_records (" + std::to_string(settings_.max_records) + ") is reached"};
+  if (r && r->extra) {
+    uint32_t waiting = r->extra->callers.size() + (r->extra->waiting ? r->extra->waiting->callers.size() : 0);
+    if (waiting >= settings_.max_waiters)
+      return {Errc::too_many_waiters, "max_waiters (" + std::to_string(settings_.max_waiters) + ") is reached"};
+  }
+  return success();
 }
 
 Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
@@ -99,46 +128,29 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
     return s;
   };
   if (auto s = check(q, event); !s) return refuse(s);
-  RecordKey key{q.source, q.event, q.pres_uri, q.id};
-  uint32_t hash = table_.hash_of(key);
-  Record* r = table_.find(key, hash);
+  uint32_t hash = table_.hash_of({q.source, q.event, q.pres_uri, q.id});
   Accepted a;
   a.removal = q.expires == 0;
   a.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
   a.needs_no_body = event->content_type.empty() && !q.extra_headers.empty();
-
-  bool exists = r && r->pub.state != State::Gone;
-  bool maybe = loading_ && (!r || r->pub.state == State::Idle);   // the table may still bring it
-  // Without a body one can only change what is there and not on its way out: a removal that is out, or was answered.
-  bool leaving = exists && !(r->extra && r->extra->waiting) &&
-                 (r->pub.wanted == Wanted::Leaving || (r->pub.wanted == Wanted::Nothing && r->pub.state == State::Sending));
-  if (!maybe) {
-    if (!q.etag.empty() && (!exists || r->etag() != q.etag))
-      return refuse({Errc::bad_etag, "etag does not match the confirmed one"});
-    if (a.removal && !exists) return refuse({Errc::no_record, "nothing published under this key"});
-    if (!a.removal && !q.body && (!exists || leaving) && !a.needs_no_body)
-      return refuse({Errc::no_body, "a new publication needs a body"});
+  Place at;
+  if (auto s = admit(q, a, hash, at); !s) return refuse(s);
+  if (q.body && !a.removal) {
+    if (auto s = prepare_body(q, at, *event, a, now); !s) return refuse(s);
+    // A processor is the host's code, and may have called anything here meanwhile: look again.
+    if (ended_ || stopping_) return refuse({Errc::shutting_down, "the instance is shutting down"});
+    if (auto s = admit(q, a, hash, at); !s) return refuse(s);
   }
-  if (!r && table_.size() >= settings_.max_records)
-    return refuse({Errc::too_many_records, "max_records (" + std::to_string(settings_.max_records) + ") is reached"});
-  if (r && r->extra) {
-    uint32_t waiting = r->extra->callers.size() + (r->extra->waiting ? r->extra->waiting->callers.size() : 0);
-    if (waiting >= settings_.max_waiters)
-      return refuse({Errc::too_many_waiters, "max_waiters (" + std::to_string(settings_.max_waiters) + ") is reached"});
-  }
-  if (q.body && !a.removal)
-    if (auto s = prepare_body(q, r, *event, a); !s) return refuse(s);
-
   count_.accepted++;
-  if (!r) {
-    r = &create(q, hash);
-    if (maybe) idle_.push_back(*r);
+  if (!at.record) at.record = &create(q, hash);
+  Record& r = *at.record;
+  if (at.maybe_in_table) {
+    if (!outbox_.queued(r)) idle_.push_back(r);
   }
-  if (maybe && !q.etag.empty()) r->need_extra().expect_etag = q.etag;
-  if (r->pub.state == State::Sending)
-    park_request(*r, a, q, std::move(done), now);
+  if (r.pub.state == State::Sending)
+    park_request(r, a, q, std::move(done));
   else
-    take_over(*r, a, q, std::move(done), now);
+    take_over(r, a, q, std::move(done), now);
   reap();
   announce();
   return success();
@@ -149,7 +161,6 @@ Record& Engine::create(const PublishRequest& q, uint32_t hash) {
   r->source = q.source;
   r->event = q.event;
   r->hash = hash;
-  r->id = next_id_++;
   r->call_number = random_.next();
   std::array<std::string_view, Record::kFields> text{};
   text[Record::kPresUri] = q.pres_uri;
@@ -189,15 +200,14 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
   }
   if (r.pub.state == State::Idle && !loading_) {
     if (a.has_body) r.pub.publishable = true;
-    apply(r, Event{.input = Input::Loaded}, nullptr, now);
+    leave_idle(r, now);
   } else {
     apply(r, Event{.input = Input::Request, .new_body = a.has_body}, nullptr, now);
   }
 }
 
 // A request is out: this one waits, in place of those that waited before it.
-void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
-  (void)now;
+void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, PublishDone done) {
   RecordExtra& x = r.need_extra();
   bool removing = r.pub.wanted != Wanted::Something;
   if (a.removal && removing && !x.waiting) {  // asked for twice: the one that is out answers both
@@ -271,11 +281,14 @@ void Engine::run(MonoMs now) {
     // In state Intent the deadline is the end of our patience with the store, else the machine's own.
     apply(r, Event{.input = r.pub.state == State::Intent ? Input::Proceed : Input::Due}, nullptr, now);
   }
-  while (!acks_.empty() && acks_.front()->deadline <= now) {
-    std::unique_ptr<Ack> a(acks_.pop_front());
-    a->record->extra->pending_acks--;
-    ready_.push_back(std::move(a->delivery));
+  while (acks_.next_due() <= now) ready_.push_back(std::move(acks_.pop()->delivery));
+  for (int n = 0; n < kSweepPerRun && !loading_ && !idle_.empty(); n++) leave_idle(*idle_.front(), now);
+  for (int n = 0; n < kSweepPerRun; n++) {
+    Record* held = outbox_.next_held();
+    if (!held) break;
+    unreachable(*held, now);
   }
+  if (removing_ == Removing::Walk) remove_some(now);
   TxnId txn;
   for (int n = 0; n < kSendsPerRun; n++) {
     Record* r = outbox_.take(now, txn);
@@ -308,10 +321,9 @@ void Engine::run_deliveries() {
 
 MonoMs Engine::next_due() const {
   if (ended_) return kNever;
-  if (!ready_.empty()) return 0;
+  if (!ready_.empty() || outbox_.any_held() || removing_ == Removing::Walk || (!loading_ && !idle_.empty())) return 0;
   MonoMs due = std::min(deadlines_.next(), outbox_.next_due());
-  if (!acks_.empty()) due = std::min(due, const_cast<List<Ack>&>(acks_).front()->deadline);
-  return due;
+  return std::min(due, acks_.next_due());
 }
 
 void Engine::announce() {
@@ -324,15 +336,20 @@ void Engine::announce() {
 
 // --- the end ---------------------------------------------------------------------------------------------------
 
-void Engine::remove_all(MonoMs now) {
-  std::vector<Record*> all;
-  uint64_t cursor = 0;
-  do {
-    cursor = table_.walk(cursor, 4096, [&](Record& r) { all.push_back(&r); });
-  } while (cursor);
-  for (Record* r : all) {
-    bool revived = r->extra && r->extra->waiting;   // a publish waits behind the removal that is out
-    if (r->pub.state == State::Gone || (r->pub.wanted != Wanted::Something && !revived)) continue;
+void Engine::remove_all() {
+  removing_ = Removing::Walk;
+  remove_cursor_ = 0;
+  announce();
+}
+
+// A piece of the walk. Rows that are loaded from now on are withdrawn as they come.
+void Engine::remove_some(MonoMs now) {
+  std::vector<Record*> some;
+  remove_cursor_ = table_.walk(remove_cursor_, kSweepPerRun, [&](Record& r) { some.push_back(&r); });
+  if (!remove_cursor_) removing_ = Removing::Walked;
+  for (Record* r : some) {
+    if (r->pub.state == State::Gone || r->pub.wanted != Wanted::Something) continue;
+    if (r->extra) r->extra->callers.mark_superseded();
     if (r->pub.state == State::Sending) {
       RecordExtra& x = r->need_extra();
       if (!x.waiting) x.waiting = std::make_unique<WaitingRequest>();
@@ -344,25 +361,20 @@ void Engine::remove_all(MonoMs now) {
     }
   }
   reap();
-  announce();
 }
 
 bool Engine::quiet() const {
   return ready_.empty() && acks_.empty() && outbox_.in_flight() == 0 && by_state_[static_cast<int>(State::Queued)] == 0 &&
-         by_state_[static_cast<int>(State::Intent)] == 0;
+         by_state_[static_cast<int>(State::Intent)] == 0 && by_state_[static_cast<int>(State::Idle)] == 0 && removing_ != Removing::Walk &&
+         !(removing_ == Removing::Walked && loading_);
 }
 
-void Engine::shutdown(MonoMs now) {
-  (void)now;
+void Engine::shutdown() {
   if (ended_) return;
   ended_ = stopping_ = true;
   std::deque<Delivery> last = std::move(ready_);
   ready_.clear();
-  while (Ack* a = acks_.pop_front()) {
-    a->record->extra->pending_acks--;
-    last.push_back(std::move(a->delivery));
-    delete a;
-  }
+  while (auto a = acks_.pop()) last.push_back(std::move(a->delivery));
   uint64_t cursor = 0;
   do {
     cursor = table_.walk(cursor, 4096, [&](Record& r) {

@@ -13,12 +13,13 @@
 
 #include "base/deadline_heap.h"
 #include "base/log.h"
+#include "base/log_gate.h"
 #include "base/random.h"
+#include "core/acks.h"
 #include "core/bodies_port.h"
 #include "core/outbox.h"
 #include "core/record.h"
 #include "core/sip_port.h"
-#include "core/snapshot.h"
 #include "core/store_port.h"
 #include "core/table.h"
 
@@ -42,7 +43,7 @@ class Engine : public SipSink, public StoreSink {
   // Rows hold calendar time: epoch ms = monotonic ms + offset. To be set before start().
   void set_epoch_offset(int64_t ms) { epoch_offset_ = ms; }
   // Begins to load the table, page by page. Requests are taken meanwhile.
-  void start(MonoMs now);
+  void start();
   bool loading() const { return loading_; }
 
   // Takes a request, or refuses it and changes nothing (the Errc of the documentation, the field at fault named).
@@ -50,7 +51,7 @@ class Engine : public SipSink, public StoreSink {
   Status publish(const PublishRequest&, PublishDone done, MonoMs now);
   void observe(int32_t source_mask, EngineObserver fn);
   // An event package was registered after the start: rows of it that were kept aside are loaded now.
-  void event_added(int32_t flag, MonoMs now);
+  void event_added(int32_t flag);
   void reconfigure(const EngineSettings&);
 
   // Fires deadlines, sends, delivers completions: a bounded piece of work, then wake() says when to come back.
@@ -59,10 +60,10 @@ class Engine : public SipSink, public StoreSink {
 
   // Takes no more requests. With remove_all, every publication is withdrawn (to be given time to happen).
   void stop_taking() { stopping_ = true; }
-  void remove_all(MonoMs now);
+  void remove_all();
   bool quiet() const;                       // nothing out, queued, or to be delivered
   // Completes everything open with 487 "shutdown" and ends. Legal inside a completion.
-  void shutdown(MonoMs now);
+  void shutdown();
 
   ListPage list(const ListFilter&, uint64_t cursor, uint32_t limit, const std::function<void(const RecordView&)>&,
                 MonoMs now) const;
@@ -81,32 +82,18 @@ class Engine : public SipSink, public StoreSink {
   void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) override;
 
  private:
-  struct Result_ {                          // an Outcome that owns its strings
-    int status = 0;
-    std::string reason, etag;
-    ReplyOrigin origin = ReplyOrigin::Local;
-    int64_t granted = 0;
-    bool durable = false, by_timer = false;
-    std::shared_ptr<const ReplyMessage> message;
-    Outcome view() const;
-  };
-  struct Delivery {
-    Result_ result;
-    WaiterList callers;
-    std::unique_ptr<Snapshot> seen;
-  };
-  struct Ack : ListHook {                   // an outcome that waits for its row
-    Record* record = nullptr;
-    uint32_t version = 0;
-    MonoMs deadline = 0;
-    Delivery delivery;
-  };
   struct Accepted;                          // a checked request, body processed
+  struct Place {                            // where a request goes
+    Record* record = nullptr;               // nullptr: a new one
+    bool maybe_in_table = false;            // the load under way may still bring its row
+  };
+  enum class Removing : uint8_t { No, Walk, Walked };  // remove_all
 
   Status check(const PublishRequest&, const EventInfo*&) const;
-  Result<Unit> prepare_body(const PublishRequest&, const Record*, const EventInfo&, Accepted&);
+  Status admit(const PublishRequest&, const Accepted&, uint32_t hash, Place&) const;
+  Result<Unit> prepare_body(const PublishRequest&, const Place&, const EventInfo&, Accepted&, MonoMs now);
   void take_over(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
-  void park_request(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
+  void park_request(Record&, Accepted&, const PublishRequest&, PublishDone);
   void want(Record&, bool something);
   void start_waiting(Record&, MonoMs now);
   Record& create(const PublishRequest&, uint32_t hash);
@@ -119,12 +106,19 @@ class Engine : public SipSink, public StoreSink {
   void mark(Record&, Lane, MonoMs now);
   void arm(Record&);
   void send(Record&, TxnId, MonoMs now);
-  void count_reply(const SipReply&, const Record&);
+  void finish(TxnId, const SipReply&, Outbox::Answer, MonoMs now);
+  void count_reply(const SipReply&, const Record&, MonoMs now);
   void settle_acks(Record&, uint32_t version, bool ok);
   void load_row(const Row&, MonoMs now);
-  void adopt(Record&, const Row&, MonoMs now);
-  void finish_load(MonoMs now);
+  const char* unreadable(const Row&) const;
+  void fill(Record&, const Row&);
+  void adopt(Record&, const Row&, bool asked, MonoMs now);
+  void finish_load();
   void reap();
+  void to_reap(Record&);
+  void leave_idle(Record&, MonoMs now);
+  void remove_some(MonoMs now);
+  void log_reply(LogGate&, LogLevel, const Record&, int status, const char* what, MonoMs now);
   void announce();
   bool has_row(const Record&) const;
   uint32_t next_cseq(const Record&) const;
@@ -141,11 +135,11 @@ class Engine : public SipSink, public StoreSink {
   Table table_;
   DeadlineHeap<Record> deadlines_;
   Outbox outbox_;
-  List<Ack> acks_;                          // in the order of their deadlines: ack_wait is the same for all
+  Acks acks_;
   std::deque<Delivery> ready_;
   std::vector<Record*> reap_;
   List<Record, QueueHook> idle_;            // taken while loading; left when the row comes or the load ends
-  std::vector<std::pair<int32_t, EngineObserver>> observers_;
+  std::deque<std::pair<int32_t, EngineObserver>> observers_;  // never moved: one may register another
   std::unordered_map<int32_t, uint64_t> parked_;  // event flag -> rows kept aside
   std::array<std::array<uint64_t, kInputs>, kStates> coverage_{};
   std::array<int64_t, kStates> by_state_{};
@@ -156,6 +150,9 @@ class Engine : public SipSink, public StoreSink {
   int32_t load_only_ = 0;                   // event flag, 0: all
   std::vector<int32_t> load_again_;         // events registered while a load was under way
   MonoMs announced_ = kNever;
+  uint64_t remove_cursor_ = 0;
+  Removing removing_ = Removing::No;
+  LogGate etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
   bool loading_ = false;
   bool store_up_ = true;
   bool stopping_ = false;

@@ -8,19 +8,6 @@
 
 namespace pua {
 
-Outcome Engine::Result_::view() const {
-  Outcome o;
-  o.status = status;
-  o.reason = reason;
-  o.origin = origin;
-  o.etag = etag;
-  o.granted = granted;
-  o.durable = durable;
-  o.by_timer = by_timer;
-  o.message = message;
-  return o;
-}
-
 void Engine::notify(const Delivery& d, const Outcome& o) {
   if (!d.seen) return;
   for (size_t i = 0; i < observers_.size() && !ended_; i++)
@@ -61,7 +48,7 @@ void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now)
   } else if (fx.write_row) {
     r.version++;
     if (p.state == State::Gone && !has_row(r)) {
-      reap_.push_back(&r);
+      to_reap(r);
     } else {
       mark(r, by_timer ? Lane::Bulk : Lane::Fast, now);
     }
@@ -73,12 +60,11 @@ void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now)
   }
   if (fx.ending == Ending::Expired) count_.expired++;
   if (fx.ending == Ending::GivenUp) count_.given_up++;
-  if (fx.ending == Ending::StateLost)
-    ports_.log.warning("the server lost the state of %.*s, and there is no body to publish it again",
-                       static_cast<int>(r.pres_uri().size()), r.pres_uri().data());
   if (fx.complete) complete(r, fx, reply, by_timer, now);
   if (fx.enqueue) enqueue(r, now);
   arm(r);
+  // Last, because a log callback is the host's code too.
+  if (fx.ending == Ending::StateLost) log_reply(lost_gate_, LogLevel::warning, r, 412, "the server lost the state, and there is no body to publish it again", now);
 }
 
 // The request under way has its outcome: its callers and the observers get it once the row is safe, or cannot be.
@@ -88,7 +74,7 @@ void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool 
   if (r.extra) d.callers.append(std::move(r.extra->callers));
   bool watched = std::any_of(observers_.begin(), observers_.end(), [&](auto& o) { return (o.first & r.source) != 0; });
   if (d.callers.empty() && !watched) return;
-  Result_& out = d.result;
+  OwnedOutcome& out = d.result;
   if (fx.local_status || !reply) {
     out.status = fx.local_status ? fx.local_status : 500;
     out.reason = fx.local_reason;
@@ -107,33 +93,18 @@ void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool 
 
 void Engine::deliver_to(Record& r, Delivery d, MonoMs now) {
   bool nothing_to_store = r.pub.state == State::Gone && !has_row(r);
-  if (nothing_to_store || r.written_version == r.version) {
+  if (nothing_to_store || (r.version != 0 && r.written_version == r.version)) {
     d.result.durable = true;
   } else if (store_up_ && !d.callers.empty()) {
-    auto a = std::make_unique<Ack>();
-    a->record = &r;
-    a->version = r.version;
-    a->deadline = now + settings_.ack_wait_ms;
-    a->delivery.result = std::move(d.result);
-    a->delivery.callers.append(std::move(d.callers));
-    a->delivery.seen = std::move(d.seen);
-    r.need_extra().pending_acks++;
-    acks_.push_back(*a.release());
+    acks_.add(r, r.version, now + settings_.ack_wait_ms, std::move(d));
     return;
   }
   ready_.push_back(std::move(d));
 }
 
 void Engine::settle_acks(Record& r, uint32_t version, bool ok) {
-  if (!r.extra || !r.extra->pending_acks) return;
-  std::vector<Ack*> mine;
-  acks_.for_each([&](Ack& a) {
-    if (a.record == &r && (!ok || static_cast<int32_t>(version - a.version) >= 0)) mine.push_back(&a);
-  });
-  for (Ack* raw : mine) {
-    std::unique_ptr<Ack> a(raw);
-    List<Ack>::erase(*a);
-    r.extra->pending_acks--;
+  // A failed write settles all: their rows are kept and repeated, their owners need not wait for that.
+  while (auto a = acks_.pop(r, ok ? version : r.version)) {
     a->delivery.result.durable = ok;
     ready_.push_back(std::move(a->delivery));
   }
@@ -146,16 +117,15 @@ std::string_view Engine::destination(const Record& r) const {
 void Engine::enqueue(Record& r, MonoMs now) {
   bool owner = r.extra && !r.extra->callers.empty();
   std::string_view to = destination(r);
-  outbox_.enqueue(r, to, owner);
-  if (owner && outbox_.open(to)) unreachable(r, now);
+  bool held = owner && outbox_.open(to);
+  outbox_.enqueue(r, to, owner && !held);
+  if (held) unreachable(r, now);
 }
 
 // The destination does not answer: the record stays queued, its owner is told now.
 void Engine::unreachable(Record& r, MonoMs now) {
-  Effects fx;
-  fx.local_status = 503;
-  fx.local_reason = "Destination does not answer, kept";
-  complete(r, fx, nullptr, false, now);
+  if (!r.extra || r.extra->callers.empty()) return;
+  complete(r, Effects{.local_status = 503, .local_reason = "Destination does not answer, kept"}, nullptr, false, now);
 }
 
 void Engine::mark(Record& r, Lane lane, MonoMs now) { ports_.store.mark(r, lane, now); }
@@ -242,11 +212,21 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
     failed.status = 503;
     failed.reason = s.error().message;
     failed.origin = ReplyOrigin::Transport;
-    on_reply(txn, failed, now);
+    finish(txn, failed, Outbox::Answer::Neutral, now);  // never left: says nothing of the destination
   }
 }
 
-void Engine::count_reply(const SipReply& reply, const Record& r) {
+void Engine::log_reply(LogGate& gate, LogLevel level, const Record& r, int status, const char* what, MonoMs now) {
+  uint64_t more = 0;
+  if (level > ports_.log.level() || !gate.pass(now, more)) return;
+  char left_out[64] = "";
+  if (more) snprintf(left_out, sizeof left_out, " (%llu lines like this left out)", static_cast<unsigned long long>(more));
+  int n = static_cast<int>(r.pres_uri().size());
+  auto line = level == LogLevel::error ? &Log::error : level == LogLevel::warning ? &Log::warning : &Log::notice;
+  (ports_.log.*line)("%d to PUBLISH for %.*s: %s%s", status, n, r.pres_uri().data(), what, left_out);
+}
+
+void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
   if (reply.origin == ReplyOrigin::Timeout) count_.timeouts++;
   if (reply.origin == ReplyOrigin::Transport) count_.transport_errors++;
   if (reply.origin != ReplyOrigin::Wire) return;
@@ -257,41 +237,50 @@ void Engine::count_reply(const SipReply& reply, const Record& r) {
     case 5: count_.replies_5xx++; break;
     default: count_.replies_6xx++;
   }
-  int n = static_cast<int>(r.pres_uri().size());
-  const char* uri = r.pres_uri().data();
+  auto say = [&](LogGate& gate, LogLevel level, const char* what) { log_reply(gate, level, r, reply.status, what, now); };
   switch (classify(reply)) {
     case ReplyClass::Success:
       if (r.pub.op == Op::Remove) break;
-      if (reply.etag.empty() || !check_etag(reply.etag)) {
+      if (reply.etag.empty()) {
         count_.missing_etag++;
-        ports_.log.warning("%d without SIP-ETag for %.*s", reply.status, n, uri);
+        say(etag_gate_, LogLevel::warning, "without SIP-ETag");
       }
       if (reply.expires < 0) {
         count_.missing_expires++;
-        ports_.log.notice("%d without Expires for %.*s: the asked value counts", reply.status, n, uri);
+        say(expires_gate_, LogLevel::notice, "without Expires, the asked value counts");
       }
       break;
     case ReplyClass::LostState: count_.replies_412++; break;
     case ReplyClass::TooBrief: count_.replies_423++; break;
     case ReplyClass::Forbidden:
       count_.refused_403_404++;
-      ports_.log.error("%d to PUBLISH for %.*s: kept and tried again; is the server complete?", reply.status, n, uri);
+      say(forbidden_gate_, LogLevel::error, "kept and tried again; is the server complete?");
       break;
     case ReplyClass::Auth:
       count_.auth_failures++;
-      ports_.log.error("%d to PUBLISH for %.*s: credentials are missing or wrong", reply.status, n, uri);
+      say(auth_gate_, LogLevel::error, "credentials are missing or wrong");
       break;
     case ReplyClass::Fatal:
       count_.refused_final++;
-      ports_.log.warning("%d to PUBLISH for %.*s ends the record", reply.status, n, uri);
+      say(fatal_gate_, LogLevel::warning, "the record ends");
       break;
     default: break;
   }
 }
 
+// What a final reply says of its destination. Failures that are our own say nothing.
+static Outbox::Answer answer_of(const SipReply& r) {
+  if (r.origin == ReplyOrigin::Wire) return Outbox::Answer::Yes;
+  if (r.origin == ReplyOrigin::Timeout) return Outbox::Answer::No;
+  return r.origin == ReplyOrigin::Transport && r.status == 503 ? Outbox::Answer::No : Outbox::Answer::Neutral;
+}
+
 void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
-  if (ended_) return;
-  Record* r = outbox_.finish(txn, reply.origin == ReplyOrigin::Wire, now);
+  if (!ended_) finish(txn, reply, answer_of(reply), now);
+}
+
+void Engine::finish(TxnId txn, const SipReply& reply, Outbox::Answer answer, MonoMs now) {
+  Record* r = outbox_.finish(txn, answer, now);
   if (!r) {
     ports_.log.debug("reply %d for a transaction that is not out", reply.status);
     return;
@@ -299,7 +288,7 @@ void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
   r->last_status = static_cast<uint16_t>(reply.status);
   if (r->pub.build == Build::Replay) renew_call(*r);
   if (reply.cseq > r->cseq) r->cseq = reply.cseq;  // digest retries count on
-  count_reply(reply, *r);
+  count_reply(reply, *r, now);
   Event e{.input = input_of(classify(reply))};
   e.has_etag = !reply.etag.empty() && check_etag(reply.etag).ok();  // what no SIP-If-Match could carry is none
   e.answered = reply.origin == ReplyOrigin::Wire;
@@ -308,7 +297,6 @@ void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
   e.max_expires = max_expires_of(settings_, r->event);
   e.retry_after = reply.retry_after;
   apply(*r, e, &reply, now);
-  outbox_.drain_opened([&](Record& held) { unreachable(held, now); });
   start_waiting(*r, now);
   reap();
   announce();
@@ -318,15 +306,20 @@ void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
 void Engine::reap() {
   for (size_t i = 0; i < reap_.size(); i++) {
     Record& r = *reap_[i];
+    r.reaping = false;
     if (r.pub.state != State::Gone || r.queue != StoreHook::Queue::None) continue;  // born again meanwhile
-    if (std::find(reap_.begin() + static_cast<ptrdiff_t>(i) + 1, reap_.end(), &r) != reap_.end()) continue;
     settle_acks(r, r.version, true);
-    if (r.extra && !r.extra->callers.empty()) complete(r, Effects{.local_status = 487, .local_reason = "Ended"}, nullptr, false, 0);
     deadlines_.remove(r);
     by_state_[static_cast<int>(State::Gone)]--;
     table_.remove(r);
   }
   reap_.clear();
+}
+
+void Engine::to_reap(Record& r) {
+  if (r.reaping) return;
+  r.reaping = true;
+  reap_.push_back(&r);
 }
 
 }  // namespace pua

@@ -12,6 +12,9 @@ namespace pua {
 namespace {
 
 // Monotonic deadline <-> seconds of calendar time in a row (0: none), rounded up: never early after a restart.
+constexpr int64_t kMaxId = 1000000000000000;  // nobody counts so far: a larger one is damage
+constexpr int64_t kMaxEpoch = 100000000000;   // the same for seconds
+
 int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
 MonoMs from_epoch(int64_t s, int64_t offset) { return s <= 0 ? kNever : s * 1000 - offset; }
 
@@ -30,6 +33,7 @@ RowOp Engine::row_of(const StoreHook& hook, Row& out) {
   out = Row{};
   out.id = r.id;
   out.record_version = r.version;
+  out.updated_at = to_epoch(r.dirty_since, epoch_offset_);
   if (p.state == State::Gone) return RowOp::Delete;
   char id[300], tag[16];
   snprintf(id, sizeof id, "%016llx@%.200s", static_cast<unsigned long long>(r.call_number), settings_.host.c_str());
@@ -75,17 +79,16 @@ void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
   settle_acks(r, version, ok);
   if (ok && r.pub.state == State::Gone && version == r.version && r.queue == StoreHook::Queue::None) {
     apply(r, Event{.input = Input::Stored}, nullptr, now);
-    reap_.push_back(&r);
+    to_reap(r);
     reap();
-  } else if (r.extra && r.extra->callers.empty() && !r.extra->waiting && !r.extra->pending_acks &&
+  } else if (r.extra && r.extra->callers.empty() && !r.extra->waiting && !r.extra->acks &&
              !r.extra->cb_param && r.pub.state == State::Live) {
     r.extra.reset();  // back to the small form
   }
   announce();
 }
 
-void Engine::event_added(int32_t flag, MonoMs now) {
-  (void)now;
+void Engine::event_added(int32_t flag) {
   auto it = parked_.find(flag);
   if (it == parked_.end()) return;
   parked_.erase(it);
@@ -108,11 +111,11 @@ void Engine::on_page(std::span<const Row> rows, bool last, std::string_view erro
   }
   for (const Row& row : rows) {
     last_loaded_ = std::max(last_loaded_, row.id);
-    next_id_ = std::max(next_id_, row.id + 1);
+    if (row.id <= kMaxId) next_id_ = std::max(next_id_, row.id + 1);
     load_row(row, now);
   }
   if (last) {
-    finish_load(now);
+    finish_load();
   } else {
     ports_.store.load(last_loaded_, settings_.load_page);
   }
@@ -120,15 +123,31 @@ void Engine::on_page(std::span<const Row> rows, bool last, std::string_view erro
   announce();
 }
 
+// Why a row cannot be taken; nullptr: it can.
+const char* Engine::unreadable(const Row& row) const {
+  auto odd = [](int64_t seconds) { return seconds < 0 || seconds > kMaxEpoch; };
+  if (row.id <= 0 || row.id > kMaxId) return "id";
+  if (row.flag <= 0) return "flag";
+  if (odd(row.expires)) return "expires";
+  if (odd(row.desired_expires)) return "desired_expires";
+  if (!check_uri("pres_uri", row.pres_uri)) return "pres_uri";
+  if (!check_text("pres_id", row.pres_id, kMaxToken)) return "pres_id";
+  if (!check_etag(row.etag)) return "etag";
+  if (!check_text("tuple_id", row.tuple_id, kMaxToken)) return "tuple_id";
+  if (!check_text("content_type", row.content_type, kMaxToken)) return "content_type";
+  if (!check_headers(row.extra_headers, SIZE_MAX)) return "extra_headers";
+  if (!row.outbound_proxy.empty() && !check_uri("outbound_proxy", row.outbound_proxy)) return "outbound_proxy";
+  return nullptr;
+}
+
 void Engine::load_row(const Row& row, MonoMs now) {
   if (load_only_ && row.event != load_only_) return;
   if (!row.watcher_uri.empty()) return;  // a subscription
-  if (!check_uri("pres_uri", row.pres_uri) || !check_text("pres_id", row.pres_id, kMaxToken) || row.flag <= 0 ||
-      !check_etag(row.etag) || !check_headers(row.extra_headers, settings_.max_headers) ||
-      (!row.outbound_proxy.empty() && !check_uri("outbound_proxy", row.outbound_proxy)) ||
-      !check_text("content_type", row.content_type, kMaxToken)) {
+  if (const char* column = unreadable(row)) {
     count_.load_bad++;
-    ports_.log.warning("load: row %lld is not readable and stays as it is", static_cast<long long>(row.id));
+    uint64_t more = 0;
+    if (bad_row_gate_.pass(now, more))
+      ports_.log.warning("load: row %lld stays as it is, its %s is not readable", static_cast<long long>(row.id), column);
     return;
   }
   if (!ports_.bodies.by_flag(row.event)) {
@@ -140,14 +159,18 @@ void Engine::load_row(const Row& row, MonoMs now) {
   uint32_t hash = table_.hash_of(key);
   Record* known = table_.find(key, hash);
   if (known && known->pub.state != State::Idle) return;
-  if (known) {  // a request came for it before its row did
-    adopt(*known, row, now);
-    return;
-  }
+  if (known) return adopt(*known, row, true, now);  // a request came for it before its row did
   auto fresh = std::make_unique<Record>();
   fresh->source = row.flag;
   fresh->event = row.event;
   fresh->hash = hash;
+  fill(*fresh, row);
+  by_state_[static_cast<int>(State::Idle)]++;
+  adopt(table_.insert(std::move(fresh)), row, false, now);
+}
+
+// The row's wanted part becomes the record's.
+void Engine::fill(Record& r, const Row& row) {
   std::array<std::string_view, Record::kFields> text{};
   text[Record::kPresUri] = row.pres_uri;
   text[Record::kId] = row.pres_id;
@@ -157,26 +180,21 @@ void Engine::load_row(const Row& row, MonoMs now) {
   text[Record::kProxy] = row.outbound_proxy;
   text[Record::kBody] = row.body;
   text[Record::kEtag] = row.etag;
-  fresh->text.assign(text);
-  by_state_[static_cast<int>(State::Idle)]++;
-  Record& r = table_.insert(std::move(fresh));
-  Publication& p = r.pub;
+  r.text.assign(text);
   const EventInfo* event = ports_.bodies.by_flag(row.event);
-  p.publishable = !row.body.empty() || (event->content_type.empty() && !row.extra_headers.empty());
-  p.wanted_end = row.desired_expires == 0 ? kNever : from_epoch(row.desired_expires, epoch_offset_);
-  if (row.desired_expires == 1) p.wanted = Wanted::Leaving;
-  adopt(r, row, now);
+  r.pub.publishable = !row.body.empty() || (event->content_type.empty() && !row.extra_headers.empty());
+  r.pub.wanted_end = from_epoch(row.desired_expires, epoch_offset_);
+  r.pub.wanted = row.desired_expires == 1 || removing_ != Removing::No ? Wanted::Leaving : Wanted::Something;
 }
 
 // The row's confirmed part becomes the record's; what an owner asked for meanwhile stays what is wanted.
-void Engine::adopt(Record& r, const Row& row, MonoMs now) {
+void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
   Publication& p = r.pub;
-  bool asked = r.extra && !r.extra->callers.empty();
   count_.loaded++;
   r.id = row.id;
   r.version = std::max({r.version, row.record_version, 1u});  // 0 would mean that there is no row to delete
   r.written_version = r.version;
-  r.doc_version = asked && r.doc_version ? row.version + r.doc_version : row.version;
+  r.doc_version = std::max(row.version, r.doc_version);
   r.cseq = std::min<uint32_t>(row.cseq, 0x7fff0000u);
   unsigned long long number = 0;
   auto [end, err] = std::from_chars(row.call_id.data(), row.call_id.data() + std::min<size_t>(row.call_id.size(), 16), number, 16);
@@ -188,8 +206,6 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
   if (asked) {
     renew_call(r);
     auto text = r.text.views();
-    if (!r.extra->expect_etag.empty() && r.extra->expect_etag != row.etag)
-      ports_.log.notice("a request that came while loading named an entity-tag that is no longer confirmed: it wins");
     text[Record::kEtag] = row.etag;
     if (text[Record::kTupleId].empty()) text[Record::kTupleId] = row.tuple_id;
     if (text[Record::kProxy].empty()) text[Record::kProxy] = row.outbound_proxy;
@@ -211,7 +227,7 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
     return;
   }
   if (intent == Op::Modify && p.known == Known::Current) p.known = Known::Changed;
-  if (intent == Op::Remove) p.wanted = Wanted::Leaving;
+  if (intent == Op::Remove && p.wanted == Wanted::Something) p.wanted = Wanted::Leaving;
   if (intent == Op::Remove || (intent != Op::None && row.intent_expires > 0)) {
     // What may have been out when the last run ended goes out again, the same to the octet.
     p.build = Build::Replay;
@@ -233,21 +249,12 @@ void Engine::adopt(Record& r, const Row& row, MonoMs now) {
     if (left > 0) window = std::min(window, left / 2);
     due += static_cast<MonoMs>(random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
   }
-  apply(r, Event{.input = Input::Loaded, .due = due}, nullptr, now);
+  apply(r, Event{.input = Input::Loaded, .due = intent == Op::None ? due : -1}, nullptr, now);
 }
 
-void Engine::finish_load(MonoMs now) {
-  loading_ = false;
+void Engine::finish_load() {
+  loading_ = false;  // what waited for a row that did not come goes on in run()
   load_only_ = 0;
-  while (Record* r = idle_.pop_front()) {
-    r->id = next_id_++;
-    if (!r->extra->expect_etag.empty()) {
-      complete(*r, Effects{.local_status = 412, .local_reason = "No such entity-tag"}, nullptr, false, now);
-      r->pub.wanted = Wanted::Leaving;
-      r->pub.publishable = false;
-    }
-    apply(*r, Event{.input = Input::Loaded}, nullptr, now);
-  }
   ports_.log.notice("load: %lld publications", static_cast<long long>(count_.loaded));
   if (!load_again_.empty()) {
     load_only_ = load_again_.back();
@@ -256,6 +263,12 @@ void Engine::finish_load(MonoMs now) {
     last_loaded_ = 0;
     ports_.store.load(0, settings_.load_page);
   }
+}
+
+// The table holds no row of this record: it goes its own way.
+void Engine::leave_idle(Record& r, MonoMs now) {
+  r.id = next_id_++;
+  apply(r, Event{.input = Input::Loaded}, nullptr, now);
 }
 
 }  // namespace pua

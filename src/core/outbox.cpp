@@ -16,7 +16,7 @@ void Outbox::enqueue(Record& r, std::string_view destination, bool owner) {
   }
   Destination& d = *it->second;
   (owner ? d.owners : d.background).push_back(r);
-  if (!d.linked()) (d.breaker == Breaker::Closed ? ready_ : blocked_).push_back(d);
+  if (d.breaker == Breaker::Closed && !d.linked()) ready_.push_back(d);
 }
 
 void Outbox::remove(Record& r) {
@@ -29,18 +29,29 @@ Record* Outbox::pick(Destination& d) {
   return background ? d.background.pop_front() : d.owners.pop_front();
 }
 
+// The destination whose probe is due and that has something to send. One that nobody wanted for long is forgotten.
+Outbox::Destination* Outbox::next_probe(MonoMs now) {
+  while (probes_.next() <= now) {
+    Destination& d = *probes_.top();
+    if (!d.empty()) return &d;
+    if (d.out == 0 && now - d.used > kBreakerForget) {
+      forget(d);
+    } else {
+      probes_.set(d, now + kBreakerMax);
+    }
+  }
+  return nullptr;
+}
+
 Record* Outbox::take(MonoMs now, TxnId& txn) {
   if (in_flight_ >= max_) return nullptr;
-  Destination* chosen = nullptr;
-  blocked_.for_each([&](Destination& d) {
-    if (!chosen && d.breaker == Breaker::Open && d.probe_at <= now && !d.empty()) chosen = &d;
-  });
+  Destination* chosen = next_probe(now);
   if (chosen) {
     set_breaker(*chosen, Breaker::Probing, now);
   } else {
     while (Destination* d = ready_.pop_front()) {
       if (d->empty()) {  // its records went elsewhere meanwhile
-        tidy(*d);
+        if (d->out == 0) forget(*d);
         continue;
       }
       ready_.push_back(*d);
@@ -49,6 +60,7 @@ Record* Outbox::take(MonoMs now, TxnId& txn) {
     }
     if (!chosen) return nullptr;
   }
+  chosen->used = now;
   Record* r = pick(*chosen);
   uint32_t i;
   if (free_ != UINT32_MAX) {
@@ -68,17 +80,11 @@ Record* Outbox::take(MonoMs now, TxnId& txn) {
 
 MonoMs Outbox::next_due() const {
   if (in_flight_ >= max_) return kNever;
-  MonoMs due = kNever;
-  const_cast<List<Destination>&>(blocked_).for_each([&](Destination& d) {
-    if (d.breaker == Breaker::Open && !d.empty()) due = std::min(due, d.probe_at);
-  });
-  const_cast<List<Destination>&>(ready_).for_each([&](Destination& d) {
-    if (!d.empty()) due = 0;
-  });
-  return due;
+  if (!ready_.empty()) return 0;  // take() drops those that turn out to be empty
+  return probes_.next();
 }
 
-Record* Outbox::finish(TxnId txn, bool answered, MonoMs now) {
+Record* Outbox::finish(TxnId txn, Answer answer, MonoMs now) {
   uint32_t i = static_cast<uint32_t>(txn), generation = static_cast<uint32_t>(txn >> 32);
   if (i >= slots_.size() || slots_[i].generation != generation || !slots_[i].record) return nullptr;
   Slot& s = slots_[i];
@@ -91,43 +97,63 @@ Record* Outbox::finish(TxnId txn, bool answered, MonoMs now) {
   free_ = i;
   in_flight_--;
   d.out--;
-  if (answered) {
-    d.failures = 0;
-    if (d.breaker != Breaker::Closed) set_breaker(d, Breaker::Closed, now);
-  } else {
-    d.failures++;
-    if (d.breaker == Breaker::Probing || (d.breaker == Breaker::Closed && d.failures >= kBreakerTrips))
-      set_breaker(d, Breaker::Open, now);
+  switch (answer) {
+    case Answer::Yes:
+      d.failures = 0;
+      if (d.breaker != Breaker::Closed) set_breaker(d, Breaker::Closed, now);
+      break;
+    case Answer::No:
+      d.failures++;
+      if (d.breaker == Breaker::Probing || (d.breaker == Breaker::Closed && d.failures >= kBreakerTrips))
+        set_breaker(d, Breaker::Open, now);
+      break;
+    case Answer::Neutral:
+      if (d.breaker == Breaker::Probing && d.out == 0) set_breaker(d, Breaker::Open, now);
+      break;
   }
-  if (!d.linked() || d.empty()) tidy(d);
+  if (d.empty() && d.out == 0 && d.breaker == Breaker::Closed && d.failures == 0) forget(d);
   return r;
 }
 
-// The only writer of Destination::breaker; keeps the destination in the list that fits.
+// The only writer of Destination::breaker; keeps the destination in the structure that fits.
 void Outbox::set_breaker(Destination& d, Breaker b, MonoMs now) {
   if (d.linked()) List<Destination>::erase(d);
-  if (b == Breaker::Open) {
-    if (d.breaker == Breaker::Closed) {
-      open_++;
-      trips_++;
-      d.wait = kBreakerFirst;
-      opened_.push_back(d.name);
-    } else {
-      d.wait = std::min(d.wait * 2, kBreakerMax);
-    }
-    d.probe_at = now + d.wait;
-  } else {
-    d.probe_at = kNever;
-    if (b == Breaker::Closed) open_--;
+  probes_.remove(d);
+  if (d.breaker == Breaker::Closed && b != Breaker::Closed) {
+    open_++;
+    trips_++;
+    d.wait = kBreakerFirst;
+    if (!d.owners.empty()) opened_.push_back(d.name);
+  } else if (b == Breaker::Open) {
+    d.wait = std::min(d.wait * 2, kBreakerMax);
+  } else if (b == Breaker::Closed && d.breaker != Breaker::Closed) {
+    open_--;
   }
   d.breaker = b;
-  (b == Breaker::Closed ? ready_ : blocked_).push_back(d);
+  if (b == Breaker::Open) probes_.set(d, now + d.wait);
+  if (b == Breaker::Closed) ready_.push_back(d);
 }
 
-void Outbox::tidy(Destination& d) {
-  if (!d.empty() || d.out > 0 || d.breaker != Breaker::Closed || d.failures > 0) return;
+void Outbox::forget(Destination& d) {
   if (d.linked()) List<Destination>::erase(d);
+  probes_.remove(d);
+  if (d.breaker != Breaker::Closed) open_--;
   destinations_.erase(destinations_.find(std::string_view(d.name)));
+}
+
+Record* Outbox::next_held() {
+  while (!opened_.empty()) {
+    auto it = destinations_.find(std::string_view(opened_.back()));
+    if (it != destinations_.end() && it->second->breaker != Breaker::Closed) {
+      Destination& d = *it->second;
+      if (Record* r = d.owners.pop_front()) {
+        d.background.push_back(*r);
+        return r;
+      }
+    }
+    opened_.pop_back();
+  }
+  return nullptr;
 }
 
 bool Outbox::open(std::string_view destination) const {

@@ -31,22 +31,16 @@ class Outbox {
   // When take() should be tried again though nothing else happens (a probe); kNever: never.
   MonoMs next_due() const;
 
+  // What a final reply says of the destination: it answers; it is silent; nothing (a failure of our own).
+  enum class Answer : uint8_t { Yes, No, Neutral };
   // The record of a transaction that is out; nullptr: unknown (late, or not ours). Frees the slot.
-  Record* finish(TxnId txn, bool answered, MonoMs now);
+  Record* finish(TxnId txn, Answer, MonoMs now);
 
   // True while the destination is held back: its owners should be told now rather than when it comes back.
   bool open(std::string_view destination) const;
-  // Calls fn for every record queued for destinations whose breaker opened since the last call.
-  template <class F> void drain_opened(F fn) {
-    for (auto& name : opened_) {
-      auto it = destinations_.find(name);
-      if (it == destinations_.end()) continue;
-      std::vector<Record*> all;               // fn may take records out
-      it->second->owners.for_each([&](Record& r) { all.push_back(&r); });
-      for (Record* r : all) fn(*r);
-    }
-    opened_.clear();
-  }
+  // The next owner's record that is held back and whose owner was not told; it goes on waiting among the refreshes.
+  Record* next_held();
+  bool any_held() const { return !opened_.empty(); }
 
   uint32_t in_flight() const { return in_flight_; }
   uint32_t open_count() const { return open_; }
@@ -59,10 +53,12 @@ class Outbox {
     std::string name;
     Queue owners, background;
     Breaker breaker = Breaker::Closed;
+    uint32_t heap_index = kNotInHeap;         // in probes_: open, and no probe out
     uint32_t out = 0;
     uint32_t failures = 0;                    // in a row
     uint8_t turn = 0;                         // of four, three are the owners'
-    MonoMs probe_at = kNever, wait = 0;
+    MonoMs wait = 0;                          // before the next probe
+    MonoMs used = 0;                          // when something was last sent
     bool empty() const { return owners.empty() && background.empty(); }
   };
   struct Slot {
@@ -72,7 +68,8 @@ class Outbox {
     uint32_t next_free = 0;
   };
   void set_breaker(Destination&, Breaker, MonoMs now);
-  void tidy(Destination&);                    // forget one that has nothing left
+  void forget(Destination&);
+  Destination* next_probe(MonoMs now);
   Record* pick(Destination&);
 
   uint32_t max_, in_flight_ = 0, open_ = 0;
@@ -82,11 +79,11 @@ class Outbox {
     size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
   };
   std::unordered_map<std::string, std::unique_ptr<Destination>, Hash, std::equal_to<>> destinations_;
-  List<Destination> ready_;                   // closed, with something queued; served in turn
-  List<Destination> blocked_;                 // open, with something queued or not
+  List<Destination> ready_;                   // closed, perhaps with something queued; served in turn
+  DeadlineHeap<Destination> probes_;
   std::vector<Slot> slots_;
   uint32_t free_ = UINT32_MAX;
-  std::vector<std::string> opened_;
+  std::vector<std::string> opened_;           // breakers whose owners are still to be told
 };
 
 // Where a request for this record goes: its proxy, else the configured one, else the host of the presentity URI.

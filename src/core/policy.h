@@ -46,5 +46,7 @@ constexpr uint32_t kBreakerTrips = 5;
 // and is retransmitted every 4 s, so a server that comes back is noticed within about 4 s.
 constexpr MonoMs kBreakerFirst = 1000;
 constexpr MonoMs kBreakerMax = 8000;
+// A destination that nothing was sent to for this long, and that nothing waits for, is forgotten, open or not.
+constexpr MonoMs kBreakerForget = 600000;
 
 }  // namespace pua

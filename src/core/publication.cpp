@@ -37,7 +37,7 @@ bool legal(State s, Input i) {
     case Input::Request: return s != State::Sending;
     case Input::Proceed: return s == State::Intent;
     case Input::Slot: return s == State::Queued;
-    case Input::Due: return s == State::Queued || s == State::Live || s == State::Backoff;
+    case Input::Due: return s == State::Idle || s == State::Queued || s == State::Live || s == State::Backoff;
     case Input::Loaded: return s == State::Idle;
     case Input::Stored: return s == State::Gone;
     default: return s == State::Sending;
@@ -112,7 +112,10 @@ MonoMs live_deadline(const Publication& p, Random& random, uint32_t granted) {
 Effects on_request(Publication& p, const Event& e, MonoMs now) {
   if (e.new_body) p.publishable = true;
   if (e.new_body && p.known == Known::Current) p.known = Known::Changed;
-  if (p.state == State::Idle) return {};
+  if (p.state == State::Idle) {
+    p.deadline = now + kIdlePatience;
+    return {};
+  }
   if (p.state == State::Gone) p = Publication{.wanted = p.wanted, .publishable = p.publishable, .wanted_end = p.wanted_end};
   if (next_op(p) == Op::None)  // a removal of something that no server confirmed: what may be there lapses by itself
     return end(p, Ending::NeverSent, 200, "Nothing published");
@@ -129,13 +132,21 @@ Effects on_request(Publication& p, const Event& e, MonoMs now) {
 }
 
 Effects on_due(Publication& p, MonoMs now) {
+  if (p.state == State::Idle) {
+    Effects fx;
+    fx.complete = true;
+    fx.local_status = 503;
+    fx.local_reason = "Table not loaded yet, kept";
+    p.deadline = kNever;
+    return fx;
+  }
   if (p.wanted == Wanted::Something && p.wanted_end <= now) {
-    bool failing = p.state == State::Backoff;
+    bool failing = p.state == State::Backoff, queued = p.state == State::Queued;
     Effects fx = lifetime_over(p, now);
     if (p.state == State::Gone) {
       if (failing) fx.ending = Ending::GivenUp;
     } else {
-      fx.complete = true;  // callers still queued: their lifetime ended before the request could leave
+      fx.complete = queued;  // callers still queued: their lifetime ended before the request could leave
       fx.local_status = 480;
       fx.local_reason = "Lifetime ended";
     }
@@ -239,7 +250,8 @@ Effects on_loaded(Publication& p, const Event& e, MonoMs now) {
   if (p.wanted == Wanted::Something && p.wanted_end <= now) return lifetime_over(p, now);
   Op op = next_op(p);
   if (op == Op::None) return end(p, Ending::NeverSent, 404, "No record");
-  if (op == Op::Refresh && e.due >= 0) {
+  // Live before, and live again: also without an entity-tag (2xx without SIP-ETag), until the refresh point.
+  if (e.due >= 0 && (op == Op::Refresh || (op == Op::Initial && p.grant_end > now))) {
     set_state(p, State::Live, std::min(p.wanted_end, p.grant_end >= p.wanted_end ? p.wanted_end : e.due));
     return {};
   }

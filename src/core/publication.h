@@ -6,7 +6,7 @@
 //
 //  state    | Request            | Proceed (intent committed, or not waited for) | Slot      | Due                    | Reply
 //  ---------+--------------------+---------------------------+-----------+------------------------+-----------------------
-//  Idle     | stay (loading)     | -                         | -         | -                      | -       Loaded: Intent/Queued/Gone
+//  Idle     | stay (loading)     | -                         | -         | stay, owner told       | -       Loaded: Intent/Queued/Live/Gone
 //  Intent   | Intent, again      | Queued                    | -         | -                      | -
 //  Queued   | Intent or Queued   | stay                      | Sending   | Queued (remove), Gone  | -
 //  Sending  | (waits, engine)    | stay                      | -         | -                      | Live, Backoff, Queued, Gone
@@ -101,6 +101,9 @@ bool needs_intent(Op);
 
 // One step. Precondition: legal(p.state, e.input). Changes p, returns the effects.
 Effects step(Publication& p, const Event& e, Random& random, MonoMs now);
+
+// A request that came while the table is being loaded is answered after this long at the latest; it is kept.
+constexpr MonoMs kIdlePatience = 5000;
 
 // A removal is worth sending until this long after the end of the grant: servers clean up late.
 constexpr MonoMs kRemovalGrace = 5000;

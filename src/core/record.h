@@ -34,6 +34,10 @@ class WaiterList {
  public:
   WaiterList() = default;
   WaiterList(WaiterList&& o) { append(std::move(o)); }
+  WaiterList& operator=(WaiterList&& o) {   // only ever into an empty list: a waiter is never dropped
+    append(std::move(o));
+    return *this;
+  }
   bool empty() const { return !head_; }
   uint32_t size() const { return size_; }
   void push(PublishDone done);
@@ -60,14 +64,14 @@ struct WaitingRequest {
   WaiterList callers;
 };
 
+struct Ack;
+
 // The parts few records have at any one time.
 struct RecordExtra {
   WaiterList callers;                     // of the request under way
   std::unique_ptr<WaitingRequest> waiting;
-  uint32_t pending_acks = 0;              // outcomes that wait for a commit (core/acks.h)
+  Ack* acks = nullptr;                    // outcomes that wait for a commit, oldest first (core/acks.h)
   MonoMs intent_deadline = 0;
-  bool only_update = false;               // Idle: refused if the load brings no row
-  std::string expect_etag;                // Idle: entity-tag the caller named
   void* cb_param = nullptr;
 };
 
@@ -89,6 +93,7 @@ struct Record : StoreHook, QueueHook {
   uint32_t doc_version = 0;
   uint32_t cseq = 0;                      // last used
   uint16_t last_status = 0;
+  bool reaping = false;                   // in the engine's list of records to free
 
   std::string_view pres_uri() const { return text.get(kPresUri); }
   std::string_view pres_id() const { return text.get(kId); }

@@ -27,6 +27,8 @@ Status check_uri(std::string_view field, std::string_view uri) {
     if (control(c) || c == ' ' || c == '<' || c == '>' || c == '"')
       return {Errc::bad_uri, name + " holds a control character, blank, quote or angle bracket"};
   }
+  // A '?' would be read as header fields to put into the request (RFC 3261 19.1.1).
+  if (uri.find('?') != std::string_view::npos) return {Errc::bad_uri, name + " holds '?'"};
   std::string_view rest = uri.substr(colon + 1);
   if (size_t at = rest.rfind('@'); at != std::string_view::npos) {
     if (at == 0) return {Errc::bad_uri, name + " has no user before '@'"};

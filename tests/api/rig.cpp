@@ -161,6 +161,8 @@ int Rig::start(const Parameters& parameters) {
   pua_config_t* cfg = config(parameters);
   int rc = pua_new(&pua, cfg, base, log_line, this);
   pua_config_free(cfg);
+  // What comes while the table is being loaded is another story (tests/core/restart_test.cpp).
+  if (rc == PUA_OK) until([&] { return stat("loading") == 0; });
   return rc;
 }
 

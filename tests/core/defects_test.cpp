@@ -165,7 +165,7 @@ TEST(Defects, what_is_unwritten_at_the_end_is_flushed) {
   rig.advance(480 * kSecond);
   rig.ok("e2", 600);  // nobody waits for this row
   CHECK_FALSE(rig.behind->clean());
-  rig.engine->shutdown(rig.now);
+  rig.engine->shutdown();
   rig.behind->flush(rig.now);
   rig.behind->run(rig.now);
   CHECK(rig.behind->clean());

@@ -46,7 +46,7 @@ TEST(Lifecycle, shutdown_completes_everything_open_exactly_once) {
   rig.settle();
   rig.ask({.uri = uri(3), .body = "b"});                   // queued
   rig.answer(rig.sent[1], {.etag = "e2", .expires = 600}); // waits for its commit
-  rig.engine->shutdown(rig.now);
+  rig.engine->shutdown();
   for (const Call& c : rig.calls) {
     LONGS_EQUAL(0, static_cast<int>(c.code));
     LONGS_EQUAL(1, c.completed);
@@ -55,7 +55,7 @@ TEST(Lifecycle, shutdown_completes_everything_open_exactly_once) {
   CHECK(rig.calls[1].origin == ReplyOrigin::Shutdown);
   LONGS_EQUAL(200, rig.calls[2].status);  // its reply had come
   CHECK_FALSE(rig.calls[2].durable);
-  rig.engine->shutdown(rig.now);
+  rig.engine->shutdown();
   rig.advance(10 * kSecond);
   for (const Call& c : rig.calls) LONGS_EQUAL(1, c.completed);
 }
@@ -63,7 +63,7 @@ TEST(Lifecycle, shutdown_completes_everything_open_exactly_once) {
 TEST(Lifecycle, after_shutdown_nothing_is_taken_and_late_events_are_harmless) {
   rig.publish("b1");
   Sent& out = rig.last();
-  rig.engine->shutdown(rig.now);
+  rig.engine->shutdown();
   Call& c = rig.publish("b2");
   LONGS_EQUAL(static_cast<int>(Errc::shutting_down), static_cast<int>(c.code));
   SipReply late;
@@ -80,7 +80,7 @@ TEST(Lifecycle, shutdown_inside_a_completion_is_legal_and_completes_the_others) 
   rig.ask({.uri = uri(1), .body = "b"});
   bool once = true;
   rig.when_completed = [&](Call&) {
-    if (std::exchange(once, false)) rig.engine->shutdown(rig.now);
+    if (std::exchange(once, false)) rig.engine->shutdown();
   };
   rig.ok("e1");
   for (const Call& c : rig.calls) LONGS_EQUAL(1, c.completed);
@@ -88,7 +88,7 @@ TEST(Lifecycle, shutdown_inside_a_completion_is_legal_and_completes_the_others) 
 
 TEST(Lifecycle, shutdown_does_not_withdraw) {
   publish(0, 3);
-  rig.engine->shutdown(rig.now);
+  rig.engine->shutdown();
   rig.advance(kSecond);
   LONGS_EQUAL(3, rig.sent.size());
   LONGS_EQUAL(3, rig.rows().size());
@@ -100,7 +100,7 @@ TEST(Lifecycle, remove_all_withdraws_every_publication) {
   rig.settle();
   rig.engine->stop_taking();
   CHECK(rig.publish("b9").code == Errc::shutting_down);
-  rig.engine->remove_all(rig.now);
+  rig.engine->remove_all();
   rig.settle();
   LONGS_EQUAL(6, rig.open());
   CHECK_FALSE(rig.engine->quiet());
@@ -123,7 +123,7 @@ TEST(Lifecycle, remove_all_also_stops_what_waits_behind_a_removal) {
   rig.live("e1");
   rig.remove();
   Call& c = rig.publish("b2");
-  rig.engine->remove_all(rig.now);
+  rig.engine->remove_all();
   rig.ok("", 0);
   rig.advance(200);
   TEXT_EQUAL("initial remove", rig.kinds());
@@ -181,7 +181,7 @@ TEST(Lifecycle, an_observer_may_shut_the_engine_down) {
   int first = 0, second = 0;
   rig.engine->observe(64, [&](const RecordView&, const Outcome&) {
     first++;
-    rig.engine->shutdown(rig.now);
+    rig.engine->shutdown();
   });
   rig.engine->observe(64, [&](const RecordView&, const Outcome&) { second++; });
   rig.live("e1");

@@ -39,7 +39,7 @@ TEST_GROUP(Outbox) {
     for (int i = 0; i < n; i++) {
       add(destination);
       CHECK(take() >= 0);
-      box.finish(txn, false, now);
+      box.finish(txn, Outbox::Answer::No, now);
     }
   }
 };
@@ -51,9 +51,9 @@ TEST(Outbox, a_record_comes_out_once_and_its_transaction_finds_it_once) {
   CHECK_FALSE(box.queued(r));
   LONGS_EQUAL(1, box.in_flight());
   LONGS_EQUAL(-1, take());
-  POINTERS_EQUAL(&r, box.finish(txn, true, now));
+  POINTERS_EQUAL(&r, box.finish(txn, Outbox::Answer::Yes, now));
   LONGS_EQUAL(0, box.in_flight());
-  POINTERS_EQUAL(nullptr, box.finish(txn, true, now));
+  POINTERS_EQUAL(nullptr, box.finish(txn, Outbox::Answer::Yes, now));
 }
 
 TEST(Outbox, transactions_are_never_the_same_twice) {
@@ -64,7 +64,7 @@ TEST(Outbox, transactions_are_never_the_same_twice) {
     for (TxnId t : seen) CHECK(t != txn);
     if (i % 100 == 0) seen.push_back(txn);
     CHECK(txn != 0);
-    box.finish(txn, true, now);
+    box.finish(txn, Outbox::Answer::Yes, now);
   }
 }
 
@@ -78,7 +78,7 @@ TEST(Outbox, no_more_than_max_in_flight_are_out) {
   }
   LONGS_EQUAL(-1, take());
   LONGLONGS_EQUAL(kNever, box.next_due());
-  box.finish(first, true, now);
+  box.finish(first, Outbox::Answer::Yes, now);
   LONGLONGS_EQUAL(0, box.next_due());
   CHECK(take() >= 0);
   LONGS_EQUAL(-1, take());
@@ -135,7 +135,7 @@ TEST(Outbox, an_answer_in_between_keeps_the_breaker_closed) {
     fail("d", static_cast<int>(kBreakerTrips) - 1);
     add("d");
     take();
-    box.finish(txn, true, now);
+    box.finish(txn, Outbox::Answer::Yes, now);
   }
   CHECK_FALSE(box.open("d"));
 }
@@ -152,7 +152,7 @@ TEST(Outbox, an_open_breaker_lets_one_probe_through_at_a_time_later_and_later) {
     CHECK(take() >= 0);
     LONGS_EQUAL(-1, take());  // one
     LONGLONGS_EQUAL(kNever, box.next_due());
-    box.finish(txn, false, now);
+    box.finish(txn, Outbox::Answer::No, now);
     wait = std::min(wait * 2, kBreakerMax);
   }
 }
@@ -162,7 +162,7 @@ TEST(Outbox, a_probe_that_is_answered_closes_the_breaker_and_all_go_on) {
   for (int i = 0; i < 10; i++) add("d");
   now += kBreakerFirst;
   take();
-  box.finish(txn, true, now);
+  box.finish(txn, Outbox::Answer::Yes, now);
   CHECK_FALSE(box.open("d"));
   LONGS_EQUAL(0, box.open_count());
   for (int i = 0; i < 9; i++) CHECK(take() >= 0);
@@ -176,7 +176,7 @@ TEST(Outbox, a_late_answer_of_an_earlier_request_closes_the_breaker_too) {
   TxnId early = txn;
   fail("d", static_cast<int>(kBreakerTrips));
   CHECK(box.open("d"));
-  box.finish(early, true, now);
+  box.finish(early, Outbox::Answer::Yes, now);
   CHECK_FALSE(box.open("d"));
 }
 
@@ -184,7 +184,7 @@ TEST(Outbox, a_destination_that_is_done_is_forgotten) {
   for (int i = 0; i < 1000; i++) {
     add("d" + std::to_string(i));
     take();
-    box.finish(txn, true, now);
+    box.finish(txn, Outbox::Answer::Yes, now);
   }
   LONGLONGS_EQUAL(kNever, box.next_due());
   LONGS_EQUAL(-1, take());

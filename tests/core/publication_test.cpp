@@ -59,7 +59,7 @@ TEST(Publication, the_legal_pairs_are_these_and_no_others) {
       /* Request   */ "iiiSiii",  // S: not while a request is out, it waits in the engine
       /* Proceed   */ ".x.....",
       /* Slot      */ "..x....",
-      /* Due       */ "..x.xx.",
+      /* Due       */ "x.x.xx.",
       /* Success   */ "...x...",
       /* LostState */ "...x...",
       /* TooBrief  */ "...x...",

@@ -39,7 +39,7 @@ void Rig::boot() {
                                     seed++);
   behind->attach(engine.get());
   engine->set_epoch_offset(epoch_offset);
-  engine->start(now);
+  engine->start();
   settle();
 }
 

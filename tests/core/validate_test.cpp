@@ -21,13 +21,13 @@ TEST_GROUP(Validate) {
 
 TEST(Validate, uris_that_are_fine) {
   for (const char* u : {"sip:alice@example.com", "sips:a@b", "pres:bob@example.com", "tel:+49301234", "SIP:x@y",
-                        "sip:example.com", "sip:a:pw@h:5060;transport=tcp?x=y", "sip:%20a@h", "sip:a@[::1]:5060",
+                        "sip:example.com", "sip:a:pw@h:5060;transport=tcp", "sip:%20a@h", "sip:a@[::1]:5060",
                         "sip:\xc3\xa4@example.com", "sip:a;b=c@h"})
     CHECK(check_uri("pres_uri", u).ok());
 }
 
 TEST(Validate, uris_that_are_not) {
-  std::vector<std::string> uris = {"", "alice", "alice@example.com", "http://x", "sip:", "sip:@h", "sip:a@", "sip:;x", "sip:?x",
+  std::vector<std::string> uris = {"", "alice", "alice@example.com", "http://x", "sip:", "sip:@h", "sip:a@", "sip:;x", "sip:?x", "sip:a@h?Subject=x",
                                    "mailto:a@b", ":a@b", "sip", "sip:a@;x=y", "sip:a@:5060",
                                    "sip:a@h\r\nX: y", "sip:a@h\n", "sip:a\r@h", "sip:a@h\0b"s, "sip:a b@h", "sip:a@h\t",
                                    "<sip:a@h>", "sip:a@h>", "sip:\"a\"@h", "sip:a@h\x7f", "sip:a\x01@h"};

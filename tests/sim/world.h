@@ -100,7 +100,7 @@ class World : public pua::SipPort, public pua::BodiesPort {
   std::unique_ptr<pua::WriteBehind> behind_;
   std::unique_ptr<pua::Engine> engine_;
   StoreMode store_mode_ = StoreMode::Ok;
-  bool immediate_ = false;
+  bool immediate_ = false, healing_ = false;
   std::vector<Owner> owners_;
   std::vector<Call> calls_;
   std::map<uint64_t, int> out_;                 // transaction -> key

@@ -111,6 +111,7 @@ std::string World::run(int inputs, Totals& totals) {
   }
   if (!failure_.empty()) return failure_;
   say("healing");
+  healing_ = true;
   esc_.mood = Mood{};
   store_->mode = store_mode_ = StoreMode::Ok;
   advance(4 * 3600 * 1000);
@@ -121,7 +122,14 @@ std::string World::run(int inputs, Totals& totals) {
     for (int k = 0; k < kKeys; k++) request(k);
     advance(static_cast<MonoMs>(random_.below(60)));
     for (int k = 0; k < kKeys; k++) request(k);
-    engine_->shutdown(now_);
+    if (random_.below(2))  // the SIP stack ends first
+      for (auto out = out_; auto& [txn, key] : out) {
+        SipReply s;
+        s.status = 487;
+        s.origin = ReplyOrigin::Shutdown;
+        engine_->on_reply(txn, s, now_);
+      }
+    engine_->shutdown();
     for (Call& c : calls_)
       if (c.completed != 1) fail("request " + std::to_string(c.seq) + " completed " + std::to_string(c.completed) + " times at shutdown");
   }

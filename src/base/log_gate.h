@@ -1,0 +1,35 @@
+// Log gate: at most so many lines of one kind a second, however many events; the next line says how many were left out.
+#pragma once
+
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace pua {
+
+class LogGate {
+ public:
+  explicit LogGate(uint32_t per_second = 10) : limit_(per_second) {}
+  // True: write the line. left_out: how many were not written since the last one that was.
+  bool pass(MonoMs now, uint64_t& left_out) {
+    if (now - start_ >= 1000 || now < start_) {
+      start_ = now;
+      lines_ = 0;
+    }
+    if (lines_ >= limit_) {
+      skipped_++;
+      return false;
+    }
+    lines_++;
+    left_out = skipped_;
+    skipped_ = 0;
+    return true;
+  }
+
+ private:
+  uint32_t limit_, lines_ = 0;
+  uint64_t skipped_ = 0;
+  MonoMs start_ = -1000;
+};
+
+}  // namespace pua

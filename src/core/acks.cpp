@@ -1,0 +1,48 @@
+#include "core/acks.h"
+
+namespace pua {
+
+Outcome OwnedOutcome::view() const {
+  Outcome o;
+  o.status = status;
+  o.reason = reason;
+  o.origin = origin;
+  o.etag = etag;
+  o.granted = granted;
+  o.durable = durable;
+  o.by_timer = by_timer;
+  o.message = message;
+  return o;
+}
+
+Acks::~Acks() {
+  while (Ack* a = all_.pop_front()) delete a;
+}
+
+void Acks::add(Record& r, uint32_t version, MonoMs deadline, Delivery d) {
+  auto a = std::make_unique<Ack>();
+  a->record = &r;
+  a->version = version;
+  a->deadline = deadline;
+  a->delivery = std::move(d);
+  Ack** at = &r.need_extra().acks;
+  while (*at) at = &(*at)->next_of_record;  // one or two: a record has one request out
+  *at = a.get();
+  all_.push_back(*a.release());
+}
+
+// Both callers hand in the oldest of its record.
+std::unique_ptr<Ack> Acks::take(Ack& a) {
+  List<Ack>::erase(a);
+  a.record->extra->acks = a.next_of_record;
+  return std::unique_ptr<Ack>(&a);
+}
+
+std::unique_ptr<Ack> Acks::pop() { return all_.empty() ? nullptr : take(*all_.front()); }
+
+std::unique_ptr<Ack> Acks::pop(Record& r, uint32_t version) {
+  if (!r.extra || !r.extra->acks || static_cast<int32_t>(version - r.extra->acks->version) < 0) return nullptr;
+  return take(*r.extra->acks);
+}
+
+}  // namespace pua

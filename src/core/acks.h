@@ -1,0 +1,54 @@
+// Acks: outcomes that wait until the row they speak of is committed. In the order they came, which is the order of their
+// deadlines, and chained per record.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/list.h"
+#include "core/record.h"
+#include "core/snapshot.h"
+
+namespace pua {
+
+struct OwnedOutcome {                     // an Outcome that owns its strings
+  int status = 0;
+  std::string reason, etag;
+  ReplyOrigin origin = ReplyOrigin::Local;
+  int64_t granted = 0;
+  bool durable = false, by_timer = false;
+  std::shared_ptr<const ReplyMessage> message;
+  Outcome view() const;
+};
+
+struct Delivery {                         // an outcome on its way to those who wait for it
+  OwnedOutcome result;
+  WaiterList callers;
+  std::unique_ptr<Snapshot> seen;         // for observers
+};
+
+struct Ack : ListHook {
+  Record* record = nullptr;
+  Ack* next_of_record = nullptr;
+  uint32_t version = 0;                   // of the row that must be committed
+  MonoMs deadline = 0;                    // ack_wait
+  Delivery delivery;
+};
+
+class Acks {
+ public:
+  ~Acks();
+  void add(Record&, uint32_t version, MonoMs deadline, Delivery);
+  MonoMs next_due() const { return const_cast<List<Ack>&>(all_).empty() ? kNever : const_cast<List<Ack>&>(all_).front()->deadline; }
+  bool empty() const { return all_.empty(); }
+  // The oldest one, whatever it waits for; nullptr: none.
+  std::unique_ptr<Ack> pop();
+  // The oldest one of this record if it asks for no newer version than `version`.
+  std::unique_ptr<Ack> pop(Record&, uint32_t version);
+
+ private:
+  std::unique_ptr<Ack> take(Ack&);
+  List<Ack> all_;
+};
+
+}  // namespace pua
