@@ -11,6 +11,7 @@ UNITDIR  ?= $(PREFIX)/lib/systemd/system
 CXX      ?= g++
 CC       ?= gcc
 B        := build/$(V)
+JOBS     ?= $(shell nproc)
 
 # The version and the soname have one home: the public header.
 VERSION := $(shell sed -n 's/^\#define PUA_VERSION_STRING "\(.*\)"/\1/p' include/pua/pua.h)
@@ -55,7 +56,7 @@ SIM_BIN    := $(B)/tests/sim/sim
 .DELETE_ON_ERROR:
 
 all: deps ## build the library, puad, puactl and the examples
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -j$(JOBS) build
 
 build: $(LIB_A) $(LIB_SO) $(B)/puad $(B)/puactl $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c)) $(B)/libpua.pc
 
@@ -101,28 +102,28 @@ $(SIM_BIN): $(call obj,$(wildcard tests/sim/*.cpp)) $(LIB_A)
 	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
 
 unit: deps ## unit tests of every room (pure, and with real sqlite / nua)
-	@$(MAKE) --no-print-directory $(TEST_BINS)
+	@$(MAKE) --no-print-directory -j$(JOBS) $(TEST_BINS)
 	@tests/support/run-tests unit V=$(V)
 SEED ?= 1
 RUNS ?= 10000
 sim: deps ## simulation: make sim SEED=1 RUNS=10000
-	@$(MAKE) --no-print-directory $(SIM_BIN)
+	@$(MAKE) --no-print-directory -j$(JOBS) $(SIM_BIN)
 	@$(SIM_BIN) --seed $(SEED) --runs $(RUNS)
 e2e: deps ## processes: puad against a real Kamailio presence server
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@tests/support/run-tests e2e V=$(V)
 asan: deps ## unit tests and 500 simulation seeds under address and undefined sanitizers
 	@tests/support/run-tests asan
 check: deps ## everything: unit, sim, sanitizers, layers, man pages, short fuzz, e2e
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@tests/support/run-tests check
 coverage: deps ## line coverage of the unit tests and the simulation
 	@scripts/coverage.sh
 demo: deps ## the main job, on the embedded store, against a real presence server
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@tests/e2e/demo.py
 bench: deps ## measure, side by side with Kamailio's pua in the same run (BENCH=--quick for a short one)
-	@$(MAKE) --no-print-directory build $(BENCH_BINS)
+	@$(MAKE) --no-print-directory -j$(JOBS) build $(BENCH_BINS)
 	@tests/bench/run-bench $(BENCH)
 # The sink and the client are programs of one file, without the library; `bench` hosts the library.
 BENCH_BINS := $(addprefix $(B)/tests/bench/,bench sink client)
