@@ -154,6 +154,12 @@ void Engine::renew_call(Record& r) {
   r.pub.build = Build::Fresh;
 }
 
+// Call-ID and From tag of a record, both from its call number.
+void Engine::name_call(const Record& r) {
+  snprintf(call_id_, sizeof call_id_, "%016llx@%.200s", static_cast<unsigned long long>(r.call_number), settings_.host.c_str());
+  snprintf(from_tag_, sizeof from_tag_, "%08x", static_cast<uint32_t>(r.call_number * 0x9e3779b97f4a7c15ull >> 32));
+}
+
 void Engine::send(Record& r, TxnId txn, MonoMs now) {
   Publication& p = r.pub;
   // What stands in the queue always has something to send; a step that closes the gap takes it out.
@@ -174,15 +180,14 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
   if (r.extra) r.extra->intent_deadline = 0;
   const EventInfo* event = ports_.bodies.by_flag(r.event);
   bool full = p.op == Op::Initial || p.op == Op::Modify;
-  char call_id[300], tag[16], branch[40];
-  snprintf(call_id, sizeof call_id, "%016llx@%.200s", static_cast<unsigned long long>(r.call_number), settings_.host.c_str());
-  snprintf(tag, sizeof tag, "%08x", static_cast<uint32_t>(r.call_number * 0x9e3779b97f4a7c15ull >> 32));
+  name_call(r);
+  char branch[40];
   SipRequest q;
   q.txn = txn;
   q.method = "PUBLISH";
   q.uri = r.pres_uri();
-  q.from_tag = tag;
-  q.call_id = call_id;
+  q.from_tag = from_tag_;
+  q.call_id = call_id_;
   q.cseq = r.cseq;
   q.event = event ? event->name : std::string_view();
   q.expires = p.asked;
@@ -196,7 +201,7 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
   q.proxy = !r.proxy().empty() ? r.proxy() : std::string_view(settings_.outbound_proxy);
   // The same request gives the same branch, so that a server recognises one repeated after a quick restart; anything
   // that differs gives another.
-  uint64_t h = SipHash({0x6272616e63682d31ull, 2}).add(call_id).add(q.cseq).add(q.expires).add(q.if_match).add(q.body)
+  uint64_t h = SipHash({0x6272616e63682d31ull, 2}).add(q.call_id).add(q.cseq).add(q.expires).add(q.if_match).add(q.body)
                    .add(q.content_type).add(q.extra_headers).add(q.proxy).finish();
   snprintf(branch, sizeof branch, "z9hG4bK%016llx%x", static_cast<unsigned long long>(h), q.cseq);
   q.branch = branch;
