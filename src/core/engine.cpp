@@ -348,7 +348,8 @@ void Engine::remove_some(MonoMs now) {
   remove_cursor_ = table_.walk(remove_cursor_, kSweepPerRun, [&](Record& r) { some.push_back(&r); });
   if (!remove_cursor_) removing_ = Removing::Walked;
   for (Record* r : some) {
-    if (r->pub.state == State::Gone || r->pub.wanted != Wanted::Something) continue;
+    bool revived = r->extra && r->extra->waiting;   // a publish may wait behind the removal that is out
+    if (r->pub.state == State::Gone || (r->pub.wanted != Wanted::Something && !revived)) continue;
     if (r->extra) r->extra->callers.mark_superseded();
     if (r->pub.state == State::Sending) {
       RecordExtra& x = r->need_extra();

@@ -124,6 +124,7 @@ TEST(Lifecycle, remove_all_also_stops_what_waits_behind_a_removal) {
   rig.remove();
   Call& c = rig.publish("b2");
   rig.engine->remove_all();
+  rig.settle();
   rig.ok("", 0);
   rig.advance(200);
   TEXT_EQUAL("initial remove", rig.kinds());
