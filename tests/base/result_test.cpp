@@ -51,7 +51,7 @@ TEST(Result, every_error_has_a_text_of_its_own) {
     known++;
     CHECK(texts.insert(t).second);
   }
-  LONGS_EQUAL(22, known);
+  CHECK(known >= 23);
 }
 
 TEST(Result, the_documented_codes_have_their_documented_values) {

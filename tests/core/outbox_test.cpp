@@ -180,6 +180,55 @@ TEST(Outbox, a_late_answer_of_an_earlier_request_closes_the_breaker_too) {
   CHECK_FALSE(box.open("d"));
 }
 
+TEST(Outbox, a_failure_of_our_own_says_nothing_of_the_destination) {
+  for (int i = 0; i < 20; i++) {
+    add("d");
+    take();
+    box.finish(txn, Outbox::Answer::Neutral, now);
+  }
+  CHECK_FALSE(box.open("d"));
+  LONGLONGS_EQUAL(kNever, box.next_due());
+  fail("d", static_cast<int>(kBreakerTrips));
+  add("d");
+  now += kBreakerFirst;
+  take();
+  box.finish(txn, Outbox::Answer::Neutral, now);  // a probe that never left: another one, later
+  CHECK(box.open("d"));
+  add("d");
+  CHECK(box.next_due() > now);
+  CHECK(box.next_due() <= now + kBreakerMax);
+}
+
+TEST(Outbox, owners_held_back_are_handed_out_once_each_and_go_on_waiting) {
+  add("d", false);  // a refresh: nobody to tell
+  for (int i = 0; i < 3; i++) add("d", true);
+  for (int i = 0; i < static_cast<int>(kBreakerTrips); i++) {
+    Record* r = box.take(now, txn);
+    box.enqueue(*r, "d", r->id > 0);  // tried again later
+    box.finish(txn, Outbox::Answer::No, now);
+  }
+  CHECK(box.open("d"));
+  std::vector<int64_t> told;
+  while (Record* r = box.next_held()) {
+    CHECK(box.queued(*r));
+    told.push_back(r->id);
+  }
+  LONGS_EQUAL(3, told.size());
+  CHECK_FALSE(box.any_held());
+}
+
+TEST(Outbox, an_open_destination_that_nothing_waits_for_is_forgotten_after_a_while) {
+  fail("d", static_cast<int>(kBreakerTrips));
+  LONGS_EQUAL(1, box.open_count());
+  for (int i = 0; i < 100 && box.open_count(); i++) {
+    now += kBreakerMax;
+    LONGS_EQUAL(-1, take());
+  }
+  LONGS_EQUAL(0, box.open_count());
+  CHECK(now > 1000 + kBreakerForget);
+  LONGLONGS_EQUAL(kNever, box.next_due());
+}
+
 TEST(Outbox, a_destination_that_is_done_is_forgotten) {
   for (int i = 0; i < 1000; i++) {
     add("d" + std::to_string(i));
