@@ -123,7 +123,7 @@ class Engine : public SipSink, public StoreSink {
   bool has_row(const Record&) const;
   uint32_t next_cseq(const Record&) const;
   void renew_call(Record&);
-  void name_call(const Record&);
+  void name_call(const Record&) const;
   uint32_t ask(const Record&, MonoMs now) const;
   std::string_view destination(const Record&) const;
   RecordView view(const Record&, MonoMs now) const;
@@ -158,7 +158,7 @@ class Engine : public SipSink, public StoreSink {
   bool store_up_ = true;
   bool stopping_ = false;
   bool ended_ = false;
-  char call_id_[224] = "", from_tag_[16] = "";  // of the record named last, see name_call
+  mutable char call_id_[224] = "", from_tag_[16] = "";  // of the record named last, see name_call
 };
 
 }  // namespace pua

@@ -155,7 +155,7 @@ void Engine::renew_call(Record& r) {
 }
 
 // Call-ID and From tag of a record, both from its call number.
-void Engine::name_call(const Record& r) {
+void Engine::name_call(const Record& r) const {
   snprintf(call_id_, sizeof call_id_, "%016llx@%.200s", static_cast<unsigned long long>(r.call_number), settings_.host.c_str());
   snprintf(from_tag_, sizeof from_tag_, "%08x", static_cast<uint32_t>(r.call_number * 0x9e3779b97f4a7c15ull >> 32));
 }

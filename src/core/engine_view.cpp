@@ -21,6 +21,8 @@ RecordView Engine::view(const Record& r, MonoMs now) const {
   v.body = r.body();
   v.extra_headers = r.text.get(Record::kExtraHeaders);
   v.outbound_proxy = r.proxy();
+  name_call(r);
+  v.call_id = call_id_;
   v.state = state_name(r.pub.state);
   v.expires_in = r.pub.grant_end ? (r.pub.grant_end - now + 999) / 1000 : 0;
   v.wanted_in = r.pub.wanted_end == kNever ? kForEver : (r.pub.wanted_end - now + 999) / 1000;
