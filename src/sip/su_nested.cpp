@@ -72,8 +72,6 @@ class NestedCore final : public SuCore {
   using SuCore::SuCore;
   ~NestedCore() override {
     if (event_initialized(&io_)) event_del(&io_);  // before the root closes its fd
-    // What a stack destroyed a moment ago left in the queue runs first, or it would leak with its sockets.
-    for (int i = 0; root_ && i < 16 && su_root_step(root_, 0) == 0; i++) {}
     if (root_) su_root_destroy(root_);
   }
   SuDriver::Mode mode() const override { return SuDriver::Mode::Nested; }
