@@ -12,7 +12,7 @@ from puad import Puad, pidf
 suite = Suite()
 GRANT = 20                                     # s
 SEED = int(os.environ.get("SEED", "20261124"))
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = int(os.environ.get("KILLS", "50"))
 
 
 class Clock:
@@ -34,7 +34,7 @@ class Clock:
 
 
 @suite.test
-def steps_of_an_hour_and_twenty_kills_leave_exactly_the_wanted_set(ctx):
+def steps_of_an_hour_and_fifty_kills_leave_exactly_the_wanted_set(ctx):
     server, clock = Kamailio(ctx, max_expires=GRANT), Clock(ctx)
     puad = Puad(ctx, server.uri, env=clock.env)
     churn = Churn(ctx, puad, server, SEED)
