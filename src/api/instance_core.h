@@ -59,9 +59,9 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   Engine& engine() { return *engine_; }
 
  private:
-  // Running -> Draining (shutdown: requests out get their answers) -> Flushing -> Stopped (nothing moves any more)
+  // Running -> Draining (shutdown: requests out get their answers) -> Closing (the others get 487) -> Flushing -> Stopped (nothing moves any more)
   // -> Ended (destroyed). Written by enter() only.
-  enum class Phase : uint8_t { Running, Draining, Flushing, Stopped, Ended };
+  enum class Phase : uint8_t { Running, Draining, Closing, Flushing, Stopped, Ended };
   struct Flush {
     MonoMs asked, deadline;
     std::function<void(bool)> done;

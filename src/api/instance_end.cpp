@@ -41,6 +41,7 @@ void InstanceCore::arm_progress() {
   for (const Flush& f : flushes_) due = std::min(due, writer_->clean() ? 0 : f.deadline);
   switch (phase_) {
     case Phase::Draining: due = std::min(due, engine_->quiet() ? 0 : drain_until_); break;
+    case Phase::Closing: due = 0; break;
     case Phase::Flushing: due = std::min(due, writer_->clean() ? 0 : shutdown_until_); break;
     case Phase::Stopped: due = shutdown_done_.empty() ? due : 0; break;
     case Phase::Running:
@@ -73,10 +74,13 @@ void InstanceCore::progress_flushes(MonoMs now) {
 
 void InstanceCore::progress_shutdown(MonoMs now) {
   if (phase_ == Phase::Draining && (engine_->quiet() || now >= drain_until_)) {
-    enter(Phase::Flushing);
+    enter(Phase::Closing);
     writer_->flush(now);
-    engine_->shutdown();
-    if (phase_ == Phase::Ended) return;
+  }
+  if (phase_ == Phase::Closing) {
+    bool over = engine_->shutdown_some();
+    if (phase_ == Phase::Ended || !over) return;
+    enter(Phase::Flushing);
   }
   if (phase_ == Phase::Flushing && (writer_->clean() || now >= shutdown_until_)) {
     enter(Phase::Stopped);

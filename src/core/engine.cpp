@@ -11,6 +11,7 @@ namespace pua {
 namespace {
 constexpr int kDeliveriesPerRun = 256;   // bounds of one run(): about a millisecond each
 constexpr int kDeadlinesPerRun = 512;
+constexpr int kEndPerCall = 8192;        // records looked at for open requests in one call of shutdown_some()
 constexpr int kSweepPerRun = 512;        // records left over from loading, told of a silent destination, or withdrawn
 constexpr uint32_t kProcessedExtra = 1024;  // octets that processing may add: ids, a version
 constexpr int kSendsPerRun = 32;         // a send through nua costs some 30 us
@@ -54,7 +55,7 @@ void Engine::start() {
 // --- requests --------------------------------------------------------------------------------------------------
 
 Status Engine::check(const PublishRequest& q, const EventInfo*& event) const {
-  if (ended_ || stopping_) return {Errc::shutting_down, "the instance is shutting down"};
+  if (ended() || stopping_) return {Errc::shutting_down, "the instance is shutting down"};
   if (q.source <= 0 || (q.source & (q.source - 1))) return {Errc::bad_argument, "source_flag is not one source bit"};
   event = ports_.bodies.by_flag(q.event);
   if (!event) return {Errc::unknown_event, "event " + std::to_string(q.event) + " is not registered"};
@@ -138,7 +139,7 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
   if (q.body && !a.removal) {
     if (auto s = prepare_body(q, at, *event, a, now); !s) return refuse(s);
     // A processor is the host's code, and may have called anything here meanwhile: look again.
-    if (ended_ || stopping_) return refuse({Errc::shutting_down, "the instance is shutting down"});
+    if (ended() || stopping_) return refuse({Errc::shutting_down, "the instance is shutting down"});
     if (auto s = admit(q, a, hash, at); !s) return refuse(s);
   }
   count_.accepted++;
@@ -274,7 +275,7 @@ void Engine::observe(int32_t source_mask, EngineObserver fn) { observers_.emplac
 // --- time ------------------------------------------------------------------------------------------------------
 
 void Engine::run(MonoMs now) {
-  if (ended_) return;
+  if (ended()) return;
   for (int n = 0; n < kDeadlinesPerRun && deadlines_.next() <= now; n++) {
     Record& r = *deadlines_.top();
     deadlines_.remove(r);
@@ -297,13 +298,13 @@ void Engine::run(MonoMs now) {
   }
   reap();
   run_deliveries();
-  if (ended_) return;   // a completion ended the instance
+  if (ended()) return;   // a completion ended the instance
   announced_ = kNever;
   announce();
 }
 
 void Engine::run_deliveries() {
-  for (int n = 0; n < kDeliveriesPerRun && !ready_.empty() && !ended_; n++) {
+  for (int n = 0; n < kDeliveriesPerRun && !ready_.empty() && !ended(); n++) {
     Delivery d = std::move(ready_.front());
     ready_.pop_front();
     Outcome o = d.result.view();
@@ -320,14 +321,14 @@ void Engine::run_deliveries() {
 }
 
 MonoMs Engine::next_due() const {
-  if (ended_) return kNever;
+  if (ended()) return kNever;
   if (!ready_.empty() || outbox_.any_held() || removing_ == Removing::Walk || (!loading_ && !idle_.empty())) return 0;
   MonoMs due = std::min(deadlines_.next(), outbox_.next_due());
   return std::min(due, acks_.next_due());
 }
 
 void Engine::announce() {
-  if (ended_) return;
+  if (ended()) return;
   MonoMs due = next_due();
   if (due >= announced_) return;
   announced_ = due;
@@ -338,15 +339,15 @@ void Engine::announce() {
 
 void Engine::remove_all() {
   removing_ = Removing::Walk;
-  remove_cursor_ = 0;
+  withdraw_cursor_ = 0;
   announce();
 }
 
 // A piece of the walk. Rows that are loaded from now on are withdrawn as they come.
 void Engine::remove_some(MonoMs now) {
   std::vector<Record*> some;
-  remove_cursor_ = table_.walk(remove_cursor_, kSweepPerRun, [&](Record& r) { some.push_back(&r); });
-  if (!remove_cursor_) removing_ = Removing::Walked;
+  withdraw_cursor_ = table_.walk(withdraw_cursor_, kSweepPerRun, [&](Record& r) { some.push_back(&r); });
+  if (!withdraw_cursor_) removing_ = Removing::Walked;
   for (Record* r : some) {
     bool revived = r->extra && r->extra->waiting;   // a publish may wait behind the removal that is out
     if (r->pub.state == State::Gone || (r->pub.wanted != Wanted::Something && !revived)) continue;
@@ -370,15 +371,17 @@ bool Engine::quiet() const {
          !(removing_ == Removing::Walked && loading_);
 }
 
-void Engine::shutdown() {
-  if (ended_) return;
-  ended_ = stopping_ = true;
-  std::deque<Delivery> last = std::move(ready_);
-  ready_.clear();
-  while (auto a = acks_.pop()) last.push_back(std::move(a->delivery));
-  uint64_t cursor = 0;
-  do {
-    cursor = table_.walk(cursor, 4096, [&](Record& r) {
+bool Engine::shutdown_some() {
+  std::deque<Delivery> last;
+  if (shutdown_ == Shutdown::No) {
+    shutdown_ = Shutdown::Walk;
+    stopping_ = true;
+    last = std::move(ready_);
+    ready_.clear();
+    while (auto a = acks_.pop()) last.push_back(std::move(a->delivery));
+  }
+  if (shutdown_ == Shutdown::Walk) {
+    end_cursor_ = table_.walk(end_cursor_, kEndPerCall, [&](Record& r) {
       if (!r.extra) return;
       Delivery d;
       d.callers.append(std::move(r.extra->callers));
@@ -389,7 +392,8 @@ void Engine::shutdown() {
       d.result.origin = ReplyOrigin::Shutdown;
       last.push_back(std::move(d));
     });
-  } while (cursor);
+    if (!end_cursor_) shutdown_ = Shutdown::Over;
+  }
   for (Delivery& d : last) {
     Outcome o = d.result.view();
     while (auto w = d.callers.pop()) {
@@ -398,6 +402,11 @@ void Engine::shutdown() {
       if (w->done) w->done(o);
     }
   }
+  return shutdown_ == Shutdown::Over;
+}
+
+void Engine::shutdown() {
+  while (!shutdown_some()) continue;
 }
 
 }  // namespace pua

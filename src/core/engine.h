@@ -64,6 +64,8 @@ class Engine : public SipSink, public StoreSink {
   bool quiet() const;                       // nothing out, queued, or to be delivered
   // Completes everything open with 487 "shutdown" and ends. Legal inside a completion.
   void shutdown();
+  // The same piece by piece, for a table too large for one loop turn: to be called until it says true.
+  bool shutdown_some();
 
   ListPage list(const ListFilter&, uint64_t cursor, uint32_t limit, const std::function<void(const RecordView&)>&,
                 MonoMs now) const;
@@ -87,8 +89,10 @@ class Engine : public SipSink, public StoreSink {
     Record* record = nullptr;               // nullptr: a new one
     bool maybe_in_table = false;            // the load under way may still bring its row
   };
+  enum class Shutdown : uint8_t { No, Walk, Over };     // shutdown
   enum class Removing : uint8_t { No, Walk, Walked };  // remove_all
 
+  bool ended() const { return shutdown_ != Shutdown::No; }
   Status check(const PublishRequest&, const EventInfo*&) const;
   Status admit(const PublishRequest&, const Accepted&, uint32_t hash, Place&) const;
   Result<Unit> prepare_body(const PublishRequest&, const Place&, const EventInfo&, Accepted&, MonoMs now);
@@ -151,13 +155,13 @@ class Engine : public SipSink, public StoreSink {
   int32_t load_only_ = 0;                   // event flag, 0: all
   std::vector<int32_t> load_again_;         // events registered while a load was under way
   MonoMs announced_ = kNever;
-  uint64_t remove_cursor_ = 0;
+  uint64_t withdraw_cursor_ = 0, end_cursor_ = 0;
   Removing removing_ = Removing::No;
   LogGate etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
   bool loading_ = false;
   bool store_up_ = true;
   bool stopping_ = false;
-  bool ended_ = false;
+  Shutdown shutdown_ = Shutdown::No;
   mutable char call_id_[224] = "", from_tag_[16] = "";  // of the record named last, see name_call
 };
 

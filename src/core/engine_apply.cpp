@@ -10,7 +10,7 @@ namespace pua {
 
 void Engine::notify(const Delivery& d, const Outcome& o) {
   if (!d.seen) return;
-  for (size_t i = 0; i < observers_.size() && !ended_; i++)
+  for (size_t i = 0; i < observers_.size() && !ended(); i++)
     if (observers_[i].first & d.seen->view.source) observers_[i].second(d.seen->view, o);
 }
 
@@ -281,7 +281,7 @@ static Outbox::Answer answer_of(const SipReply& r) {
 }
 
 void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
-  if (!ended_) finish(txn, reply, answer_of(reply), now);
+  if (!ended()) finish(txn, reply, answer_of(reply), now);
 }
 
 void Engine::finish(TxnId txn, const SipReply& reply, Outbox::Answer answer, MonoMs now) {

@@ -66,7 +66,7 @@ RowOp Engine::row_of(const StoreHook& hook, Row& out) {
 }
 
 void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
-  if (ended_) return;
+  if (ended()) return;
   Record& r = static_cast<Record&>(hook);
   // A row that was refused on its own says nothing about the others.
   if (ok || r.failures == 0) store_up_ = ok;
@@ -100,7 +100,7 @@ void Engine::event_added(int32_t flag) {
 }
 
 void Engine::on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) {
-  if (ended_ || !loading_) return;
+  if (ended() || !loading_) return;
   if (!error.empty()) {
     ports_.log.error("load: %.*s; the store tries again", static_cast<int>(error.size()), error.data());
     return;

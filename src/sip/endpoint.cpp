@@ -17,9 +17,11 @@ namespace pua {
 namespace {
 
 // A finished transaction costs about 12 KB until timer K (T4) ends it. All it does in that time is to swallow repeated
-// replies; without it sofia drops them as strays. RFC 3261's 5 s would hold 60 MB at 1,000 requests a second, and memory that
-// is used again soon is still in the cache: 20 ms cost a tenth less CPU a request than 100 ms at full speed.
-constexpr unsigned kT4Ms = 20;
+// replies; without it sofia drops them as strays. RFC 3261's 5 s would hold 60 MB at 1,000 requests a second, memory that is
+// used again soon is still in the cache, and few at a time make short loop turns.
+constexpr unsigned kT4Ms = 5;
+// First block of a received message's memory: a 200 with what nua makes of it fits in.
+constexpr unsigned kPreload = 3000;
 // Requests stay on UDP whatever their length (docs/adr/0003).
 constexpr unsigned kUdpMtu = 65535;
 // Requests that wait for a connection being set up, per connection.
@@ -115,7 +117,7 @@ Status Endpoint::open(su_root_s* root, const SipSettings& s, const std::string& 
       NTATAG_USER_VIA(1),
       NTATAG_SIP_T1(s.t1_ms), NTATAG_SIP_T2(8 * s.t1_ms), NTATAG_SIP_T1X64(64 * s.t1_ms), NTATAG_SIP_T4(kT4Ms),
       NTATAG_TIMEOUT_408(0),  // without a message of its own: nobody reads it
-      NTATAG_UDP_MTU(kUdpMtu), NTATAG_MAXSIZE(s.max_message),
+      NTATAG_UDP_MTU(kUdpMtu), NTATAG_MAXSIZE(s.max_message), NTATAG_PRELOAD(kPreload),
       // Drop a reply only if it cannot be matched; a bad Date or Expires must not lose the entity-tag.
       NTATAG_BAD_RESP_MASK(sip_mask_response),
       TAG_IF(!s.resolv_conf.empty(), SRESTAG_RESOLV_CONF(s.resolv_conf.c_str())),

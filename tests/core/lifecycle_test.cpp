@@ -86,6 +86,23 @@ TEST(Lifecycle, shutdown_inside_a_completion_is_legal_and_completes_the_others) 
   for (const Call& c : rig.calls) LONGS_EQUAL(1, c.completed);
 }
 
+TEST(Lifecycle, shutdown_of_a_large_table_takes_several_calls_and_completes_each_once) {
+  constexpr int kOpen = 20000;
+  rig.settings.max_in_flight = 2;
+  rig.boot();
+  for (int i = 0; i < kOpen; i++) rig.ask({.uri = uri(i), .body = "b"});
+  int calls = 0, before = 0;
+  for (bool over = false; !over; calls++) {
+    over = rig.engine->shutdown_some();
+    CHECK(rig.completions - before < 8192 + 16);  // whole buckets of the table at a time
+    before = rig.completions;
+  }
+  LONGS_EQUAL(kOpen, rig.completions);
+  LONGS_EQUAL(3, calls);
+  CHECK(rig.engine->shutdown_some());
+  LONGS_EQUAL(kOpen, rig.completions);
+}
+
 TEST(Lifecycle, shutdown_does_not_withdraw) {
   publish(0, 3);
   rig.engine->shutdown();
