@@ -25,6 +25,26 @@ class Composed : public Instance {
   Status publish(const PublishRequest& request, PublishDone done) override {
     return core_->publish(request, std::move(done));
   }
+  Status subscribe(const SubscribeRequest& request, PublishDone done) override {
+    return core_->subscribe(request, std::move(done));
+  }
+  Result<NotifyAnswer> notify_received(std::string_view message) override { return core_->notify_received(message); }
+  NotifyAnswer notify_received(const NotifyRequest& request) override { return core_->notify_received(request); }
+  Status update_contact(const DialogQuery& dialog, std::string_view contact) override {
+    return core_->engine().update_contact(dialog, contact, core_->loop().now());
+  }
+  Status update_contact(std::string_view message) override { return core_->update_contact(message); }
+  DialogFound find_dialog(const DialogQuery& dialog, std::string* id) override {
+    return core_->engine().find_dialog(dialog, id);
+  }
+  void subscriptions_of(std::string_view prefix, const std::function<void(const RecordView&)>& fn) override {
+    core_->engine().subscriptions_of(prefix, fn, core_->loop().now());
+  }
+  int observe_notifies(int32_t mask, NotifyObserver fn) override {
+    return core_->engine().observe_notifies(mask, std::move(fn));
+  }
+  void forget_observer(int handle) override { core_->engine().forget_observer(handle); }
+
   void observe(int32_t mask, Observer fn) override { core_->engine().observe(mask, std::move(fn)); }
   ListPage list(const ListFilter& filter, uint64_t cursor, uint32_t limit,
                 const std::function<void(const RecordView&)>& show_one) override {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "config/settings.h"
+#include "core/notify_port.h"
 #include "core/types.h"
 
 struct event_base;
@@ -41,6 +42,22 @@ class Instance {
 
   // Accepts a request, or says why not (and nothing changes). done is called exactly once, later, from the loop.
   virtual Status publish(const PublishRequest&, PublishDone done) = 0;
+
+  // The same for a subscription (RFC 6665).
+  virtual Status subscribe(const SubscribeRequest&, PublishDone done) = 0;
+  // A NOTIFY that the host's own socket received, as octets from the request line on, or parsed. The answer is what the
+  // host sends back. Errors of the first: bad_argument, it is not a NOTIFY request that can be read.
+  virtual Result<NotifyAnswer> notify_received(std::string_view message) = 0;
+  virtual NotifyAnswer notify_received(const NotifyRequest&) = 0;
+  // Takes over the Contact of a request that came within a dialog (target refresh). Errors: not_found, bad_uri.
+  virtual Status update_contact(const DialogQuery&, std::string_view contact_uri) = 0;
+  virtual Status update_contact(std::string_view message) = 0;
+  virtual DialogFound find_dialog(const DialogQuery&, std::string* id) = 0;
+  // All subscriptions whose id begins with `prefix` (not empty).
+  virtual void subscriptions_of(std::string_view prefix, const std::function<void(const RecordView&)>&) = 0;
+  // NOTIFYs of subscriptions whose source bit is in the mask, as they come; until the instance ends. Returns a handle.
+  virtual int observe_notifies(int32_t source_mask, NotifyObserver) = 0;
+  virtual void forget_observer(int handle) = 0;
 
   virtual void observe(int32_t source_mask, Observer) = 0;
 

@@ -64,7 +64,7 @@ Status InstanceCore::start(event_base* base) {
   auto driver = SuDriver::create(loop_->base(), mode, log_, &loop_->watchdog());
   if (!driver) return driver.error();
   driver_ = std::move(*driver);
-  auto sip = SipStack::create(sip_settings(settings_), *driver_, replies_, log_, [loop = loop_.get()] { return loop->now(); });
+  auto sip = SipStack::create(sip_settings(settings_), *driver_, sinks_, log_, [loop = loop_.get()] { return loop->now(); });
   if (!sip) return sip.error();
   sip_ = std::move(*sip);
   engine_ = std::make_unique<Engine>(*policy, Engine::Ports{*sip_, *writer_, events_, log_,
@@ -73,7 +73,7 @@ Status InstanceCore::start(event_base* base) {
                                                             }},
                                      random_seed());
   writer_->attach(engine_.get());
-  replies_.to = engine_.get();
+  sinks_.to = engine_.get();
   engine_->set_epoch_offset(clock_->state().offset_ms);
   save_clock();
   engine_->start();
@@ -88,6 +88,22 @@ Status InstanceCore::publish(const PublishRequest& request, PublishDone done) {
   Frame frame(*this);
   return engine_->publish(request, std::move(done), loop_->now());
 }
+
+Status InstanceCore::subscribe(const SubscribeRequest& request, PublishDone done) {
+  if (Status s = loop_->check(); !s) return s;
+  if (phase_ != Phase::Running) return {Errc::shutting_down, "the instance is shutting down"};
+  Frame frame(*this);
+  return engine_->subscribe(request, std::move(done), loop_->now());
+}
+
+NotifyAnswer InstanceCore::notify_received(const NotifyRequest& request) {
+  Frame frame(*this);
+  return engine_->on_notify(request, loop_->now());
+}
+
+Result<NotifyAnswer> InstanceCore::notify_received(std::string_view) { return {Errc::not_supported, "subscriptions"}; }
+
+Status InstanceCore::update_contact(std::string_view) { return {Errc::not_supported, "subscriptions"}; }
 
 Stats InstanceCore::stats() const {
   Stats s = engine_->stats();

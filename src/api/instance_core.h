@@ -46,6 +46,10 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   };
 
   Status publish(const PublishRequest&, PublishDone done);
+  Status subscribe(const SubscribeRequest&, PublishDone done);
+  Result<NotifyAnswer> notify_received(std::string_view message);
+  NotifyAnswer notify_received(const NotifyRequest&);
+  Status update_contact(std::string_view message);
   Stats stats() const;
   void flush(std::function<void(bool)> done);
   Status reload(const Settings&, std::vector<std::string>& ignored);
@@ -68,8 +72,11 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   };
 
   // The stack wants its sink before the engine is there, which wants the stack.
-  struct Replies : SipSink {
+  struct Sinks : SipSink, NotifySink {
     Engine* to = nullptr;
+    NotifyAnswer on_notify(const NotifyRequest& n, MonoMs now) override {
+      return to ? to->on_notify(n, now) : NotifyAnswer{503, "Not ready yet", "Retry-After: 1\r\n"};
+    }
     void on_reply(TxnId txn, const SipReply& reply, MonoMs now) override {
       if (to) to->on_reply(txn, reply, now);
     }
@@ -97,7 +104,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   std::unique_ptr<StoreAdapter> store_;
   std::unique_ptr<WriteBehind> writer_;
   std::unique_ptr<SuDriver> driver_;
-  Replies replies_;
+  Sinks sinks_;
   std::unique_ptr<SipStack> sip_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Timer> engine_timer_, store_timer_, progress_timer_;

@@ -70,6 +70,7 @@ std::vector<SipCredential> sip_credentials(const Settings& s) {
 SipSettings sip_settings(const Settings& s) {
   SipSettings out;
   out.listen = s.sip_listen;
+  out.notify_listen = s.listen;
   out.user_agent = s.user_agent;
   out.tls_dir = s.tls_dir;
   out.tls_verify = s.tls_verify;

@@ -25,6 +25,8 @@ struct Settings {
   std::string cluster_sharing_tag;
   std::string outbound_proxy;
   std::vector<std::string> sip_listen; // where requests leave from, "sip:127.0.0.1:5070"; may be given several times
+  std::vector<std::string> listen;     // where NOTIFYs are taken, "sip:192.0.2.1:5080"; may be given several times
+  std::string contact;                 // Contact of subscriptions that name none; empty: the first of listen
   std::string user_agent = "libpua";
   std::string tls_dir;                 // folder with agent.pem and cafile.pem
   bool tls_verify = true;

@@ -42,6 +42,12 @@ const Param kTable[] = {
     {.module = "pua", .name = "sip_listen", .type = ParamType::List, .field = &S::sip_listen, .check = check_listen,
      .help = "Address that requests leave from, as a SIP URI: \"sip:192.0.2.1:5070\", \"sip:[2001:db8::1]:5070;transport=tcp\". "
              "May be given several times; none: any address, a free port."},
+    {.module = "pua", .name = "listen", .type = ParamType::List, .field = &S::listen, .check = check_listen,
+     .help = "Address that NOTIFYs are taken at, as a SIP URI like those of sip_listen, and another one than those. May be given "
+             "several times; none: the host takes NOTIFYs itself."},
+    {.module = "pua", .name = "contact", .field = &S::contact, .check = check_sip_uri,
+     .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the first address of "
+             "listen."},
     {.module = "pua", .name = "user_agent", .field = &S::user_agent, .check = check_user_agent,
      .help = "User-Agent header field of requests. Empty: none."},
     {.module = "pua", .name = "tls_dir", .field = &S::tls_dir, .check = check_path,

@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "core/acks.h"
 #include "core/bodies_port.h"
+#include "core/notify_port.h"
 #include "core/outbox.h"
 #include "core/record.h"
 #include "core/sip_port.h"
@@ -27,7 +28,7 @@ namespace pua {
 
 using EngineObserver = std::function<void(const RecordView&, const Outcome&)>;
 
-class Engine : public SipSink, public StoreSink {
+class Engine : public SipSink, public StoreSink, public NotifySink {
  public:
   struct Ports {
     SipPort& sip;
@@ -50,6 +51,17 @@ class Engine : public SipSink, public StoreSink {
   // done is called exactly once, from run() or shutdown(), never from here. Spec section 4.
   Status publish(const PublishRequest&, PublishDone done, MonoMs now);
   void observe(int32_t source_mask, EngineObserver fn);
+
+  // The same for a subscription (RFC 6665, spec section 5).
+  Status subscribe(const SubscribeRequest&, PublishDone done, MonoMs now);
+  NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
+  // A request within the dialog brought this Contact: the remote target from now on. Errors: not_found, bad_uri.
+  Status update_contact(const DialogQuery&, std::string_view contact, MonoMs now);
+  DialogFound find_dialog(const DialogQuery&, std::string* id) const;
+  void subscriptions_of(std::string_view id_prefix, const std::function<void(const RecordView&)>&, MonoMs now) const;
+  // Handler of NOTIFYs; called from run(). The handle is for forget().
+  int observe_notifies(int32_t source_mask, NotifyObserver fn);
+  void forget_observer(int handle);
   // An event package was registered after the start: rows of it that were kept aside are loaded now.
   void event_added(int32_t flag);
   void reconfigure(const EngineSettings&);

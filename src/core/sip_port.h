@@ -13,14 +13,20 @@ namespace pua {
 
 using TxnId = uint64_t;  // looked up again when the reply comes: no raw pointer lives in a callback
 
-// A PUBLISH (RFC 3903). All views are valid only during the call. URIs were checked when they were accepted.
+// A PUBLISH (RFC 3903) or SUBSCRIBE (RFC 6665). All views are valid only during the call. URIs were checked when they
+// were accepted. Fields from `from` to `allow_events` are a SUBSCRIBE's; empty: the header field is left out.
 struct SipRequest {
   TxnId txn = 0;
-  std::string_view method;        // "PUBLISH"
-  std::string_view uri;           // Request-URI, To and From
+  std::string_view method;        // "PUBLISH", "SUBSCRIBE"
+  std::string_view uri;           // Request-URI: the presentity, in a dialog the remote target
+  std::string_view from, to;      // URIs; empty: uri
+  std::string_view to_tag;        // remote tag of the dialog
+  std::string_view route_set;     // Route values in the order they go out: "<sip:a;lr>, <sip:b;lr>"
+  std::string_view contact;       // URI, without angle brackets
+  std::string_view accept, allow_events;
   std::string_view from_tag, call_id, branch;  // branch: wish, without "branch=", may be ignored by the stack
   uint32_t cseq = 0;
-  std::string_view event;         // Event header field value
+  std::string_view event;         // Event header field value, parameters included
   int64_t expires = -1;           // seconds; -1: no Expires header
   std::string_view if_match;      // SIP-If-Match, empty: none
   std::string_view content_type, body;   // no body: both empty
@@ -43,6 +49,9 @@ struct SipReply {
   ReplyOrigin origin = ReplyOrigin::Wire;
   int64_t expires = -1;           // -1: no Expires header
   std::string_view etag;          // SIP-ETag, empty: none
+  std::string_view to_tag;        // empty: none
+  std::string_view contact;       // URI of the first Contact, empty: none
+  std::string_view route_set;     // of the Record-Route of a 2xx, as SipRequest::route_set wants it, empty: none
   int64_t min_expires = -1;       // 423
   int64_t retry_after = -1;       // seconds
   uint32_t cseq = 0;              // last CSeq on the wire where digest made it grow, 0: as asked

@@ -21,7 +21,10 @@ struct Snapshot {
   static constexpr std::string_view RecordView::*kTexts[] = {
       &RecordView::event_name, &RecordView::pres_uri, &RecordView::pres_id, &RecordView::etag, &RecordView::tuple_id,
       &RecordView::content_type, &RecordView::body, &RecordView::extra_headers, &RecordView::outbound_proxy,
-      &RecordView::call_id, &RecordView::state};
+      &RecordView::call_id, &RecordView::state, &RecordView::watcher_uri, &RecordView::to_uri, &RecordView::from_tag,
+      &RecordView::to_tag, &RecordView::contact, &RecordView::remote_target, &RecordView::route_set, &RecordView::event_id,
+      &RecordView::dialog, &RecordView::notify_state, &RecordView::notify_reason, &RecordView::notify_content_type,
+      &RecordView::notify_body};
   RecordView view;
   std::deque<std::string> kept;
 };

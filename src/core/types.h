@@ -34,6 +34,30 @@ struct PublishRequest {
   const void* publ_info = nullptr;     // for body processors of the C API
 };
 
+// A subscription as its owner asks for it (RFC 6665). Key: source, event, pres_uri, id, watcher_uri, to_uri.
+struct SubscribeRequest {
+  int32_t source = 0, event = 0;       // one bit each
+  std::string_view pres_uri, id;       // id: tells subscriptions apart (documentation); not the Event id
+  std::string_view watcher_uri;        // From
+  std::string_view to_uri;             // To; empty: pres_uri
+  std::string_view contact;            // where NOTIFYs are to come; empty: the listener's address
+  std::string_view remote_target;      // Request-URI of the initial request; empty: pres_uri
+  std::string_view event_id;           // id parameter of Event; empty: none
+  int64_t expires = kForEver;          // > 0 wanted lifetime in s; 0 end it, or fetch once if there is none; < 0 for ever
+  RequestType type = RequestType::Auto;
+  bool keep_existing = false;          // internal_update_flag: do nothing if it exists
+  std::string_view extra_headers, outbound_proxy;
+  void* cb_param = nullptr;
+};
+
+// Which dialog is meant. Empty fields and 0 match any, but one of call_id and pres_uri is needed.
+struct DialogQuery {
+  std::string_view call_id, local_tag, remote_tag;
+  std::string_view pres_uri, watcher_uri, id;
+  int32_t event = 0, source = 0;
+};
+enum class DialogFound : uint8_t { No, BeingMade, Established };
+
 // How a request ended. Views and message are valid during the callback; message may be kept (shared).
 struct Outcome {
   int status = 0;                      // final SIP status, or a synthetic one (origin tells)
@@ -49,8 +73,12 @@ struct Outcome {
 
 using PublishDone = std::function<void(const Outcome&)>;
 
-// A record as lists and observers see it. Views are valid during the call that shows them.
+enum class Kind : uint8_t { Publication, Subscription };
+
+// A record as lists and observers see it. Views are valid during the call that shows them. Fields that the kind does not
+// have are empty.
 struct RecordView {
+  Kind kind = Kind::Publication;
   int64_t id = 0;                      // record number, as in the database
   int32_t source = 0, event = 0;
   std::string_view event_name, pres_uri, pres_id, etag, tuple_id, content_type, body, extra_headers, outbound_proxy, call_id;
@@ -64,10 +92,27 @@ struct RecordView {
   uint32_t waiters = 0;
   bool removing = false;               // wanted: nothing
   bool stored = false;                 // the row is as this view is
+  // Subscriptions:
+  std::string_view watcher_uri, to_uri, from_tag, to_tag, contact, remote_target, route_set, event_id;
+  std::string_view dialog;             // "none", "early", "pending", "active"
+  std::string_view notify_state, notify_reason, notify_content_type, notify_body;  // of the last NOTIFY
+  int64_t notify_ago_ms = -1;          // since it came, -1: none in this run
+  uint32_t notify_cseq = 0, notifies = 0;
   void* cb_param = nullptr;
 };
 
+// A NOTIFY as handlers get it. Views are valid during the call.
+struct NotifyView {
+  const RecordView& record;            // as it was when the NOTIFY had been taken
+  std::string_view state, reason;      // Subscription-State: "active", "pending", "terminated", other; reason
+  int64_t expires = -1, retry_after = -1;  // s, -1: not said
+  std::string_view content_type, body; // empty: none
+  bool gap = false;                    // a partial document with changes missing before it; full state was asked for
+};
+using NotifyObserver = std::function<void(const NotifyView&)>;
+
 struct ListFilter {
+  std::optional<Kind> kind;            // none: any
   std::string_view pres_uri;           // empty: any; a trailing '*' matches any rest
   int32_t event = 0;                   // 0: any
   int32_t source = 0;                  // 0: any
@@ -82,7 +127,7 @@ struct ListPage {
 // Counters since start and gauges now; one list gives names to the C ABI, the control interface and the man page.
 // X(name, kind c|g, help)
 #define PUA_STATS(X)                                                                                   \
-  X(records, g, "records in memory")                                                                   \
+  X(records, g, "publications in memory")                                                              \
   X(live, g, "publications confirmed by the server")                                                   \
   X(sending, g, "records with a request out")                                                          \
   X(queued, g, "records whose request waits for a slot")                                               \
@@ -116,6 +161,22 @@ struct ListPage {
   X(completed_not_durable, c, "completions delivered before their row was committed")                  \
   X(expired, c, "records that reached their wanted end")                                               \
   X(given_up, c, "records given up at their wanted end while the server did not answer")               \
+  X(subscriptions, g, "subscriptions in memory")                                                       \
+  X(subs_live, g, "subscriptions with a dialog that brought a NOTIFY")                                 \
+  X(subs_waiting, g, "subscriptions whose first NOTIFY is awaited")                                    \
+  X(subs_backoff, g, "subscriptions that wait before the next try")                                    \
+  X(subscribes_initial, c, "SUBSCRIBE requests sent outside a dialog")                                 \
+  X(subscribes_refresh, c, "SUBSCRIBE requests sent in a dialog to go on")                             \
+  X(subscribes_remove, c, "SUBSCRIBE requests sent to end a dialog")                                   \
+  X(subscribes_fetch, c, "SUBSCRIBE requests sent to fetch state once")                                \
+  X(dialogs_lost, c, "dialogs that the other side did not know any more (481 and the like)")           \
+  X(notifies, c, "NOTIFYs taken")                                                                      \
+  X(notifies_repeated, c, "NOTIFYs that had been taken before")                                        \
+  X(notifies_unknown, c, "NOTIFYs of no subscription, answered 481")                                   \
+  X(notifies_bad, c, "NOTIFYs refused otherwise: 400, 415, 489, 500")                                  \
+  X(notifies_gap, c, "partial documents with changes missing before them")                             \
+  X(notifies_terminated, c, "NOTIFYs that ended a subscription we wanted")                             \
+  X(notifies_missing, c, "subscriptions that brought no NOTIFY in time (timer N)")                     \
   X(loading, g, "1 while the table is being loaded: lists are not complete yet")                       \
   X(loaded, c, "rows loaded at start")                                                                 \
   X(load_expired, c, "rows dropped at start: expired")                                                 \
@@ -153,6 +214,7 @@ struct EngineSettings {
   uint32_t ack_wait_ms = 100;
   uint32_t load_page = 500;            // rows a page
   std::string outbound_proxy;
+  std::string contact;                 // of subscriptions that name none; empty: they must
   std::string sharing_tag;
   std::string host = "localhost";      // right side of our Call-IDs
 };

@@ -14,6 +14,7 @@ struct SipSettings {
   // address, IPv4 and IPv6), "sips:192.0.2.1:5071" (TLS), each also with ";transport=udp" or "=tcp". A sip: URI opens UDP
   // and TCP. The port is the fixed port that UDP requests leave from; "*" as port: any free one. Empty: "sip:0.0.0.0:*".
   std::vector<std::string> listen;
+  std::vector<std::string> notify_listen;   // where NOTIFYs are taken, in the same form; empty: nowhere
   std::string user_agent = "libpua";        // empty: no User-Agent header field
   std::string tls_dir;                      // folder with agent.pem (certificate and key) and cafile.pem; needed for sips:
   bool tls_verify = true;                   // the server's certificate must be valid and carry its host name

@@ -1,0 +1,38 @@
+// Notify port: a NOTIFY as it came in, and what is answered. One way in, whether our own listener got it or the host.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace pua {
+
+// A NOTIFY (RFC 6665), parsed. Views are valid during the call. What is not there is empty, or -1.
+struct NotifyRequest {
+  std::string_view call_id;
+  std::string_view local_tag;      // of To
+  std::string_view remote_tag;     // of From
+  uint32_t cseq = 0;
+  std::string_view event, event_id;    // Event: package name; its id parameter
+  std::string_view state, reason;      // Subscription-State: "active", "pending", "terminated", other; reason parameter
+  int64_t expires = -1, retry_after = -1;  // its other parameters, s
+  std::string_view contact;        // URI of the first Contact
+  std::string_view route_set;      // of Record-Route in the order it came (the NOTIFY's receiver is the UAS of it)
+  std::string_view content_type, body;
+};
+
+struct NotifyAnswer {
+  int status = 200;
+  std::string reason;              // reason phrase; names what was wrong
+  std::string headers;             // whole lines to be added to the answer (Accept, Allow-Events ...)
+};
+
+struct NotifySink {                // implemented by the engine
+  virtual ~NotifySink() = default;
+  // Never fails; changes nothing where the answer is not 2xx, but for a counter. Handlers run later, from run().
+  virtual NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) = 0;
+};
+
+}  // namespace pua
