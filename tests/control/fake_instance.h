@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,7 @@ struct Taken {
   int64_t expires;
   std::optional<std::string> body;
   PublishDone done;
+  std::string watcher_uri, to_uri, contact, remote_target, event_id;  // subscriptions
 };
 
 class FakeInstance : public Instance {
@@ -59,6 +61,17 @@ class FakeInstance : public Instance {
   std::vector<std::function<void(bool)>> flushes;
   Stats counters;
 
+  std::shared_ptr<const ReplyMessage> message;  // of the next completions
+  std::map<int, NotifyObserver> notify_observers;
+  int32_t observed_sources = 0;                 // of the last observe_notifies
+  NotifyAnswer notify_answer;                   // to every NOTIFY
+  int next_handle = 1;
+
+  // A NOTIFY of that record comes in.
+  void notify(const NotifyView& n) {
+    auto all = notify_observers;
+    for (auto& [handle, fn] : all) fn(n);
+  }
   void complete(int status, std::string_view reason, std::string_view etag = {}, int64_t granted = 0,
                 bool durable = true, ReplyOrigin origin = ReplyOrigin::Wire, bool superseded = false) {
     Taken t = std::move(taken.front());
@@ -71,6 +84,7 @@ class FakeInstance : public Instance {
     o.durable = durable;
     o.origin = origin;
     o.superseded = superseded;
+    o.message = message;
     t.done(o);
   }
 
@@ -98,11 +112,52 @@ class FakeInstance : public Instance {
             std::string(r.outbound_proxy),
             r.expires,
             std::nullopt,
-            std::move(done)};
+            std::move(done),
+            {},
+            {},
+            {},
+            {},
+            {}};
     if (r.body) t.body = std::string(*r.body);
     taken.push_back(std::move(t));
     return success();
   }
+
+  Status subscribe(const SubscribeRequest& r, PublishDone done) override {
+    if (refuse_next) {
+      Error error = *refuse_next;
+      refuse_next.reset();
+      return error;
+    }
+    taken.push_back(Taken{r.source, r.event, std::string(r.pres_uri), std::string(r.id), {}, {},
+                          std::string(r.extra_headers), std::string(r.outbound_proxy), r.expires, std::nullopt,
+                          std::move(done), std::string(r.watcher_uri), std::string(r.to_uri), std::string(r.contact),
+                          std::string(r.remote_target), std::string(r.event_id)});
+    return success();
+  }
+  Result<NotifyAnswer> notify_received(std::string_view) override { return notify_answer; }
+  NotifyAnswer notify_received(const NotifyRequest&) override { return notify_answer; }
+  Status update_contact(const DialogQuery&, std::string_view) override { return success(); }
+  Status update_contact(std::string_view) override { return success(); }
+  DialogFound find_dialog(const DialogQuery& q, std::string* id) override {
+    for (const RecordView& r : records) {
+      if (r.kind != Kind::Subscription || r.pres_uri != q.pres_uri) continue;
+      if (id != nullptr) *id = r.pres_id;
+      return DialogFound::Established;
+    }
+    return DialogFound::No;
+  }
+  void subscriptions_of(std::string_view prefix, const std::function<void(const RecordView&)>& fn) override {
+    for (const RecordView& r : records) {
+      if (r.kind == Kind::Subscription && r.pres_id.starts_with(prefix)) fn(r);
+    }
+  }
+  int observe_notifies(int32_t sources, NotifyObserver fn) override {
+    observed_sources = sources;
+    notify_observers[next_handle] = std::move(fn);
+    return next_handle++;
+  }
+  void forget_observer(int handle) override { notify_observers.erase(handle); }
 
   void observe(int32_t, Observer) override {}
 
@@ -116,6 +171,7 @@ class FakeInstance : public Instance {
     size_t i = cursor;
     for (; i < records.size() && shown < limit && page.scanned < scan; i++, page.scanned++) {
       if (!filter.state.empty() && records[i].state != filter.state) continue;
+      if (filter.kind && records[i].kind != *filter.kind) continue;
       show_one(records[i]);
       shown++;
     }
