@@ -1,4 +1,5 @@
-/* libpua: a Presence User Agent client (RFC 3903 publications) for SIP proxies. The one public header.
+/* libpua: a Presence User Agent client for SIP proxies: publications (RFC 3903), subscriptions (RFC 6665). The one public
+ * header.
  *
  * Compiles as C11 and C++. Rules that hold for every call unless it says otherwise:
  *
@@ -170,22 +171,26 @@ typedef struct publ_info {
   void *cbparam;            /* given to cbrpl */
 } publ_info_t;
 
-/* A subscription as its owner wants it (RFC 6665). Zero the structure before filling it. */
+/* A subscription as its owner wants it (RFC 6665). Its key is (source_flag, pres_uri, event, id, watcher_uri, to_uri).
+ * Zero the structure before filling it. URIs: sip, sips; pres_uri, to_uri and watcher_uri may be pres or tel. */
 typedef struct subs_info {
-  pua_str_t id;              /* tells several subscriptions apart; may be empty */
+  pua_str_t id;              /* tells several subscriptions of one watcher apart; may be empty. Not sent: see event_id */
   pua_str_t *pres_uri;       /* the presentity; needed */
-  pua_str_t to_uri;          /* To, if it differs from pres_uri */
+  pua_str_t to_uri;          /* To; empty: pres_uri */
   pua_str_t *watcher_uri;    /* the subscriber: From; needed */
-  pua_str_t *contact;        /* Contact of the request */
-  pua_str_t *remote_target;  /* Request-URI, if it differs from pres_uri */
-  pua_str_t *outbound_proxy; /* next hop */
-  int event;                 /* one event bit */
-  pua_str_t *extra_headers;  /* whole header lines, each ending in CRLF */
-  int expires;               /* > 0 wanted lifetime in s; 0 end it; < 0 for ever */
-  int source_flag;           /* one source bit */
-  int internal_update_flag;  /* not 0: do nothing if the subscription exists */
+  pua_str_t *contact;        /* Contact, where NOTIFYs are to come; NULL or empty: the parameters contact, listen */
+  pua_str_t *remote_target;  /* Request-URI of the request that makes the dialog; NULL or empty: pres_uri */
+  pua_str_t *outbound_proxy; /* next hop, kept for refreshes; NULL or empty: the parameter, or by the Request-URI */
+  int event;                 /* one event bit; needed */
+  pua_str_t *extra_headers;  /* NULL, or whole header lines, each ending in CRLF; kept for refreshes */
+  int expires;               /* > 0 wanted lifetime in s; 0 end it, or fetch the state once if there is none; < 0 for ever */
+  int source_flag;           /* one source bit; needed. XMPP_INITIAL_SUBS stands for XMPP_SUBSCRIBE, as documented */
+  int internal_update_flag;  /* not 0: do nothing if the subscription exists (completed with 200, PUA_ORIGIN_LOCAL) */
   int flag;                  /* 0, INSERT_TYPE or UPDATE_TYPE */
-  void *cb_param;            /* kept with the record and shown to register_puacb callbacks */
+  void *cb_param;            /* kept with the record and shown to register_puacb callbacks; never dereferenced here */
+  publrpl_cb_t *cbrpl;       /* called once with the outcome of this request; may be NULL */
+  void *cbparam;             /* given to cbrpl */
+  pua_str_t event_id;        /* `id` parameter of the Event header field, a token; empty: none */
 } subs_info_t;
 
 /* A request that waits for the one in flight. Kept for source compatibility: ua_pres_t.pending_publ is always NULL,
@@ -218,20 +223,20 @@ typedef struct ua_pres {
   pua_str_t tuple_id;           /* what the body processor keeps between documents */
   int waiting_reply;            /* a request is out */
   publ_t *pending_publ;         /* NULL */
-  /* subscriptions */
+  /* subscriptions; tags as in the SUBSCRIBE: from_tag is the local one, to_tag the other side's */
   pua_str_t to_uri;
   pua_str_t *watcher_uri;       /* NULL: a publication */
   pua_str_t call_id;
-  pua_str_t to_tag;
+  pua_str_t to_tag;             /* empty: no dialog yet */
   pua_str_t from_tag;
-  int cseq;
+  int cseq;                     /* of the last request */
   int version;                  /* of the document */
   int watcher_count;            /* 0 */
   pua_str_t *outbound_proxy;    /* NULL: none of its own */
   pua_str_t extra_headers;
-  pua_str_t record_route;
-  pua_str_t remote_contact;
-  pua_str_t contact;
+  pua_str_t record_route;       /* route set of the dialog: Route values in the order they go out */
+  pua_str_t remote_contact;     /* remote target of the dialog, a URI */
+  pua_str_t contact;            /* ours, a URI */
   pua_str_t sh_tag;             /* sharing tag */
   void *cb_param;               /* of the last request that gave one */
 } ua_pres_t;
@@ -245,6 +250,40 @@ typedef struct list_entry {
 /* Called for every outcome of records whose source bit is in the mask it was registered with: owners' requests
  * (hentity->ua_flag REQ_OTHER) and the library's own refreshes (REQ_ME). The result is ignored. */
 typedef int(pua_cb)(ua_pres_t *hentity, pua_reply_t *reply);
+
+/* A NOTIFY of one of our subscriptions, as handlers get it. Valid during the call. */
+typedef struct pua_notification {
+  pua_str_t state;        /* of Subscription-State: "active", "pending", "terminated", or another word */
+  pua_str_t reason;       /* its reason: "deactivated", "timeout", "rejected" ...; empty: not said */
+  long expires;           /* its expires in s; -1: not said */
+  long retry_after;       /* its retry-after in s; -1: not said */
+  pua_str_t content_type; /* of body; empty without */
+  pua_str_t body;         /* the document as it came; empty: none */
+  int gap;                /* 1: a partial document with changes missing before it; the full state was asked for */
+  pua_t *pua;             /* the instance */
+} pua_notification_t;
+
+/* Called for each NOTIFY that was taken of subscriptions whose source bit is in the mask it was registered with, in the
+ * order they came, from the loop, after the NOTIFY was answered. hentity: the subscription as it was when the NOTIFY had
+ * been taken, a snapshot; its cb_param tells whose it is. param: as registered. A repeated NOTIFY (a retransmission) is
+ * shown once. The result is ignored. */
+typedef int(pua_notify_cb)(ua_pres_t *hentity, const pua_notification_t *n, void *param);
+
+/* A NOTIFY taken apart by the host's own SIP stack, for pua_notify_fields(). Zero it first; what is not there is empty.
+ * Tags as in the NOTIFY: `from_tag` is the notifier's, `to_tag` ours. Values are those of header fields, without their
+ * names and line ends. */
+typedef struct pua_notify {
+  pua_str_t call_id;            /* needed */
+  pua_str_t from_tag;           /* needed */
+  pua_str_t to_tag;             /* needed */
+  unsigned int cseq;            /* number of CSeq */
+  pua_str_t contact;            /* Contact, whole value or URI; the first one counts */
+  pua_str_t event;              /* Event, whole value: "presence", "dialog;sla;id=7"; needed */
+  pua_str_t subscription_state; /* Subscription-State, whole value: "active;expires=600"; needed */
+  pua_str_t record_route;       /* Record-Route, all values in their order, with commas between */
+  pua_str_t content_type;       /* Content-Type */
+  pua_str_t body;
+} pua_notify_t;
 
 /* Makes of an owner's document the one that goes on the wire.
  *  publ        the request, body never NULL, content_type never empty where the event has a default.
@@ -424,8 +463,8 @@ PUA_API const char *pua_version(void);
  * Source: OpenSIPS pua, send_publish. */
 PUA_API int pua_send_publish(pua_t *pua, const publ_info_t *publ);
 
-/* Calls f for each outcome of records whose source bit is in `types` (any non-zero mask); pua_reply_param() then gives
- * `param`. Runs after the request's own cbrpl. Stays registered as long as the instance lives.
+/* Calls f for each outcome of records, publications and subscriptions, whose source bit is in `types` (any non-zero mask);
+ * pua_reply_param() then gives `param`. Runs after the request's own cbrpl. Stays registered as long as the instance lives.
  * Returns 1 (as documented); PUA_E_BAD_ARGUMENT: types is 0 or negative, f is NULL; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD,
  * PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. Source: OpenSIPS pua, register_puacb. */
 PUA_API int pua_register_puacb(pua_t *pua, int types, pua_cb *f, void *param);
@@ -444,32 +483,76 @@ PUA_API int pua_add_event(pua_t *pua, int ev_flag, const char *name, const char 
                           evs_process_body_t *process_body);
 
 /* ---------------------------------------------------------------- subscriptions
- * Documented calls; this version holds no subscriptions, and they say so. */
+ * The library makes the dialog, refreshes it, takes part in its end, makes it anew while it is wanted, and goes on with it
+ * after a restart. NOTIFYs come in by its own listener (parameter listen), whose address is the Contact, or by the host's
+ * socket and pua_notify_received() or pua_notify_fields(). */
 
-/* Returns PUA_E_NOT_SUPPORTED (PUA_E_BAD_ARGUMENT, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK before that). No callback. */
-PUA_API int pua_send_subscribe(pua_t *pua, subs_info_t *subs);
+/* Subscribes, changes a subscription's lifetime, ends it, or fetches a state once (RFC 6665). Takes effect in the order of
+ * the calls; while a request of the same key is out, the newest waiting call replaces earlier waiting ones, whose callers
+ * get its outcome with pua_reply_superseded(). Everything in subs is copied; subs is not changed.
+ * Returns
+ *   0                       accepted: cbrpl, if given, is called exactly once, later, with the final reply. A dialog that is
+ *                           made by it is established then or earlier; the state comes by NOTIFY: pua_register_notify()
+ *   PUA_E_BAD_ARGUMENT      subs, pres_uri or watcher_uri NULL or empty, a negative length, source_flag or event not one
+ *                           bit, unknown flag bits, no contact and neither the parameter contact nor listen
+ *   PUA_E_BAD_URI           one of the URIs; pua_last_error() tells which
+ *   PUA_E_BAD_HEADER        CR, LF or NUL in id or event_id, event_id not a token, extra_headers that are not whole lines,
+ *                           or that name a header field which the library writes
+ *   PUA_E_UNKNOWN_EVENT, PUA_E_TOO_LARGE, PUA_E_TOO_MANY_RECORDS, PUA_E_TOO_MANY_WAITERS, PUA_E_NO_MEMORY,
+ *   PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN
+ * Source: OpenSIPS pua, send_subscribe. */
+PUA_API int pua_send_subscribe(pua_t *pua, const subs_info_t *subs);
 
-/* Is there a dialog with the URIs, event, Call-ID and tags of `dialog`? 0 yes; 1 it is being made; -1 no, which is the
- * answer in this version; PUA_E_BAD_ARGUMENT, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK (all negative). */
+/* Calls f for each NOTIFY taken of subscriptions whose source bit is in `types` (any non-zero mask), with `param`. Stays
+ * registered as long as the instance lives. Register before the loop runs: NOTIFYs of stored subscriptions may come in its
+ * first turn.
+ * Returns 1; PUA_E_BAD_ARGUMENT: types is 0 or negative, f is NULL; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK,
+ * PUA_E_SHUTTING_DOWN. */
+PUA_API int pua_register_notify(pua_t *pua, int types, pua_notify_cb *f, void *param);
+
+/* Is there a dialog? `dialog` is the question: call_id, from_tag (local) and to_tag (the other side's), pres_uri,
+ * watcher_uri, id, event, flag (source bit); what is NULL, empty or 0 matches any, but call_id, pres_uri or to_uri is
+ * needed (to_uri counts where the other two are missing).
+ * Returns 0 established; 1 it is being made; -1 there is none; also negative: PUA_E_BAD_ARGUMENT, PUA_E_WRONG_THREAD,
+ * PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. Source: OpenSIPS and Kamailio pua, is_dialog. */
 PUA_API int pua_is_dialog(pua_t *pua, const ua_pres_t *dialog);
 
-/* Gives in *rec_id a copy of the id of the subscription with that dialog, to be freed with pua_str_free(); NULL if there
- * is none, which is so in this version. Returns 0, PUA_E_BAD_ARGUMENT, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK. */
+/* Gives in *rec_id a copy of the id (subs_info_t.id) of the subscription that `dialog` asks for, as pua_is_dialog() has it;
+ * NULL if there is none. The copy is the caller's, to be freed with pua_str_free().
+ * Returns 0, PUA_E_BAD_ARGUMENT, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN.
+ * Source: OpenSIPS pua, get_record_id. */
 PUA_API int pua_get_record_id(pua_t *pua, const ua_pres_t *dialog, pua_str_t **rec_id);
 
-/* Gives copies of the presentity URIs of all subscriptions whose id begins with `did`, to be freed with
- * pua_list_free(). NULL: none (so in this version), or an error (pua_last_error). */
+/* Gives copies of the presentity URIs of all subscriptions whose id begins with `did` (not empty), one entry a
+ * subscription. The list is the caller's, to be freed with pua_list_free(). NULL: none, or an error: then pua_last_error()
+ * has its message. Source: OpenSIPS pua, get_subs_list. */
 PUA_API list_entry_t *pua_get_subs_list(pua_t *pua, const pua_str_t *did);
 
 /* A request within a subscription's dialog, as the host's own socket received it (`len` octets from the request line
- * on): takes over its Contact as the remote target (RFC 6665 section 4.4.1). 1 done; -1 no such dialog, not a request, or
- * another error (pua_last_error): so in this version. Source: OpenSIPS pua, pua_update_contact. */
+ * on): takes over the URI of its first Contact as the remote target (RFC 6665 section 4.4.1). Not needed for NOTIFYs that
+ * pua_notify_received() gets. 1 done; -1 no such dialog, not a request, no Contact, or another error (pua_last_error).
+ * Source: OpenSIPS pua, pua_update_contact. */
 PUA_API int pua_update_contact(pua_t *pua, const char *msg, size_t len);
 
-/* A NOTIFY that the host's own socket received. Returns PUA_E_NOT_SUPPORTED in this version. */
+/* A NOTIFY that the host's own socket received: `len` octets from the request line on, body included.
+ * Returns the status that the host answers the NOTIFY with: 200; 400, 415, 481, 489, 500, 503 and others of RFC 6665
+ * section 4.1.3 where it was not taken (pua_notify_answer_reason(), pua_notify_answer_headers()). Handlers run later.
+ * Negative: PUA_E_BAD_ARGUMENT (msg is NULL or empty, or no NOTIFY that can be read: answer 400), PUA_E_NO_MEMORY,
+ * PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. */
 PUA_API int pua_notify_received(pua_t *pua, const char *msg, size_t len);
 
-/* Free what the calls above gave; NULL is legal. */
+/* The same for a NOTIFY that the host has taken apart. The strings in n are copied.
+ * PUA_E_BAD_ARGUMENT: n is NULL, or a string has a negative length. What is missing or not well-formed in a header value
+ * is no error, but an answer: 400. */
+PUA_API int pua_notify_fields(pua_t *pua, const pua_notify_t *n);
+
+/* Of the last answer that pua_notify_received() or pua_notify_fields() gave: header lines to be added to it (Accept,
+ * Allow-Events, Retry-After), each ending in CRLF, and the reason phrase. C strings, "" for none and after an error; valid
+ * until the next of these two calls. */
+PUA_API const char *pua_notify_answer_headers(pua_t *pua);
+PUA_API const char *pua_notify_answer_reason(pua_t *pua);
+
+/* Free what the calls above gave; NULL is legal. Any thread. */
 PUA_API void pua_str_free(pua_str_t *s);
 PUA_API void pua_list_free(list_entry_t *list);
 
@@ -486,7 +569,7 @@ PUA_API int pua_reply_origin(const pua_reply_t *reply);
 /* First value of the header field `name` (C string, case does not matter; compact forms are the long names' equals).
  * Returns 0 and *value; PUA_E_NOT_FOUND: no such field, or no reply came over the wire; PUA_E_BAD_ARGUMENT; PUA_E_NO_MEMORY. */
 PUA_API int pua_reply_header(pua_reply_t *reply, const char *name, pua_str_t *value);
-/* Entity-tag of the record that is confirmed now (SIP-ETag, RFC 3903 section 11.3.1); empty: none. */
+/* Entity-tag of the record that is confirmed now (SIP-ETag, RFC 3903 section 11.3.1); empty: none, or a subscription. */
 PUA_API pua_str_t pua_reply_etag(const pua_reply_t *reply);
 /* Seconds the server granted; 0: nothing (an error, a removal). */
 PUA_API long pua_reply_expires(const pua_reply_t *reply);

@@ -1,8 +1,9 @@
 // C ABI: publications, observers, event packages.
 #include <climits>
 #include <cstdlib>
-#include <ctime>
 
+#include "api/c_arguments.h"
+#include "api/c_view.h"
 #include "api/handle.h"
 #include "events/registry.h"
 
@@ -11,22 +12,6 @@ namespace pua {
 namespace {
 
 // --- arguments -----------------------------------------------------------------------------------------------------
-
-// A string that came in. false: bad_argument, kept.
-bool take(pua_s& h, const char* field, const pua_str_t& s, std::string_view& out) {
-  if (s.len < 0 || (!s.s && s.len > 0)) {
-    fail(&h, Errc::bad_argument, std::string(field) + (s.len < 0 ? " has a negative length" : " is NULL with a length"));
-    return false;
-  }
-  out = std::string_view(s.s ? s.s : "", static_cast<size_t>(s.len));
-  return true;
-}
-
-bool take(pua_s& h, const char* field, const pua_str_t* s, std::string_view& out) {
-  return !s || take(h, field, *s, out);
-}
-
-bool one_bit(int v) { return v > 0 && (v & (v - 1)) == 0; }
 
 // What the C structure says, as the engine wants it. The engine checks what the strings hold. ok, or the error, kept.
 int to_request(pua_s& h, const publ_info_t& in, PublishRequest& q) {
@@ -37,12 +22,7 @@ int to_request(pua_s& h, const publ_info_t& in, PublishRequest& q) {
       !take(h, "etag", in.etag, q.etag) || !take(h, "extra_headers", in.extra_headers, q.extra_headers) ||
       !take(h, "outbound_proxy", in.outbound_proxy, q.outbound_proxy))
     return PUA_E_BAD_ARGUMENT;
-  switch (in.flag) {
-    case 0: q.type = RequestType::Auto; break;
-    case INSERT_TYPE: q.type = RequestType::Insert; break;
-    case UPDATE_TYPE: q.type = RequestType::Update; break;
-    default: return fail(&h, Errc::bad_argument, "flag is not 0, INSERT_TYPE or UPDATE_TYPE");
-  }
+  if (int rc = take_type(h, in.flag, q.type); rc != PUA_OK) return rc;
   if (!one_bit(in.source_flag)) return fail(&h, Errc::bad_argument, "source_flag is not one source bit");
   if (!one_bit(in.event)) return fail(&h, Errc::bad_argument, "event is not one event bit");
   if (in.body && in.body->s) {
@@ -60,32 +40,10 @@ int to_request(pua_s& h, const publ_info_t& in, PublishRequest& q) {
 
 // --- observers -----------------------------------------------------------------------------------------------------
 
-unsigned from_now(int64_t s) { return s > 0 ? static_cast<unsigned>(time(nullptr) + s) : 0; }
-
 void observe(const std::shared_ptr<pua_s>& h, pua_cb* f, void* param, const RecordView& v, const Outcome& o) {
-  pua_str_t pres_uri = c_str(v.pres_uri);
-  pua_str_t proxy = c_str(v.outbound_proxy);
-  ua_pres_t p{};
-  p.local_index = static_cast<unsigned>(v.id);
-  p.id = c_str(v.pres_id);
-  p.pres_uri = &pres_uri;
-  p.event = v.event;
-  p.expires = from_now(v.expires_in);
-  p.desired_expires = from_now(v.wanted_in);
-  p.flag = v.source;
-  p.db_flag = v.stored ? NO_UPDATEDB_FLAG : UPDATEDB_FLAG;
-  p.ua_flag = o.by_timer ? REQ_ME : REQ_OTHER;
-  p.etag = c_str(v.etag);
-  p.tuple_id = c_str(v.tuple_id);
-  p.waiting_reply = v.state == "sending";
-  p.call_id = c_str(v.call_id);
-  p.cseq = static_cast<int>(v.cseq & INT_MAX);
-  p.version = static_cast<int>(v.version & INT_MAX);
-  if (!v.outbound_proxy.empty()) p.outbound_proxy = &proxy;
-  p.extra_headers = c_str(v.extra_headers);
-  p.cb_param = v.cb_param;
+  PresView view(v, o.by_timer ? REQ_ME : REQ_OTHER);
   pua_reply_s reply{o, h.get(), param, {}};
-  f(&p, &reply);
+  f(view.pres(), &reply);
 }
 
 // --- body processors -----------------------------------------------------------------------------------------------
@@ -164,9 +122,10 @@ int pua_send_publish(pua_t* p, const publ_info_t* publ) {
 int pua_register_puacb(pua_t* p, int types, pua_cb* f, void* param) {
   return pua::guarded(p, [&](pua_s& h) {
     if (types <= 0 || !f) return pua::fail(&h, pua::Errc::bad_argument, "types is not a mask of source bits, or f is NULL");
-    h.instance->observe(types, [weak = h.weak_from_this(), f, param](const pua::RecordView& v, const pua::Outcome& o) {
-      if (auto self = weak.lock()) pua::observe(self, f, param, v, o);
-    });
+    h.instance->observe(pua::sources_of(types),
+                        [weak = h.weak_from_this(), f, param](const pua::RecordView& v, const pua::Outcome& o) {
+                          if (auto self = weak.lock()) pua::observe(self, f, param, v, o);
+                        });
     return 1;
   });
 }

@@ -18,6 +18,7 @@ struct pua_s : std::enable_shared_from_this<pua_s> {
   std::shared_ptr<pua_s> self;
   std::unique_ptr<pua::Instance> instance;  // null after pua_free()
   std::string last_error;
+  std::string answer_headers, answer_reason;  // of the last NOTIFY answered
 };
 
 struct pua_config_s {
