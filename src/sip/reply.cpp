@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "sip/header_text.h"
+
 namespace pua {
 namespace {
 
@@ -34,21 +36,6 @@ bool is_named(const msg_header_t* h, std::string_view name) {
   return name.size() == 1 && c->hc_short[0] && (name[0] | 0x20) == (c->hc_short[0] | 0x20);
 }
 
-// A folded value becomes one line (RFC 3261 section 7.3.1): nobody downstream should meet a line break in a value.
-void unfold(std::string& s) {
-  size_t w = 0;
-  for (size_t i = 0; i < s.size();) {
-    if (s[i] != '\r' && s[i] != '\n') {
-      s[w++] = s[i++];
-      continue;
-    }
-    while (i < s.size() && (s[i] == '\r' || s[i] == '\n' || s[i] == ' ' || s[i] == '\t')) i++;
-    while (w > 0 && (s[w - 1] == ' ' || s[w - 1] == '\t')) w--;
-    if (i < s.size()) s[w++] = ' ';
-  }
-  s.resize(w);
-}
-
 }  // namespace
 
 WireReply::WireReply(msg_s* msg) : msg_(msg_ref_create(msg)) {}
@@ -67,20 +54,20 @@ bool WireReply::header(std::string_view name, std::string& out) const {
       unfold(out);
       return true;
     }
-    char small[256];
-    issize_t n = msg_header_field_e(small, sizeof small, h, 0);
-    if (n < 0) return false;
-    if (static_cast<size_t>(n) < sizeof small) {
-      out.assign(small, static_cast<size_t>(n));
-    } else {
-      out.resize(static_cast<size_t>(n) + 1);
-      n = msg_header_field_e(out.data(), out.size(), h, 0);
-      out.resize(n < 0 ? 0 : static_cast<size_t>(n));
-    }
-    unfold(out);
-    return true;
+    return field_text(h, out);
   }
   return false;
+}
+
+void WireReply::read_dialog(SipReply& out) {
+  const sip_t* sip = sip_object(msg_);
+  if (sip->sip_to && sip->sip_to->a_tag && is_tag(sip->sip_to->a_tag)) out.to_tag = sip->sip_to->a_tag;
+  if (out.status < 200 || out.status >= 400) return;
+  contact_ = contact_uri(sip->sip_contact);
+  out.contact = contact_;
+  if (out.status >= 300 || !sip->sip_record_route) return;
+  if (!route_text(sip->sip_record_route, RouteOrder::Reversed, route_set_)) route_set_.clear();
+  out.route_set = route_set_;
 }
 
 void read_reply(msg_s* msg, const sip_s* sip, SipReply& out) {
@@ -100,7 +87,9 @@ void read_reply(msg_s* msg, const sip_s* sip, SipReply& out) {
   }
   if (sip->sip_min_expires) out.min_expires = seconds(sip->sip_min_expires->me_delta);
   if (sip->sip_retry_after) out.retry_after = seconds(sip->sip_retry_after->af_delta);
-  out.message = std::make_shared<WireReply>(msg);
+  auto message = std::make_shared<WireReply>(msg);
+  if (sip->sip_cseq && sip->sip_cseq->cs_method == sip_method_subscribe) message->read_dialog(out);
+  out.message = std::move(message);
 }
 
 msg_s* parse_reply(std::string_view bytes) {

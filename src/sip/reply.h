@@ -26,11 +26,17 @@ class WireReply : public ReplyMessage {
   // name: long or compact form. out: the value as text, unfolded; of a comma-separated list the first element.
   bool header(std::string_view name, std::string& out) const override;
 
+  // What a reply to a SUBSCRIBE says of the dialog: to_tag, contact (2xx, 3xx), route_set (2xx; RFC 3261 section 12.1.2).
+  // The views live as long as this object.
+  void read_dialog(SipReply& out);
+
  private:
   msg_s* msg_;
+  std::string contact_, route_set_;
 };
 
-// Fills status, reason, expires, etag, min_expires, retry_after and message. The views point into msg.
+// Fills status, reason, expires, etag, min_expires, retry_after and message, and of a reply to a SUBSCRIBE what it says of
+// the dialog. The views point into the message.
 // Header fields that are missing or not readable stay at "none" (RFC 3903 section 6 tells what then).
 void read_reply(msg_s* msg, const sip_s* sip, SipReply& out);
 

@@ -86,7 +86,8 @@ Status next_hop(std::string_view proxy, const Target& hop, std::string& out) {
 Status check_request(const SipRequest& r) {
   if (r.method.empty() || r.uri.empty() || r.from_tag.empty() || r.call_id.empty() || r.cseq == 0)
     return {Errc::bad_argument, "a request needs method, URI, From tag, Call-ID and CSeq"};
-  for (std::string_view s : {r.method, r.uri, r.from_tag, r.call_id, r.branch, r.event, r.if_match, r.content_type, r.proxy})
+  for (std::string_view s : {r.method, r.uri, r.from_tag, r.call_id, r.branch, r.event, r.if_match, r.content_type, r.proxy,
+                             r.from, r.to, r.to_tag, r.route_set, r.contact, r.accept, r.allow_events})
     if (breaks_a_line(s)) return {Errc::bad_header, "CR, LF or NUL in a field of the request"};
   std::string_view x = r.extra_headers;
   if (!x.empty() && (x.size() < 2 || x.substr(x.size() - 2) != "\r\n" || starts(x, "\r\n") ||
@@ -95,19 +96,25 @@ Status check_request(const SipRequest& r) {
   return success();
 }
 
-void write_headers(const SipRequest& r, uint32_t cseq, std::string& out) {
-  out.append("From: <").append(r.uri).append(">;tag=").append(r.from_tag).append("\r\n");
-  out.append("To: <").append(r.uri).append(">\r\n");
+void write_headers(const SipRequest& r, uint32_t cseq, std::string_view routes, std::string_view contact, std::string& out) {
+  out.append("From: <").append(r.from.empty() ? r.uri : r.from).append(">;tag=").append(r.from_tag).append("\r\n");
+  out.append("To: <").append(r.to.empty() ? r.uri : r.to).append(">");
+  if (!r.to_tag.empty()) out.append(";tag=").append(r.to_tag);
+  out.append("\r\n");
   line(out, "Call-ID: ", r.call_id);
   out.append("CSeq: ");
   number(out, cseq);
   out.append(" ").append(r.method).append("\r\n");
+  if (!routes.empty()) line(out, "Route: ", routes);
+  if (!contact.empty()) out.append("Contact: <").append(contact).append(">\r\n");
   if (!r.event.empty()) line(out, "Event: ", r.event);
   if (r.expires >= 0) {
     out.append("Expires: ");
     number(out, static_cast<uint64_t>(r.expires));
     out.append("\r\n");
   }
+  if (!r.accept.empty()) line(out, "Accept: ", r.accept);
+  if (!r.allow_events.empty()) line(out, "Allow-Events: ", r.allow_events);
   if (!r.if_match.empty()) line(out, "SIP-If-Match: ", r.if_match);
   if (!r.content_type.empty()) line(out, "Content-Type: ", r.content_type);
   out.append(r.extra_headers);
@@ -117,7 +124,9 @@ void KeptRequest::keep(const SipRequest& r) {
   std::string_view SipRequest::* const fields[] = {
       &SipRequest::method, &SipRequest::uri,          &SipRequest::from_tag, &SipRequest::call_id,
       &SipRequest::branch, &SipRequest::event,        &SipRequest::if_match, &SipRequest::content_type,
-      &SipRequest::body,   &SipRequest::extra_headers, &SipRequest::proxy};
+      &SipRequest::body,   &SipRequest::extra_headers, &SipRequest::proxy,  &SipRequest::from,
+      &SipRequest::to,     &SipRequest::to_tag,        &SipRequest::route_set, &SipRequest::contact,
+      &SipRequest::accept, &SipRequest::allow_events};
   view_ = r;
   text_.clear();
   for (auto f : fields) text_.append(r.*f);

@@ -33,9 +33,10 @@ Status next_hop(std::string_view proxy, const Target& hop, std::string& out);
 // Errors: bad_argument, bad_header.
 Status check_request(const SipRequest&);
 
-// Appends the header fields that we decide, each line ending in CRLF, in this order: From, To, Call-ID, CSeq, Event,
-// Expires, SIP-If-Match, Content-Type, then the extra ones.
-void write_headers(const SipRequest&, uint32_t cseq, std::string& out);
+// Appends the header fields that we decide, each line ending in CRLF, in this order: From, To, Call-ID, CSeq, Route, Contact,
+// Event, Expires, Accept, Allow-Events, SIP-If-Match, Content-Type, then the extra ones. routes, contact: as they go out
+// (sip/route.h; of the request or of the listener), empty: none.
+void write_headers(const SipRequest&, uint32_t cseq, std::string_view routes, std::string_view contact, std::string& out);
 
 // A SipRequest with its own copy of the text, for requests that may have to be sent again. Stays where it is: the views
 // point into it.

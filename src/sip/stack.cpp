@@ -12,6 +12,7 @@
 #include "sip/endpoint.h"
 #include "sip/reply.h"
 #include "sip/request.h"
+#include "sip/route.h"
 #include "sip/sofia_log.h"
 #include "sip/su_driver.h"
 #include "sip/txn_table.h"
@@ -56,6 +57,12 @@ class SipStack::Core : public EndpointSink, public std::enable_shared_from_this<
  private:
   enum class State : uint8_t { Open, Closing, Closed };
 
+  struct Way {
+    std::string_view uri, proxy, routes;  // Request-URI, next hop (empty: the Request-URI), Route header field
+    Target target, hop;                   // Request-URI and next hop, parsed
+  };
+
+  Result<Way> way_of(const SipRequest&);
   Endpoint* endpoint_for(const Target&) const;
   Status start(Txn& t, const SipRequest& r, uint32_t cseq);
   bool answer_challenge(Txn& t, const sip_s* sip);
@@ -80,6 +87,7 @@ class SipStack::Core : public EndpointSink, public std::enable_shared_from_this<
   bool guard_armed_ = false;
   SipCounters counters_;
   std::string headers_, uri_, proxy_, method_;  // scratch: one request is made at a time
+  RoutedRequest routed_;
 };
 
 Status SipStack::Core::open(const SipSettings& s) {
@@ -126,23 +134,39 @@ Status SipStack::Core::send(const SipRequest& r) {
   return success();
 }
 
+// Where a request goes: its route set decides, else the proxy, else its URI. Views into r, or into routed_ until the next call.
+Result<SipStack::Core::Way> SipStack::Core::way_of(const SipRequest& r) {
+  Way w;
+  w.uri = r.uri;
+  w.proxy = r.proxy;
+  if (!r.route_set.empty()) {
+    if (auto st = follow_routes(r.uri, r.route_set, routed_); !st) return st.error();
+    w.uri = routed_.uri;
+    w.proxy = routed_.hop;
+    w.routes = routed_.routes;
+  }
+  auto target = parse_target(w.uri);
+  if (!target) return target.error();
+  w.target = w.hop = *target;
+  if (!w.proxy.empty()) {
+    auto hop = parse_target(w.proxy);
+    if (!hop) return hop.error();
+    w.hop = *hop;
+  }
+  return w;
+}
+
 // Hands one attempt to nua. r is t.kept where it is a repetition.
 Status SipStack::Core::start(Txn& t, const SipRequest& r, uint32_t cseq) {
-  auto uri = parse_target(r.uri);
-  if (!uri) return uri.error();
-  Target hop = *uri;
-  if (!r.proxy.empty()) {
-    auto p = parse_target(r.proxy);
-    if (!p) return p.error();
-    hop = *p;
-  }
-  if (auto st = next_hop(r.proxy, hop, proxy_); !st) return st;
-  uri_.assign(r.uri);
+  auto way = way_of(r);
+  if (!way) return way.error();
+  if (auto st = next_hop(way->proxy, way->hop, proxy_); !st) return st;
+  uri_.assign(way->uri);
   method_.assign(r.method);
   headers_.clear();
-  write_headers(r, cseq, headers_);
+  write_headers(r, cseq, way->routes, r.contact, headers_);
   if (digest_->has_credentials())
-    digest_->authorize({uri->host, hop.host}, r.method, r.uri, r.body, headers_, t.trail);
+    digest_->authorize({way->target.host, way->hop.host}, r.method, way->uri, r.body, headers_, t.trail);
   Endpoint::Request q;
   q.token = txns_.token(t);
   q.method = method_.c_str();
@@ -156,7 +180,7 @@ Status SipStack::Core::start(Txn& t, const SipRequest& r, uint32_t cseq) {
   }
   q.headers = headers_.c_str();
   q.body = r.body;
-  Endpoint* e = endpoint_for(hop);
+  Endpoint* e = endpoint_for(way->hop);
   Endpoint::Handle h = e->send(q);
   if (!h.nh) return {Errc::no_memory, "no memory for a SIP transaction"};
   t.endpoint = e;
@@ -199,12 +223,11 @@ void SipStack::Core::on_final(Endpoint&, uint64_t token, int status, const char*
 bool SipStack::Core::answer_challenge(Txn& t, const sip_s* sip) {
   if (!digest_->has_credentials() || t.kept.view().uri.empty() || state_ != State::Open) return false;
   const SipRequest& r = t.kept.view();
-  auto uri = parse_target(r.uri);
-  auto hop = parse_target(r.proxy.empty() ? r.uri : r.proxy);
-  if (!uri || !hop) return false;
-  auto verdict = digest_->challenge(sip, {uri->host, hop->host}, t.trail);
+  auto way = way_of(r);
+  if (!way) return false;
+  auto verdict = digest_->challenge(sip, {way->target.host, way->hop.host}, t.trail);
   if (verdict != Digest::Verdict::Retry) {
-    log_.info("sip: %.*s asks for credentials: %s", static_cast<int>(hop->host.size()), hop->host.data(),
+    log_.info("sip: %.*s asks for credentials: %s", static_cast<int>(way->hop.host.size()), way->hop.host.data(),
               verdict == Digest::Verdict::Rejected ? "ours were refused" : "none fit");
     return false;
   }

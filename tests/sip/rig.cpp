@@ -99,6 +99,9 @@ void Rig::on_reply(TxnId txn, const SipReply& r, MonoMs) {
   o.status = r.status;
   o.reason = r.reason;
   o.etag = r.etag;
+  o.to_tag = r.to_tag;
+  o.contact = r.contact;
+  o.route_set = r.route_set;
   o.origin = r.origin;
   o.expires = r.expires;
   o.min_expires = r.min_expires;

@@ -20,7 +20,7 @@ namespace pua::test {
 struct Outcome {
   TxnId txn = 0;
   int status = 0;
-  std::string reason, etag;
+  std::string reason, etag, to_tag, contact, route_set;
   ReplyOrigin origin = ReplyOrigin::Wire;
   int64_t expires = -1, min_expires = -1, retry_after = -1;
   uint32_t cseq = 0;

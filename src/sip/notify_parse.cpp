@@ -1,0 +1,198 @@
+#include "sip/notify_parse.h"
+
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/msg_parser.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_parser.h>
+#include <sofia-sip/sip_util.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <iterator>
+
+#include "sip/header_text.h"
+
+namespace pua {
+namespace {
+
+constexpr size_t kMaxMessage = 1u << 20;  // octets; above what any transport here lets through
+constexpr size_t kMaxCallId = 1023;
+constexpr size_t kMaxToken = 255;         // event names, states, reasons
+constexpr size_t kMaxType = 1023;         // a Content-Type with its parameters
+
+NotifyAnswer refusal(int status, std::string reason, std::string headers = {}) {
+  return {status, std::move(reason), std::move(headers)};
+}
+
+bool same(const char* a, const char* b) { return a && strcasecmp(a, b) == 0; }
+
+std::string_view text_of(const char* s) { return s ? std::string_view(s) : std::string_view(); }
+
+// Name of a header field that is there twice or cannot be read, if we need it. Others (Date, Accept ...) do not matter.
+const char* unreadable(const sip_t* sip) {
+  static const char* const needed[] = {"Via",     "From",         "To",           "Call-ID",          "CSeq",   "Event", "Subscription-State",
+                                       "Contact", "Record-Route", "Content-Type", "Content-Encoding", "Require", "Content-Length"};
+  for (const auto* h = reinterpret_cast<const sip_header_t*>(sip->sip_error); h; h = h->sh_next) {
+    const char* name = h->sh_class == sip_error_class ? h->sh_error->er_name : h->sh_class ? h->sh_class->hc_name : nullptr;
+    for (const char* n : needed)
+      if (same(name, n)) return n;
+  }
+  return nullptr;
+}
+
+// Digits only. Beyond 2^31 - 1 it is "very long" all the same.
+bool read_seconds(const char* s, int64_t& out) {
+  if (!s) return true;
+  std::string_view v = s;
+  if (v.empty() || v.find_first_not_of("0123456789") != std::string_view::npos) return false;
+  uint64_t n = 0;
+  auto [end, ec] = std::from_chars(v.data(), v.data() + v.size(), n);
+  out = ec != std::errc() ? 0x7fffffff : static_cast<int64_t>(std::min<uint64_t>(n, 0x7fffffff));
+  return true;
+}
+
+// "" where the dialog can be read, else what is wrong.
+std::string read_dialog(const sip_t* sip, std::string_view& call_id, std::string_view& local, std::string_view& remote) {
+  if (const char* bad = unreadable(sip)) return std::string(bad) + ": not readable, or there twice";
+  if (!sip->sip_call_id) return "Call-ID: missing";
+  if (!sip->sip_from || !sip->sip_from->a_tag) return sip->sip_from ? "From: no tag" : "From: missing";
+  if (!sip->sip_to || !sip->sip_to->a_tag) return sip->sip_to ? "To: no tag" : "To: missing";
+  if (!sip->sip_cseq) return "CSeq: missing";
+  if (!sip->sip_request || !same(sip->sip_cseq->cs_method_name, sip->sip_request->rq_method_name)) return "CSeq: another method";
+  call_id = text_of(sip->sip_call_id->i_id);
+  local = text_of(sip->sip_to->a_tag);
+  remote = text_of(sip->sip_from->a_tag);
+  if (!is_word(call_id, kMaxCallId)) return "Call-ID: not usable";
+  if (!is_tag(remote)) return "From: tag not usable";
+  if (!is_tag(local)) return "To: tag not usable";
+  return {};
+}
+
+// Extensions that the notifier wants understood (RFC 3261 section 8.2.2.3). Lists (RFC 4662) go to the owner as they are.
+std::string unknown_extensions(const sip_t* sip) {
+  std::string out;
+  for (const sip_require_t* r = sip->sip_require; r; r = r->k_next)
+    for (const msg_param_t* p = r->k_items; p && *p; p++) {
+      if (strcasecmp(*p, "eventlist") == 0 || !is_word(*p, kMaxToken)) continue;
+      out.append(out.empty() ? "" : ", ").append(*p);
+    }
+  return out;
+}
+
+std::optional<NotifyAnswer> read_event(const sip_t* sip, NotifyRequest& out) {
+  const sip_event_t* e = sip->sip_event;
+  if (!e || !e->o_type) return refusal(489, "Event: missing");
+  out.event = e->o_type;
+  if (!is_word(out.event, kMaxToken)) return refusal(400, "Event: not usable");
+  if (const char* id = msg_header_find_param(e->o_common, "id=")) out.event_id = id;
+  if (!out.event_id.empty() && !is_word(out.event_id, kMaxToken)) return refusal(400, "Event: id not usable");
+  return {};
+}
+
+std::optional<NotifyAnswer> read_state(const sip_t* sip, NotifyRequest& out) {
+  const sip_subscription_state_t* s = sip->sip_subscription_state;
+  if (!s || !s->ss_substate) return refusal(400, "Subscription-State: missing");
+  out.state = s->ss_substate;
+  out.reason = text_of(msg_header_find_param(s->ss_common, "reason="));
+  if (!is_word(out.state, kMaxToken) || (!out.reason.empty() && !is_word(out.reason, kMaxToken)))
+    return refusal(400, "Subscription-State: not usable");
+  if (!read_seconds(msg_header_find_param(s->ss_common, "expires="), out.expires))
+    return refusal(400, "Subscription-State: expires is no number");
+  if (!read_seconds(msg_header_find_param(s->ss_common, "retry-after="), out.retry_after))
+    return refusal(400, "Subscription-State: retry-after is no number");
+  return {};
+}
+
+std::optional<NotifyAnswer> read_body(const sip_t* sip, NotifyText& text, NotifyRequest& out) {
+  if (sip->sip_payload && sip->sip_payload->pl_len > 0) out.body = {sip->sip_payload->pl_data, sip->sip_payload->pl_len};
+  if (sip->sip_content_type) {
+    bool ok = field_text(reinterpret_cast<const msg_header_t*>(sip->sip_content_type), text.content_type);
+    bool clean = std::all_of(text.content_type.begin(), text.content_type.end(),
+                             [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+    if (!ok || !clean || text.content_type.size() > kMaxType) return refusal(400, "Content-Type: not usable");
+    out.content_type = text.content_type;
+  }
+  if (out.body.empty()) return {};
+  if (out.content_type.empty()) return refusal(400, "Content-Type: missing");
+  for (const sip_content_encoding_t* c = sip->sip_content_encoding; c; c = c->k_next)
+    for (const msg_param_t* p = c->k_items; p && *p; p++)
+      if (strcasecmp(*p, "identity") != 0) return refusal(415, "Content-Encoding: not understood", "Accept-Encoding: identity\r\n");
+  return {};
+}
+
+struct MsgEnd {
+  void operator()(msg_t* msg) const { msg_destroy(msg); }
+};
+using MsgPtr = std::unique_ptr<msg_t, MsgEnd>;
+
+// null: it is no request at all.
+MsgPtr parse_request(std::string_view message) {
+  if (message.size() > kMaxMessage) return nullptr;
+  MsgPtr msg(msg_make(sip_default_mclass(), 0, message.data(), static_cast<ssize_t>(message.size())));
+  const sip_t* sip = msg ? sip_object(msg.get()) : nullptr;
+  return sip && sip->sip_request ? std::move(msg) : nullptr;
+}
+
+}  // namespace
+
+std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, NotifyRequest& out) {
+  if (sip->sip_flags & MSG_FLG_TOOLARGE) return refusal(413, "Request Entity Too Large");
+  if (std::string bad = read_dialog(sip, out.call_id, out.local_tag, out.remote_tag); !bad.empty()) return refusal(400, std::move(bad));
+  if (sip->sip_flags & MSG_FLG_TRUNC) return refusal(400, "Content-Length: longer than the message");
+  if (sip->sip_flags & MSG_FLG_ERROR) return refusal(400, "Bad Request: not readable");
+  if (std::string unknown = unknown_extensions(sip); !unknown.empty()) return refusal(420, "Bad Extension", "Unsupported: " + unknown + "\r\n");
+  out.cseq = sip->sip_cseq->cs_seq;
+  if (auto no = read_event(sip, out)) return no;
+  if (auto no = read_state(sip, out)) return no;
+  if (sip->sip_contact) {
+    text.contact = contact_uri(sip->sip_contact);
+    if (text.contact.empty()) return refusal(400, "Contact: not usable");
+    out.contact = text.contact;
+  }
+  if (sip->sip_record_route) {
+    if (!route_text(sip->sip_record_route, RouteOrder::AsCame, text.route_set)) return refusal(400, "Record-Route: not usable");
+    out.route_set = text.route_set;
+  }
+  return read_body(sip, text, out);
+}
+
+struct ParsedNotify::Storage {
+  MsgPtr msg;
+  NotifyText text;
+  NotifyRequest request;
+};
+
+ParsedNotify::ParsedNotify(std::unique_ptr<Storage> s) : storage_(std::move(s)) {}
+ParsedNotify::ParsedNotify(ParsedNotify&&) noexcept = default;
+ParsedNotify& ParsedNotify::operator=(ParsedNotify&&) noexcept = default;
+ParsedNotify::~ParsedNotify() = default;
+const NotifyRequest& ParsedNotify::request() const { return storage_->request; }
+
+Result<ParsedNotify> parse_notify(std::string_view message) {
+  auto storage = std::make_unique<ParsedNotify::Storage>();
+  storage->msg = parse_request(message);
+  if (!storage->msg) return {Errc::bad_argument, "the message is not a SIP request"};
+  const sip_t* sip = sip_object(storage->msg.get());
+  if (!same(sip->sip_request->rq_method_name, "NOTIFY")) return {Errc::bad_argument, "the message is not a NOTIFY"};
+  if (!same(sip->sip_request->rq_version, "SIP/2.0")) return {Errc::bad_argument, "the message is not of SIP/2.0"};
+  if (auto no = read_notify(sip, storage->text, storage->request)) {
+    std::string why = no->status == 420 ? "Require: " + unknown_extensions(sip) : no->reason;
+    return {Errc::bad_argument, "NOTIFY: " + why};
+  }
+  return ParsedNotify(std::move(storage));
+}
+
+Result<InDialog> parse_in_dialog(std::string_view message) {
+  MsgPtr msg = parse_request(message);
+  if (!msg) return {Errc::bad_argument, "the message is not a SIP request"};
+  const sip_t* sip = sip_object(msg.get());
+  std::string_view call_id, local, remote;
+  if (std::string bad = read_dialog(sip, call_id, local, remote); !bad.empty()) return {Errc::bad_argument, bad};
+  InDialog out{std::string(call_id), std::string(local), std::string(remote), contact_uri(sip->sip_contact)};
+  if (out.contact.empty()) return {Errc::bad_argument, sip->sip_contact ? "Contact: not usable" : "Contact: missing"};
+  return out;
+}
+
+}  // namespace pua

@@ -1,0 +1,55 @@
+// Requests from outside, read: a NOTIFY as the engine wants it, the dialog of any request. The same for octets that the host
+// received and for what our own listener gets from sofia.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "core/notify_port.h"
+
+struct msg_s;
+struct sip_s;
+
+namespace pua {
+
+// Text that sofia keeps in pieces only, for the views of a NotifyRequest.
+struct NotifyText {
+  std::string contact, route_set, content_type;
+};
+
+// Reads a NOTIFY (RFC 6665 section 4.1.3, 8.2). The views of `out` point into sip and text. Nothing: it can be read; else
+// the answer to it, whose reason names the field: 400 (a field is missing, there twice, or not readable), 413 (too long),
+// 415 (an encoded body), 420 (an extension is required), 489 (no Event).
+std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, NotifyRequest& out);
+
+// A NOTIFY with what its views point to.
+class ParsedNotify {
+ public:
+  ParsedNotify(ParsedNotify&&) noexcept;
+  ParsedNotify& operator=(ParsedNotify&&) noexcept;
+  ~ParsedNotify();
+  const NotifyRequest& request() const;
+
+ private:
+  struct Storage;
+  friend Result<ParsedNotify> parse_notify(std::string_view);
+  explicit ParsedNotify(std::unique_ptr<Storage>);
+  std::unique_ptr<Storage> storage_;
+};
+
+// message: from the request line to the end of the body; copied. Errors: bad_argument (no request, another method, or what
+// read_notify finds; the message names the field).
+Result<ParsedNotify> parse_notify(std::string_view message);
+
+// The dialog that a request came in, as its receiver sees it, and the Contact it brought.
+struct InDialog {
+  std::string call_id, local_tag, remote_tag, contact;
+};
+
+// Errors: bad_argument (no request; Call-ID, To tag, From tag or Contact missing or not usable; the message names it).
+Result<InDialog> parse_in_dialog(std::string_view message);
+
+}  // namespace pua
