@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "events/text.h"
 #include "events/xml_scan.h"
 
 namespace pua {
@@ -28,23 +29,17 @@ struct RootVersion : XmlVisitor {
   }
 };
 
-bool equal_ignoring_case(std::string_view a, std::string_view lower) {
-  return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
-    return (x >= 'A' && x <= 'Z' ? x + 32 : x) == y;
-  });
-}
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r')) s.remove_suffix(1);
-  return s;
-}
-
 bool is_token(std::string_view s) {
   return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos;
   });
+}
+
+constexpr std::string_view kBlanks = " \t\r";
+
+Status bad_line(size_t number, const char* what) {
+  return {Errc::bad_body, "message summary, line " + std::to_string(number) + ": " + what};
 }
 
 }  // namespace
@@ -61,34 +56,32 @@ Status process_xml(XmlReader& reader, const BodyRequest& req, std::string& out, 
   return success();
 }
 
+Status check_message_summary_start(std::string_view body) {
+  std::string_view line = body.substr(0, body.find('\n'));
+  size_t colon = line.find(':');
+  std::string_view value = colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1), kBlanks);
+  bool fine = equal_ignoring_case(trim(line.substr(0, colon), kBlanks), "messages-waiting") &&
+              (equal_ignoring_case(value, "yes") || equal_ignoring_case(value, "no"));
+  return fine ? success() : bad_line(1, "\"Messages-Waiting: yes\" or \"Messages-Waiting: no\" expected");
+}
+
 Status check_message_summary(std::string_view body) {
-  auto bad = [](size_t line, const char* what) {
-    return Status(Errc::bad_body, "message summary, line " + std::to_string(line) + ": " + what);
-  };
-  size_t number = 0;
-  while (!body.empty()) {
+  if (Status s = check_message_summary_start(body); !s) return s;
+  for (size_t number = 1; !body.empty(); number++) {
     size_t end = body.find('\n');
     std::string_view raw = body.substr(0, end);
     body.remove_prefix(end == std::string_view::npos ? body.size() : end + 1);
-    number++;
-    if (std::any_of(raw.begin(), raw.end(), [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\r') || c == 0x7f; })) {
-      return bad(number, "control character");
-    }
-    bool folded = !raw.empty() && (raw[0] == ' ' || raw[0] == '\t') && number > 1;
-    std::string_view line = trim(raw);
-    if (line.empty() && number > 1) continue;
+    auto control = [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\r') || c == 0x7f; };
+    if (std::any_of(raw.begin(), raw.end(), control)) return bad_line(number, "control character");
+    bool folded = !raw.empty() && (raw[0] == ' ' || raw[0] == '\t');
+    std::string_view line = trim(raw, kBlanks);
+    if (number == 1 || folded || line.empty()) continue;
     size_t colon = line.find(':');
-    std::string_view name = trim(line.substr(0, colon));
-    std::string_view value = colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1));
-    if (number == 1) {
-      bool fine = equal_ignoring_case(name, "messages-waiting") &&
-                  (equal_ignoring_case(value, "yes") || equal_ignoring_case(value, "no"));
-      if (!fine) return bad(1, "\"Messages-Waiting: yes\" or \"Messages-Waiting: no\" expected");
-    } else if (!folded && (colon == std::string_view::npos || !is_token(name))) {
-      return bad(number, "\"name: value\" expected");
+    if (colon == std::string_view::npos || !is_token(trim(line.substr(0, colon), kBlanks))) {
+      return bad_line(number, "\"name: value\" expected");
     }
   }
-  return number > 0 ? success() : bad(1, "\"Messages-Waiting: yes\" or \"Messages-Waiting: no\" expected");
+  return success();
 }
 
 }  // namespace pua

@@ -17,5 +17,7 @@ Status process_xml(XmlReader&, const BodyRequest&, std::string& out, bool& uncha
 
 // RFC 3842 5.2: a line "Messages-Waiting: yes" or "no", then "name: value" lines. Error: bad_body, says which line.
 Status check_message_summary(std::string_view body);
+// The same for the first line alone: what comes in is not refused for a line that no one needs.
+Status check_message_summary_start(std::string_view body);
 
 }  // namespace pua

@@ -4,17 +4,13 @@
 #include <bit>
 
 #include "events/documents.h"
+#include "events/inspect.h"
 #include "events/pidf.h"
+#include "events/text.h"
 
 namespace pua {
 
 namespace {
-
-char lower(char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); }
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
-}
 
 // Characters of a SIP token (RFC 3261 25.1) and those in `more`.
 bool is_token(std::string_view s, std::string_view more) {
@@ -34,11 +30,18 @@ bool is_content_type(std::string_view s) {
          std::none_of(parameters.begin(), parameters.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; });
 }
 
-bool is_type(std::string_view content_type, std::string_view type) {
-  content_type = content_type.substr(0, content_type.find(';'));
-  while (!content_type.empty() && (content_type.back() == ' ' || content_type.back() == '\t')) content_type.remove_suffix(1);
-  return equal_ignoring_case(content_type, type);
+// A list of resources (RFC 4662): nobody may send one to a subscriber that did not ask for it, and none is asked for.
+bool is_resource_list(std::string_view content_type) {
+  constexpr std::string_view kRlmi = "application/rlmi+xml";
+  std::string_view type = media_type(content_type);
+  return equal_ignoring_case(type, kRlmi) ||
+         (equal_ignoring_case(type.substr(0, 10), "multipart/") &&
+          std::search(content_type.begin(), content_type.end(), kRlmi.begin(), kRlmi.end(),
+                      [](char a, char b) { return lower(a) == b; }) != content_type.end());
 }
+
+// What Allow-Events may hold of a name (RFC 6665 8.4): ";sla" is a parameter.
+std::string_view event_token(std::string_view name) { return name.substr(0, name.find(';')); }
 
 constexpr std::string_view kPidfType = "application/pidf+xml";
 constexpr std::string_view kSummaryType = "application/simple-message-summary";
@@ -96,9 +99,34 @@ Status Registry::add(int32_t flag, std::string_view name, std::string_view conte
   slot = std::make_unique<Package>();
   slot->name = name;
   slot->content_type = content_type;
-  slot->info = {flag, slot->name, slot->content_type};
+  slot->info = {flag, slot->name, slot->content_type, media_type(slot->content_type)};
   slot->processor = std::move(processor);
+  list_names();
   return success();
+}
+
+void Registry::list_names() {
+  allow_events_.clear();
+  for (size_t i = 0; i < packages_.size(); i++) {
+    if (!packages_[i]) continue;
+    std::string_view token = event_token(packages_[i]->name);
+    bool listed = std::any_of(packages_.begin(), packages_.begin() + static_cast<std::ptrdiff_t>(i), [&](const auto& p) {
+      return p && equal_ignoring_case(event_token(p->name), token);
+    });
+    if (token.empty() || listed) continue;
+    if (!allow_events_.empty()) allow_events_ += ", ";
+    allow_events_ += token;
+  }
+}
+
+bool Registry::accepts(int32_t event, std::string_view content_type) const {
+  const EventInfo* info = by_flag(event);
+  if (!info || is_resource_list(content_type)) return false;
+  return info->accept.empty() || is_type(content_type, info->accept);
+}
+
+Result<DocumentState> Registry::inspect(int32_t, std::string_view content_type, std::string_view body) {
+  return inspect_document(reader_, content_type, body);
 }
 
 const EventInfo* Registry::by_flag(int32_t flag) const {

@@ -34,14 +34,24 @@ class Registry : public BodiesPort {
   const EventInfo* by_name(std::string_view name) const override;
   // Errors: unknown_event; bad_body, too_large and whatever the package's processor says.
   Result<Unit> process(const BodyRequest&, std::string& out, bool& unchanged, std::string& tuple) override;
+  // In the order of the bits, without parameters: "dialog" stands for "dialog;sla" too.
+  std::string_view allow_events() const override { return allow_events_; }
+  // False for events that are not registered, for resource lists (RFC 4662), and for an empty content type unless the
+  // package takes any.
+  bool accepts(int32_t event, std::string_view content_type) const override;
+  // The content type alone decides what is looked at: see events/inspect.h.
+  Result<DocumentState> inspect(int32_t event, std::string_view content_type, std::string_view body) override;
 
  private:
+  void list_names();
+
   struct Package {
     std::string name, content_type;
-    EventInfo info;       // views of the two strings
+    EventInfo info;       // views of the two strings; accept: the content type without its parameters
     Processor processor;
   };
   std::array<std::unique_ptr<Package>, 31> packages_;  // by bit number
+  std::string allow_events_;
   XmlReader reader_;
 };
 

@@ -55,7 +55,14 @@ struct XmlReader::Run {
 
   static void end(void* self, const xmlChar*, const xmlChar*, const xmlChar*) {
     Run& r = *static_cast<Run*>(self);
-    if (r.depth > 0) r.namespaces -= r.declared[--r.depth];
+    if (r.depth == 0) return;
+    r.visitor->end(r.depth);
+    r.namespaces -= r.declared[--r.depth];
+  }
+
+  static void text(void* self, const xmlChar* piece, int length) {
+    Run& r = *static_cast<Run*>(self);
+    r.visitor->text({reinterpret_cast<const char*>(piece), static_cast<size_t>(length)}, r.depth);
   }
 
   // The scan before has refused these; this is the second lock.
@@ -122,8 +129,11 @@ Status XmlReader::read(std::string_view doc, XmlVisitor& visitor) {
   run.visitor = &visitor;
   run.context = context_;
   context_->userData = &run;
+  // The same function for both: libxml2 then does not look which text is only blanks.
+  context_->sax->characters = context_->sax->ignorableWhitespace = visitor.wants_text() ? &Run::text : nullptr;
+  // NOENT: "&amp;" in an attribute is "&", not "&#38;". There are no other entities: declarations were refused.
   xmlDocPtr tree = xmlCtxtReadMemory(context_, doc.data(), static_cast<int>(doc.size()), nullptr, nullptr,
-                                     XML_PARSE_NONET);
+                                     XML_PARSE_NONET | XML_PARSE_NOENT);
   if (tree) xmlFreeDoc(tree);
   context_->userData = nullptr;
   if (run.code == Errc::ok && (!context_->wellFormed || !context_->nsWellFormed)) run.fail(Errc::bad_body, "not well-formed XML");

@@ -26,6 +26,12 @@ struct XmlElement {
 struct XmlVisitor {
   virtual ~XmlVisitor() = default;
   virtual void element(const XmlElement&) = 0;
+  // The element at this depth ends.
+  virtual void end(uint32_t /*depth*/) {}
+  // Text (references resolved, CDATA sections too) directly in the element at this depth; it may come in pieces.
+  // Only for a visitor that wants it: most documents are mostly blanks between tags.
+  virtual void text(std::string_view /*piece*/, uint32_t /*depth*/) {}
+  virtual bool wants_text() const { return false; }
 };
 
 // Keeps one parser context and uses it again: making one costs more than reading a small document.

@@ -1,7 +1,8 @@
 #include "events/xml_scan.h"
 
-#include <algorithm>
 #include <cstring>
+
+#include "events/text.h"
 
 namespace pua {
 
@@ -15,12 +16,6 @@ size_t skip_blanks(std::string_view s, size_t i) {
 }
 
 Status bad(const char* what) { return {Errc::bad_body, what}; }
-
-bool equal_ignoring_case(std::string_view a, std::string_view lower) {
-  return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
-    return (x >= 'A' && x <= 'Z' ? x + 32 : x) == y;
-  });
-}
 
 // What <?xml ... encoding="..."?> names; empty: nothing.
 std::string_view declared_encoding(std::string_view doc) {

@@ -173,3 +173,64 @@ TEST(Registry, documents_of_other_types_go_as_they_are) {
   passes(1, "application/pidf-diff+xml", "<x");
   passes(128, "", "x");
 }
+
+TEST(Registry, each_package_accepts_its_own_type) {
+  struct {
+    int32_t flag;
+    const char* accept;
+  } const expected[] = {
+      {1, "application/pidf+xml"},         {2, "application/watcherinfo+xml"},       {4, "application/dialog-info+xml"},
+      {8, "application/simple-message-summary"}, {16, "application/conference-info+xml"}, {32, "application/xcap-diff+xml"},
+      {64, "application/dialog-info+xml"}, {128, ""},                                {256, "application/reginfo+xml"},
+  };
+  for (auto& e : expected) {
+    STRCMP_EQUAL(e.accept, text(reg.by_flag(e.flag)->accept).c_str());
+    if (*e.accept) CHECK_TRUE(reg.accepts(e.flag, e.accept));
+    CHECK_TRUE(reg.accepts(e.flag, "text/plain") == !*e.accept);
+  }
+}
+
+TEST(Registry, added_packages_accept_their_type_without_its_parameters_or_any) {
+  CHECK(reg.add(512, "other", "Text/Plain; charset=\"a,b\"").ok());
+  CHECK(reg.add(1024, "any", "").ok());
+  STRCMP_EQUAL("Text/Plain", text(reg.by_flag(512)->accept).c_str());
+  CHECK_TRUE(reg.accepts(512, "text/plain"));
+  CHECK_FALSE(reg.accepts(512, "text/html"));
+  STRCMP_EQUAL("", text(reg.by_flag(1024)->accept).c_str());
+  CHECK_TRUE(reg.accepts(1024, "text/html"));
+}
+
+TEST(Registry, content_types_are_accepted_without_case_and_parameters) {
+  CHECK_TRUE(reg.accepts(1, "APPLICATION/pidf+XML;charset=UTF-8"));
+  CHECK_TRUE(reg.accepts(1, " application/pidf+xml ; a=\"b;c\""));
+  for (const char* t : {"", "application/pidf", "application/pidf+xml2", "application/cpim-pidf+xml", "application / pidf+xml", ";"}) {
+    CHECK_FALSE(reg.accepts(1, t));
+  }
+  CHECK_TRUE(reg.accepts(128, ""));
+}
+
+TEST(Registry, nothing_is_accepted_for_events_that_are_not_registered) {
+  for (int32_t f : {0, -1, 3, 512}) CHECK_FALSE(reg.accepts(f, "application/pidf+xml"));
+}
+
+TEST(Registry, resource_lists_are_never_accepted) {
+  for (int32_t f : {1, 128}) {
+    CHECK_FALSE(reg.accepts(f, "multipart/related;type=\"application/rlmi+xml\";start=\"<a@b>\";boundary=\"x\""));
+    CHECK_FALSE(reg.accepts(f, "Multipart/Related; type=Application/RLMI+xml"));
+    CHECK_FALSE(reg.accepts(f, "application/rlmi+xml"));
+  }
+  CHECK_TRUE(reg.accepts(128, "multipart/mixed;boundary=x"));
+  CHECK_FALSE(reg.accepts(1, "multipart/mixed;boundary=x"));
+}
+
+TEST(Registry, allow_events_names_each_event_once_and_grows) {
+  STRCMP_EQUAL("presence, presence.winfo, dialog, message-summary, conference, xcap-diff, call-info, reg",
+               text(reg.allow_events()).c_str());
+  CHECK(reg.add(512, "as-feature-event", "").ok());
+  CHECK(reg.add(1 << 20, "vendor.x;y", "").ok());
+  CHECK(reg.add(1 << 21, "Vendor.X", "").ok());
+  CHECK(reg.add(1 << 22, ";odd", "").ok());
+  CHECK(reg.add(1 << 23, "Presence", "").ok());
+  STRCMP_EQUAL("presence, presence.winfo, dialog, message-summary, conference, xcap-diff, call-info, reg, as-feature-event, vendor.x",
+               text(reg.allow_events()).c_str());
+}

@@ -24,6 +24,16 @@ struct Names : XmlVisitor {
   }
 };
 
+// Text and ends, for a visitor that wants them.
+struct Texts : XmlVisitor {
+  bool wanted = true;
+  std::string seen;
+  void element(const XmlElement& e) override { seen += "<" + std::to_string(e.depth); }
+  void end(uint32_t depth) override { seen += ">" + std::to_string(depth); }
+  void text(std::string_view piece, uint32_t depth) override { seen += "[" + std::to_string(depth) + std::string(piece) + "]"; }
+  bool wants_text() const override { return wanted; }
+};
+
 std::string repeat(const std::string& s, size_t n) {
   std::string out;
   out.reserve(s.size() * n);
@@ -60,6 +70,26 @@ TEST(XmlReader, elements_come_in_order_with_depth_namespace_and_attributes) {
   reads(" \n<r/>\n ", "0:1:r ");
 }
 
+TEST(XmlReader, references_in_attributes_are_resolved_once) {
+  reads("<r a='&amp;&#38;&#x26;&lt;&gt;&quot;&apos;&amp;amp;&amp;#38;'/>", "0:1:r=&&&<>\"'&amp;&#38; ");
+}
+
+TEST(XmlReader, text_comes_with_the_depth_it_is_at) {
+  Texts v;
+  CHECK(reader.read("<r>\n<a>1&lt;&#50;</a><!-- no --><b/> <![CDATA[<x>]]></r>\n", v).ok());
+  STRCMP_EQUAL("<1[1\n]<2[21][2<][22]>2<2>2[1 ][1<x>]>1", v.seen.c_str());
+}
+
+TEST(XmlReader, text_is_not_shown_to_those_who_do_not_want_it) {
+  Texts with, without;
+  without.wanted = false;
+  CHECK(reader.read("<r>a</r>", with).ok());
+  CHECK(reader.read("<r>a<![CDATA[b]]></r>", without).ok());
+  STRCMP_EQUAL("<1>1", without.seen.c_str());
+  CHECK(reader.read("<r>a</r>", with).ok());
+  STRCMP_EQUAL("<1[1a]>1<1[1a]>1", with.seen.c_str());
+}
+
 TEST(XmlReader, what_is_not_xml_is_refused) {
   refused("", "the document is empty");
   refused("   ", "not an XML document: it does not begin with '<'");
@@ -74,6 +104,7 @@ TEST(XmlReader, what_is_not_xml_is_refused) {
   refused("<a><!-- ", "not well-formed XML, line 1: Comment not terminated");
   refused("<p:a/>", "not well-formed XML, line 1: Namespace prefix p on a is not defined");
   refused("<a p:b=''/>", "not well-formed XML, line 1: Namespace prefix p for b on a is not defined");
+  refused("<a b='&nbsp;'/>", "not well-formed XML, line 1: Entity 'nbsp' not defined");
   refused("<a>&nbsp;</a>", "not well-formed XML, line 1: Entity 'nbsp' not defined");
   refused("<a>&#0;</a>", "not well-formed XML, line 1: xmlParseCharRef: invalid xmlChar value 0");
 }
