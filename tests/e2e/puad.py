@@ -14,6 +14,7 @@ from harness import HOST, Failure, program, wait_for
 PIDF = ('<?xml version="1.0" encoding="UTF-8"?>\n<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="{uri}">'
         '<tuple id="t1"><status><basic>{basic}</basic></status><note>{note}</note></tuple></presence>\n')
 
+WATCHER = "sip:watcher@example.com"   # on whose behalf tests subscribe where it does not matter
 NOTE = re.compile(r"<(?:\w+:)?note[^>]*>([^<]*)<")
 
 
@@ -118,6 +119,27 @@ class Control:
     def remove(self, uri, timeout=10, **more):
         return self.publish(uri, None, 0, timeout, **more)
 
+    def subscribe(self, uri, expires=None, event="presence", watcher=WATCHER, timeout=10, **more):
+        """A subscription of event presence unless told otherwise; answered after the final reply."""
+        return self.call("pua_subscribe", subscribe_params(uri, expires, event, watcher, **more), timeout)
+
+    def unsubscribe(self, uri, timeout=10, **more):
+        return self.subscribe(uri, 0, timeout=timeout, **more)
+
+    def show(self, uri):
+        """Every record of this presentity, in full. None is no error."""
+        try:
+            return self.call("pua_show", {"presentity_uri": uri})["records"]
+        except RpcError:
+            return []
+
+    def subscription(self, uri, watcher=None):
+        """The only subscription to this presentity, in full."""
+        found = [r for r in self.show(uri) if r.get("watcher_uri") and watcher in (None, r["watcher_uri"])]
+        if len(found) != 1:
+            raise Failure(f"puad shows {len(found)} subscriptions to {uri}, wanted one")
+        return found[0]
+
     def stats(self):
         return self.call("pua_stats")
 
@@ -137,6 +159,13 @@ class Control:
         if len(found) != 1:
             raise Failure(f"puad lists {len(found)} records of {uri}, wanted one")
         return found[0]
+
+
+def subscribe_params(uri, expires=None, event="presence", watcher=WATCHER, **more):
+    params = {"pres_uri": uri, "watcher_uri": watcher, "event": event, **more}
+    if expires is not None:
+        params["expires"] = expires
+    return params
 
 
 def publish_params(uri, body=None, expires=None, event="presence", content_type="application/pidf+xml", **more):
@@ -164,6 +193,15 @@ class Puad:
         if server:
             self.settings["pua", "outbound_proxy"] = server
         self.set("pua", **pua)
+
+    def listen(self, transport="udp"):
+        """Makes it take NOTIFYs at an address of its own, which is then the Contact. Returns itself."""
+        self.notify_port = self.ctx.port()
+        self.contact = f"sip:{HOST}:{self.notify_port}" + ("" if transport == "udp" else f";transport={transport}")
+        self.set("pua", listen=self.contact)
+        if transport != "udp":
+            self.set("pua", sip_listen=f"sip:{HOST}:{self.port};transport={transport}")
+        return self
 
     def set(self, module, **values):
         """Settings for the next start or reload. None takes one out."""

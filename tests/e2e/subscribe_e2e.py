@@ -1,0 +1,760 @@
+#!/usr/bin/env python3
+"""The subscription's life against a notifier that does what real ones do, right and wrong (RFC 6665)."""
+import time
+
+from documents import mark_of
+from harness import HOST, Suite, check, equal, main_is, wait_for
+from notifier import Answer, Notifier
+from puad import Puad, WATCHER, subscribe_params
+from sipmsg import uri_of
+
+suite = Suite()
+BOB = "sip:bob@example.com"
+PIDF = "application/pidf+xml"
+
+
+def start(ctx, grant=3600, transport="udp", sip_t1=100, min_expires=0, **pua):
+    """(notifier, puad, control), puad sending everything to the notifier."""
+    notifier = Notifier(ctx, grant=grant, min_expires=min_expires)
+    puad = Puad(ctx, notifier.uri + ("" if transport == "udp" else f";transport={transport}"), sip_t1=sip_t1, **pua)
+    puad.listen(transport).start()
+    return notifier, puad, puad.control()
+
+
+def no_violations(notifier):
+    equal(notifier.violations, [], "what the notifier objects to")
+
+
+def seen_mark(control, uri=BOB):
+    return mark_of(control.subscription(uri)["notify_body"])
+
+
+def gone(control, uri=BOB):
+    return not [r for r in control.show(uri) if r["state"] != "gone"]
+
+
+def cseqs(notifier, uri=BOB):
+    return [r.cseq for r in notifier.requests(uri)]
+
+
+def one_dialog(notifier, uri=BOB, made=1):
+    """Still just this many dialogs were ever made, one of them lives, and nothing wrong was seen."""
+    equal((len(notifier.made(uri)), len(notifier.live(uri))), (made, 1), "dialogs made, and live, at the notifier")
+    no_violations(notifier)
+    return notifier.live(uri)[0]
+
+
+def wait_kinds(notifier, kinds, timeout=8, uri=BOB):
+    wait_for(lambda: len(notifier.kinds(uri)) >= len(kinds), timeout, f"{kinds} (so far {notifier.kinds(uri)})")
+    equal(notifier.kinds(uri), kinds, "requests")
+
+
+# --- the usual life --------------------------------------------------------------------------------------
+
+
+@suite.test
+def one_dialog_from_the_first_request_to_the_last(ctx):
+    """SUBSCRIBE -> 200, NOTIFY <- ; refreshes within the grant; a change; SUBSCRIBE Expires: 0 -> 200, NOTIFY terminated <-"""
+    notifier, puad, control = start(ctx, grant=4)
+    notifier.marks[BOB] = "one"
+    answer = control.subscribe(BOB, 3600)
+    equal((answer["reply"], answer["Expires"]), ("200 OK", 4), "answer")
+    dialog = notifier.one(BOB)
+    first = notifier.requests(BOB)[0].message
+    equal((first.uri, uri_of(first.get("to")), uri_of(first.get("from")), first.get("event"), uri_of(first.get("contact"))),
+          (BOB, BOB, WATCHER, "presence", puad.contact), "Request-URI, To, From, Event, Contact")
+    check(PIDF in first.get("accept") and "presence" in first.get("allow-events"), "Accept or Allow-Events lacks what we take")
+    notifier.change(BOB, "two")
+    wait_for(lambda: seen_mark(control) == "two", 2, "the change")
+    wait_kinds(notifier, ["initial", "refresh", "refresh"])
+    asked = [r.expires for r in notifier.requests(BOB)]
+    check(all(3580 <= e <= 3600 for e in asked), f"Expires asked for: {asked}")
+    record = control.subscription(BOB)
+    equal((record["call_id"], record["from_tag"], record["to_tag"], record["remote_target"], record["dialog"], record["notify_state"]),
+          (dialog.call_id, dialog.remote_tag, dialog.tag, notifier.contact, "active", "active"), "what puad shows")
+    one_dialog(notifier)
+    equal(control.unsubscribe(BOB)["reply"], "200 OK", "answer to the unsubscribe")
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    time.sleep(3)
+    equal(notifier.kinds(BOB)[-1], "unsubscribe", "last request")
+    numbers = cseqs(notifier)
+    equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "CSeq")
+    equal((set(notifier.answers(dialog)), len(notifier.made())), ({200}, 1), "answers to the NOTIFYs, dialogs")
+    no_violations(notifier)
+
+
+@suite.test
+def the_wanted_end_is_kept(ctx):
+    notifier, _, control = start(ctx, grant=4)
+    begin = time.monotonic()
+    control.subscribe(BOB, 6)
+    wait_for(lambda: notifier.kinds(BOB)[-1] == "unsubscribe", 9, "the unsubscribe at the wanted end")
+    check(5.5 <= time.monotonic() - begin <= 7, f"it came after {time.monotonic() - begin:.1f} s")
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    equal((notifier.live(), len(notifier.made())), ([], 1), "dialogs")
+    no_violations(notifier)
+
+
+@suite.test
+def a_fetch_leaves_nothing_behind(ctx):
+    notifier, _, control = start(ctx)
+    notifier.marks[BOB] = "now"
+    answer = control.subscribe(BOB, 0)
+    equal(answer["reply"], "200 OK", "answer")
+    dialog = wait_for(lambda: notifier.made(BOB), 2, "a dialog")[0]
+    wait_for(lambda: notifier.answers(dialog) == [200], 2, "the NOTIFY is taken")
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    equal(notifier.kinds(BOB), ["fetch"], "requests")
+    no_violations(notifier)
+
+
+@suite.test
+def pending_becomes_active(ctx):
+    notifier, _, control = start(ctx)
+    notifier.new_state = "pending"
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    equal(control.subscription(BOB)["dialog"], "pending", "dialog")
+    dialog.state = "active"
+    notifier.change(BOB, "allowed")
+    wait_for(lambda: control.subscription(BOB)["dialog"] == "active", 2, "it becomes active")
+    equal(seen_mark(control), "allowed", "document")
+    one_dialog(notifier)
+
+
+@suite.test
+def two_watchers_have_a_dialog_each(ctx):
+    notifier, _, control = start(ctx)
+    watchers = ["sip:w1@example.com", "sip:w2@example.com"]
+    for watcher in watchers:
+        control.subscribe(BOB, 600, watcher=watcher)
+    wait_for(lambda: all(n.status for d in notifier.live() for n in d.notifies) and len(notifier.live()) == 2, 3, "two dialogs")
+    notifier.change(BOB, "both")
+    wait_for(lambda: all(mark_of(control.subscription(BOB, w)["notify_body"]) == "both" for w in watchers), 2, "the change at both")
+    control.unsubscribe(BOB, watcher=watchers[0])
+    equal([d.watcher for d in notifier.live()], [watchers[1]], "watchers left")
+    no_violations(notifier)
+
+
+@suite.test
+def a_subscription_asked_for_again_goes_on_in_its_dialog(ctx):
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600)
+    notifier.one(BOB)
+    control.subscribe(BOB, 900)
+    equal(notifier.kinds(BOB), ["initial", "refresh"], "requests")
+    equal([r.expires for r in notifier.requests(BOB)], [600, 900], "Expires asked for")
+    one_dialog(notifier)
+
+
+@suite.test
+def a_burst_of_calls_makes_one_dialog(ctx):
+    """Subscribe and unsubscribe, many times without waiting: in order, one request open at a time, the last one counts."""
+    notifier, _, control = start(ctx)
+    numbers = [control.submit("pua_subscribe", subscribe_params(BOB, 600 if n % 3 else 0)) for n in range(1, 30)]
+    for number in numbers:
+        control.wait(number)
+    wait_for(lambda: len(notifier.live(BOB)) == 1, 5, "one dialog in the end")
+    time.sleep(0.5)
+    equal(len(notifier.live(BOB)), 1, "live dialogs")
+    no_violations(notifier)
+
+
+@suite.test
+def the_same_over_tcp(ctx):
+    notifier, puad, control = start(ctx, grant=4, transport="tcp")
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    check(dialog.target == puad.contact and dialog.notifies[0].where[0] == "tcp", f"the Contact is {dialog.target}")
+    notifier.change(BOB, "x" * 5000)
+    wait_for(lambda: seen_mark(control) == "x" * 5000, 2, "a long document")
+    wait_kinds(notifier, ["initial", "refresh"])
+    one_dialog(notifier)
+    control.unsubscribe(BOB)
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    no_violations(notifier)
+
+
+# --- how the dialog comes about ---------------------------------------------------------------------------
+
+
+@suite.test
+def a_notify_before_the_2xx_makes_the_dialog(ctx):
+    """SUBSCRIBE ->, NOTIFY <-, 200 ->, and half a second later the 200 to the SUBSCRIBE."""
+    notifier, _, control = start(ctx, grant=4)
+    notifier.marks[BOB] = "early"
+    notifier.script = lambda r: None if r.in_dialog else Answer(notify_first=True, delay=0.6)
+    number = control.submit("pua_subscribe", subscribe_params(BOB, 600))
+    dialog = notifier.one(BOB)
+    equal((notifier.requests(BOB)[0].answered, notifier.answers(dialog)), (0.0, [200]), "reply so far, answer to the NOTIFY")
+    record = control.subscription(BOB)
+    equal((record["dialog"], record["to_tag"], mark_of(record["notify_body"])), ("active", dialog.tag, "early"), "what puad shows")
+    equal(control.wait(number)["result"]["reply"], "200 OK", "answer")
+    wait_kinds(notifier, ["initial", "refresh"])
+    one_dialog(notifier)
+
+
+@suite.test
+def a_2xx_that_is_lost_costs_a_retransmission(ctx):
+    notifier, _, control = start(ctx)
+    notifier.script = lambda r: Answer(lose=1, notify=False) if not r.in_dialog else None
+    control.subscribe(BOB, 600)
+    equal((notifier.kinds(BOB), notifier.requests(BOB)[0].copies), (["initial"], 2), "requests, copies of the first")
+    notifier.notify(notifier.made(BOB)[0])
+    one_dialog(notifier)
+
+
+@suite.test
+def a_2xx_that_never_comes_is_no_matter_where_a_notify_did(ctx):
+    notifier, _, control = start(ctx, grant=3600, sip_t1=20)
+    notifier.script = lambda r: Answer(lose=-1) if not r.in_dialog else None
+    number = control.submit("pua_subscribe", subscribe_params(BOB, 600))
+    notifier.one(BOB)
+    control.wait(number)                      # however it is answered: the reply was lost, the dialog stands
+    time.sleep(3)
+    equal(notifier.kinds(BOB), ["initial"], "requests")
+    equal(control.subscription(BOB)["dialog"], "active", "dialog")
+    control.unsubscribe(BOB)
+    equal(notifier.kinds(BOB), ["initial", "unsubscribe"], "requests")
+    no_violations(notifier)
+
+
+@suite.test
+def further_forks_are_ended_and_leave_nothing(ctx):
+    """The first dialog stays; a NOTIFY with another From tag gets 481."""
+    notifier, _, control = start(ctx, grant=4)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    for _ in range(3):
+        fork, notify = notifier.fork(dialog)
+        equal(notify.wait(), 481, "answer to the fork's NOTIFY")
+    equal(control.subscription(BOB)["to_tag"], dialog.tag, "remote tag")
+    wait_kinds(notifier, ["initial", "refresh"])
+    control.unsubscribe(BOB)
+    fork, notify = notifier.fork(dialog)
+    equal(notify.wait(), 481, "answer to a fork after the end")
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    equal(len(control.list()), 0, "records")
+    no_violations(notifier)
+
+
+@suite.test
+def the_branch_that_notified_first_is_kept_though_the_2xx_is_anothers(ctx):
+    """NOTIFY <- with tag F, then 200 with tag N, then NOTIFY <- with tag N: it gets 481, and F is refreshed."""
+    notifier, _, control = start(ctx, grant=4)
+    notifier.script = lambda r: None if r.in_dialog else Answer(delay=0.6)
+    number = control.submit("pua_subscribe", subscribe_params(BOB, 600))
+    other = wait_for(lambda: notifier.made(BOB), 2, "the SUBSCRIBE")[0]
+    fork, notify = notifier.fork(other)
+    equal(notify.wait(), 200, "answer to the first NOTIFY")
+    control.wait(number)
+    wait_for(lambda: other.ended, 3, "the other branch is told")
+    equal((other.ended, control.subscription(BOB)["to_tag"]), ("481 to a NOTIFY", fork.tag), "the other's end, remote tag")
+    wait_kinds(notifier, ["initial", "refresh"])
+    equal(notifier.requests(BOB)[1].dialog.tag, fork.tag, "tag refreshed")
+    no_violations(notifier)
+
+
+@suite.test
+def no_notify_within_timer_n_backs_off_and_names_the_contact(ctx):
+    notifier, puad, control = start(ctx, sip_t1=20)
+    notifier.script = lambda r: Answer(notify=False)
+    control.subscribe(BOB, 600)
+    equal(control.subscription(BOB)["state"], "waiting", "state")
+    wait_for(lambda: control.stats()["notifies_missing"] == 1, 4, "timer N")
+    equal(control.subscription(BOB)["state"], "backoff", "state")
+    check(puad.contact in puad.log(), f"the log does not name the Contact: {puad.log()[-400:]}")
+    notifier.forget()
+    notifier.script = None
+    wait_for(lambda: notifier.live(BOB), 8, "the next try")
+    notifier.one(BOB)
+    equal(notifier.kinds(BOB), ["initial", "initial"], "requests")
+    one_dialog(notifier, made=2)
+
+
+@suite.test
+def notifies_sent_to_the_source_instead_of_the_contact_are_diagnosed(ctx):
+    """A NAT fix-up: the NOTIFY goes to where the SUBSCRIBE came from, which is not our listener."""
+    notifier, puad, control = start(ctx, sip_t1=20)
+    notifier.to_source = True
+    control.subscribe(BOB, 600)
+    dialog = notifier.made(BOB)[0]
+    wait_for(lambda: dialog.notifies and dialog.notifies[0].status, 3, "an answer to the NOTIFY")
+    if dialog.notifies[0].status == 200:      # it is taken there as well
+        equal(control.subscription(BOB)["dialog"], "active", "dialog")
+    else:
+        equal(dialog.notifies[0].status, 481, "answer to the NOTIFY")
+        wait_for(lambda: control.stats()["notifies_missing"] == 1, 4, "timer N")
+        check(puad.contact in puad.log(), f"the log does not name the Contact: {puad.log()[-400:]}")
+        notifier.to_source = False
+        wait_for(lambda: notifier.live(BOB), 8, "the next try")
+        notifier.one(BOB)
+        equal(control.subscription(BOB)["dialog"], "active", "dialog")
+    no_violations(notifier)
+
+
+@suite.test
+def a_silent_notifier_gets_one_dialog_when_it_comes_back(ctx):
+    notifier, _, control = start(ctx, sip_t1=20)
+    notifier.mode = "deaf"
+    error = control.error("pua_subscribe", subscribe_params(BOB, 600))
+    equal(error.code, 408, "code")
+    notifier.mode = "answer"
+    wait_for(lambda: notifier.live(BOB), 10, "the next try")
+    notifier.one(BOB)
+    time.sleep(2)
+    equal(notifier.kinds(BOB), ["initial"], "requests that came through")
+    one_dialog(notifier)
+
+
+# --- replies other than 2xx --------------------------------------------------------------------------------
+
+
+@suite.test
+def a_423_is_repeated_with_min_expires(ctx):
+    notifier, _, control = start(ctx, grant=40, min_expires=30)
+    equal(control.subscribe(BOB, 10)["Expires"], 30, "granted")
+    first, second = notifier.requests(BOB)
+    equal((first.expires, second.expires, first.call_id == second.call_id, second.cseq - first.cseq), (10, 30, True, 1),
+          "Expires asked for, same Call-ID, CSeq step")
+    notifier.one(BOB)
+    one_dialog(notifier)
+
+
+@suite.test
+def a_423_to_a_refresh_stays_in_the_dialog(ctx):
+    notifier, _, control = start(ctx, grant=4)
+    control.subscribe(BOB, 20)
+    notifier.one(BOB)
+    notifier.min_expires, notifier.grant = 40, 60
+    wait_kinds(notifier, ["initial", "refresh", "refresh"])
+    asked = [r.expires for r in notifier.requests(BOB)]
+    check(asked[0] == 20 and asked[1] <= 20 and asked[2] == 40, f"Expires asked for: {asked}")
+    time.sleep(0.3)
+    one_dialog(notifier)
+
+
+@suite.test
+def a_481_to_a_refresh_makes_one_new_dialog(ctx):
+    """The notifier has restarted without its table."""
+    notifier, _, control = start(ctx, grant=4)
+    control.subscribe(BOB, 600)
+    old = notifier.one(BOB)
+    notifier.forget()
+    wait_kinds(notifier, ["initial", "refresh", "initial"])
+    new = notifier.one(BOB)
+    check(new.call_id != old.call_id, "the new dialog has the old Call-ID")
+    notifier.change(BOB, "again")
+    wait_for(lambda: seen_mark(control) == "again", 2, "the change")
+    wait_kinds(notifier, ["initial", "refresh", "initial", "refresh"])
+    one_dialog(notifier, made=2)
+
+
+@suite.test
+def a_481_to_an_unsubscribe_is_success(ctx):
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600)
+    notifier.one(BOB)
+    notifier.forget()
+    answer = control.unsubscribe(BOB)
+    check(answer["reply"].split()[0] in ("200", "481"), f"answer: {answer}")
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    time.sleep(3)
+    equal(notifier.kinds(BOB), ["initial", "unsubscribe"], "requests, with nothing after the unsubscribe")
+    no_violations(notifier)
+
+
+@suite.test
+def a_challenge_is_answered_in_and_outside_the_dialog(ctx):
+    notifier, puad, control = start(ctx, grant=4, credential="example.com:watcher:open sesame")
+    notifier.password = ("example.com", "watcher", "open sesame")
+    control.subscribe(BOB, 600)
+    notifier.one(BOB)
+    wait_for(lambda: [r.status for r in notifier.requests(BOB) if r.kind == "refresh"][-1:] == [200], 6, "a refresh")
+    numbers = cseqs(notifier)
+    equal(numbers, sorted(set(numbers)), "CSeq")
+    equal(len({r.call_id for r in notifier.requests(BOB)}), 1, "Call-IDs")
+    check("open sesame" not in puad.log(), "the log shows the password")
+    puad.sigkill()
+    notifier.subscriber_restarted()
+    puad.start()
+    count = len(numbers)
+    wait_for(lambda: [r.status for r in notifier.requests(BOB)[count:]][-1:] == [200], 6, "a refresh after the restart")
+    one_dialog(notifier)
+
+
+@suite.test
+def a_503_to_a_refresh_waits_for_retry_after_and_keeps_the_dialog(ctx):
+    notifier, _, control = start(ctx, grant=12)
+    control.subscribe(BOB, 600)
+    notifier.one(BOB)
+    notifier.script = lambda r: Answer(503, (("Retry-After", 3),))
+    wait_kinds(notifier, ["initial", "refresh"])
+    notifier.script = None
+    wait_kinds(notifier, ["initial", "refresh", "refresh"])
+    _, second, third = notifier.requests(BOB)
+    check(2.9 <= third.at - second.at <= 5, f"the next try came after {third.at - second.at:.1f} s")
+    one_dialog(notifier)
+
+
+@suite.test
+def a_503_to_the_first_request_is_told_and_tried_again(ctx):
+    notifier, _, control = start(ctx)
+    notifier.script = lambda r: Answer(503, (("Retry-After", 2),))
+    error = control.error("pua_subscribe", subscribe_params(BOB, 600))
+    equal(error.code, 503, "code")
+    notifier.script = None
+    wait_kinds(notifier, ["initial", "initial"])
+    first, second = notifier.requests(BOB)
+    check(1.9 <= second.at - first.at <= 4, f"the next try came after {second.at - first.at:.1f} s")
+    notifier.one(BOB)
+    one_dialog(notifier)
+
+
+@suite.test
+def a_489_ends_the_subscription(ctx):
+    notifier, _, control = start(ctx)
+    notifier.script = lambda r: Answer(489, (("Allow-Events", "dialog"),))
+    error = control.error("pua_subscribe", subscribe_params(BOB, 600))
+    equal(error.code, 489, "code")
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    time.sleep(2.5)
+    equal(notifier.kinds(BOB), ["initial"], "requests")
+
+
+@suite.test
+def a_refresh_that_nobody_answers_does_not_end_the_dialog(ctx):
+    """The notifier restarts with its table: it is silent while a refresh falls due."""
+    notifier, _, control = start(ctx, grant=20, sip_t1=20, min_expires=0)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    notifier.mode = "deaf"
+    control.submit("pua_subscribe", subscribe_params(BOB, 700))
+    time.sleep(2.5)
+    notifier.mode = "answer"
+    wait_for(lambda: "refresh" in notifier.kinds(BOB), 8, "a refresh in the same dialog")
+    equal(notifier.requests(BOB)[-1].dialog, dialog, "dialog")
+    time.sleep(0.3)
+    one_dialog(notifier)
+
+
+# --- NOTIFY ------------------------------------------------------------------------------------------------
+
+
+def terminated(reason, retry_after, at_least, at_most):
+    """A NOTIFY that ends the dialog for this reason; a new one is made so many seconds later. None: never."""
+    def run(ctx):
+        notifier, _, control = start(ctx)
+        control.subscribe(BOB, 600)
+        dialog = notifier.one(BOB)
+        begin = time.monotonic()
+        equal(notifier.terminate(dialog, reason, retry_after).wait(), 200, "answer to the NOTIFY")
+        if at_least is None:
+            wait_for(lambda: gone(control), 3, "the record is gone")
+            time.sleep(3)
+            equal(notifier.kinds(BOB), ["initial"], "requests")
+            no_violations(notifier)
+            return
+        wait_kinds(notifier, ["initial", "initial"])
+        took = time.monotonic() - begin
+        check(at_least <= took <= at_most, f"the new subscription came after {took:.1f} s, wanted {at_least} to {at_most}")
+        new = notifier.one(BOB)
+        check(new.call_id != dialog.call_id, "the new dialog has the old Call-ID")
+        one_dialog(notifier, made=2)
+    run.__name__ = f"terminated_{reason or 'without_reason'}" + ("" if retry_after is None else "_with_retry_after")
+    suite.test(run)
+
+
+terminated("deactivated", None, 0, 1)
+terminated("timeout", None, 0, 1)
+terminated("probation", 2, 1.9, 4)
+terminated("probation", None, 0.5, 5)
+terminated("giveup", 2, 1.9, 4)
+terminated("giveup", None, 0.5, 5)
+terminated("rejected", None, None, None)
+terminated("noresource", None, None, None)
+terminated("invariant", None, None, None)
+terminated("", None, 0, 5)
+terminated("", 2, 1.9, 4)
+terminated("weather", None, 0, 5)
+
+
+@suite.test
+def a_notifier_that_ends_every_dialog_gets_no_loop(ctx):
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600)
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        for dialog in notifier.live(BOB):
+            if notifier.answers(dialog):
+                notifier.terminate(dialog, "deactivated")
+        time.sleep(0.02)
+    count = len(notifier.kinds(BOB))
+    check(2 <= count <= 5, f"{count} subscriptions in 6 s")
+    no_violations(notifier)
+
+
+@suite.test
+def a_late_notify_after_the_unsubscribe_gets_481(ctx):
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    control.unsubscribe(BOB)
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    equal(notifier.notify(dialog, state="active", expires=500).wait(), 481, "answer to a NOTIFY that comes too late")
+    time.sleep(1)
+    equal((notifier.kinds(BOB), len(control.list())), (["initial", "unsubscribe"], 0), "requests, records")
+    no_violations(notifier)
+
+
+@suite.test
+def a_notify_that_crosses_the_unsubscribe_is_taken_and_changes_nothing(ctx):
+    """SUBSCRIBE Expires: 0 ->, NOTIFY active <- , 200 <-, NOTIFY terminated <-"""
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    notifier.script = lambda r: Answer(delay=0.5)
+    number = control.submit("pua_subscribe", subscribe_params(BOB, 0))
+    wait_for(lambda: "unsubscribe" in notifier.kinds(BOB), 2, "the unsubscribe")
+    equal(notifier.notify(dialog, state="active", expires=500).wait(), 200, "answer to the NOTIFY that crosses it")
+    check("result" in control.wait(number), "the unsubscribe failed")
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    time.sleep(1)
+    equal(notifier.kinds(BOB), ["initial", "unsubscribe"], "requests")
+    no_violations(notifier)
+
+
+@suite.test
+def an_old_cseq_gets_500_and_changes_nothing(ctx):
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    notifier.marks[BOB] = "newest"
+    equal(notifier.notify(dialog, cseq=10).wait(), 200, "answer to CSeq 10")
+    notifier.marks[BOB] = "old"
+    equal(notifier.notify(dialog, cseq=9).wait(), 500, "answer to CSeq 9")
+    equal(notifier.notify(dialog, cseq=9, state="terminated", reason="rejected").wait(), 500, "answer to an old end")
+    equal((seen_mark(control), control.subscription(BOB)["dialog"]), ("newest", "active"), "document and dialog")
+    equal(notifier.notify(dialog, cseq=11).wait(), 200, "answer to CSeq 11")
+    one_dialog(notifier)
+
+
+@suite.test
+def broken_notifies_are_refused_and_harm_nothing(ctx):
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    notifier.marks[BOB] = "harm"
+    before = control.subscription(BOB)
+    for wanted, what in ((481, {"to_tag": "nobody"}), (481, {"from_tag": "nobody"}), (481, {"call_id": "nobody@nowhere"}),
+                         (489, {"event": "dialog"}), (489, {"event": "presence;id=7"}), (489, {"event": "unheard-of"}),
+                         (400, {"subscription_state": ""}), (400, {"event": ""}), (400, {"subscription_state": ";;expires"}),
+                         (415, {"content_type": "text/plain", "body": b"hello"}), (400, {"to_tag": ""})):
+        status = notifier.notify(dialog, **what).wait()
+        check(status == wanted or (status, wanted) == (481, 400) and "to_tag" in what or (status, wanted) == (489, 400) and "event" in what,
+              f"answer to a NOTIFY with {what}: got {status}, wanted {wanted}")
+    after = control.subscription(BOB)
+    for field in ("call_id", "from_tag", "to_tag", "dialog", "notify_body", "notify_state", "notifies"):
+        equal(after[field], before[field], field)
+    notifier.change(BOB, "well")
+    wait_for(lambda: seen_mark(control) == "well", 2, "a good NOTIFY is taken")
+    one_dialog(notifier)
+
+
+@suite.test
+def a_bad_document_is_no_reason_to_lose_the_dialog(ctx):
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    for body in (b"<presence", b"", b"\xff\xfe\x00", b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><presence>&b;</presence>"):
+        status = notifier.notify(dialog, body=body, content_type=PIDF).wait()
+        check(status in (200, 400), f"answer to the document {body[:20]}: {status}")
+    notifier.change(BOB, "well")
+    wait_for(lambda: seen_mark(control) == "well", 2, "a good NOTIFY is taken")
+    one_dialog(notifier)
+
+
+@suite.test
+def a_retransmitted_notify_counts_once(ctx):
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    before = control.subscription(BOB)["notifies"]
+    notify = notifier.notify(dialog)
+    notify.wait()
+    for _ in range(3):
+        notifier._send(notify.data, notify.where)
+    time.sleep(0.3)
+    equal(control.subscription(BOB)["notifies"], before + 1, "NOTIFYs taken")
+    one_dialog(notifier)
+
+
+@suite.test
+def a_shorter_expiry_in_subscription_state_is_obeyed(ctx):
+    notifier, _, control = start(ctx, grant=3600)
+    control.subscribe(BOB, 3600)
+    dialog = notifier.one(BOB)
+    equal(notifier.notify(dialog, expires=4).wait(), 200, "answer")
+    wait_kinds(notifier, ["initial", "refresh"], 5)
+    time.sleep(0.3)
+    one_dialog(notifier)
+
+
+@suite.test
+def a_partial_document_with_changes_missing_before_it_makes_one_refresh(ctx):
+    notifier, _, control = start(ctx)
+    control.subscribe(BOB, 600, event="presence.winfo")
+    dialog = notifier.one(BOB)
+
+    def partial(version):
+        body = (f'<?xml version="1.0"?>\n<watcherinfo xmlns="urn:ietf:params:xml:ns:watcherinfo" version="{version}" state="partial">'
+                f'<watcher-list resource="{BOB}" package="presence"/></watcherinfo>\n').encode()
+        return notifier.notify(dialog, body=body, content_type="application/watcherinfo+xml").wait()
+    equal(partial(dialog.version + 1), 200, "answer to the next version")
+    time.sleep(0.5)
+    equal(notifier.kinds(BOB), ["initial"], "requests")
+    dialog.version += 4
+    equal(partial(dialog.version), 200, "answer to a version with a gap before it")
+    wait_kinds(notifier, ["initial", "refresh"], 3)
+    time.sleep(0.5)
+    equal(notifier.kinds(BOB), ["initial", "refresh"], "requests")
+    one_dialog(notifier)
+
+
+@suite.test
+def a_changed_contact_in_a_notify_is_where_the_next_request_goes(ctx):
+    notifier, _, control = start(ctx, grant=4)
+    control.subscribe(BOB, 600)
+    notifier.one(BOB)
+    target = notifier.move(ctx)
+    notifier.change(BOB, "moved")
+    wait_for(lambda: control.subscription(BOB)["remote_target"] == target, 2, "the new target")
+    wait_kinds(notifier, ["initial", "refresh"])
+    time.sleep(0.2)
+    equal(notifier.requests(BOB)[1].message.uri, target, "Request-URI")
+    one_dialog(notifier)
+
+
+@suite.test
+def a_changed_contact_in_a_2xx_is_where_the_next_request_goes(ctx):
+    notifier, _, control = start(ctx, grant=4)
+    control.subscribe(BOB, 600)
+    notifier.one(BOB)
+    target = notifier.move(ctx)
+    notifier.script = lambda r: Answer(notify=False)
+    wait_kinds(notifier, ["initial", "refresh", "refresh"], 10)
+    equal([r.message.uri for r in notifier.requests(BOB)], [BOB, notifier.uri, target], "Request-URIs")
+    one_dialog(notifier)
+
+
+# --- routes and restarts -------------------------------------------------------------------------------------
+
+
+def route_set(repeat):
+    def run(ctx):
+        notifier, puad, control = start(ctx, grant=4)
+        notifier.record_route = [f"sip:far@{HOST}:{notifier.port};lr", f"sip:near@{HOST}:{notifier.port};lr"]
+        notifier.repeat_record_route = repeat
+        control.subscribe(BOB, 600)
+        notifier.one(BOB)
+        wait_kinds(notifier, ["initial", "refresh", "refresh"])
+        puad.sigkill()
+        notifier.subscriber_restarted()
+        puad.start()
+        wait_kinds(notifier, ["initial", "refresh", "refresh", "refresh", "refresh"], 10)
+        control.unsubscribe(BOB)
+        # That each of them carried the route set, in order, is among what the notifier looks at.
+        equal([len(r.message.all("route")) for r in notifier.requests(BOB)][1:], [2] * 5, "Route values after the first request")
+        equal(len(notifier.made(BOB)), 1, "dialogs")
+        no_violations(notifier)
+    run.__name__ = f"the_route_set_stays_where_later_replies_{'repeat' if repeat else 'omit'}_record_route"
+    suite.test(run)
+
+
+route_set(True)
+route_set(False)
+
+
+@suite.test
+def after_a_sigkill_the_same_dialog_goes_on(ctx):
+    notifier, puad, control = start(ctx, grant=600)
+    people = [f"sip:p{n}@example.com" for n in range(20)]
+    for uri in people:
+        control.subscribe(uri, -1)
+    dialogs = {uri: notifier.one(uri) for uri in people}
+    time.sleep(0.5)
+    puad.sigkill()
+    notifier.subscriber_restarted()
+    for uri in people:
+        notifier.change(uri, "while it was dead")
+    time.sleep(1)
+    puad.start()
+    control = puad.control()
+    wait_for(lambda: all(seen_mark(control, u) == "while it was dead" for u in people), 10, "the newest states")
+    wait_for(lambda: all("refresh" in notifier.kinds(u) for u in people), 35, "one refresh each")
+    time.sleep(1)
+    for uri in people:
+        equal(notifier.kinds(uri), ["initial", "refresh"], f"requests for {uri}")
+        equal(one_dialog(notifier, uri).call_id, dialogs[uri].call_id, "Call-ID")
+        record = control.subscription(uri)
+        equal((record["call_id"], record["from_tag"], record["to_tag"]),
+              (dialogs[uri].call_id, dialogs[uri].remote_tag, dialogs[uri].tag), f"what puad shows of {uri}")
+    equal({s for d in dialogs.values() for s in notifier.answers(d)}, {200}, "answers to NOTIFYs")
+
+
+@suite.test
+def a_notify_is_taken_right_after_a_restart(ctx):
+    """Before the first refresh of the restored dialog."""
+    notifier, puad, control = start(ctx)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    time.sleep(0.5)
+    puad.sigkill()
+    notifier.subscriber_restarted()
+    notifier.script = lambda r: Answer(0)            # its refresh is not answered
+    puad.start(ready=False)
+    notifier.change(BOB, "at once")                  # repeated until somebody takes it
+    wait_for(lambda: dialog.notifies[-1].status, 10, "an answer to the NOTIFY", step=0.005)
+    equal(notifier.answers(dialog)[-1], 200, "answer to the NOTIFY")
+    equal(seen_mark(puad.control()), "at once", "document")
+    notifier.script = None
+    wait_for(lambda: any(r.kind == "refresh" for r in notifier.requests(BOB)), 10, "the refresh")
+    time.sleep(0.5)
+    one_dialog(notifier)
+
+
+@suite.test
+def an_unsubscribe_that_a_sigkill_met_is_carried_out_after_the_restart(ctx):
+    notifier, puad, control = start(ctx)
+    control.subscribe(BOB, 600)
+    notifier.one(BOB)
+    time.sleep(0.3)
+    notifier.mode = "deaf"
+    control.submit("pua_subscribe", subscribe_params(BOB, 0))
+    time.sleep(0.5)
+    puad.sigkill()
+    notifier.subscriber_restarted()
+    notifier.mode = "answer"
+    puad.start()
+    wait_for(lambda: "unsubscribe" in notifier.kinds(BOB), 10, "the unsubscribe")
+    control = puad.control()
+    wait_for(lambda: gone(control), 5, "the record is gone")
+    time.sleep(1)
+    equal((notifier.kinds(BOB), notifier.live(BOB)), (["initial", "unsubscribe"], []), "requests, live dialogs")
+    no_violations(notifier)
+
+
+@suite.test
+def sigterm_keeps_subscriptions_and_a_start_goes_on_with_them(ctx):
+    notifier, puad, control = start(ctx)
+    control.subscribe(BOB, 600)
+    notifier.one(BOB)
+    equal(puad.terminate()[0], 0, "exit status")
+    notifier.subscriber_restarted()
+    puad.start()
+    wait_kinds(notifier, ["initial", "refresh"], 10)
+    time.sleep(0.3)
+    one_dialog(notifier)
+
+
+main_is(suite)
