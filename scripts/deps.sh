@@ -2,7 +2,7 @@
 # Installs the Debian packages that building and testing need, if any is missing. Does nothing, quickly, when all are there.
 set -eu
 packages="g++ gcc make patch openssl pkg-config libevent-dev libsofia-sip-ua-dev libsqlite3-dev libxml2-dev libjansson-dev cpputest
-libxml2-utils sqlite3 mandoc python3 clang libclang-rt-14-dev faketime
+libxml2-utils sqlite3 mandoc python3 sip-tester clang libclang-rt-14-dev faketime
 kamailio kamailio-presence-modules kamailio-sqlite-modules kamailio-extra-modules"
 missing=
 for p in $packages; do
