@@ -128,6 +128,15 @@ class Kamailio:
             raise Failure(f"the server holds {len(rows)} publications of {user}, wanted one")
         return rows[0]
 
+    def watchers(self, user=None, event=None):
+        """Subscriptions at the server: rows with callid, watcher, event, status, local_cseq, remote_cseq."""
+        found = self.reader.execute(
+            "select callid, watcher_username || '@' || watcher_domain as watcher, event, status, local_cseq, remote_cseq, "
+            "presentity_uri from active_watchers where expires > ? order by id", (int(time.time()),))
+        names = [c[0] for c in found.description]
+        rows = [dict(zip(names, r)) for r in found.fetchall()]
+        return [r for r in rows if (user is None or r["presentity_uri"].startswith(f"sip:{user}@")) and event in (None, r["event"])]
+
     def seen(self, user=None):
         """Every PUBLISH transaction since the first start, in order."""
         for line in self.process.output().splitlines():

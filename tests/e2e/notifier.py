@@ -122,10 +122,10 @@ class Notify:
     at: float
     scripted: bool               # a bad answer to it does not end the dialog
     contact: str                 # it names
+    call_id: str
     copies: int = 0
     status: int = 0              # of the answer, 0: none yet
     reason: str = ""
-    answer: Message = None
 
     def wait(self, timeout=3):
         """The status of its answer."""
@@ -136,8 +136,10 @@ class Notify:
 class Notifier(threading.Thread):
     """Modes: answer; deaf (drops what comes in); mute (does its work, but no reply leaves)."""
 
-    def __init__(self, ctx, grant=3600, min_expires=0, name="notifier", t1=0.2, patience=30):
+    def __init__(self, ctx, grant=3600, min_expires=0, name="notifier", t1=0.2, patience=30, lean=False):
         super().__init__(daemon=True)
+        self.lean = lean                # for many requests: finished ones are forgotten, and no ladder is written
+        self.counts = collections.Counter()   # of SUBSCRIBEs by kind, and of answers to NOTIFYs by status
         self.grant, self.min_expires, self.t1, self.patience = grant, min_expires, t1, patience
         self.mode, self.script, self.password = "answer", None, None      # password: (realm, user, password)
         self.record_route, self.repeat_record_route = [], True            # URIs put into 2xx, and also into later ones
@@ -250,6 +252,8 @@ class Notifier(threading.Thread):
             pass
 
     def _note(self, arrow, data):
+        if self.lean:
+            return
         message = data if isinstance(data, Message) else Message.parse(data)
         self.ladder.write(f"{time.monotonic() - self.begin:8.3f} {arrow} {message.first} | {message.get('cseq')} | "
                           f"{message.get('subscription-state') or message.get('expires')} | to-tag {message.tag('to') or '-'} | "
@@ -283,7 +287,10 @@ class Notifier(threading.Thread):
         request = Subscribe(message, peer, port, now, now, self.epoch)
         dialog = self.by_tags.get((request.call_id, message.tag("to")))
         self._judge(request, dialog)
+        self.counts[request.kind] += 1
         self.subscribes[message.branch] = request
+        if self.lean:
+            self._after(10, lambda: self.subscribes.pop(message.branch, None))
         answer = (self.script(request) if self.script else None) or self._default(request, dialog)
         request.dialog, request.status, request.lose = dialog, answer.status, answer.lose
         if not answer.status:
@@ -475,7 +482,8 @@ class Notifier(threading.Thread):
         if body:
             fields.append(("Content-Type", content_type or document(dialog.event, dialog.uri, "", 0)[0]))
         data = build(f"NOTIFY {dialog.target} SIP/2.0", fields, body)
-        notify = Notify(dialog, cseq, branch, body, data, where, now, scripted, contact or self.contact)
+        notify = Notify(dialog, cseq, branch, body, data, where, now, scripted, contact or self.contact,
+                        dialog.call_id if call_id is None else call_id)
         self.notifies[branch] = notify
         dialog.notifies.append(notify)
         if not scripted:
@@ -511,14 +519,16 @@ class Notifier(threading.Thread):
         if notify.status or message.status < 200:
             return
         self._note("->", message)
-        if (message.get("call-id"), message.cseq, message.method) != (
-                Message.parse(notify.data).get("call-id"), notify.cseq, "NOTIFY"):
+        if (message.get("call-id"), message.cseq, message.method) != (notify.call_id, notify.cseq, "NOTIFY"):
             self.violations.append(f"the answer to NOTIFY {notify.cseq} has CSeq {message.get('cseq')}")
-        notify.status, notify.reason, notify.answer = message.status, message.reason, message
+        notify.status, notify.reason = message.status, message.reason
         self._settled(notify)
 
     def _settled(self, notify):
         dialog = notify.dialog
+        self.counts[notify.status] += 1
+        if self.lean and len(dialog.notifies) > 3:
+            del self.notifies[dialog.notifies.pop(0).branch]
         if 200 <= notify.status < 300:
             dialog.known, dialog.contact = True, notify.contact
         elif notify.status in (408, 481) and not notify.scripted:
