@@ -354,7 +354,9 @@ class Notifier(threading.Thread):
 
     def _accept(self, r, dialog, answer):
         asked = r.expires if r.expires >= 0 else 3600
-        granted = answer.expires if answer.expires >= 0 else min(asked, self.grant(r.uri, asked) if callable(self.grant) else self.grant)
+        granted = answer.expires
+        if granted < 0:
+            granted = self.grant(uri_of(r.message.get("to")), asked) if callable(self.grant) else min(asked, self.grant)
         if asked == 0:
             granted = 0
         first = not dialog

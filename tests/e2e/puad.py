@@ -123,19 +123,22 @@ class Control:
         """A subscription of event presence unless told otherwise; answered after the final reply."""
         return self.call("pua_subscribe", subscribe_params(uri, expires, event, watcher, **more), timeout)
 
-    def unsubscribe(self, uri, timeout=10, **more):
-        return self.subscribe(uri, 0, timeout=timeout, **more)
+    def unsubscribe(self, uri, event="presence", watcher=WATCHER, timeout=10, **more):
+        return self.call("pua_unsubscribe", subscribe_params(uri, None, event, watcher, **more), timeout)
 
-    def show(self, uri):
-        """Every record of this presentity, in full. None is no error."""
+    def subscriptions(self, uri, event=None, watcher=None):
+        """The subscriptions to this presentity, in full; those that have ended are left out."""
         try:
-            return self.call("pua_show", {"presentity_uri": uri})["records"]
-        except RpcError:
+            found = self.call("pua_show", {"presentity_uri": uri, "kind": "subscription"})["records"]
+        except RpcError as error:
+            if error.code != 404:
+                raise
             return []
+        return [r for r in found if r["state"] != "gone" and event in (None, r["event"]) and watcher in (None, r["watcher_uri"])]
 
-    def subscription(self, uri, watcher=None):
-        """The only subscription to this presentity, in full."""
-        found = [r for r in self.show(uri) if r.get("watcher_uri") and watcher in (None, r["watcher_uri"])]
+    def subscription(self, uri, event=None, watcher=None):
+        """The only one."""
+        found = self.subscriptions(uri, event, watcher)
         if len(found) != 1:
             raise Failure(f"puad shows {len(found)} subscriptions to {uri}, wanted one")
         return found[0]
@@ -162,7 +165,7 @@ class Control:
 
 
 def subscribe_params(uri, expires=None, event="presence", watcher=WATCHER, **more):
-    params = {"pres_uri": uri, "watcher_uri": watcher, "event": event, **more}
+    params = {"presentity_uri": uri, "watcher_uri": watcher, "event_package": event, **more}
     if expires is not None:
         params["expires"] = expires
     return params

@@ -68,15 +68,11 @@ def start(ctx, scenario, sip_t1=100, **more):
     return sipp, puad, puad.control()
 
 
-def gone(control):
-    return not [r for r in control.show(BOB) if r["state"] != "gone"]
-
-
 def finish(sipp, control):
     """Unsubscribes; the scenario and the record end."""
     control.unsubscribe(BOB)
     sipp.done()
-    wait_for(lambda: gone(control), 3, "the record is gone")
+    wait_for(lambda: not control.subscriptions(BOB), 3, "the record is gone")
     numbers = {}
     for m in sipp.subscribes():
         check(m.get("accept") and m.get("allow-events") and m.get("contact"), f"{m.first} lacks Accept, Allow-Events or Contact")
@@ -90,7 +86,7 @@ def finish(sipp, control):
 def a_notify_before_the_2xx(ctx):
     sipp, _, control = start(ctx, "notify_first", grant=4)
     number = control.submit("pua_subscribe", subscribe_params(BOB, 600))
-    wait_for(lambda: control.show(BOB) and control.subscription(BOB)["dialog"] == "active", 2, "the NOTIFY makes the dialog")
+    wait_for(lambda: control.subscriptions(BOB) and control.subscription(BOB)["dialog"] == "active", 2, "the NOTIFY makes the dialog")
     check(number not in control.answers, "it was answered before the 2xx")
     equal(control.wait(number)["result"]["reply"], "200 OK", "answer")
     wait_for(lambda: len(sipp.subscribes()) == 2, 6, "a refresh")
@@ -140,7 +136,7 @@ def terminated(state, again, at_least=0.0, at_most=5.0):
         begin = time.monotonic()
         if not again:
             sipp.done()
-            wait_for(lambda: gone(control), 3, "the record is gone")
+            wait_for(lambda: not control.subscriptions(BOB), 3, "the record is gone")
             time.sleep(2.5)
             equal((control.stats()["subscribes_initial"], len(control.list())), (1, 0), "SUBSCRIBEs sent, records")
             return
@@ -204,7 +200,7 @@ def an_out_of_order_cseq(ctx):
     sipp, _, control = start(ctx, "out_of_order")
     control.subscribe(BOB, 600)
     wait_for(lambda: control.subscription(BOB)["notify_cseq"] == 6, 3, "CSeq 6 is taken")
-    equal(note_of(control.subscription(BOB)["notify_body"]), "newer", "document")
+    equal(note_of(control.subscription(BOB)["body"]), "newer", "document")
     finish(sipp, control)
 
 

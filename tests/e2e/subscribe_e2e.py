@@ -26,11 +26,11 @@ def no_violations(notifier):
 
 
 def seen_mark(control, uri=BOB):
-    return mark_of(control.subscription(uri)["notify_body"])
+    return mark_of(control.subscription(uri)["body"])
 
 
 def gone(control, uri=BOB):
-    return not [r for r in control.show(uri) if r["state"] != "gone"]
+    return not control.subscriptions(uri)
 
 
 def cseqs(notifier, uri=BOB):
@@ -130,7 +130,7 @@ def two_watchers_have_a_dialog_each(ctx):
         control.subscribe(BOB, 600, watcher=watcher)
     wait_for(lambda: all(n.status for d in notifier.live() for n in d.notifies) and len(notifier.live()) == 2, 3, "two dialogs")
     notifier.change(BOB, "both")
-    wait_for(lambda: all(mark_of(control.subscription(BOB, w)["notify_body"]) == "both" for w in watchers), 2, "the change at both")
+    wait_for(lambda: all(mark_of(control.subscription(BOB, watcher=w)["body"]) == "both" for w in watchers), 2, "the change at both")
     control.unsubscribe(BOB, watcher=watchers[0])
     equal([d.watcher for d in notifier.live()], [watchers[1]], "watchers left")
     no_violations(notifier)
@@ -188,7 +188,7 @@ def a_notify_before_the_2xx_makes_the_dialog(ctx):
     dialog = notifier.one(BOB)
     equal((notifier.requests(BOB)[0].answered, notifier.answers(dialog)), (0.0, [200]), "reply so far, answer to the NOTIFY")
     record = control.subscription(BOB)
-    equal((record["dialog"], record["to_tag"], mark_of(record["notify_body"])), ("active", dialog.tag, "early"), "what puad shows")
+    equal((record["dialog"], record["to_tag"], mark_of(record["body"])), ("active", dialog.tag, "early"), "what puad shows")
     equal(control.wait(number)["result"]["reply"], "200 OK", "answer")
     wait_kinds(notifier, ["initial", "refresh"])
     one_dialog(notifier)
@@ -554,7 +554,7 @@ def broken_notifies_are_refused_and_harm_nothing(ctx):
         check(status == wanted or (status, wanted) == (481, 400) and "to_tag" in what or (status, wanted) == (489, 400) and "event" in what,
               f"answer to a NOTIFY with {what}: got {status}, wanted {wanted}")
     after = control.subscription(BOB)
-    for field in ("call_id", "from_tag", "to_tag", "dialog", "notify_body", "notify_state", "notifies"):
+    for field in ("call_id", "from_tag", "to_tag", "dialog", "body", "notify_state", "notifies"):
         equal(after[field], before[field], field)
     notifier.change(BOB, "well")
     wait_for(lambda: seen_mark(control) == "well", 2, "a good NOTIFY is taken")

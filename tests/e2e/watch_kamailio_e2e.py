@@ -20,10 +20,10 @@ def start(ctx, transport, grant=GRANT):
     return server, puad, puad.control()
 
 
-def shown(control, event, mark, watcher=None):
+def shown(control, event, mark):
     """Whether the last NOTIFY brought a document of this package with this mark."""
-    record = [r for r in control.show(BOB) if r.get("watcher_uri") and r["event"] == event and watcher in (None, r["watcher_uri"])][0]
-    return record["notify_content_type"] == document(event, BOB, "", 0)[0] and mark in record["notify_body"]
+    record = control.subscription(BOB, event)
+    return record["content_type"] == document(event, BOB, "", 0)[0] and mark in record["body"]
 
 
 def watch_over(transport, event):
@@ -46,7 +46,7 @@ def watch_over(transport, event):
         equal((after["callid"], control.stats()["subscribes_initial"]), (row["callid"], 1), "Call-ID, subscriptions made")
         check(after["remote_cseq"] > row["remote_cseq"], f"CSeq at the server: {row['remote_cseq']}, then {after['remote_cseq']}")
         control.unsubscribe(BOB, event=event)
-        wait_for(lambda: not [r for r in control.show(BOB) if r.get("watcher_uri") and r["state"] != "gone"], 3, "the record is gone")
+        wait_for(lambda: not control.subscriptions(BOB), 3, "the record is gone")
         wait_for(lambda: not server.watchers("bob", event), 3, "the server's subscription is gone")
         publish(2, "333")
         time.sleep(0.5)
@@ -70,12 +70,12 @@ def watch_watchers_over(transport):
         control.subscribe(BOB, 3600, watcher="sip:carol@example.com")
         wait_for(lambda: shown(control, "presence.winfo", "sip:carol@example.com"), 3, "a watcher appears")
         wait_for(lambda: control.stats()["subscribes_refresh"] >= 2, GRANT, "refreshes")
-        before = [r for r in control.show(BOB) if r["event"] == "presence.winfo"][0]["notifies"]
+        before = control.subscription(BOB, "presence.winfo")["notifies"]
         control.unsubscribe(BOB, watcher="sip:carol@example.com")
-        wait_for(lambda: [r for r in control.show(BOB) if r["event"] == "presence.winfo"][0]["notifies"] > before, 3,
+        wait_for(lambda: control.subscription(BOB, "presence.winfo")["notifies"] > before, 3,
                  "the watcher's end is told")
         control.unsubscribe(BOB, event="presence.winfo", watcher=BOB)
-        wait_for(lambda: not [r for r in control.show(BOB) if r["state"] != "gone"], 3, "the records are gone")
+        wait_for(lambda: not control.subscriptions(BOB), 3, "the records are gone")
         wait_for(lambda: not server.watchers("bob"), 3, "the server's subscriptions are gone")
         stats = control.stats()
         equal((stats["subscribes_initial"], stats["notifies_bad"], stats["dialogs_lost"]), (2, 0, 0),
