@@ -5,139 +5,23 @@ open per dialog. Whatever a subscriber must never do stands in `violations` afte
 """
 import collections
 import dataclasses
-import heapq
-import itertools
-import selectors
-import socket
-import threading
 import time
 
 from documents import document
 from harness import HOST, Failure, wait_for
-from sipmsg import Message, Stream, address_of, build, digest_ok, uri_of
+from notifier_model import Answer, Dialog, Notify, Subscribe
+from sipmsg import Message, address_of, build, digest_ok, uri_of
+from sippeer import Peer
 
-SO_RCVBUFFORCE = 33  # <asm/socket.h>: goes beyond net.core.rmem_max where that is permitted
 PHRASES = {200: "OK", 202: "Accepted", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 423: "Interval Too Brief",
            481: "Subscription does not exist", 489: "Bad Event", 500: "Server Internal Error", 503: "Service Unavailable"}
 
 
-@dataclasses.dataclass
-class Answer:
-    """What a script wants done with a SUBSCRIBE. `status` 0: nothing at all."""
-    status: int = 200
-    headers: tuple = ()          # (name, value) added to the reply
-    expires: int = -1            # s granted, -1: as configured
-    notify: bool = True          # a NOTIFY with the state goes with a 2xx
-    notify_first: bool = False   # and leaves before the reply ...
-    delay: float = 0.0           # ... which waits this long, s
-    lose: int = 0                # so many copies of the reply are lost on the way, -1: all
-    expires_header: bool = True
-
-
-@dataclasses.dataclass(eq=False)
-class Subscribe:
-    """One SUBSCRIBE transaction, recognised by its branch."""
-    message: Message
-    peer: tuple                  # where it came from: ("udp", address) or ("tcp", connection)
-    arrived: int                 # at this port of ours
-    at: float
-    last_seen: float
-    epoch: int
-    copies: int = 1
-    reply: bytes = b""
-    status: int = 0
-    lose: int = 0
-    answered: float = 0.0        # when the reply left first, 0: never
-    dialog: "Dialog" = None
-
-    @property
-    def cseq(self):
-        return self.message.cseq
-
-    @property
-    def expires(self):
-        return int(self.message.get("expires") or -1)
-
-    @property
-    def call_id(self):
-        return self.message.get("call-id")
-
-    @property
-    def in_dialog(self):
-        return bool(self.message.tag("to"))
-
-    @property
-    def kind(self):
-        if self.expires == 0:
-            return "unsubscribe" if self.in_dialog else "fetch"
-        return "refresh" if self.in_dialog else "initial"
-
-
-@dataclasses.dataclass(eq=False)
-class Dialog:
-    """One subscription at the notifier."""
-    uri: str                     # presentity
-    watcher: str
-    event: str                   # Event value, parameters included
-    call_id: str
-    tag: str                     # ours
-    remote_tag: str
-    local: str                   # From of our NOTIFYs
-    remote: str                  # To of our NOTIFYs
-    target: str                  # the subscriber's Contact
-    contact: str                 # ours, that requests within the dialog must go to
-    route_set: list              # what they must carry as Route
-    peer: tuple
-    made: float
-    cseq: int                    # last of theirs
-    expires_at: float = 0.0
-    own_cseq: int = 0
-    version: int = -1            # of documents
-    state: str = "active"
-    ended: str = ""              # why, empty: it lives
-    known: bool = False          # the subscriber was told of it
-    fork: bool = False
-    open: "Notify" = None
-    queue: collections.deque = dataclasses.field(default_factory=collections.deque)
-    notifies: list = dataclasses.field(default_factory=list)
-
-    @property
-    def key(self):
-        return self.uri, self.watcher, self.event
-
-    @property
-    def live(self):
-        return not self.ended
-
-
-@dataclasses.dataclass(eq=False)
-class Notify:
-    """One NOTIFY transaction."""
-    dialog: Dialog
-    cseq: int
-    branch: str
-    body: bytes
-    data: bytes
-    where: tuple
-    at: float
-    scripted: bool               # a bad answer to it does not end the dialog
-    contact: str                 # it names
-    call_id: str
-    copies: int = 0
-    status: int = 0              # of the answer, 0: none yet
-    reason: str = ""
-
-    def wait(self, timeout=3):
-        """The status of its answer."""
-        wait_for(lambda: self.status, timeout, f"an answer to NOTIFY {self.cseq} of {self.dialog.uri}", step=0.005)
-        return self.status
-
-
-class Notifier(threading.Thread):
+class Notifier(Peer):
     """Modes: answer; deaf (drops what comes in); mute (does its work, but no reply leaves)."""
 
     def __init__(self, ctx, grant=3600, min_expires=0, name="notifier", t1=0.2, patience=30, lean=False):
-        super().__init__(daemon=True)
+        super().__init__(ctx)
         self.lean = lean                # for many requests: finished ones are forgotten, and no ladder is written
         self.counts = collections.Counter()   # of SUBSCRIBEs by kind, and of answers to NOTIFYs by status
         self.grant, self.min_expires, self.t1, self.patience = grant, min_expires, t1, patience
@@ -147,109 +31,19 @@ class Notifier(threading.Thread):
         self.new_state = "active"       # of dialogs made from now on: active, pending
         self.marks = {}                 # presentity -> mark of its document
         self.subscribes, self.dialogs, self.forks = {}, [], []
-        self.by_tags, self.notifies, self.violations = {}, {}, []
+        self.by_tags, self.notifies = {}, {}
         self.highest = {}               # (Call-ID, From tag) -> Subscribe with the highest CSeq
         self.forgotten = set()          # Call-IDs of dialogs that we lost
         self.epoch = 0
-        self.lock = threading.RLock()
-        self.counter, self.timers, self.begin = itertools.count(1), [], time.monotonic()
         self.ladder = open(ctx.dir / f"{name}.log", "a", buffering=1, encoding="utf-8")
-        self.selector, self.udp, self.tcp, self.connections = selectors.DefaultSelector(), {}, {}, {}
-        self.port = self.listen(ctx.port())
-        self.uri = f"sip:{HOST}:{self.port}"
         self.contact = self.uri
-        self.ending = False
-        ctx.callback(self.close)
         self.start()
 
-    def listen(self, port):
-        """Takes requests at one more port; returns it."""
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            udp.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
-        except PermissionError:
-            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        udp.bind((HOST, port))
-        udp.setblocking(False)
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        tcp.bind((HOST, port))
-        tcp.listen(16)
-        self.udp[port], self.tcp[port] = udp, tcp
-        self.selector.register(udp, selectors.EVENT_READ, lambda: self._udp_readable(udp, port))
-        self.selector.register(tcp, selectors.EVENT_READ, lambda: self._adopt(tcp.accept()[0], port))
-        return port
-
     def close(self):
-        self.ending = True
-        self.join(5)
-        for one in [*self.udp.values(), *self.tcp.values(), *self.connections.values()]:
-            one.close()
-        self.selector.close()
+        super().close()
         self.ladder.close()
 
-    # --- transport -----------------------------------------------------------------------------------
-
-    def run(self):
-        while not self.ending:
-            with self.lock:
-                timeout = self._run_timers()
-            for key, _ in self.selector.select(timeout):
-                key.data()
-
-    def _run_timers(self):
-        """Runs what is due; s until the next, at most 20 ms, since other threads set timers too."""
-        now = time.monotonic()
-        while self.timers and self.timers[0][0] <= now:
-            heapq.heappop(self.timers)[2]()
-        return min(0.02, max(0.0, self.timers[0][0] - now)) if self.timers else 0.02
-
-    def _after(self, seconds, what):
-        heapq.heappush(self.timers, (time.monotonic() + seconds, next(self.counter), what))
-
-    def _udp_readable(self, udp, port):
-        for _ in range(256):
-            try:
-                data, peer = udp.recvfrom(65535)
-            except (BlockingIOError, ConnectionError):
-                return
-            with self.lock:
-                self._take(data, ("udp", peer), port)
-
-    def _adopt(self, connection, port):
-        stream = Stream()
-
-        def readable():
-            try:
-                data = connection.recv(65536)
-            except OSError:
-                data = b""
-            if not data:
-                self.selector.unregister(connection)
-                for where in [w for w, c in self.connections.items() if c is connection]:
-                    del self.connections[where]
-                connection.close()
-                return
-            with self.lock:
-                for one in stream.feed(data):
-                    self._take(one, ("tcp", connection), port)
-        self.selector.register(connection, selectors.EVENT_READ, readable)
-
-    def _send(self, data, where):
-        """where: ("udp", address), ("tcp", address) or ("tcp", connection). What cannot be sent is lost."""
-        kind, peer = where
-        try:
-            if kind == "udp":
-                self.udp[self.port].sendto(data, peer)
-                return
-            if isinstance(peer, tuple):
-                if peer not in self.connections:
-                    self.connections[peer] = socket.create_connection(peer, 2)
-                    self._adopt(self.connections[peer], self.port)
-                peer = self.connections[peer]
-            peer.sendall(data)
-        except (BlockingIOError, OSError):
-            pass
+    # --- messages --------------------------------------------------------------------------------------
 
     def _note(self, arrow, data):
         if self.lean:
@@ -573,6 +367,11 @@ class Notifier(threading.Thread):
             self.forks.append(other)
             self.by_tags[dialog.call_id, tag] = other
             return other, self._notify(other, scripted=False)
+
+    def repeat(self, notify):
+        """One more copy of a NOTIFY, as a retransmission."""
+        with self.lock:
+            self._send(notify.data, notify.where)
 
     def forget(self):
         """Loses all dialogs, as a server that restarts without its table."""
