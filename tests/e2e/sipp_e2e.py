@@ -84,7 +84,7 @@ def finish(sipp, control):
 
 @suite.test
 def a_notify_before_the_2xx(ctx):
-    sipp, _, control = start(ctx, "notify_first", grant=4)
+    sipp, _, control = start(ctx, "notify_first", sip_t1=500, grant=4)
     number = control.submit("pua_subscribe", subscribe_params(BOB, 600))
     wait_for(lambda: control.subscriptions(BOB) and control.subscription(BOB)["dialog"] == "active", 2, "the NOTIFY makes the dialog")
     check(number not in control.answers, "it was answered before the 2xx")
