@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "control/push.h"
+
 namespace pua {
 
 // Carries one reply text (a whole JSON-RPC document, no newline) back to where the request came from, in the loop; not
@@ -28,7 +30,9 @@ std::string error_reply(std::string_view id_json, int code, std::string_view mes
 class Call {
  public:
   // id_json: the id as JSON text; empty: a notification, whose answer is thrown away.
-  Call(std::string id_json, ReplyFn reply) : id_json_(std::move(id_json)), reply_(std::move(reply)) {}
+  // caller: who asks, for commands that tell it more than the answer.
+  Call(std::string id_json, ReplyFn reply, Caller caller = {})
+      : id_json_(std::move(id_json)), reply_(std::move(reply)), caller_(std::move(caller)) {}
   ~Call();  // one that nobody answered is answered with an internal error
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -37,12 +41,14 @@ class Call {
   void result(std::string_view result_json);
   void error(int code, std::string_view message, std::string_view detail = {});
   bool answered() const { return answered_; }
+  const Caller& caller() const { return caller_; }
 
  private:
   void send(std::string&& text);
 
   std::string id_json_;
   ReplyFn reply_;
+  Caller caller_;
   bool answered_ = false;
 };
 

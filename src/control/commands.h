@@ -11,6 +11,10 @@ std::span<const CommandSpec* const> all_commands();
 
 // commands_publish.cpp
 extern const CommandSpec kPuaPublish, kKamailioPublish;
+// commands_subscribe.cpp
+extern const CommandSpec kPuaSubscribe, kKamailioSubscribe, kPuaUnsubscribe, kKamailioUnsubscribe;
+// commands_watch.cpp
+extern const CommandSpec kPuaWatch, kPuaUnwatch;
 // commands_records.cpp
 extern const CommandSpec kPuaList, kPuaShow;
 // commands_admin.cpp

@@ -171,9 +171,10 @@ const CommandSpec kUptime = {
 // --- which, help ---------------------------------------------------------------------------------
 
 std::span<const CommandSpec* const> all_commands() {
-  static const CommandSpec* const kCommands[] = {&kPuaPublish, &kKamailioPublish, &kPuaList,   &kPuaShow,
-                                                 &kPuaStats,   &kPuaFlush,        &kPuaReload, &kLogLevel,
-                                                 &kVersion,    &kUptime,          &kWhich,     &kHelp};
+  static const CommandSpec* const kCommands[] = {
+      &kPuaPublish, &kKamailioPublish, &kPuaSubscribe, &kKamailioSubscribe, &kPuaUnsubscribe, &kKamailioUnsubscribe,
+      &kPuaWatch,   &kPuaUnwatch,      &kPuaList,      &kPuaShow,           &kPuaStats,       &kPuaFlush,
+      &kPuaReload,  &kLogLevel,        &kVersion,      &kUptime,            &kWhich,          &kHelp};
   return kCommands;
 }
 

@@ -25,11 +25,7 @@ static void answer_outcome(Call& call, const Outcome& o, bool removal) {
   // 412 to a removal: the server holds no such state, which is what was wanted (spec section 4).
   bool nothing_there = removal && !o.superseded && o.status == 412 && o.origin == ReplyOrigin::Wire;
   bool success = nothing_there || (o.status >= 200 && o.status <= 299);
-  if (!success) {
-    static constexpr std::string_view kOrigins[] = {"", "timeout", "transport", "shutdown", "local"};
-    call.error(o.status, o.reason, kOrigins[static_cast<size_t>(o.origin)]);
-    return;
-  }
+  if (!success) return answer_failure(call, o);
   std::string result;
   result.reserve(128);
   JsonWriter w(result);

@@ -1,8 +1,10 @@
 // pua_list and pua_show: the records, page by page and in full. Answers are bounded in size and in work a call.
 #include <algorithm>
+#include <optional>
 
 #include "control/commands.h"
 #include "control/errors.h"
+#include "control/events.h"
 #include "control/json_writer.h"
 #include "control/params.h"
 #include "control/sources.h"
@@ -19,15 +21,32 @@ constexpr uint32_t kMaxScan = 2000;                       // records looked at a
 }  // namespace
 
 static void write_summary(JsonWriter& w, const RecordView& r) {
-  w.member("id", r.id).member("presentity_uri", r.pres_uri).member("event", r.event_name);
+  bool subscription = r.kind == Kind::Subscription;
+  w.member("id", r.id).member("kind", subscription ? "subscription" : "publication");
+  w.member("presentity_uri", r.pres_uri).member("event", r.event_name);
   w.member("source", r.source);
   std::string_view name = source_name(r.source);
   if (!name.empty()) w.member("source_name", name);
   if (!r.pres_id.empty()) w.member("pres_id", r.pres_id);
-  w.member("state", r.state).member("etag", r.etag);
+  w.member("state", r.state);
+  if (subscription) {
+    w.member("watcher_uri", r.watcher_uri).member("dialog", r.dialog).member("notify_state", r.notify_state);
+  } else {
+    w.member("etag", r.etag);
+  }
   w.member("expires_in", r.expires_in).member("wanted_in", r.wanted_in).member("next_in_ms", r.next_in_ms);
   w.member("cseq", r.cseq).member("attempts", r.attempts).member("last_status", r.last_status);
   w.member("waiters", r.waiters).member("removing", r.removing).member("stored", r.stored);
+}
+
+static void write_dialog(JsonWriter& w, const RecordView& r) {
+  if (!r.to_uri.empty() && r.to_uri != r.pres_uri) w.member("to_uri", r.to_uri);
+  if (!r.event_id.empty()) w.member("event_id", r.event_id);
+  w.member("from_tag", r.from_tag).member("to_tag", r.to_tag).member("contact", r.contact);
+  w.member("remote_target", r.remote_target).member("route_set", r.route_set);
+  w.member("notifies", r.notifies).member("notify_cseq", r.notify_cseq);
+  w.member("notify_ago_ms", r.notify_ago_ms).member("notify_reason", r.notify_reason);
+  w.member("content_type", r.notify_content_type).member("body", r.notify_body);
 }
 
 static void write_details(JsonWriter& w, const RecordView& r) {
@@ -35,24 +54,25 @@ static void write_details(JsonWriter& w, const RecordView& r) {
   if (!r.tuple_id.empty()) w.member("tuple_id", r.tuple_id);
   if (!r.outbound_proxy.empty()) w.member("outbound_proxy", r.outbound_proxy);
   if (!r.extra_headers.empty()) w.member("extra_headers", r.extra_headers);
+  if (r.kind == Kind::Subscription) return write_dialog(w, r);
   w.member("content_type", r.content_type).member("body", r.body);
-}
-
-// Event bit of an event parameter, 0 where it was left out. false: answered with an error.
-static bool read_event(ControlContext& context, std::string_view name, Call& call, int32_t& out) {
-  if (name.empty()) return true;
-  const EventInfo* event = context.events.by_name(name);
-  if (event == nullptr) {
-    call.error(400, "Unknown event");
-    return false;
-  }
-  out = event->flag;
-  return true;
 }
 
 // --- pua_list ------------------------------------------------------------------------------------
 
-enum ListParam : size_t { kListUri, kListEvent, kListState, kListSource, kListCursor, kListLimit };
+// Kind of a kind parameter, none where it was left out. false: answered with an error.
+static bool read_kind(const Params& p, size_t index, Call& call, std::optional<Kind>& out) {
+  if (!p.has(index)) return true;
+  std::string_view text = p.text(index);
+  if (text == "publication" || text == "subscription") {
+    out = text == "publication" ? Kind::Publication : Kind::Subscription;
+    return true;
+  }
+  call.error(rpc::kInvalidParams, "Invalid params: kind: must be publication or subscription");
+  return false;
+}
+
+enum ListParam : size_t { kListUri, kListEvent, kListState, kListSource, kListCursor, kListLimit, kListKind };
 
 static constexpr ParamSpec kListParams[] = {
     {"uri", "presentity_uri", ParamType::String, true, "this presentity; a trailing * matches any rest"},
@@ -61,6 +81,7 @@ static constexpr ParamSpec kListParams[] = {
     {"source", nullptr, ParamType::Scalar, true, "this source, by name (MI_PUBLISH) or bit value"},
     {"cursor", nullptr, ParamType::Long, true, "\"next\" of the page before"},
     {"limit", nullptr, ParamType::Int, true, "records a page, 1 to 1000, default 100"},
+    {"kind", nullptr, ParamType::String, true, "publication or subscription; none: both"},
 };
 
 static void run_list(ControlContext& context, const Params& p, const CallPtr& call) {
@@ -68,6 +89,7 @@ static void run_list(ControlContext& context, const Params& p, const CallPtr& ca
   filter.pres_uri = p.text(kListUri);
   filter.state = p.text(kListState);
   if (!read_event(context, p.text(kListEvent), *call, filter.event)) return;
+  if (!read_kind(p, kListKind, *call, filter.kind)) return;
   if (p.has(kListSource)) {
     filter.source = source_from(p.text(kListSource));
     if (filter.source == 0) return call->error(rpc::kInvalidParams, "Invalid params: source: no such source");
@@ -107,12 +129,13 @@ const CommandSpec kPuaList = {
 
 // --- pua_show ------------------------------------------------------------------------------------
 
-enum ShowParam : size_t { kShowUri, kShowEvent, kShowSource };
+enum ShowParam : size_t { kShowUri, kShowEvent, kShowSource, kShowKind };
 
 static constexpr ParamSpec kShowParams[] = {
     {"presentity_uri", "uri", ParamType::String, false, "this presentity"},
     {"event_package", "event", ParamType::String, true, "this event package"},
     {"source", nullptr, ParamType::Scalar, true, "this source, by name (MI_PUBLISH) or bit value"},
+    {"kind", nullptr, ParamType::String, true, "publication or subscription; none: both"},
 };
 
 static void run_show(ControlContext& context, const Params& p, const CallPtr& call) {
@@ -123,11 +146,15 @@ static void run_show(ControlContext& context, const Params& p, const CallPtr& ca
   if (p.has(kShowSource) && (source = source_from(p.text(kShowSource))) == 0) {
     return call->error(rpc::kInvalidParams, "Invalid params: source: no such source");
   }
+  std::optional<Kind> kind;
+  if (!read_kind(p, kShowKind, *call, kind)) return;
   std::string result;
   JsonWriter w(result);
   w.begin_object().key("records").begin_array();
-  bool truncated = false;
+  bool truncated = false, any = false;
   Status found = context.pua.show(p.text(kShowUri), event, source, [&](const RecordView& r) {
+    if (kind && r.kind != *kind) return;
+    any = true;
     if (result.size() > kMaxAnswer) {
       truncated = true;
       return;
@@ -138,6 +165,7 @@ static void run_show(ControlContext& context, const Params& p, const CallPtr& ca
     w.end_object();
   });
   if (!found) return answer_error(*call, found.error());
+  if (!any) return call->error(404, "No record of that kind");
   w.end_array();
   if (truncated) w.member("truncated", true);
   w.end_object();
@@ -148,7 +176,7 @@ const CommandSpec kPuaShow = {
     .name = "pua_show",
     .other_name = "pua.show",
     .params = kShowParams,
-    .help = "The records of one presentity in full, with body and headers.",
+    .help = "The records of one presentity in full, with body and headers, dialog and last NOTIFY.",
     .run = run_show,
 };
 

@@ -9,6 +9,7 @@
 
 #include "api/instance.h"
 #include "base/result.h"
+#include "control/watches.h"
 #include "core/bodies_port.h"
 
 namespace pua {
@@ -21,7 +22,9 @@ namespace pua {
   X(errors, "requests refused: unknown method or bad parameters")                \
   X(too_large, "requests over max_request")                                      \
   X(replies, "replies sent")                                                     \
-  X(replies_dropped, "replies not sent: client gone or not reading")
+  X(replies_dropped, "replies not sent: client gone or not reading")             \
+  X(pushed, "NOTIFYs sent on to clients that watch")                             \
+  X(pushes_lost, "NOTIFYs that a watching client had no room for")
 
 struct ControlCounters {
 #define X(name, help) int64_t name = 0;
@@ -41,6 +44,7 @@ struct ControlContext {
   size_t max_request = 65536;      // octets of one request
 
   ControlCounters counters = {};
+  Watches watches{pua};
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
 

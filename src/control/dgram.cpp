@@ -99,11 +99,14 @@ void DgramTransport::read_some() {
     std::string address;  // of a client without a name: empty, and no way back
     if (from_size > offsetof(sockaddr_un, sun_path)) address.assign(reinterpret_cast<char*>(&from), from_size);
     std::weak_ptr<DgramReplies> replies = replies_;
-    dispatcher_.handle(std::string_view(buffer_.data(), static_cast<size_t>(n)),
-                       [replies = std::move(replies), address = std::move(address)](std::string&& text) {
-                         auto alive = replies.lock();
-                         return !alive || alive->send(address, std::move(text));
-                       });
+    Caller caller{replies_, address};
+    dispatcher_.handle(
+        std::string_view(buffer_.data(), static_cast<size_t>(n)),
+        [replies = std::move(replies), address = std::move(address)](std::string&& text) {
+          auto alive = replies.lock();
+          return !alive || alive->send(address, std::move(text));
+        },
+        nullptr, caller);
     if (std::chrono::steady_clock::now() >= end) return;
   }
 }

@@ -17,7 +17,9 @@ constexpr int kSendBuffer = 4 << 20;            // octets asked for: what client
 constexpr size_t kMaxReply = 256 * 1024;        // octets, whatever the send buffer allows
 constexpr size_t kOverhead = 64;                // of the send buffer, per datagram
 constexpr size_t kMaxPerClient = 512;           // replies that wait
+constexpr size_t kMaxPushes = 64;               // of these that may wait when another message of a watch comes
 constexpr size_t kMaxOctets = 8 * 1024 * 1024;  // of all replies that wait
+constexpr size_t kMaxPushOctets = kMaxOctets / 2;  // of all that waits, for messages of watches: replies come first
 constexpr auto kPatience = std::chrono::seconds(5);
 constexpr int kFirstPause = 1, kLongestPause = 50;  // ms between tries, doubling while nobody reads
 
@@ -36,7 +38,7 @@ Result<std::shared_ptr<DgramReplies>> DgramReplies::open(event_base* base, int s
 }
 
 DgramReplies::~DgramReplies() {
-  for (auto& [address, queue] : waiting_) drop(queue, queue.size());
+  for (auto& [address, queue] : waiting_) drop(queue, queue.size(), false);
   if (timer_ != nullptr) event_free(timer_);
   close(socket_);
 }
@@ -66,28 +68,59 @@ bool DgramReplies::send(const std::string& address, std::string&& text) {
     counters_.replies_dropped++;
     return true;
   }
-  if (waiting_.contains(address)) {
-    keep(address, std::move(text));
-    return true;
-  }
-  int why = send_now(address, text);
+  return hand_over(address, std::move(text), nullptr);
+}
+
+bool DgramReplies::push(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& state) {
+  return text.size() <= largest_ && hand_over(address, std::move(text), state);
+}
+
+bool DgramReplies::anybody_at(const std::string& address) const {
+  int probe = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return true;  // not known
+  int rc = connect(probe, reinterpret_cast<const sockaddr*>(address.data()), static_cast<socklen_t>(address.size()));
+  bool nobody = rc != 0 && (errno == ECONNREFUSED || errno == ENOENT);
+  close(probe);
+  return !nobody;
+}
+
+// Behind what waits for that client already, else at once. false: too large.
+bool DgramReplies::hand_over(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& push) {
+  int why = waiting_.contains(address) ? EAGAIN : send_now(address, text);
   if (why == EMSGSIZE) return false;
   if (why == EAGAIN) {
-    keep(address, std::move(text));
+    keep(address, std::move(text), push);
+  } else if (why == 0) {
+    count_sent(push != nullptr);
   } else {
-    why == 0 ? counters_.replies++ : counters_.replies_dropped++;
+    count_lost(push.get(), true);
   }
   return true;
 }
 
-void DgramReplies::keep(const std::string& address, std::string&& text) {
-  auto found = waiting_.find(address);
-  if (octets_ + text.size() > kMaxOctets || (found != waiting_.end() && found->second.size() >= kMaxPerClient)) {
+void DgramReplies::count_sent(bool push) { push ? counters_.pushed++ : counters_.replies++; }
+
+void DgramReplies::count_lost(PushState* push, bool gone) {
+  if (push == nullptr) {
     counters_.replies_dropped++;
     return;
   }
+  counters_.pushes_lost++;
+  push->lost++;
+  push->gone |= gone;
+}
+
+bool DgramReplies::has_room(const std::string& address, size_t size, bool push) const {
+  auto found = waiting_.find(address);
+  size_t queued = found == waiting_.end() ? 0 : found->second.size();
+  if (push) return queued < kMaxPushes && octets_ + size <= kMaxPushOctets;
+  return queued < kMaxPerClient && octets_ + size <= kMaxOctets;
+}
+
+void DgramReplies::keep(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& push) {
+  if (!has_room(address, text.size(), push != nullptr)) return count_lost(push.get(), false);
   octets_ += text.size();
-  waiting_[address].push_back({std::move(text), std::chrono::steady_clock::now() + kPatience});
+  waiting_[address].push_back({std::move(text), std::chrono::steady_clock::now() + kPatience, push});
   if (pause_ms_ == 0) {
     pause_ms_ = kFirstPause;
     arm();
@@ -118,26 +151,27 @@ bool DgramReplies::drain(const std::string& address, Queue& queue, Time now) {
     int why = send_now(address, queue.front().text);
     if (why == 0) {
       octets_ -= queue.front().text.size();
+      count_sent(queue.front().push != nullptr);
       queue.pop_front();
-      counters_.replies++;
       moved = true;
     } else if (why == EAGAIN) {
       size_t late = 0;
       while (late < queue.size() && queue[late].until <= now) late++;
-      drop(queue, late);
+      drop(queue, late, false);
       break;
     } else {
-      drop(queue, why == EMSGSIZE ? 1 : queue.size());  // else: the client is gone
+      bool gone = why != EMSGSIZE;
+      drop(queue, gone ? queue.size() : 1, gone);
     }
   }
   return moved;
 }
 
-void DgramReplies::drop(Queue& queue, size_t count) {
+void DgramReplies::drop(Queue& queue, size_t count, bool gone) {
   for (; count > 0; count--) {
     octets_ -= queue.front().text.size();
+    count_lost(queue.front().push.get(), gone);
     queue.pop_front();
-    counters_.replies_dropped++;
   }
 }
 

@@ -1,6 +1,6 @@
 // DgramReplies: sends replies from the control socket to clients' addresses without ever waiting in the loop. Results
 // come in groups (one commit completes many requests) and a unix datagram queue may hold as few as ten: what a client
-// has no room for is kept for a while and tried again.
+// has no room for is kept for a while and tried again. So are the messages of watches (push.h).
 #pragma once
 
 #include <chrono>
@@ -12,17 +12,18 @@
 
 #include "base/result.h"
 #include "control/context.h"
+#include "control/push.h"
 
 struct event;
 struct event_base;
 
 namespace pua {
 
-class DgramReplies {
+class DgramReplies : public PushSink {
  public:
   // socket: bound, not blocking, owned from now on, also when this fails. Error: no_memory.
   static Result<std::shared_ptr<DgramReplies>> open(event_base*, int socket, ControlCounters&);
-  ~DgramReplies();  // closes the socket; what was not taken by now is dropped
+  ~DgramReplies() override;  // closes the socket; what was not taken by now is dropped
   DgramReplies(const DgramReplies&) = delete;
   DgramReplies& operator=(const DgramReplies&) = delete;
 
@@ -32,20 +33,28 @@ class DgramReplies {
   // client that does not read is waited for up to 5 s, by a timer; then, or if it is gone, or too much waits already,
   // the reply is dropped and counted. false: too large for a datagram, nothing happened.
   bool send(const std::string& address, std::string&& text);
+  // The same for a message of a watch. A client with kMaxPushes messages waiting loses what comes then.
+  bool push(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& state) override;
+  bool anybody_at(const std::string& address) const override;
 
  private:
   using Time = std::chrono::steady_clock::time_point;
   struct Waiting {
     std::string text;
     Time until;
+    std::shared_ptr<PushState> push;  // null: a reply
   };
   using Queue = std::deque<Waiting>;
   DgramReplies(int socket, ControlCounters& counters) : socket_(socket), counters_(counters) {}
   static void try_again(int fd, short what, void* self);
   int send_now(const std::string& address, const std::string& text) const;
-  void keep(const std::string& address, std::string&& text);
+  bool hand_over(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& push);
+  bool has_room(const std::string& address, size_t size, bool push) const;
+  void keep(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& push);
   bool drain(const std::string& address, Queue&, Time now);
-  void drop(Queue&, size_t count);
+  void drop(Queue&, size_t count, bool gone);
+  void count_sent(bool push);
+  void count_lost(PushState* push, bool gone);
   void arm();
 
   int socket_;

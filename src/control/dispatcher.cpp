@@ -97,7 +97,7 @@ Dispatcher::Dispatcher(ControlContext& context) : context_(context) {
   }
 }
 
-void Dispatcher::handle(std::string_view text, ReplyFn reply, std::string* reply_name) {
+void Dispatcher::handle(std::string_view text, ReplyFn reply, std::string* reply_name, const Caller& caller) {
   ControlCounters& counters = context_.counters;
   if (text.size() > context_.max_request) {
     counters.too_large++;
@@ -116,7 +116,7 @@ void Dispatcher::handle(std::string_view text, ReplyFn reply, std::string* reply
   }
   if (reply_name != nullptr) store_reply_name(document.get(), *reply_name);
   if (!json_is_array(document.get())) {
-    run_one(document.get(), std::move(reply));
+    run_one(document.get(), std::move(reply), caller);
     return;
   }
   size_t count = json_array_size(document.get());
@@ -129,11 +129,12 @@ void Dispatcher::handle(std::string_view text, ReplyFn reply, std::string* reply
   }
   auto batch = std::make_shared<Batch>(std::move(reply));
   for (size_t i = 0; i < count; i++) {
-    run_one(json_array_get(document.get(), i), [batch](std::string&& answer) { return batch->add(std::move(answer)); });
+    run_one(json_array_get(document.get(), i), [batch](std::string&& answer) { return batch->add(std::move(answer)); },
+            caller);
   }
 }
 
-void Dispatcher::run_one(const json_t* request, ReplyFn reply) {
+void Dispatcher::run_one(const json_t* request, ReplyFn reply, const Caller& caller) {
   ControlCounters& counters = context_.counters;
   counters.requests++;
   std::string id;
@@ -147,7 +148,7 @@ void Dispatcher::run_one(const json_t* request, ReplyFn reply) {
     return;
   }
   if (id.empty()) counters.notifications++;
-  auto call = std::make_shared<Call>(std::move(id), std::move(reply));
+  auto call = std::make_shared<Call>(std::move(id), std::move(reply), caller);
   const json_t* method = member(request, "method");
   std::string_view name(json_string_value(method), json_string_length(method));
   auto found = commands_.find(name);

@@ -24,14 +24,15 @@ class Dispatcher {
   // called inside this call, or long after (a publish is answered after the final SIP reply).
   // reply_name, if not null: a string member "reply_name" of the request (of the first in a batch) is stored there
   // before anything is answered (Kamailio's FIFO framing).
+  // caller: who sent it.
   // Errors are replies too: -32700, -32600 with id null; -32601, -32602 and those of the commands with the request's
   // id.
-  void handle(std::string_view text, ReplyFn reply, std::string* reply_name = nullptr);
+  void handle(std::string_view text, ReplyFn reply, std::string* reply_name = nullptr, const Caller& caller = {});
 
   ControlContext& context() { return context_; }
 
  private:
-  void run_one(const json_t* request, ReplyFn reply);
+  void run_one(const json_t* request, ReplyFn reply, const Caller& caller);
 
   ControlContext& context_;
   std::unordered_map<std::string_view, const CommandSpec*> commands_;

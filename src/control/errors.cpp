@@ -4,7 +4,12 @@
 
 namespace pua {
 
-void answer_error(Call& call, const Error& error) {
+void answer_failure(Call& call, const Outcome& o) {
+  static constexpr std::string_view kOrigins[] = {"", "timeout", "transport", "shutdown", "local"};
+  call.error(o.status, o.reason, kOrigins[static_cast<size_t>(o.origin)]);
+}
+
+void answer_error(Call& call, const Error& error, std::string_view failed) {
   std::string_view text =
       error.message.empty() ? std::string_view(errc_text(error.code)) : std::string_view(error.message);
   switch (error.code) {
@@ -34,7 +39,7 @@ void answer_error(Call& call, const Error& error) {
     case Errc::store_failed:
     case Errc::sip_failed: break;
   }
-  call.error(500, "MI/PUBLISH failed", text);
+  call.error(500, failed, text);
 }
 
 }  // namespace pua

@@ -5,11 +5,16 @@
 
 #include "base/result.h"
 #include "control/call.h"
+#include "core/types.h"
 
 namespace pua {
 
+// Answers a request that was accepted and ended in a failure: the final status, with the reason; data tells where it is
+// from unless that is the wire.
+void answer_failure(Call&, const Outcome&);
+
 // Answers a request that the library refused: the code of spec section 9 (reference 7.1) where there is one, else that
-// of the SIP or HTTP status with the same meaning; 500 only for faults of our own.
-void answer_error(Call&, const Error&);
+// of the SIP or HTTP status with the same meaning; 500 only for faults of our own, under the name `failed`.
+void answer_error(Call&, const Error&, std::string_view failed = "MI/PUBLISH failed");
 
 }  // namespace pua

@@ -14,9 +14,11 @@ struct Source {
 };
 
 constexpr Source kSources[] = {
-    {1 << 0, "UL_PUBLISH"},        {1 << 1, "BLA_PUBLISH"},      {1 << 3, "XMPP_PUBLISH"},
-    {1 << 6, "MI_PUBLISH"},        {1 << 7, "MI_ASYN_PUBLISH"},  {1 << 10, "DIALOG_PUBLISH"},
-    {1 << 11, "CALLINFO_PUBLISH"}, {1 << 13, "REGINFO_PUBLISH"},
+    {1 << 0, "UL_PUBLISH"},         {1 << 1, "BLA_PUBLISH"},        {1 << 2, "BLA_SUBSCRIBE"},
+    {1 << 3, "XMPP_PUBLISH"},       {1 << 4, "XMPP_SUBSCRIBE"},     {1 << 5, "XMPP_INITIAL_SUBS"},
+    {1 << 6, "MI_PUBLISH"},         {1 << 7, "MI_ASYN_PUBLISH"},    {1 << 8, "MI_SUBSCRIBE"},
+    {1 << 9, "RLS_SUBSCRIBE"},      {1 << 10, "DIALOG_PUBLISH"},    {1 << 11, "CALLINFO_PUBLISH"},
+    {1 << 12, "REGINFO_SUBSCRIBE"}, {1 << 13, "REGINFO_PUBLISH"},
 };
 
 }  // namespace

@@ -437,6 +437,8 @@ TEST(Commands, uptime_counts_from_the_start) {
 TEST(Commands, which_lists_every_name) {
   json_t* r = call("which", "{}");
   for (const char* name : {"pua_publish", "pua_mi:publish", "pua.publish", "pua.send_publish", "pua_list", "pua_show",
+                           "pua_subscribe", "pua_mi:subscribe", "pua.subscribe", "pua.send_subscribe", "pua_unsubscribe",
+                           "pua_mi:unsubscribe", "pua.unsubscribe", "pua_watch", "pua.watch", "pua_unwatch", "pua.unwatch",
                            "pua_stats", "pua_flush", "pua_reload", "log_level", "version", "uptime", "which", "help"}) {
     bool found = false;
     for (size_t i = 0; i < json_array_size(r); i++)
@@ -444,7 +446,7 @@ TEST(Commands, which_lists_every_name) {
     CHECK_TEXT(found, name);
   }
   r = call("which", R"(["pua_s*"])");
-  LONGS_EQUAL(2, json_array_size(r));
+  LONGS_EQUAL(3, json_array_size(r));
 }
 
 TEST(Commands, help_describes_each_command_and_each_parameter) {

@@ -1,0 +1,103 @@
+#include "control/watches.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "control/json_writer.h"
+
+namespace pua {
+
+Watches::~Watches() {
+  if (observing_) pua_.forget_observer(observer_);
+}
+
+static bool dead(const Caller& caller) {
+  auto sink = caller.sink.lock();
+  return !sink || !sink->anybody_at(caller.address);
+}
+
+// Clients tell when they go; those that were killed are found here.
+void Watches::forget_gone() {
+  std::erase_if(all_, [](const Watch& w) { return w.state->gone || dead(w.caller); });
+}
+
+Result<int64_t> Watches::add(const Caller& caller, WatchFilter filter) {
+  // What is gone has no say: its address may be a new client's by now.
+  std::erase_if(all_, [](const Watch& w) { return w.state->gone; });
+  for (const Watch& w : all_) {
+    if (w.caller.address == caller.address && w.filter == filter && !w.caller.sink.expired()) return w.id;
+  }
+  if (all_.size() >= kMax) forget_gone();
+  if (all_.size() >= kMax) return Error{Errc::too_large, "there are " + std::to_string(kMax) + " watches already"};
+  if (!observing_) {
+    observer_ = pua_.observe_notifies(std::numeric_limits<int32_t>::max(), [this](const NotifyView& n) { on_notify(n); });
+    observing_ = true;
+  }
+  all_.push_back({++last_id_, caller, std::move(filter), std::make_shared<PushState>()});
+  return last_id_;
+}
+
+Watches::Ended Watches::remove(const std::string& address, int64_t id) {
+  Ended ended;
+  std::erase_if(all_, [&](const Watch& w) {
+    if (w.caller.address != address || (id != 0 && w.id != id)) return false;
+    ended.watches++;
+    ended.lost += w.state->lost;
+    return true;
+  });
+  return ended;
+}
+
+static bool uri_matches(std::string_view pattern, std::string_view uri) {
+  if (pattern.ends_with('*')) return uri.starts_with(pattern.substr(0, pattern.size() - 1));
+  return pattern.empty() || pattern == uri;
+}
+
+void Watches::on_notify(const NotifyView& n) {
+  bool gone = false;
+  for (const Watch& w : all_) {
+    const RecordView& r = n.record;
+    bool wanted = uri_matches(w.filter.pres_uri, r.pres_uri) && (w.filter.event == 0 || w.filter.event == r.event) &&
+                  (w.filter.watcher_uri.empty() || w.filter.watcher_uri == r.watcher_uri);
+    if (wanted && !w.state->gone) tell(w, n);
+    gone |= w.state->gone;
+  }
+  if (gone) std::erase_if(all_, [](const Watch& w) { return w.state->gone; });
+}
+
+static std::string message(int64_t id, uint64_t lost, const NotifyView& n, bool with_body) {
+  const RecordView& r = n.record;
+  std::string text;
+  text.reserve(512 + (with_body ? n.body.size() * 2 : 0));
+  JsonWriter w(text);
+  w.begin_object().member("jsonrpc", "2.0").member("method", "pua_notify").key("params").begin_object();
+  w.member("watch", id).member("presentity_uri", r.pres_uri).member("watcher_uri", r.watcher_uri);
+  w.member("event", r.event_name);
+  if (!r.pres_id.empty()) w.member("pres_id", r.pres_id);
+  w.member("call_id", r.call_id).member("state", n.state);
+  if (!n.reason.empty()) w.member("reason", n.reason);
+  if (n.expires >= 0) w.member("expires", n.expires);
+  if (n.retry_after >= 0) w.member("retry_after", n.retry_after);
+  if (!n.content_type.empty()) w.member("content_type", n.content_type);
+  if (!with_body) {
+    w.member("truncated", true);
+  } else if (!n.body.empty()) {
+    w.member("body", n.body);
+  }
+  if (n.gap) w.member("gap", true);
+  if (lost > 0) w.member("lost", static_cast<int64_t>(lost));
+  w.end_object().end_object();
+  return text;
+}
+
+void Watches::tell(const Watch& w, const NotifyView& n) {
+  auto sink = w.caller.sink.lock();
+  if (!sink) {
+    w.state->gone = true;
+    return;
+  }
+  if (sink->push(w.caller.address, message(w.id, w.state->lost, n, true), w.state)) return;
+  if (!sink->push(w.caller.address, message(w.id, w.state->lost, n, false), w.state)) w.state->lost++;
+}
+
+}  // namespace pua
