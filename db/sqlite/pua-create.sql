@@ -35,6 +35,8 @@ CREATE TABLE "pua" (
   body             BLOB,
   content_type     TEXT,
   outbound_proxy   TEXT,
+  event_id         TEXT,
+  target           TEXT,
   record_version   INTEGER NOT NULL DEFAULT 0,
   owner_epoch      INTEGER NOT NULL DEFAULT 0,
   node             INTEGER NOT NULL DEFAULT 0,
@@ -52,4 +54,4 @@ CREATE TABLE IF NOT EXISTS "pua_meta" (
   value  BLOB NOT NULL
 ) WITHOUT ROWID;
 
-INSERT OR REPLACE INTO "version" (table_name, table_version) VALUES ('pua', 10);
+INSERT OR REPLACE INTO "version" (table_name, table_version) VALUES ('pua', 11);

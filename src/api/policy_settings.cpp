@@ -39,6 +39,7 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   e.max_headers = static_cast<uint32_t>(s.max_headers);
   e.max_in_flight = static_cast<uint32_t>(s.max_in_flight);
   e.ack_wait_ms = static_cast<uint32_t>(s.ack_wait);
+  e.t1_ms = static_cast<uint32_t>(s.sip_t1);
   e.outbound_proxy = s.outbound_proxy;
   e.sharing_tag = s.cluster_sharing_tag;
   if (!s.sip_listen.empty()) e.host = host_of(s.sip_listen.front());

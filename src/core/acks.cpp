@@ -19,13 +19,13 @@ Acks::~Acks() {
   while (Ack* a = all_.pop_front()) delete a;
 }
 
-void Acks::add(Record& r, uint32_t version, MonoMs deadline, Delivery d) {
+void Acks::add(Entity& r, uint32_t version, MonoMs deadline, Delivery d) {
   auto a = std::make_unique<Ack>();
   a->record = &r;
   a->version = version;
   a->deadline = deadline;
   a->delivery = std::move(d);
-  Ack** at = &r.need_extra().acks;
+  Ack** at = &r.acks;
   while (*at) at = &(*at)->next_of_record;  // one or two: a record has one request out
   *at = a.get();
   all_.push_back(*a.release());
@@ -34,15 +34,15 @@ void Acks::add(Record& r, uint32_t version, MonoMs deadline, Delivery d) {
 // Both callers hand in the oldest of its record.
 std::unique_ptr<Ack> Acks::take(Ack& a) {
   List<Ack>::erase(a);
-  a.record->extra->acks = a.next_of_record;
+  a.record->acks = a.next_of_record;
   return std::unique_ptr<Ack>(&a);
 }
 
 std::unique_ptr<Ack> Acks::pop() { return all_.empty() ? nullptr : take(*all_.front()); }
 
-std::unique_ptr<Ack> Acks::pop(Record& r, uint32_t version) {
-  if (!r.extra || !r.extra->acks || static_cast<int32_t>(version - r.extra->acks->version) < 0) return nullptr;
-  return take(*r.extra->acks);
+std::unique_ptr<Ack> Acks::pop(Entity& r, uint32_t version) {
+  if (!r.acks || static_cast<int32_t>(version - r.acks->version) < 0) return nullptr;
+  return take(*r.acks);
 }
 
 }  // namespace pua

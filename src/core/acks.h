@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/list.h"
-#include "core/record.h"
+#include "core/entity.h"
 #include "core/snapshot.h"
 
 namespace pua {
@@ -28,7 +28,7 @@ struct Delivery {                         // an outcome on its way to those who 
 };
 
 struct Ack : ListHook {
-  Record* record = nullptr;
+  Entity* record = nullptr;
   Ack* next_of_record = nullptr;
   uint32_t version = 0;                   // of the row that must be committed
   MonoMs deadline = 0;                    // ack_wait
@@ -38,13 +38,13 @@ struct Ack : ListHook {
 class Acks {
  public:
   ~Acks();
-  void add(Record&, uint32_t version, MonoMs deadline, Delivery);
+  void add(Entity&, uint32_t version, MonoMs deadline, Delivery);
   MonoMs next_due() const { return const_cast<List<Ack>&>(all_).empty() ? kNever : const_cast<List<Ack>&>(all_).front()->deadline; }
   bool empty() const { return all_.empty(); }
   // The oldest one, whatever it waits for; nullptr: none.
   std::unique_ptr<Ack> pop();
   // The oldest one of this record if it asks for no newer version than `version`.
-  std::unique_ptr<Ack> pop(Record&, uint32_t version);
+  std::unique_ptr<Ack> pop(Entity&, uint32_t version);
 
  private:
   std::unique_ptr<Ack> take(Ack&);

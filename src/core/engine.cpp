@@ -33,11 +33,7 @@ struct Engine::Accepted {
 };
 
 Engine::Engine(const EngineSettings& s, Ports ports, uint64_t seed)
-    : settings_(s),
-      ports_(std::move(ports)),
-      random_(seed),
-      table_(std::clamp(s.hash_size, 1u, 24u), hash_key(seed)),
-      outbox_(s.max_in_flight) {}
+    : EngineCommon(s, std::move(ports), seed), table_(std::clamp(s.hash_size, 1u, 24u), hash_key(seed)), subs_(*this, hash_key(seed)) {}
 
 Engine::~Engine() = default;
 
@@ -55,7 +51,7 @@ void Engine::start() {
 // --- requests --------------------------------------------------------------------------------------------------
 
 Status Engine::check(const PublishRequest& q, const EventInfo*& event) const {
-  if (ended() || stopping_) return {Errc::shutting_down, "the instance is shutting down"};
+  if (closed()) return {Errc::shutting_down, "the instance is shutting down"};
   if (q.source <= 0 || (q.source & (q.source - 1))) return {Errc::bad_argument, "source_flag is not one source bit"};
   event = ports_.bodies.by_flag(q.event);
   if (!event) return {Errc::unknown_event, "event " + std::to_string(q.event) + " is not registered"};
@@ -139,7 +135,7 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
   if (q.body && !a.removal) {
     if (auto s = prepare_body(q, at, *event, a, now); !s) return refuse(s);
     // A processor is the host's code, and may have called anything here meanwhile: look again.
-    if (ended() || stopping_) return refuse({Errc::shutting_down, "the instance is shutting down"});
+    if (closed()) return refuse({Errc::shutting_down, "the instance is shutting down"});
     if (auto s = admit(q, a, hash, at); !s) return refuse(s);
   }
   count_.accepted++;
@@ -277,27 +273,35 @@ void Engine::observe(int32_t source_mask, EngineObserver fn) { observers_.emplac
 void Engine::run(MonoMs now) {
   if (ended()) return;
   for (int n = 0; n < kDeadlinesPerRun && deadlines_.next() <= now; n++) {
-    Record& r = *deadlines_.top();
-    deadlines_.remove(r);
+    Entity& e = *deadlines_.top();
+    deadlines_.remove(e);
+    if (e.kind == Kind::Subscription) {
+      subs_.due(static_cast<Subscription&>(e), now);
+      continue;
+    }
+    Record& r = static_cast<Record&>(e);
     // In state Intent the deadline is the end of our patience with the store, else the machine's own.
     apply(r, Event{.input = r.pub.state == State::Intent ? Input::Proceed : Input::Due}, nullptr, now);
   }
   while (acks_.next_due() <= now) ready_.push_back(std::move(acks_.pop()->delivery));
   for (int n = 0; n < kSweepPerRun && !loading_ && !idle_.empty(); n++) leave_idle(*idle_.front(), now);
   for (int n = 0; n < kSweepPerRun; n++) {
-    Record* held = outbox_.next_held();
+    Entity* held = outbox_.next_held();
     if (!held) break;
-    unreachable(*held, now);
+    if (held->kind == Kind::Subscription) subs_.unreachable(static_cast<Subscription&>(*held), now);
+    else unreachable(static_cast<Record&>(*held), now);
   }
   if (removing_ == Removing::Walk) remove_some(now);
   TxnId txn;
   for (int n = 0; n < kSendsPerRun; n++) {
-    Record* r = outbox_.take(now, txn);
-    if (!r) break;
-    send(*r, txn, now);
+    Entity* e = outbox_.take(now, txn);
+    if (!e) break;
+    if (e->kind == Kind::Subscription) subs_.send(static_cast<Subscription&>(*e), txn, now);
+    else send(static_cast<Record&>(*e), txn, now);
   }
   reap();
   run_deliveries();
+  if (!ended()) subs_.run(now);
   if (ended()) return;   // a completion ended the instance
   announced_ = kNever;
   announce();
@@ -322,7 +326,7 @@ void Engine::run_deliveries() {
 
 MonoMs Engine::next_due() const {
   if (ended()) return kNever;
-  if (!ready_.empty() || outbox_.any_held() || removing_ == Removing::Walk || (!loading_ && !idle_.empty())) return 0;
+  if (!ready_.empty() || subs_.busy() || outbox_.any_held() || removing_ == Removing::Walk || (!loading_ && !idle_.empty())) return 0;
   MonoMs due = std::min(deadlines_.next(), outbox_.next_due());
   return std::min(due, acks_.next_due());
 }
@@ -340,14 +344,19 @@ void Engine::announce() {
 void Engine::remove_all() {
   removing_ = Removing::Walk;
   withdraw_cursor_ = 0;
+  removing_subs_ = false;
   announce();
 }
 
 // A piece of the walk. Rows that are loaded from now on are withdrawn as they come.
 void Engine::remove_some(MonoMs now) {
   std::vector<Record*> some;
+  if (removing_subs_) {
+    if (subs_.remove_some(kSweepPerRun, now)) removing_ = Removing::Walked;
+    return;
+  }
   withdraw_cursor_ = table_.walk(withdraw_cursor_, kSweepPerRun, [&](Record& r) { some.push_back(&r); });
-  if (!withdraw_cursor_) removing_ = Removing::Walked;
+  removing_subs_ = withdraw_cursor_ == 0;
   for (Record* r : some) {
     bool revived = r->extra && r->extra->waiting;   // a publish may wait behind the removal that is out
     if (r->pub.state == State::Gone || (r->pub.wanted != Wanted::Something && !revived)) continue;
@@ -366,7 +375,7 @@ void Engine::remove_some(MonoMs now) {
 }
 
 bool Engine::quiet() const {
-  return ready_.empty() && acks_.empty() && outbox_.in_flight() == 0 && by_state_[static_cast<int>(State::Queued)] == 0 &&
+  return ready_.empty() && subs_.quiet() && acks_.empty() && outbox_.in_flight() == 0 && by_state_[static_cast<int>(State::Queued)] == 0 &&
          by_state_[static_cast<int>(State::Intent)] == 0 && by_state_[static_cast<int>(State::Idle)] == 0 && removing_ != Removing::Walk &&
          !(removing_ == Removing::Walked && loading_);
 }
@@ -387,14 +396,18 @@ bool Engine::shutdown_some() {
       d.callers.append(std::move(r.extra->callers));
       if (r.extra->waiting) d.callers.append(std::move(r.extra->waiting->callers));
       if (d.callers.empty()) return;
+      last.push_back(std::move(d));
+    });
+    if (!end_cursor_) shutdown_ = Shutdown::WalkSubs;
+  } else if (shutdown_ == Shutdown::WalkSubs) {
+    if (subs_.take_callers(kEndPerCall, last)) shutdown_ = Shutdown::Over;
+  }
+  for (Delivery& d : last) {
+    if (!d.result.status) {   // it was still open
       d.result.status = 487;
       d.result.reason = "Shutdown";
       d.result.origin = ReplyOrigin::Shutdown;
-      last.push_back(std::move(d));
-    });
-    if (!end_cursor_) shutdown_ = Shutdown::Over;
-  }
-  for (Delivery& d : last) {
+    }
     Outcome o = d.result.view();
     while (auto w = d.callers.pop()) {
       o.superseded = w->superseded;

@@ -11,32 +11,17 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/deadline_heap.h"
-#include "base/log.h"
-#include "base/log_gate.h"
-#include "base/random.h"
-#include "core/acks.h"
-#include "core/bodies_port.h"
+#include "core/engine_common.h"
 #include "core/notify_port.h"
-#include "core/outbox.h"
 #include "core/record.h"
-#include "core/sip_port.h"
-#include "core/store_port.h"
+#include "core/subscriptions.h"
 #include "core/table.h"
 
 namespace pua {
 
-using EngineObserver = std::function<void(const RecordView&, const Outcome&)>;
-
-class Engine : public SipSink, public StoreSink, public NotifySink {
+class Engine : public SipSink, public StoreSink, public NotifySink, private EngineCommon {
  public:
-  struct Ports {
-    SipPort& sip;
-    StorePort& store;
-    BodiesPort& bodies;
-    Log& log;
-    std::function<void(MonoMs due)> wake;   // run() is wanted at `due` or earlier (0: in the next loop turn)
-  };
+  using Ports = EnginePorts;
   // seed: for hashing, Call-IDs and jitter; random in production, fixed in tests.
   Engine(const EngineSettings&, Ports, uint64_t seed);
   ~Engine() override;
@@ -101,10 +86,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink {
     Record* record = nullptr;               // nullptr: a new one
     bool maybe_in_table = false;            // the load under way may still bring its row
   };
-  enum class Shutdown : uint8_t { No, Walk, Over };     // shutdown
-  enum class Removing : uint8_t { No, Walk, Walked };  // remove_all
 
-  bool ended() const { return shutdown_ != Shutdown::No; }
+
   Status check(const PublishRequest&, const EventInfo*&) const;
   Status admit(const PublishRequest&, const Accepted&, uint32_t hash, Place&) const;
   Result<Unit> prepare_body(const PublishRequest&, const Place&, const EventInfo&, Accepted&, MonoMs now);
@@ -116,7 +99,6 @@ class Engine : public SipSink, public StoreSink, public NotifySink {
 
   void apply(Record&, const Event&, const SipReply*, MonoMs now);
   void complete(Record&, const Effects&, const SipReply*, bool by_timer, MonoMs now);
-  void deliver_to(Record&, Delivery, MonoMs now);
   void enqueue(Record&, MonoMs now);
   void unreachable(Record&, MonoMs now);
   void mark(Record&, Lane, MonoMs now);
@@ -124,7 +106,6 @@ class Engine : public SipSink, public StoreSink, public NotifySink {
   void send(Record&, TxnId, MonoMs now);
   void finish(TxnId, const SipReply&, Outbox::Answer, MonoMs now);
   void count_reply(const SipReply&, const Record&, MonoMs now);
-  void settle_acks(Record&, uint32_t version, bool ok);
   void load_row(const Row&, MonoMs now);
   const char* unreadable(const Row&) const;
   void fill(Record&, const Row&);
@@ -134,9 +115,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink {
   void to_reap(Record&);
   void leave_idle(Record&, MonoMs now);
   void remove_some(MonoMs now);
-  void log_reply(LogGate&, LogLevel, const Record&, int status, const char* what, MonoMs now);
   void announce();
-  bool has_row(const Record&) const;
   uint32_t next_cseq(const Record&) const;
   void renew_call(Record&);
   void name_call(const Record&) const;
@@ -146,34 +125,19 @@ class Engine : public SipSink, public StoreSink, public NotifySink {
   void run_deliveries();
   void notify(const Delivery&, const Outcome&);
 
-  EngineSettings settings_;
-  Ports ports_;
-  Random random_;
-  Table table_;
-  DeadlineHeap<Record> deadlines_;
-  Outbox outbox_;
-  Acks acks_;
-  std::deque<Delivery> ready_;
+  Table<Record> table_;
+  Subscriptions subs_;
   std::vector<Record*> reap_;
   List<Record, QueueHook> idle_;            // taken while loading; left when the row comes or the load ends
-  std::deque<std::pair<int32_t, EngineObserver>> observers_;  // never moved: one may register another
-  std::unordered_map<int32_t, uint64_t> parked_;  // event flag -> rows kept aside
   std::array<std::array<uint64_t, kInputs>, kStates> coverage_{};
   std::array<int64_t, kStates> by_state_{};
-  Stats count_;
-  int64_t epoch_offset_ = 0;
-  int64_t next_id_ = 1;
   int64_t last_loaded_ = 0;
   int32_t load_only_ = 0;                   // event flag, 0: all
   std::vector<int32_t> load_again_;         // events registered while a load was under way
   MonoMs announced_ = kNever;
   uint64_t withdraw_cursor_ = 0, end_cursor_ = 0;
-  Removing removing_ = Removing::No;
+  bool removing_subs_ = false;              // remove_all: the publications are through
   LogGate etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
-  bool loading_ = false;
-  bool store_up_ = true;
-  bool stopping_ = false;
-  Shutdown shutdown_ = Shutdown::No;
   mutable char call_id_[224] = "", from_tag_[16] = "";  // of the record named last, see name_call
 };
 

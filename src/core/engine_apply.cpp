@@ -64,7 +64,7 @@ void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now)
   if (fx.enqueue) enqueue(r, now);
   arm(r);
   // Last, because a log callback is the host's code too.
-  if (fx.ending == Ending::StateLost) log_reply(lost_gate_, LogLevel::warning, r, 412, "the server lost the state, and there is no body to publish it again", now);
+  if (fx.ending == Ending::StateLost) log_reply(lost_gate_, LogLevel::warning, "PUBLISH", r.pres_uri(), 412, "the server lost the state, and there is no body to publish it again", now);
 }
 
 // The request under way has its outcome: its callers and the observers get it once the row is safe, or cannot be.
@@ -72,8 +72,8 @@ void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool 
   Delivery d;
   if (r.pub.wanted == Wanted::Nothing) r.pub.wanted = Wanted::Leaving;
   if (r.extra) d.callers.append(std::move(r.extra->callers));
-  bool watched = std::any_of(observers_.begin(), observers_.end(), [&](auto& o) { return (o.first & r.source) != 0; });
-  if (d.callers.empty() && !watched) return;
+  bool seen = watched(r.source);
+  if (d.callers.empty() && !seen) return;
   OwnedOutcome& out = d.result;
   if (fx.local_status || !reply) {
     out.status = fx.local_status ? fx.local_status : 500;
@@ -87,27 +87,8 @@ void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool 
   out.etag = r.etag();
   out.granted = r.pub.state == State::Live ? (r.pub.grant_end - r.pub.sent_at) / 1000 : 0;
   out.by_timer = by_timer;
-  if (watched) d.seen = std::make_unique<Snapshot>(view(r, now));
-  deliver_to(r, std::move(d), now);
-}
-
-void Engine::deliver_to(Record& r, Delivery d, MonoMs now) {
-  bool nothing_to_store = r.pub.state == State::Gone && !has_row(r);
-  if (nothing_to_store || (r.version != 0 && r.written_version == r.version)) {
-    d.result.durable = true;
-  } else if (store_up_ && !d.callers.empty()) {
-    acks_.add(r, r.version, now + settings_.ack_wait_ms, std::move(d));
-    return;
-  }
-  ready_.push_back(std::move(d));
-}
-
-void Engine::settle_acks(Record& r, uint32_t version, bool ok) {
-  // A failed write settles all: their rows are kept and repeated, their owners need not wait for that.
-  while (auto a = acks_.pop(r, ok ? version : r.version)) {
-    a->delivery.result.durable = ok;
-    ready_.push_back(std::move(a->delivery));
-  }
+  if (seen) d.seen = std::make_unique<Snapshot>(view(r, now));
+  deliver(r, std::move(d), r.pub.state == State::Gone && !has_row(r), now);
 }
 
 std::string_view Engine::destination(const Record& r) const {
@@ -132,10 +113,6 @@ void Engine::mark(Record& r, Lane lane, MonoMs now) { ports_.store.mark(r, lane,
 
 void Engine::arm(Record& r) {
   deadlines_.set(r, r.pub.state == State::Intent ? r.extra->intent_deadline : r.pub.deadline);
-}
-
-bool Engine::has_row(const Record& r) const {
-  return r.written_version != 0 || r.queue != StoreHook::Queue::None || r.remark;
 }
 
 uint32_t Engine::next_cseq(const Record& r) const {
@@ -221,28 +198,10 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
   }
 }
 
-void Engine::log_reply(LogGate& gate, LogLevel level, const Record& r, int status, const char* what, MonoMs now) {
-  uint64_t more = 0;
-  if (level > ports_.log.level() || !gate.pass(now, more)) return;
-  char left_out[64] = "";
-  if (more) snprintf(left_out, sizeof left_out, " (%llu lines like this left out)", static_cast<unsigned long long>(more));
-  int n = static_cast<int>(r.pres_uri().size());
-  auto line = level == LogLevel::error ? &Log::error : level == LogLevel::warning ? &Log::warning : &Log::notice;
-  (ports_.log.*line)("%d to PUBLISH for %.*s: %s%s", status, n, r.pres_uri().data(), what, left_out);
-}
-
 void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
-  if (reply.origin == ReplyOrigin::Timeout) count_.timeouts++;
-  if (reply.origin == ReplyOrigin::Transport) count_.transport_errors++;
+  count_class(reply);
   if (reply.origin != ReplyOrigin::Wire) return;
-  switch (reply.status / 100) {
-    case 2: count_.replies_2xx++; break;
-    case 3: count_.replies_3xx++; break;
-    case 4: count_.replies_4xx++; break;
-    case 5: count_.replies_5xx++; break;
-    default: count_.replies_6xx++;
-  }
-  auto say = [&](LogGate& gate, LogLevel level, const char* what) { log_reply(gate, level, r, reply.status, what, now); };
+  auto say = [&](LogGate& gate, LogLevel level, const char* what) { log_reply(gate, level, "PUBLISH", r.pres_uri(), reply.status, what, now); };
   switch (classify(reply)) {
     case ReplyClass::Success:
       if (r.pub.op == Op::Remove) break;
@@ -285,11 +244,16 @@ void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
 }
 
 void Engine::finish(TxnId txn, const SipReply& reply, Outbox::Answer answer, MonoMs now) {
-  Record* r = outbox_.finish(txn, answer, now);
-  if (!r) {
+  Entity* entity = outbox_.finish(txn, answer, now);
+  if (!entity) {
     ports_.log.debug("reply %d for a transaction that is not out", reply.status);
     return;
   }
+  if (entity->kind == Kind::Subscription) {
+    subs_.on_reply(static_cast<Subscription&>(*entity), reply, now);
+    return announce();
+  }
+  Record* r = static_cast<Record*>(entity);
   r->last_status = static_cast<uint16_t>(reply.status);
   if (r->pub.build == Build::Replay) renew_call(*r);
   if (reply.cseq > r->cseq) r->cseq = reply.cseq;  // digest retries count on

@@ -28,7 +28,9 @@ Op intent_of(const Publication& p) {
 }  // namespace
 
 RowOp Engine::row_of(const StoreHook& hook, Row& out) {
-  const Record& r = static_cast<const Record&>(hook);
+  const Entity& entity = static_cast<const Entity&>(hook);
+  if (entity.kind == Kind::Subscription) return subs_.row_of(static_cast<const Subscription&>(entity), out);
+  const Record& r = static_cast<const Record&>(entity);
   const Publication& p = r.pub;
   out = Row{};
   out.id = r.id;
@@ -67,9 +69,14 @@ RowOp Engine::row_of(const StoreHook& hook, Row& out) {
 
 void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
   if (ended()) return;
-  Record& r = static_cast<Record&>(hook);
   // A row that was refused on its own says nothing about the others.
-  if (ok || r.failures == 0) store_up_ = ok;
+  if (ok || hook.failures == 0) store_up_ = ok;
+  Entity& entity = static_cast<Entity&>(hook);
+  if (entity.kind == Kind::Subscription) {
+    subs_.on_stored(static_cast<Subscription&>(entity), version, ok, now);
+    return announce();
+  }
+  Record& r = static_cast<Record&>(entity);
   if (r.pub.state == State::Intent && (!ok || static_cast<int32_t>(version - r.intent_version) >= 0))
     apply(r, Event{.input = Input::Proceed}, nullptr, now);
   settle_acks(r, version, ok);
@@ -77,7 +84,7 @@ void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
     apply(r, Event{.input = Input::Stored}, nullptr, now);
     to_reap(r);
     reap();
-  } else if (r.extra && r.extra->callers.empty() && !r.extra->waiting && !r.extra->acks &&
+  } else if (r.extra && r.extra->callers.empty() && !r.extra->waiting && !r.acks &&
              !r.extra->cb_param && r.pub.state == State::Live) {
     r.extra.reset();  // back to the small form
   }
@@ -138,7 +145,7 @@ const char* Engine::unreadable(const Row& row) const {
 
 void Engine::load_row(const Row& row, MonoMs now) {
   if (load_only_ && row.event != load_only_) return;
-  if (!row.watcher_uri.empty()) return;  // a subscription
+  if (!row.watcher_uri.empty()) return subs_.load_row(row, now);
   if (const char* column = unreadable(row)) {
     count_.load_bad++;
     uint64_t more = 0;
@@ -251,7 +258,7 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
 void Engine::finish_load() {
   loading_ = false;  // what waited for a row that did not come goes on in run()
   load_only_ = 0;
-  ports_.log.notice("load: %lld publications", static_cast<long long>(count_.loaded));
+  ports_.log.notice("load: %zu publications, %zu subscriptions", table_.size(), subs_.size());
   if (!load_again_.empty()) {
     load_only_ = load_again_.back();
     load_again_.pop_back();

@@ -1,14 +1,32 @@
-// Engine: subscriptions.
+// Engine: the way to subscriptions.
 #include "core/engine.h"
 
 namespace pua {
 
-Status Engine::subscribe(const SubscribeRequest&, PublishDone, MonoMs) { return {Errc::not_supported, "subscriptions"}; }
-NotifyAnswer Engine::on_notify(const NotifyRequest&, MonoMs) { return {481, "Subscription Does Not Exist", ""}; }
-Status Engine::update_contact(const DialogQuery&, std::string_view, MonoMs) { return {Errc::not_found, "no such dialog"}; }
-DialogFound Engine::find_dialog(const DialogQuery&, std::string*) const { return DialogFound::No; }
-void Engine::subscriptions_of(std::string_view, const std::function<void(const RecordView&)>&, MonoMs) const {}
-int Engine::observe_notifies(int32_t, NotifyObserver) { return 0; }
-void Engine::forget_observer(int) {}
+Status Engine::subscribe(const SubscribeRequest& q, PublishDone done, MonoMs now) {
+  Status s = subs_.subscribe(q, std::move(done), now);
+  announce();
+  return s;
+}
+
+NotifyAnswer Engine::on_notify(const NotifyRequest& n, MonoMs now) {
+  NotifyAnswer a = subs_.on_notify(n, now);
+  announce();
+  return a;
+}
+
+Status Engine::update_contact(const DialogQuery& q, std::string_view contact, MonoMs now) {
+  return subs_.update_contact(q, contact, now);
+}
+
+DialogFound Engine::find_dialog(const DialogQuery& q, std::string* id) const { return subs_.find_dialog(q, id); }
+
+void Engine::subscriptions_of(std::string_view prefix, const std::function<void(const RecordView&)>& fn, MonoMs now) const {
+  subs_.of_id(prefix, fn, now);
+}
+
+int Engine::observe_notifies(int32_t source_mask, NotifyObserver fn) { return subs_.observe(source_mask, std::move(fn)); }
+
+void Engine::forget_observer(int handle) { subs_.forget(handle); }
 
 }  // namespace pua

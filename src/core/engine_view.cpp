@@ -39,30 +39,33 @@ RecordView Engine::view(const Record& r, MonoMs now) const {
   return v;
 }
 
-static bool matches(const ListFilter& f, const Record& r) {
-  if (f.event && f.event != r.event) return false;
-  if (f.source && f.source != r.source) return false;
-  if (!f.state.empty() && f.state != state_name(r.pub.state)) return false;
-  if (f.pres_uri.empty()) return true;
-  if (f.pres_uri.back() == '*') return r.pres_uri().starts_with(f.pres_uri.substr(0, f.pres_uri.size() - 1));
-  return r.pres_uri() == f.pres_uri;
-}
-
+// Publications first, then subscriptions: the cursor's top bit tells where it stands.
 ListPage Engine::list(const ListFilter& f, uint64_t cursor, uint32_t limit,
                       const std::function<void(const RecordView&)>& show, MonoMs now) const {
+  constexpr uint64_t kSecond = 1ull << 63;
   ListPage page;
   uint32_t shown = 0;
   constexpr uint32_t kScan = 5000;  // records looked at in one call, about a millisecond
   limit = std::max(limit, 1u);
-  do {
-    cursor = table_.walk(cursor, 1, [&](Record& r) {
-      page.scanned++;
-      if (!matches(f, r)) return;
-      show(view(r, now));
-      shown++;
-    });
-  } while (cursor && shown < limit && page.scanned < kScan);
-  page.next = cursor;
+  if (!(cursor & kSecond) && f.kind != Kind::Subscription) {
+    do {
+      cursor = table_.walk(cursor, 1, [&](Record& r) {
+        page.scanned++;
+        if (!f.matches(Kind::Publication, r.event, r.source, state_name(r.pub.state), r.pres_uri())) return;
+        show(view(r, now));
+        shown++;
+      });
+    } while (cursor && shown < limit && page.scanned < kScan);
+    page.next = cursor;
+    if (cursor || f.kind == Kind::Publication) return page;
+    if (subs_.size() == 0) return page;
+    if (shown >= limit || page.scanned >= kScan) {
+      page.next = kSecond;
+      return page;
+    }
+  }
+  uint64_t next = subs_.list(f, cursor & ~kSecond, limit - shown, kScan, page, show, now);
+  page.next = next ? next | kSecond : 0;
   return page;
 }
 
@@ -74,7 +77,8 @@ Status Engine::show(std::string_view pres_uri, int32_t event, int32_t source,
     any = true;
     fn(view(r, now));
   });
-  if (!any) return {Errc::not_found, "nothing published for " + std::string(pres_uri)};
+  if (subs_.show(pres_uri, event, source, fn, now)) any = true;
+  if (!any) return {Errc::not_found, "nothing published or subscribed for " + std::string(pres_uri)};
   return success();
 }
 
@@ -92,6 +96,7 @@ Stats Engine::stats() const {
   s.in_flight = outbox_.in_flight();
   s.breaker_open = outbox_.open_count();
   s.breaker_trips = static_cast<int64_t>(outbox_.trips());
+  subs_.add_stats(s);
   for (auto& [flag, n] : parked_) s.parked += static_cast<int64_t>(n);
   return s;
 }

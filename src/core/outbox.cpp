@@ -6,7 +6,7 @@
 
 namespace pua {
 
-void Outbox::enqueue(Record& r, std::string_view destination, bool owner) {
+void Outbox::enqueue(Entity& r, std::string_view destination, bool owner) {
   remove(r);
   auto it = destinations_.find(destination);
   if (it == destinations_.end()) {
@@ -19,11 +19,11 @@ void Outbox::enqueue(Record& r, std::string_view destination, bool owner) {
   if (d.breaker == Breaker::Closed && !d.linked()) ready_.push_back(d);
 }
 
-void Outbox::remove(Record& r) {
+void Outbox::remove(Entity& r) {
   if (queued(r)) Queue::erase(r);
 }
 
-Record* Outbox::pick(Destination& d) {
+Entity* Outbox::pick(Destination& d) {
   bool background = d.owners.empty() || (d.turn % 4 == 3 && !d.background.empty());
   d.turn++;
   return background ? d.background.pop_front() : d.owners.pop_front();
@@ -43,7 +43,7 @@ Outbox::Destination* Outbox::next_probe(MonoMs now) {
   return nullptr;
 }
 
-Record* Outbox::take(MonoMs now, TxnId& txn) {
+Entity* Outbox::take(MonoMs now, TxnId& txn) {
   if (in_flight_ >= max_) return nullptr;
   Destination* chosen = next_probe(now);
   if (chosen) {
@@ -61,7 +61,7 @@ Record* Outbox::take(MonoMs now, TxnId& txn) {
     if (!chosen) return nullptr;
   }
   chosen->used = now;
-  Record* r = pick(*chosen);
+  Entity* r = pick(*chosen);
   uint32_t i;
   if (free_ != UINT32_MAX) {
     i = free_;
@@ -84,11 +84,11 @@ MonoMs Outbox::next_due() const {
   return probes_.next();
 }
 
-Record* Outbox::finish(TxnId txn, Answer answer, MonoMs now) {
+Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now) {
   uint32_t i = static_cast<uint32_t>(txn), generation = static_cast<uint32_t>(txn >> 32);
   if (i >= slots_.size() || slots_[i].generation != generation || !slots_[i].record) return nullptr;
   Slot& s = slots_[i];
-  Record* r = s.record;
+  Entity* r = s.record;
   Destination& d = *s.destination;
   s.record = nullptr;
   s.destination = nullptr;
@@ -141,12 +141,12 @@ void Outbox::forget(Destination& d) {
   destinations_.erase(destinations_.find(std::string_view(d.name)));
 }
 
-Record* Outbox::next_held() {
+Entity* Outbox::next_held() {
   while (!opened_.empty()) {
     auto it = destinations_.find(std::string_view(opened_.back()));
     if (it != destinations_.end() && it->second->breaker != Breaker::Closed) {
       Destination& d = *it->second;
-      if (Record* r = d.owners.pop_front()) {
+      if (Entity* r = d.owners.pop_front()) {
         d.background.push_back(*r);
         return r;
       }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/list.h"
-#include "core/record.h"
+#include "core/entity.h"
 #include "core/sip_port.h"
 
 namespace pua {
@@ -22,24 +22,24 @@ class Outbox {
   void set_max(uint32_t max) { max_ = max; }
   // Puts a record at the end of its destination's queue (owner: ahead of refreshes, but never starving them). If it
   // stands in a queue already it moves.
-  void enqueue(Record&, std::string_view destination, bool owner);
-  void remove(Record&);                       // no effect if it is not queued
-  bool queued(const Record& r) const { return static_cast<const QueueHook&>(r).linked(); }
+  void enqueue(Entity&, std::string_view destination, bool owner);
+  void remove(Entity&);                       // no effect if it is not queued
+  bool queued(const Entity& r) const { return static_cast<const QueueHook&>(r).linked(); }
 
   // The next record that may send now, taken out of the queue and given a transaction; nullptr: none may.
-  Record* take(MonoMs now, TxnId& txn);
+  Entity* take(MonoMs now, TxnId& txn);
   // When take() should be tried again though nothing else happens (a probe); kNever: never.
   MonoMs next_due() const;
 
   // What a final reply says of the destination: it answers; it is silent; nothing (a failure of our own).
   enum class Answer : uint8_t { Yes, No, Neutral };
   // The record of a transaction that is out; nullptr: unknown (late, or not ours). Frees the slot.
-  Record* finish(TxnId txn, Answer, MonoMs now);
+  Entity* finish(TxnId txn, Answer, MonoMs now);
 
   // True while the destination is held back: its owners should be told now rather than when it comes back.
   bool open(std::string_view destination) const;
   // The next owner's record that is held back and whose owner was not told; it goes on waiting among the refreshes.
-  Record* next_held();
+  Entity* next_held();
   bool any_held() const { return !opened_.empty(); }
 
   uint32_t in_flight() const { return in_flight_; }
@@ -47,7 +47,7 @@ class Outbox {
   uint64_t trips() const { return trips_; }
 
  private:
-  using Queue = List<Record, QueueHook>;
+  using Queue = List<Entity, QueueHook>;
   enum class Breaker : uint8_t { Closed, Open, Probing };
   struct Destination : ListHook {
     std::string name;
@@ -62,7 +62,7 @@ class Outbox {
     bool empty() const { return owners.empty() && background.empty(); }
   };
   struct Slot {
-    Record* record = nullptr;
+    Entity* record = nullptr;
     Destination* destination = nullptr;
     uint32_t generation = 1;
     uint32_t next_free = 0;
@@ -70,7 +70,7 @@ class Outbox {
   void set_breaker(Destination&, Breaker, MonoMs now);
   void forget(Destination&);
   Destination* next_probe(MonoMs now);
-  Record* pick(Destination&);
+  Entity* pick(Destination&);
 
   uint32_t max_, in_flight_ = 0, open_ = 0;
   uint64_t trips_ = 0;

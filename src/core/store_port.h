@@ -30,6 +30,8 @@ struct Row {
   uint32_t version = 0;      // document version (dialog-info and the like)
   std::string_view extra_headers, sharing_tag;
   std::string_view body, content_type, outbound_proxy;
+  std::string_view event_id;    // subscriptions: id parameter of Event
+  std::string_view target;      // subscriptions: Request-URI of an initial request, empty: pres_uri
   uint32_t record_version = 0;  // grows with each change of the record
   int64_t owner_epoch = 0;
   int32_t node = 0;

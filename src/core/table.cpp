@@ -6,7 +6,8 @@
 
 namespace pua {
 
-Table::Array Table::make(uint32_t log2) {
+template <class R>
+typename Table<R>::Array Table<R>::make(uint32_t log2) {
   Array a;
   // calloc gives untouched zero pages for large arrays: no time is spent here however large it is. A unique_ptr of
   // all zero octets is an empty one on every platform we build for.
@@ -16,14 +17,17 @@ Table::Array Table::make(uint32_t log2) {
   return a;
 }
 
-void Table::drop(Array& a) {
+template <class R>
+void Table<R>::drop(Array& a) {
   free(static_cast<void*>(a.slots));
   a = {};
 }
 
-Table::Table(uint32_t log2_size, HashKey key) : key_(key), now_(make(log2_size)) {}
+template <class R>
+Table<R>::Table(uint32_t log2_size, HashKey key) : key_(key), now_(make(log2_size)) {}
 
-Table::~Table() {
+template <class R>
+Table<R>::~Table() {
   for (Array* a : {&now_, &next_}) {
     for (uint64_t i = 0; i < a->size(); i++) {
       while (a->slots[i]) a->slots[i] = std::move(a->slots[i]->bucket_next);  // not recursively
@@ -34,39 +38,42 @@ Table::~Table() {
 
 static uint32_t uri_part(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) & 0xff000000u; }
 
-uint32_t Table::hash_of(const RecordKey& k) const {
+template <class R>
+uint32_t Table<R>::hash_of(const typename R::Key& k) const {
   SipHash h(key_);
   h.add(k.pres_uri);
   SipHash uri = h;
-  h.add(k.id).add((static_cast<uint64_t>(static_cast<uint32_t>(k.source)) << 32) | static_cast<uint32_t>(k.event));
+  R::add_rest(h, k);
   return uri_part(uri.finish()) | static_cast<uint32_t>(h.finish() >> 40);
 }
 
-void Table::of_uri(std::string_view pres_uri, const std::function<void(Record&)>& fn) const {
+template <class R>
+void Table<R>::of_uri(std::string_view pres_uri, const std::function<void(R&)>& fn) const {
   uint64_t from = uri_part(SipHash(key_).add(pres_uri).finish()), cursor = from;
   do {
-    cursor = walk(cursor, 1, [&](Record& r) {
+    cursor = walk(cursor, 1, [&](R& r) {
       if (r.pres_uri() == pres_uri) fn(r);
     });
   } while (cursor && cursor < from + (1u << 24));
 }
 
-Table::Bucket& Table::bucket(uint32_t hash) const {
+template <class R>
+typename Table<R>::Bucket& Table<R>::bucket(uint32_t hash) const {
   uint64_t i = static_cast<uint64_t>(hash) >> (32 - now_.log2);
   if (next_.slots && i < moved_) return next_.slots[static_cast<uint64_t>(hash) >> (32 - next_.log2)];
   return now_.slots[i];
 }
 
-Record* Table::find(const RecordKey& k, uint32_t hash) const {
-  for (Record* r = bucket(hash).get(); r; r = r->bucket_next.get()) {
-    if (r->hash == hash && r->source == k.source && r->event == k.event && r->pres_uri() == k.pres_uri &&
-        r->pres_id() == k.id)
-      return r;
+template <class R>
+R* Table<R>::find(const typename R::Key& k, uint32_t hash) const {
+  for (R* r = bucket(hash).get(); r; r = r->bucket_next.get()) {
+    if (r->hash == hash && r->is(k)) return r;
   }
   return nullptr;
 }
 
-void Table::grow_some() {
+template <class R>
+void Table<R>::grow_some() {
   if (!next_.slots) {
     if (size_ <= now_.size() || now_.log2 >= 28) return;
     next_ = make(now_.log2 + 1);
@@ -91,32 +98,35 @@ void Table::grow_some() {
   }
 }
 
-Record& Table::insert(std::unique_ptr<Record> r) {
+template <class R>
+R& Table<R>::insert(std::unique_ptr<R> r) {
   grow_some();
   Bucket& b = bucket(r->hash);
-  Record& ref = *r;
+  R& ref = *r;
   r->bucket_next = std::move(b);
   b = std::move(r);
   size_++;
   return ref;
 }
 
-std::unique_ptr<Record> Table::remove(Record& rec) {
+template <class R>
+std::unique_ptr<R> Table<R>::remove(R& rec) {
   Bucket* at = &bucket(rec.hash);
   while (at->get() != &rec) at = &(*at)->bucket_next;
-  std::unique_ptr<Record> r = std::move(*at);
+  std::unique_ptr<R> r = std::move(*at);
   *at = std::move(r->bucket_next);
   size_--;
   return r;
 }
 
-uint64_t Table::walk(uint64_t cursor, uint32_t limit, const std::function<void(Record&)>& fn) const {
+template <class R>
+uint64_t Table<R>::walk(uint64_t cursor, uint32_t limit, const std::function<void(R&)>& fn) const {
   uint32_t seen = 0;
   uint64_t empty = 0;
   while (cursor <= UINT32_MAX) {
     uint32_t hash = static_cast<uint32_t>(cursor);
     uint32_t log2 = next_.slots && (static_cast<uint64_t>(hash) >> (32 - now_.log2)) < moved_ ? next_.log2 : now_.log2;
-    for (Record* r = bucket(hash).get(); r; r = r->bucket_next.get()) {
+    for (R* r = bucket(hash).get(); r; r = r->bucket_next.get()) {
       fn(*r);
       seen++;
     }
@@ -126,5 +136,8 @@ uint64_t Table::walk(uint64_t cursor, uint32_t limit, const std::function<void(R
   }
   return cursor > UINT32_MAX ? 0 : cursor;
 }
+
+template class Table<Record>;
+template class Table<Subscription>;
 
 }  // namespace pua

@@ -7,9 +7,11 @@
 
 #include "base/hash.h"
 #include "core/record.h"
+#include "core/subscription_record.h"
 
 namespace pua {
 
+template <class R>
 class Table {
  public:
   // log2_size: of the first table, 1 ... 24.
@@ -20,20 +22,20 @@ class Table {
 
   // Top 8 bits from the presentity URI alone, the rest from the whole key: one URI's records stand in one 256th of
   // the table, so that they can be found together without an index of their own.
-  uint32_t hash_of(const RecordKey&) const;
-  Record* find(const RecordKey&, uint32_t hash) const;
-  Record& insert(std::unique_ptr<Record>);       // its key must not be there yet; sets nothing but the chain
-  std::unique_ptr<Record> remove(Record&);
+  uint32_t hash_of(const typename R::Key&) const;
+  R* find(const typename R::Key&, uint32_t hash) const;
+  R& insert(std::unique_ptr<R>);       // its key must not be there yet; sets nothing but the chain
+  std::unique_ptr<R> remove(R&);
   size_t size() const { return size_; }
 
   // All records of one presentity URI. fn must not insert or remove.
-  void of_uri(std::string_view pres_uri, const std::function<void(Record&)>& fn) const;
+  void of_uri(std::string_view pres_uri, const std::function<void(R&)>& fn) const;
   // Visits up to `limit` records in hash order from `cursor` (0: the beginning), whole buckets at a time. Returns the
   // cursor to go on with, 0 when all were seen. fn must not insert or remove.
-  uint64_t walk(uint64_t cursor, uint32_t limit, const std::function<void(Record&)>& fn) const;
+  uint64_t walk(uint64_t cursor, uint32_t limit, const std::function<void(R&)>& fn) const;
 
  private:
-  using Bucket = std::unique_ptr<Record>;
+  using Bucket = std::unique_ptr<R>;
   struct Array {
     Bucket* slots = nullptr;
     uint32_t log2 = 0;
@@ -49,5 +51,8 @@ class Table {
   uint64_t moved_ = 0;
   size_t size_ = 0;
 };
+
+extern template class Table<Record>;
+extern template class Table<Subscription>;
 
 }  // namespace pua

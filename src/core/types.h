@@ -112,11 +112,19 @@ struct NotifyView {
 using NotifyObserver = std::function<void(const NotifyView&)>;
 
 struct ListFilter {
-  std::optional<Kind> kind;            // none: any
   std::string_view pres_uri;           // empty: any; a trailing '*' matches any rest
   int32_t event = 0;                   // 0: any
   int32_t source = 0;                  // 0: any
   std::string_view state;              // empty: any
+  std::optional<Kind> kind = {};       // none: any
+
+  bool matches(Kind k, int32_t of_event, int32_t of_source, std::string_view of_state, std::string_view of_uri) const {
+    if ((kind && *kind != k) || (event && event != of_event) || (source && source != of_source)) return false;
+    if (!state.empty() && state != of_state) return false;
+    if (pres_uri.empty()) return true;
+    if (pres_uri.back() == '*') return of_uri.starts_with(pres_uri.substr(0, pres_uri.size() - 1));
+    return of_uri == pres_uri;
+  }
 };
 
 struct ListPage {
@@ -212,6 +220,7 @@ struct EngineSettings {
   uint32_t max_headers = 4096;         // octets of extra_headers
   uint32_t max_in_flight = 2000;
   uint32_t ack_wait_ms = 100;
+  uint32_t t1_ms = 500;                // RFC 3261 T1: timer N is 64 of it
   uint32_t load_page = 500;            // rows a page
   std::string outbound_proxy;
   std::string contact;                 // of subscriptions that name none; empty: they must

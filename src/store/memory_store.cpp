@@ -8,7 +8,8 @@ namespace {
 constexpr std::string_view Row::*kTexts[] = {
     &Row::pres_uri,     &Row::pres_id, &Row::watcher_uri,    &Row::to_uri,        &Row::etag,        &Row::tuple_id,
     &Row::call_id,      &Row::to_tag,  &Row::from_tag,       &Row::record_route,  &Row::contact,     &Row::remote_contact,
-    &Row::extra_headers, &Row::sharing_tag, &Row::body,      &Row::content_type,  &Row::outbound_proxy};
+    &Row::extra_headers, &Row::sharing_tag, &Row::body,      &Row::content_type,  &Row::outbound_proxy,
+    &Row::event_id,     &Row::target};
 
 }  // namespace
 

@@ -34,6 +34,8 @@ namespace pua {
   X(Blob, body, body)                         \
   X(Text, content_type, content_type)         \
   X(Text, outbound_proxy, outbound_proxy)     \
+  X(Text, event_id, event_id)                 \
+  X(Text, target, target)                     \
   X(Int, record_version, record_version)      \
   X(Int, owner_epoch, owner_epoch)            \
   X(Int, node, node)                          \

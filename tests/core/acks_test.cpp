@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/acks.h"
+#include "core/record.h"
 
 #include <CppUTest/TestHarness.h>
 

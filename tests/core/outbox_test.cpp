@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/outbox.h"
+#include "core/record.h"
 #include "core/policy.h"
 #include "tests/core/rig.h"
 
@@ -31,7 +32,7 @@ TEST_GROUP(Outbox) {
   // The record taken, or -1; its transaction in txn.
   TxnId txn = 0;
   int64_t take() {
-    Record* r = box.take(now, txn);
+    Entity* r = box.take(now, txn);
     return r ? r->id : -1;
   }
   // Sends and fails n requests to this destination.
@@ -203,13 +204,13 @@ TEST(Outbox, owners_held_back_are_handed_out_once_each_and_go_on_waiting) {
   add("d", false);  // a refresh: nobody to tell
   for (int i = 0; i < 3; i++) add("d", true);
   for (int i = 0; i < static_cast<int>(kBreakerTrips); i++) {
-    Record* r = box.take(now, txn);
+    Entity* r = box.take(now, txn);
     box.enqueue(*r, "d", r->id > 0);  // tried again later
     box.finish(txn, Outbox::Answer::No, now);
   }
   CHECK(box.open("d"));
   std::vector<int64_t> told;
-  while (Record* r = box.next_held()) {
+  while (Entity* r = box.next_held()) {
     CHECK(box.queued(*r));
     told.push_back(r->id);
   }

@@ -13,7 +13,7 @@
 using namespace pua;
 
 TEST_GROUP(Table) {
-  Table table{1, {1, 2}};
+  Table<Record> table{1, {1, 2}};
   std::vector<Record*> all;
 
   Record& add(const std::string& uri, const std::string& id = "", int32_t source = 64, int32_t event = 1) {
@@ -113,7 +113,7 @@ TEST(Table, a_walk_under_removal_sees_each_that_stays_exactly_once) {
 }
 
 TEST(Table, a_walk_over_an_empty_or_sparse_table_ends_in_bounded_steps) {
-  Table sparse(16, {3, 4});
+  Table<Record> sparse(16, {3, 4});
   int calls = 0;
   uint64_t cursor = 0;
   do cursor = sparse.walk(cursor, 1, [](Record&) {}), calls++;
@@ -140,7 +140,7 @@ TEST(Table, all_records_of_one_uri_are_found_together_also_under_growth) {
 }
 
 TEST(Table, the_hash_depends_on_the_key_of_the_instance) {
-  Table other(1, {1, 3});
+  Table<Record> other(1, {1, 3});
   int same = 0;
   for (int i = 0; i < 100; i++) {
     std::string u = uri(i);

@@ -116,7 +116,7 @@ TEST(sqlite_store, the_schema_holds_the_columns_of_opensips_version_9_and_a_vers
   LONGS_EQUAL(21, p.number("SELECT count(*) FROM pragma_table_info('pua') WHERE name IN ('id','pres_uri','pres_id','event',"
                            "'expires','desired_expires','flag','etag','tuple_id','watcher_uri','to_uri','call_id','to_tag',"
                            "'from_tag','cseq','record_route','contact','remote_contact','version','extra_headers','sharing_tag')"));
-  LONGS_EQUAL(10, p.number("SELECT table_version FROM version WHERE table_name='pua'"));
+  LONGS_EQUAL(11, p.number("SELECT table_version FROM version WHERE table_name='pua'"));
   LONGS_EQUAL(1, p.number("SELECT count(*) FROM pragma_index_list('pua') WHERE \"unique\"=1"));
 }
 
@@ -130,7 +130,7 @@ TEST(sqlite_store, another_table_name_is_used_everywhere) {
   OtherProgram p(path);
   LONGS_EQUAL(1, p.number("SELECT count(*) FROM my_PUA2"));
   LONGS_EQUAL(1, p.number("SELECT count(*) FROM my_PUA2_meta"));
-  LONGS_EQUAL(10, p.number("SELECT table_version FROM version WHERE table_name='my_PUA2'"));
+  LONGS_EQUAL(11, p.number("SELECT table_version FROM version WHERE table_name='my_PUA2'"));
   LONGS_EQUAL(0, p.number("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'pua%'"));
   CHECK(contains(schema_sql("pua"), "\"pua_key\""));
 }
@@ -201,7 +201,7 @@ TEST(sqlite_store, a_newer_schema_version_is_refused) {
   open();
   {
     OtherProgram p(path);
-    p.exec("UPDATE version SET table_version=11");
+    p.exec("UPDATE version SET table_version=12");
   }
   refuses("schema version 11");
 }
@@ -217,7 +217,7 @@ TEST(sqlite_store, a_table_without_a_version_is_refused) {
 TEST(sqlite_store, a_right_version_over_wrong_columns_is_refused) {
   {
     OtherProgram p(path);
-    p.exec("CREATE TABLE version(table_name TEXT, table_version INTEGER); INSERT INTO version VALUES('pua',10);"
+    p.exec("CREATE TABLE version(table_name TEXT, table_version INTEGER); INSERT INTO version VALUES('pua',11);"
            "CREATE TABLE pua(id INTEGER PRIMARY KEY, pres_uri TEXT)");
   }
   refuses("does not fit");

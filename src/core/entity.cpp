@@ -1,4 +1,4 @@
-#include "core/record.h"
+#include "core/entity.h"
 
 #include <utility>
 

@@ -1,0 +1,57 @@
+#include "core/engine_common.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace pua {
+
+bool EngineCommon::has_row(const StoreHook& h) {
+  return h.written_version != 0 || h.queue != StoreHook::Queue::None || h.remark;
+}
+
+bool EngineCommon::watched(int32_t source) const {
+  return std::any_of(observers_.begin(), observers_.end(), [&](auto& o) { return (o.first & source) != 0; });
+}
+
+void EngineCommon::deliver(Entity& e, Delivery d, bool nothing_to_store, MonoMs now) {
+  if (nothing_to_store || (e.version != 0 && e.written_version == e.version)) {
+    d.result.durable = true;
+  } else if (store_up_ && !d.callers.empty()) {
+    acks_.add(e, e.version, now + settings_.ack_wait_ms, std::move(d));
+    return;
+  }
+  ready_.push_back(std::move(d));
+}
+
+void EngineCommon::settle_acks(Entity& e, uint32_t version, bool ok) {
+  // A failed write settles all: their rows are kept and repeated, their owners need not wait for that.
+  while (auto a = acks_.pop(e, ok ? version : e.version)) {
+    a->delivery.result.durable = ok;
+    ready_.push_back(std::move(a->delivery));
+  }
+}
+
+void EngineCommon::log_reply(LogGate& gate, LogLevel level, const char* method, std::string_view uri, int status, const char* what,
+                             MonoMs now) {
+  uint64_t more = 0;
+  if (level > ports_.log.level() || !gate.pass(now, more)) return;
+  char left_out[64] = "";
+  if (more) snprintf(left_out, sizeof left_out, " (%llu lines like this left out)", static_cast<unsigned long long>(more));
+  auto line = level == LogLevel::error ? &Log::error : level == LogLevel::warning ? &Log::warning : &Log::notice;
+  (ports_.log.*line)("%d to %s for %.*s: %s%s", status, method, static_cast<int>(uri.size()), uri.data(), what, left_out);
+}
+
+void EngineCommon::count_class(const SipReply& reply) {
+  if (reply.origin == ReplyOrigin::Timeout) count_.timeouts++;
+  if (reply.origin == ReplyOrigin::Transport) count_.transport_errors++;
+  if (reply.origin != ReplyOrigin::Wire) return;
+  switch (reply.status / 100) {
+    case 2: count_.replies_2xx++; break;
+    case 3: count_.replies_3xx++; break;
+    case 4: count_.replies_4xx++; break;
+    case 5: count_.replies_5xx++; break;
+    default: count_.replies_6xx++;
+  }
+}
+
+}  // namespace pua

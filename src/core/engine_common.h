@@ -1,0 +1,71 @@
+// What publications and subscriptions share inside the engine: ports, settings, who may send, who waits for a commit.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/deadline_heap.h"
+#include "base/log.h"
+#include "base/log_gate.h"
+#include "base/random.h"
+#include "core/acks.h"
+#include "core/bodies_port.h"
+#include "core/entity.h"
+#include "core/outbox.h"
+#include "core/sip_port.h"
+#include "core/store_port.h"
+
+namespace pua {
+
+struct EnginePorts {
+  SipPort& sip;
+  StorePort& store;
+  BodiesPort& bodies;
+  Log& log;
+  std::function<void(MonoMs due)> wake;   // run() is wanted at `due` or earlier (0: in the next loop turn)
+};
+
+using EngineObserver = std::function<void(const RecordView&, const Outcome&)>;
+
+struct EngineCommon {
+  enum class Removing : uint8_t { No, Walk, Walked };  // remove_all
+  enum class Shutdown : uint8_t { No, Walk, WalkSubs, Over };
+
+  EngineCommon(const EngineSettings& s, EnginePorts ports, uint64_t seed)
+      : settings_(s), ports_(std::move(ports)), random_(seed), outbox_(s.max_in_flight) {}
+
+  bool ended() const { return shutdown_ != Shutdown::No; }
+  bool closed() const { return ended() || stopping_; }
+  // Whether the entity has a row, or may have one soon.
+  static bool has_row(const StoreHook& h);
+  bool watched(int32_t source) const;
+  // Hands an outcome on: when the row as it is now is committed, or cannot be. nothing_to_store: at once, durable.
+  void deliver(Entity&, Delivery, bool nothing_to_store, MonoMs now);
+  void settle_acks(Entity&, uint32_t version, bool ok);
+  // One line of the log about a reply, if the gate lets it pass.
+  void log_reply(LogGate&, LogLevel, const char* method, std::string_view uri, int status, const char* what, MonoMs now);
+  // Counts what both kinds count alike.
+  void count_class(const SipReply&);
+
+  EngineSettings settings_;
+  EnginePorts ports_;
+  Random random_;
+  Outbox outbox_;
+  Acks acks_;
+  DeadlineHeap<Entity> deadlines_;
+  std::deque<Delivery> ready_;
+  std::deque<std::pair<int32_t, EngineObserver>> observers_;  // never moved: one may register another
+  std::unordered_map<int32_t, uint64_t> parked_;  // event flag -> rows kept aside
+  Stats count_;
+  int64_t epoch_offset_ = 0;
+  int64_t next_id_ = 1;
+  Removing removing_ = Removing::No;
+  Shutdown shutdown_ = Shutdown::No;
+  bool loading_ = false;
+  bool store_up_ = true;
+  bool stopping_ = false;
+};
+
+}  // namespace pua

@@ -1,0 +1,457 @@
+#include "core/subscription.h"
+
+#include <algorithm>
+
+namespace pua::sub {
+
+const char* state_name(State s) {
+  static constexpr const char* names[] = {"idle", "intent", "queued", "sending", "waiting", "live", "backoff", "ending", "gone"};
+  return names[static_cast<int>(s)];
+}
+const char* input_name(Input i) {
+  static constexpr const char* names[] = {"request", "proceed", "slot", "due", "success", "dialog_lost", "too_brief", "transient",
+                                          "forbidden", "auth", "fatal", "shutdown", "notify", "terminated", "loaded", "stored"};
+  return names[static_cast<int>(i)];
+}
+
+Reason reason_of(std::string_view s) {
+  static constexpr std::pair<std::string_view, Reason> names[] = {
+      {"", Reason::None}, {"deactivated", Reason::Deactivated}, {"timeout", Reason::Timeout},
+      {"probation", Reason::Probation}, {"giveup", Reason::Giveup}, {"rejected", Reason::Rejected},
+      {"noresource", Reason::Noresource}, {"invariant", Reason::Invariant}};
+  for (auto& [name, reason] : names)
+    if (name == s) return reason;
+  return Reason::Unknown;
+}
+
+// RFC 6665 section 4.1.2.2, RFC 5057 section 5.1: these end the subscription of the dialog they come in.
+static bool ends_dialog(int status) {
+  switch (status) {
+    case 404: case 405: case 410: case 416: case 481: case 482: case 483: case 484: case 485: case 489: case 501: case 604:
+      return true;
+    default: return false;
+  }
+}
+
+Input input_of(const SipReply& r, Op op) {
+  if (r.origin == ReplyOrigin::Wire && ends_dialog(r.status) && (op == Op::Refresh || op == Op::Remove)) return Input::DialogLost;
+  switch (classify(r)) {
+    case ReplyClass::Success: return Input::Success;
+    case ReplyClass::TooBrief: return Input::TooBrief;
+    case ReplyClass::Forbidden: return Input::Forbidden;
+    case ReplyClass::Auth: return Input::Auth;
+    case ReplyClass::Fatal: return Input::Fatal;
+    case ReplyClass::Shutdown: return Input::Shutdown;
+    case ReplyClass::LostState:
+    case ReplyClass::Transient: break;
+  }
+  return Input::Transient;
+}
+
+bool legal(State s, Input i) {
+  switch (i) {
+    case Input::Request: return s != State::Sending;
+    case Input::Proceed: return s == State::Intent;
+    case Input::Slot: return s == State::Queued;
+    case Input::Due: return s != State::Intent && s != State::Sending && s != State::Gone;
+    case Input::Notify:
+    case Input::Terminated: return s != State::Idle && s != State::Gone;
+    case Input::Loaded: return s == State::Idle;
+    case Input::Stored: return s == State::Gone || s == State::Ending;
+    default: return s == State::Sending;
+  }
+}
+
+Op next_op(const Machine& m) {
+  bool there = m.dialog == Dialog::Confirmed;
+  switch (m.wanted) {
+    case Wanted::Something: return there ? Op::Refresh : Op::Initial;
+    case Wanted::Once: return there ? Op::None : Op::Fetch;
+    case Wanted::Nothing:
+    case Wanted::Leaving: break;
+  }
+  return there ? Op::Remove : Op::None;
+}
+
+bool row_over(const Machine& m) {
+  if (m.state == State::Gone || m.state == State::Ending || m.wanted == Wanted::Once) return true;
+  return m.wanted != Wanted::Something && m.dialog != Dialog::Confirmed && m.state != State::Idle;
+}
+
+namespace {
+
+constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table is being loaded is answered by then
+constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap
+constexpr MonoMs kStood = 30000;         // a dialog that ends sooner counts as a failure: no loop of new ones
+
+// The only writer of Machine::state.
+void set_state(Machine& m, State s, MonoMs deadline) {
+  m.state = s;
+  m.deadline = deadline;
+}
+
+void forget_dialog(Machine& m, Effects& fx) {
+  m.dialog = Dialog::None;
+  m.notified = Notified::No;
+  m.grant_end = 0;
+  fx.new_dialog = true;
+}
+
+Effects end(Machine& m, Outcome why, int status, const char* reason) {
+  Effects fx;
+  fx.complete = fx.write_row = true;
+  fx.local_status = status;
+  fx.local_reason = reason;
+  fx.outcome = why;
+  forget_dialog(m, fx);
+  m.wanted = Wanted::Leaving;
+  m.hold_until = 0;
+  set_state(m, State::Gone, kNever);
+  return fx;
+}
+
+// While queued or backing off: when there is no more use in sending what waits.
+MonoMs end_of_interest(const Machine& m) {
+  return m.wanted == Wanted::Something ? m.wanted_end : m.wanted == Wanted::Once ? kNever : m.grant_end;
+}
+
+void queue(Machine& m, Effects& fx) {
+  set_state(m, State::Queued, end_of_interest(m));
+  fx.enqueue = true;
+}
+
+// A removal must be in the row before it leaves: a restart must not bring the subscription back.
+void prepare(Machine& m, Effects& fx) {
+  m.hold_until = 0;
+  if (next_op(m) == Op::Remove) {
+    fx.commit_intent = true;
+    set_state(m, State::Intent, kNever);
+  } else {
+    queue(m, fx);
+  }
+}
+
+// The wanted end has come and nothing is out.
+Effects lifetime_over(Machine& m, MonoMs now) {
+  m.wanted = Wanted::Leaving;
+  if (m.dialog != Dialog::Confirmed || m.grant_end <= now) return end(m, Outcome::Expired, 480, "Lifetime ended");
+  Effects fx;
+  fx.outcome = Outcome::Expired;
+  fx.write_row = true;
+  queue(m, fx);
+  return fx;
+}
+
+void back_off(Machine& m, Effects& fx, int64_t retry_after, Random& random, MonoMs now) {
+  m.attempts = static_cast<uint8_t>(std::min(m.attempts + 1, 255));
+  MonoMs retry = now + backoff(m.attempts, retry_after, random);
+  m.hold_until = retry_after > 0 ? now + std::min(retry_after, kMaxRetryAfter) * 1000 : 0;
+  MonoMs end = end_of_interest(m);
+  if (m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something) end = std::min(end, m.grant_end);
+  set_state(m, State::Backoff, std::min(retry, end));
+  fx.write_row = true;
+}
+
+// The dialog is lost, the subscription still wanted: a new one at once, unless that was tried a moment ago.
+void subscribe_anew(Machine& m, Effects& fx, bool at_once, int64_t retry_after, Random& random, MonoMs now) {
+  if (now - m.since >= kStood && m.since) m.quick_try = false, m.attempts = 0;
+  forget_dialog(m, fx);
+  if (at_once && !m.quick_try && retry_after <= 0) {
+    m.quick_try = true;
+    fx.write_row = true;
+    queue(m, fx);
+  } else {
+    back_off(m, fx, retry_after, random, now);
+  }
+}
+
+MonoMs live_deadline(const Machine& m, Random& random, MonoMs from) {
+  if (m.grant_end >= m.wanted_end) return m.wanted_end;
+  MonoMs left = std::max<MonoMs>(m.grant_end - from, 0);
+  return std::min(m.wanted_end, from + refresh_after(static_cast<uint32_t>(left / 1000), random));
+}
+
+void live(Machine& m, Random& random, MonoMs from) { set_state(m, State::Live, live_deadline(m, random, from)); }
+
+Effects on_request(Machine& m, MonoMs now) {
+  Effects fx;
+  switch (m.state) {
+    case State::Idle:
+      m.deadline = now + kIdlePatience;
+      return fx;
+    case State::Ending:   // what ends there has its own NOTIFYs to come: this is another dialog
+      if (m.wanted == Wanted::Something || m.wanted == Wanted::Once) {
+        forget_dialog(m, fx);
+        break;
+      }
+      fx.complete = true;
+      fx.local_status = 200;
+      fx.local_reason = "Ending already";
+      return fx;
+    case State::Gone: m = Machine{.wanted = m.wanted, .wanted_end = m.wanted_end}; fx.new_dialog = true; break;
+    default: break;
+  }
+  if (next_op(m) == Op::None) return end(m, Outcome::NeverSent, 200, "Nothing subscribed");
+  if (m.state == State::Backoff && m.hold_until > now) {
+    fx.write_row = fx.complete = true;   // the other side asked for quiet: the change is kept and goes out then
+    fx.local_status = 503;
+    fx.local_reason = "Retry-After not over yet, kept";
+    m.deadline = std::min(m.hold_until, end_of_interest(m));
+    return fx;
+  }
+  m.attempts = 0;
+  m.quick_try = false;
+  prepare(m, fx);
+  return fx;
+}
+
+Effects on_due(Machine& m, Random& random, MonoMs now) {
+  Effects fx;
+  if (m.state == State::Idle) {
+    fx.complete = true;
+    fx.local_status = 503;
+    fx.local_reason = "Table not loaded yet, kept";
+    m.deadline = kNever;
+    return fx;
+  }
+  if (m.state == State::Ending) {
+    fx = end(m, m.wanted == Wanted::Once && m.notified == Notified::No ? Outcome::NotifyMissing : Outcome::Removed, 0, "");
+    fx.complete = false;   // its owner was told when the reply came
+    return fx;
+  }
+  if (m.wanted == Wanted::Something && m.wanted_end <= now) {
+    bool queued = m.state == State::Queued;
+    fx = lifetime_over(m, now);
+    if (m.state != State::Gone) {
+      fx.complete = queued;  // callers still queued: their lifetime ended before the request could leave
+      fx.local_status = 480;
+      fx.local_reason = "Lifetime ended";
+    }
+    return fx;
+  }
+  if (m.wanted != Wanted::Something && m.wanted != Wanted::Once && m.grant_end <= now)
+    return end(m, Outcome::Removed, 200, "Ended by itself");
+  switch (m.state) {
+    case State::Waiting:   // timer N
+      fx.outcome = Outcome::NotifyMissing;
+      forget_dialog(m, fx);
+      back_off(m, fx, -1, random, now);
+      return fx;
+    case State::Live:
+    case State::Backoff:
+      if (m.dialog == Dialog::Confirmed && m.grant_end <= now) {   // it has lapsed over there
+        fx.outcome = Outcome::DialogLost;
+        forget_dialog(m, fx);
+        fx.write_row = true;
+      }
+      queue(m, fx);
+      return fx;
+    default: return fx;   // Queued: what waits is still wanted
+  }
+}
+
+// A reply to a request whose dialog was ended by a NOTIFY while it was out.
+Effects after_termination(Machine& m, Random& random, MonoMs now) {
+  if (m.wanted != Wanted::Something) return end(m, Outcome::Removed, 0, "");
+  Effects fx;
+  fx.complete = true;
+  int64_t hold = m.hold_until > now ? (m.hold_until - now + 999) / 1000 : -1;
+  subscribe_anew(m, fx, hold < 0, hold, random, now);
+  return fx;
+}
+
+Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
+  Effects fx;
+  fx.complete = fx.write_row = true;
+  m.hold_until = 0;
+  bool terminated = m.op != Op::Initial && m.op != Op::Fetch ? m.dialog != Dialog::Confirmed : m.dialog == Dialog::None;
+  if (m.op == Op::Remove || m.op == Op::Fetch) {
+    if (terminated) return end(m, Outcome::Removed, 0, "");
+    if (m.op == Op::Remove) m.wanted = Wanted::Leaving;
+    set_state(m, State::Ending, now + e.timer_n);   // the last NOTIFY is still to come
+    return fx;
+  }
+  if (terminated) return after_termination(m, random, now);
+  bool first = m.op == Op::Initial;
+  int64_t granted = e.expires >= 0 ? e.expires : m.asked;
+  if (first && m.dialog == Dialog::Early && e.has_dialog) {
+    m.dialog = Dialog::Confirmed;
+    m.since = now;
+    fx.take_dialog = true;
+  } else if (!first) {
+    fx.take_dialog = true;      // target refresh: the remote tag stays
+    m.attempts = 0;
+    m.quick_try = false;
+  }
+  // An earlier NOTIFY has said it better.
+  if (!first || m.notified == Notified::No || !m.grant_end) m.grant_end = m.sent_at + granted * 1000;
+  if (granted == 0 && m.wanted == Wanted::Something) {   // taken, and ended in the same breath
+    subscribe_anew(m, fx, false, -1, random, now);
+    return fx;
+  }
+  if (first && m.notified == Notified::No) set_state(m, State::Waiting, std::min(m.sent_at + e.timer_n, m.wanted_end));
+  else live(m, random, m.sent_at);
+  if (m.wanted_end <= now || m.wanted != Wanted::Something) {   // it ended while its request was out
+    Effects over = lifetime_over(m, now);
+    fx.enqueue = over.enqueue;
+    fx.new_dialog = over.new_dialog;
+    fx.outcome = over.outcome;
+  }
+  return fx;
+}
+
+Effects on_dialog_lost(Machine& m, const Event& e, Random& random, MonoMs now) {
+  if (m.wanted != Wanted::Something) return end(m, Outcome::Removed, 200, "OK, it had ended");
+  Effects fx;
+  fx.outcome = Outcome::DialogLost;
+  subscribe_anew(m, fx, true, e.retry_after, random, now);
+  fx.complete = m.state == State::Backoff;   // else the owner hears of the new dialog
+  return fx;
+}
+
+Effects on_too_brief(Machine& m, const Event& e, Random& random, MonoMs now) {
+  Effects fx;
+  bool helps = (m.op == Op::Initial || m.op == Op::Refresh) && e.min_expires > m.asked && e.min_expires <= e.max_expires;
+  if (helps) m.server_min = static_cast<uint32_t>(e.min_expires);
+  if (helps && m.attempts == 0) {   // at once for the first in a row only, under the same Call-ID (RFC 3261 section 8.1.3.5)
+    m.attempts = 1;
+    queue(m, fx);
+  } else {
+    fx.complete = true;
+    back_off(m, fx, e.retry_after, random, now);
+  }
+  return fx;
+}
+
+Effects on_failure(Machine& m, const Event& e, Random& random, MonoMs now) {
+  Effects fx;
+  fx.complete = true;
+  if (m.op == Op::Fetch) return end(m, Outcome::Refused, 0, "");
+  if (m.op == Op::Initial && m.dialog == Dialog::Confirmed) {
+    // The reply was lost or came from another branch, but a NOTIFY made the dialog: it stands.
+    fx.write_row = true;
+    if (m.wanted != Wanted::Something) queue(m, fx);
+    else live(m, random, now);
+    return fx;
+  }
+  if (m.dialog == Dialog::None) return after_termination(m, random, now);
+  if (m.op == Op::Initial) forget_dialog(m, fx);   // whatever an unheard answer made gets 481 to its NOTIFYs
+  back_off(m, fx, e.retry_after, random, now);
+  return fx;
+}
+
+Effects on_fatal(Machine& m, Random& random, MonoMs now, const Event& e) {
+  if (m.op == Op::Remove || m.op == Op::Fetch || m.dialog != Dialog::Confirmed) return end(m, Outcome::Refused, 0, "");
+  if (m.op == Op::Initial) return on_failure(m, e, random, now);   // another branch made the dialog
+  return end(m, Outcome::Refused, 0, "");
+}
+
+Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
+  Effects fx;
+  if (m.dialog != Dialog::Confirmed) {
+    m.dialog = Dialog::Confirmed;
+    m.since = now;
+    fx.write_row = true;
+  }
+  m.notified = e.notified;
+  MonoMs before = m.grant_end;
+  if (e.expires >= 0) m.grant_end = now + e.expires * 1000;
+  else if (!m.grant_end) m.grant_end = now + static_cast<MonoMs>(m.asked) * 1000;
+  // A whole new grant is worth a row; a rounded one is not.
+  if (m.grant_end - before > 10000 || before - m.grant_end > 10000) fx.write_row = true;
+  if (m.state == State::Waiting || (m.state == State::Live && (m.grant_end - before > 2000 || before - m.grant_end > 2000))) {
+    live(m, random, now);
+    if (m.wanted_end <= now) m.deadline = now;
+  } else if (m.state == State::Queued || m.state == State::Backoff) {
+    if (m.wanted != Wanted::Something && m.wanted != Wanted::Once) m.deadline = std::min(m.deadline, m.grant_end);
+  }
+  // Not in step with a notifier that never sends full state.
+  if (e.refetch && m.state == State::Live) m.deadline = std::min(m.deadline, std::max(now, m.sent_at + kRefetchEvery));
+  return fx;
+}
+
+Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
+  Effects fx;
+  bool wanted = m.wanted == Wanted::Something;
+  bool over = e.reason == Reason::Rejected || e.reason == Reason::Noresource || e.reason == Reason::Invariant;
+  if (m.state == State::Sending) {   // the reply says what comes next
+    forget_dialog(m, fx);
+    fx.new_dialog = false;           // the request that is out keeps its names
+    if (wanted && over) {
+      m.wanted = Wanted::Leaving;
+      fx.outcome = Outcome::Rejected;
+    }
+    if (e.retry_after > 0) m.hold_until = now + std::min(e.retry_after, kMaxRetryAfter) * 1000;
+    else if (e.reason == Reason::Probation || e.reason == Reason::Giveup) m.hold_until = now + backoff(1, -1, random);
+    return fx;
+  }
+  if (m.state == State::Ending) {
+    fx = end(m, Outcome::Removed, 0, "");
+    fx.complete = false;
+    return fx;
+  }
+  if (!wanted) return end(m, Outcome::Removed, 200, "OK, it had ended");
+  if (over) return end(m, Outcome::Rejected, 603, "Terminated by the notifier");
+  bool hold = e.reason == Reason::Probation || e.reason == Reason::Giveup;
+  if (m.state == State::Queued) {    // it stays there; what goes out is an initial request now
+    if (hold || e.retry_after > 0) {
+      forget_dialog(m, fx);
+      fx.complete = true;
+      fx.local_status = 480;
+      fx.local_reason = "Ended by the notifier for now, kept";
+      back_off(m, fx, e.retry_after, random, now);
+    } else {
+      forget_dialog(m, fx);
+      queue(m, fx);
+      fx.write_row = true;
+    }
+    return fx;
+  }
+  subscribe_anew(m, fx, !hold, e.retry_after, random, now);
+  return fx;
+}
+
+Effects on_loaded(Machine& m, const Event& e, MonoMs now) {
+  Effects fx;
+  if (m.dialog == Dialog::Confirmed && m.grant_end <= now) forget_dialog(m, fx);
+  if (m.wanted == Wanted::Something && m.wanted_end <= now) return lifetime_over(m, now);
+  if (next_op(m) == Op::None) return end(m, Outcome::NeverSent, 404, "No such subscription");
+  if (next_op(m) == Op::Refresh && e.due >= 0) {
+    set_state(m, State::Live, std::min({m.wanted_end, m.grant_end, e.due}));
+    return fx;
+  }
+  prepare(m, fx);
+  return fx;
+}
+
+}  // namespace
+
+Effects step(Machine& m, const Event& e, Random& random, MonoMs now) {
+  Effects fx;
+  switch (e.input) {
+    case Input::Request: return on_request(m, now);
+    case Input::Proceed: queue(m, fx); return fx;
+    case Input::Slot:
+      m.op = next_op(m);
+      m.sent_at = now;
+      if (m.dialog == Dialog::None) m.dialog = Dialog::Early;
+      set_state(m, State::Sending, kNever);
+      return fx;
+    case Input::Due: return on_due(m, random, now);
+    case Input::Success: return on_success(m, e, random, now);
+    case Input::DialogLost: return on_dialog_lost(m, e, random, now);
+    case Input::TooBrief: return on_too_brief(m, e, random, now);
+    case Input::Transient:
+    case Input::Forbidden:
+    case Input::Auth: return on_failure(m, e, random, now);
+    case Input::Fatal: return on_fatal(m, random, now, e);
+    case Input::Shutdown: fx.complete = true; return fx;
+    case Input::Notify: return on_notify(m, e, random, now);
+    case Input::Terminated: return on_terminated(m, e, random, now);
+    case Input::Loaded: return on_loaded(m, e, now);
+    case Input::Stored: return fx;
+  }
+  return fx;
+}
+
+}  // namespace pua::sub

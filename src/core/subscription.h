@@ -1,0 +1,119 @@
+// The subscription machine (RFC 6665; spec section 5). Pure: (machine, input, now) -> effects.
+//
+// As with publications, wanted and confirmed are two things and the machine only closes the gap. What to send follows from
+// the two (next_op): nothing wanted -> Remove where there is a dialog; no dialog -> Initial (or Fetch); else Refresh.
+//
+//  state   | Request           | Proceed | Slot    | Due                              | Reply, while Sending
+//  --------+-------------------+---------+---------+----------------------------------+---------------------------------
+//  Idle    | stay (loading)    | -       | -       | stay, owner told   Loaded: Queued/Live/Gone
+//  Intent  | Queued, Intent    | Queued  | -       | -
+//  Queued  | Queued, Intent    | -       | Sending | Queued (remove), Gone
+//  Sending | (waits, engine)   | -       | -       | -                                | 2xx: Waiting (first), Live, Ending, Gone
+//          |                   |         |         |                                  | 481 ...: Queued (new dialog), Backoff, Gone
+//          |                   |         |         |                                  | others: Backoff, Queued (423), Gone
+//  Waiting | Queued, Intent    | -       | -       | timer N: Backoff; Queued; Gone
+//  Live    | Queued, Intent    | -       | -       | Queued (refresh, remove, new dialog), Gone
+//  Backoff | Queued, Intent; or stay under Retry-After | - | - | Queued, Gone
+//  Ending  | Queued (a new one) | -      | -       | Gone
+//  Gone    | Queued (a new one) | -      | -       | -                  Stored: freed
+//
+//  NOTIFY (active, pending, other): makes the dialog where there is none yet; Waiting -> Live; else the state stays and the
+//  grant is what Subscription-State says. NOTIFY (terminated): the dialog is gone. Ending -> Gone; Sending waits for its reply;
+//  deactivated, timeout -> Queued; probation, giveup, no reason -> Backoff until retry-after; rejected, noresource,
+//  invariant -> Gone; with nothing wanted -> Gone.
+//
+// A subscription leaves Sending by exactly one Reply: the SIP port promises it.
+#pragma once
+
+#include <cstdint>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "core/policy.h"
+#include "core/types.h"
+
+namespace pua::sub {
+
+enum class State : uint8_t { Idle, Intent, Queued, Sending, Waiting, Live, Backoff, Ending, Gone };
+constexpr int kStates = 9;
+const char* state_name(State);
+
+enum class Op : uint8_t { None, Initial, Refresh, Fetch, Remove };  // values stand in the database (`intent`)
+
+// Once: a fetch (Expires: 0 outside a dialog). Leaving: nothing, and the owner was told so.
+enum class Wanted : uint8_t { Something, Once, Nothing, Leaving };
+
+// What is known of the other side. Early: a request went out, nobody answered. Confirmed: remote tag and target are known.
+enum class Dialog : uint8_t { None, Early, Confirmed };
+
+// Of the last NOTIFY of this dialog.
+enum class Notified : uint8_t { No, Pending, Active, Other };
+
+enum class Build : uint8_t { Fresh, Replay };   // next initial request: a new dialog; the stored one, to the octet
+
+enum class Reason : uint8_t { None, Deactivated, Timeout, Probation, Giveup, Rejected, Noresource, Invariant, Unknown };
+Reason reason_of(std::string_view);             // of Subscription-State; empty: None
+
+struct Machine {
+  State state = State::Idle;
+  Wanted wanted = Wanted::Something;
+  Dialog dialog = Dialog::None;
+  Notified notified = Notified::No;
+  Op op = Op::None;                 // of the request out, or last out
+  Build build = Build::Fresh;
+  bool quick_try = false;           // a new dialog was tried at once after one was lost, and none stood since
+  uint8_t attempts = 0;             // failures in a row
+  uint32_t asked = 0;               // Expires of the request out
+  uint32_t server_min = 0;          // Min-Expires learned from a 423
+  MonoMs deadline = kNever;         // own timer
+  MonoMs wanted_end = kNever;
+  MonoMs grant_end = 0;             // when the other side's subscription ends, 0: none
+  MonoMs sent_at = 0;               // of the last request
+  MonoMs since = 0;                 // when the dialog was made
+  MonoMs hold_until = 0;            // the other side asked for quiet until then
+};
+
+enum class Input : uint8_t { Request, Proceed, Slot, Due, Success, DialogLost, TooBrief, Transient, Forbidden, Auth, Fatal,
+                             Shutdown, Notify, Terminated, Loaded, Stored };
+constexpr int kInputs = 16;
+const char* input_name(Input);
+// What a final reply means for a subscription whose request was `op`.
+Input input_of(const SipReply&, Op op);
+bool legal(State, Input);
+
+struct Event {                      // an input with what it carries
+  Input input;
+  bool has_dialog = false;          // Success: it names a remote tag
+  int64_t expires = -1;             // Success: granted s; Notify: of Subscription-State; -1 missing
+  int64_t min_expires = -1, max_expires = 0;   // TooBrief: the other side's bound, and ours
+  int64_t retry_after = -1;         // failures, Terminated: s
+  Notified notified = Notified::No; // Notify
+  bool refetch = false;             // Notify: something was missed, full state is needed
+  Reason reason = Reason::None;     // Terminated
+  MonoMs timer_n = 32000;           // 64 T1: how long a first NOTIFY may take
+  MonoMs due = -1;                  // Loaded: when to refresh
+};
+
+enum class Outcome : uint8_t { No, Removed, Expired, Refused, NeverSent, Rejected, NotifyMissing, DialogLost };
+
+// What the engine must do, in this order.
+struct Effects {
+  bool new_dialog = false;          // the old one is forgotten: new Call-ID and tag with the next request
+  bool take_dialog = false;         // remote tag, target and route set come from the reply
+  bool enqueue = false;
+  bool commit_intent = false;       // write the row in the fast lane; Proceed when committed or not waited for any longer
+  bool write_row = false;
+  bool complete = false;            // callers of the request under way get this outcome
+  int local_status = 0;             // with complete, where no reply says it
+  const char* local_reason = "";
+  Outcome outcome = Outcome::No;    // for counters and the log
+};
+
+Op next_op(const Machine&);
+// Whether the row is to be deleted: nothing of it may come back after a restart.
+bool row_over(const Machine&);
+
+// One step. Precondition: legal(m.state, e.input).
+Effects step(Machine& m, const Event& e, Random& random, MonoMs now);
+
+}  // namespace pua::sub

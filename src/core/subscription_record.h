@@ -1,0 +1,86 @@
+// Subscription: one wanted subscription and its dialog. Never moves in memory; only the engine creates, changes and frees it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/hash.h"
+#include "base/packed_strings.h"
+#include "core/entity.h"
+#include "core/subscription.h"
+
+namespace pua {
+
+struct SubscriptionKey {
+  int32_t source = 0, event = 0;
+  std::string_view pres_uri, id, watcher_uri, to_uri;
+};
+
+// A request that came while another one was out. Replaced by the next one that comes; what a newer one leaves out stays.
+struct WaitingSubscribe {
+  bool removal = false;
+  bool has_headers = false;
+  MonoMs wanted_end = kNever;
+  std::string contact, target, extra_headers, outbound_proxy;   // empty: unchanged
+  void* cb_param = nullptr;
+  WaiterList callers;
+};
+
+// The parts few subscriptions have at any one time.
+struct SubscriptionExtra {
+  WaiterList callers;                     // of the request under way
+  std::unique_ptr<WaitingSubscribe> waiting;
+  MonoMs intent_deadline = 0;
+  void* cb_param = nullptr;
+};
+
+// What the last NOTIFY of this run said; the document itself goes to the handlers only, and here if it is short.
+struct LastNotify {
+  MonoMs at = 0;
+  std::string reason, content_type, body;
+};
+
+struct Subscription : Entity {
+  using Key = SubscriptionKey;
+  // kTarget: Request-URI of an initial request; kRemote: remote target of the dialog.
+  enum Field { kPresUri, kId, kWatcher, kTo, kEventId, kContact, kTarget, kExtraHeaders, kProxy, kCallId, kLocalTag, kRemoteTag,
+               kRemote, kRouteSet, kFields };
+
+  std::unique_ptr<Subscription> bucket_next;
+  PackedStrings<kFields> text;
+  std::unique_ptr<SubscriptionExtra> extra;
+  std::unique_ptr<LastNotify> last;
+  sub::Machine m;
+  uint64_t dialog_hash = 0;               // place in the index by Call-ID and local tag, 0: not there
+  uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
+  uint32_t cseq = 0;                      // last used in this dialog
+  uint32_t remote_cseq = 0;               // of the last NOTIFY taken, 0: none in this run
+  uint32_t doc_version = 0;               // of the last document
+  uint32_t notifies = 0;                  // taken in this run
+  bool has_doc = false;                   // doc_version counts
+
+  Subscription() : Entity(Kind::Subscription) {}
+  std::string_view pres_uri() const { return text.get(kPresUri); }
+  std::string_view call_id() const { return text.get(kCallId); }
+  std::string_view remote_tag() const { return text.get(kRemoteTag); }
+  std::string_view proxy() const { return text.get(kProxy); }
+  // Request-URI of an initial request, and To.
+  std::string_view target() const { return text.get(kTarget).empty() ? pres_uri() : text.get(kTarget); }
+  std::string_view to_uri() const { return text.get(kTo).empty() ? pres_uri() : text.get(kTo); }
+  bool is(const SubscriptionKey& k) const {
+    return source == k.source && event == k.event && pres_uri() == k.pres_uri && text.get(kId) == k.id &&
+           text.get(kWatcher) == k.watcher_uri && text.get(kTo) == k.to_uri;
+  }
+  static void add_rest(SipHash& h, const SubscriptionKey& k) {   // of the key, behind pres_uri
+    h.add(k.id).add(k.watcher_uri).add(k.to_uri);
+    h.add((static_cast<uint64_t>(static_cast<uint32_t>(k.source)) << 32) | static_cast<uint32_t>(k.event));
+  }
+  SubscriptionExtra& need_extra() {
+    if (!extra) extra = std::make_unique<SubscriptionExtra>();
+    return *extra;
+  }
+};
+
+}  // namespace pua

@@ -1,0 +1,281 @@
+// Subscriptions: owners' requests.
+#include "core/subscriptions.h"
+
+#include <algorithm>
+
+#include "core/validate.h"
+
+namespace pua {
+
+
+Subscriptions::Subscriptions(EngineCommon& common, HashKey key)
+    : c_(common), key_(key), table_(std::clamp(common.settings_.hash_size, 1u, 24u), key) {}
+
+Status Subscriptions::check(const SubscribeRequest& q) const {
+  if (c_.closed()) return {Errc::shutting_down, "the instance is shutting down"};
+  if (q.source <= 0 || (q.source & (q.source - 1))) return {Errc::bad_argument, "source_flag is not one source bit"};
+  if (!c_.ports_.bodies.by_flag(q.event)) return {Errc::unknown_event, "event " + std::to_string(q.event) + " is not registered"};
+  if (auto s = check_uri("pres_uri", q.pres_uri); !s) return s;
+  if (auto s = check_uri("watcher_uri", q.watcher_uri); !s) return s;
+  const std::pair<const char*, std::string_view> uris[] = {{"to_uri", q.to_uri}, {"contact", q.contact},
+                                                           {"remote_target", q.remote_target},
+                                                           {"outbound_proxy", q.outbound_proxy}};
+  for (auto& [field, uri] : uris) {
+    if (uri.empty()) continue;
+    if (auto s = check_uri(field, uri); !s) return s;
+  }
+  if (q.contact.empty() && c_.settings_.contact.empty())
+    return {Errc::bad_argument, "contact is missing, and there is neither a parameter contact nor a listen address"};
+  if (auto s = check_text("id", q.id, kMaxToken); !s) return s;
+  if (!q.event_id.empty())
+    if (auto s = check_etag(q.event_id); !s) return {Errc::bad_header, "event_id is not a token"};
+  if (auto s = check_headers(q.extra_headers, c_.settings_.max_headers); !s) return s;
+  if (q.expires > INT32_MAX) return {Errc::bad_argument, "expires is out of range"};
+  return success();
+}
+
+Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, MonoMs now) {
+  auto refuse = [&](Status s) {
+    c_.count_.rejected++;
+    return s;
+  };
+  if (auto s = check(q); !s) return refuse(s);
+  SubscriptionKey key{q.source, q.event, q.pres_uri, q.id, q.watcher_uri, q.to_uri};
+  uint32_t hash = table_.hash_of(key);
+  Subscription* s = table_.find(key, hash);
+  if (!s && table_.size() >= c_.settings_.max_records)
+    return refuse({Errc::too_many_records, "max_records (" + std::to_string(c_.settings_.max_records) + ") is reached"});
+  if (s && s->extra) {
+    uint32_t waiting = s->extra->callers.size() + (s->extra->waiting ? s->extra->waiting->callers.size() : 0);
+    if (waiting >= c_.settings_.max_waiters)
+      return refuse({Errc::too_many_waiters, "max_waiters (" + std::to_string(c_.settings_.max_waiters) + ") is reached"});
+  }
+  c_.count_.accepted++;
+  if (q.keep_existing && s && s->m.state != sub::State::Gone && s->m.wanted == sub::Wanted::Something) {
+    Delivery d;
+    d.callers.push(std::move(done));
+    d.result.status = 200;
+    d.result.reason = "Exists already";
+    d.result.durable = s->version != 0 && s->written_version == s->version;
+    c_.ready_.push_back(std::move(d));
+    return success();
+  }
+  bool maybe_in_table = c_.loading_ && (!s || s->m.state == sub::State::Idle);
+  if (!s) s = &create(q, hash);
+  if (maybe_in_table && !c_.outbox_.queued(*s)) idle_.push_back(*s);
+  if (s->m.state == sub::State::Sending) park(*s, q, std::move(done), now);
+  else take_over(*s, q, std::move(done), now);
+  reap();
+  return success();
+}
+
+Subscription& Subscriptions::create(const SubscribeRequest& q, uint32_t hash) {
+  auto s = std::make_unique<Subscription>();
+  s->source = q.source;
+  s->event = q.event;
+  s->hash = hash;
+  s->m.wanted = q.expires == 0 ? sub::Wanted::Once : sub::Wanted::Something;
+  std::array<std::string_view, Subscription::kFields> text{};
+  text[Subscription::kPresUri] = q.pres_uri;
+  text[Subscription::kId] = q.id;
+  text[Subscription::kWatcher] = q.watcher_uri;
+  text[Subscription::kTo] = q.to_uri;
+  s->text.assign(text);
+  by_state_[static_cast<int>(sub::State::Idle)]++;
+  if (!q.id.empty()) ids_.emplace(std::string(q.id), s.get());
+  Subscription& ref = table_.insert(std::move(s));
+  renew_dialog(ref);
+  return ref;
+}
+
+// A removal of what is not there, or was fetched once, is a fetch (RFC 6665 section 4.4.3).
+void Subscriptions::want(Subscription& s, bool removal) {
+  bool there = s.m.state != sub::State::Gone;
+  if (!removal) s.m.wanted = sub::Wanted::Something;
+  else if (!there || s.m.wanted == sub::Wanted::Once) s.m.wanted = sub::Wanted::Once;
+  else if (s.m.wanted == sub::Wanted::Something) s.m.wanted = sub::Wanted::Nothing;
+}
+
+// Nothing is out: the request becomes what is wanted, at once.
+void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, PublishDone done, MonoMs now) {
+  bool removal = q.expires == 0;
+  SubscriptionExtra& x = s.need_extra();
+  x.callers.mark_superseded();
+  x.callers.push(std::move(done));
+  if (q.cb_param) x.cb_param = q.cb_param;
+  want(s, removal);
+  auto text = s.text.views();
+  if (!removal) s.m.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
+  if (!removal || s.m.wanted == sub::Wanted::Once) {
+    if (!q.contact.empty()) text[Subscription::kContact] = q.contact;
+    if (!q.remote_target.empty()) text[Subscription::kTarget] = q.remote_target;
+    if (!q.event_id.empty()) text[Subscription::kEventId] = q.event_id;
+    if (!q.extra_headers.empty()) text[Subscription::kExtraHeaders] = q.extra_headers;
+    if (!q.outbound_proxy.empty()) text[Subscription::kProxy] = q.outbound_proxy;
+    s.text.assign(text);
+  }
+  if (s.m.state == sub::State::Idle && !c_.loading_) leave_idle(s, now);
+  else apply(s, {.input = sub::Input::Request}, nullptr, now);
+}
+
+// A request is out: this one waits, in place of those that waited before it.
+void Subscriptions::park(Subscription& s, const SubscribeRequest& q, PublishDone done, MonoMs now) {
+  SubscriptionExtra& x = s.need_extra();
+  bool removal = q.expires == 0;
+  bool removing = s.m.wanted == sub::Wanted::Nothing || s.m.wanted == sub::Wanted::Leaving;
+  bool fetching = s.m.wanted == sub::Wanted::Once;
+  if (removal && (removing || fetching) && !x.waiting) {   // asked for twice: the one that is out answers both
+    x.callers.push(std::move(done));
+    return;
+  }
+  if (!x.waiting) x.waiting = std::make_unique<WaitingSubscribe>();
+  WaitingSubscribe& w = *x.waiting;
+  w.callers.mark_superseded();
+  w.callers.push(std::move(done));
+  w.removal = removal;
+  if (q.cb_param) w.cb_param = q.cb_param;
+  if (removal) return;
+  w.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
+  if (!q.contact.empty()) w.contact = q.contact;
+  if (!q.remote_target.empty()) w.target = q.remote_target;
+  if (!q.outbound_proxy.empty()) w.outbound_proxy = q.outbound_proxy;
+  if (!q.extra_headers.empty()) {
+    w.has_headers = true;
+    w.extra_headers = q.extra_headers;
+  }
+}
+
+// The request that was out is done: the newest one that waited takes effect.
+void Subscriptions::start_waiting(Subscription& s, MonoMs now) {
+  if (!s.extra || !s.extra->waiting || s.m.state == sub::State::Sending) return;
+  std::unique_ptr<WaitingSubscribe> w = std::move(s.extra->waiting);
+  SubscriptionExtra& x = *s.extra;
+  x.callers.mark_superseded();
+  x.callers.append(std::move(w->callers));
+  if (w->cb_param) x.cb_param = w->cb_param;
+  if (w->removal && s.m.state == sub::State::Gone)
+    return complete(s, sub::Effects{.local_status = 200, .local_reason = "Ended already"}, nullptr, false, now);
+  want(s, w->removal);
+  if (!w->removal) {
+    s.m.wanted_end = w->wanted_end;
+    auto text = s.text.views();
+    if (!w->contact.empty()) text[Subscription::kContact] = w->contact;
+    if (!w->target.empty()) text[Subscription::kTarget] = w->target;
+    if (!w->outbound_proxy.empty()) text[Subscription::kProxy] = w->outbound_proxy;
+    if (w->has_headers) text[Subscription::kExtraHeaders] = w->extra_headers;
+    s.text.assign(text);
+  }
+  apply(s, {.input = sub::Input::Request}, nullptr, now);
+}
+
+// The table holds no row of it: it goes its own way.
+void Subscriptions::leave_idle(Subscription& s, MonoMs now) {
+  s.id = c_.next_id_++;
+  apply(s, {.input = sub::Input::Loaded}, nullptr, now);
+}
+
+Status Subscriptions::update_contact(const DialogQuery& q, std::string_view contact, MonoMs now) {
+  if (auto s = check_uri("contact", contact); !s) return s;
+  Subscription* s = of_dialog(q.call_id, q.local_tag);
+  if (!s || s->m.dialog != sub::Dialog::Confirmed || s->remote_tag() != q.remote_tag)
+    return {Errc::not_found, "no subscription has this dialog"};
+  if (s->text.get(Subscription::kRemote) == contact) return success();
+  s->text.set(Subscription::kRemote, contact);
+  if (!sub::row_over(s->m)) {
+    s->version++;
+    mark(*s, Lane::Bulk, now);
+  }
+  return success();
+}
+
+DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) const {
+  DialogFound found = DialogFound::No;
+  auto look = [&](const Subscription& s) {
+    if (s.m.state == sub::State::Gone || s.m.state == sub::State::Ending) return;
+    if (!q.pres_uri.empty() && s.pres_uri() != q.pres_uri) return;
+    if (!q.watcher_uri.empty() && s.text.get(Subscription::kWatcher) != q.watcher_uri) return;
+    if (!q.id.empty() && s.text.get(Subscription::kId) != q.id) return;
+    if ((q.event && s.event != q.event) || (q.source && s.source != q.source)) return;
+    if (!q.remote_tag.empty() && s.remote_tag() != q.remote_tag) return;
+    DialogFound now = s.m.dialog == sub::Dialog::Confirmed ? DialogFound::Established : DialogFound::BeingMade;
+    if (now <= found) return;
+    found = now;
+    if (id) *id = s.text.get(Subscription::kId);
+  };
+  if (!q.call_id.empty()) {
+    if (const Subscription* s = of_dialog(q.call_id, q.local_tag)) look(*s);
+  } else if (!q.pres_uri.empty()) {
+    table_.of_uri(q.pres_uri, look);
+  }
+  return found;
+}
+
+void Subscriptions::of_id(std::string_view prefix, const std::function<void(const RecordView&)>& fn, MonoMs now) const {
+  for (auto at = ids_.lower_bound(prefix); at != ids_.end() && at->first.starts_with(prefix); ++at) {
+    const Subscription& s = *at->second;
+    if (s.m.state != sub::State::Gone && s.m.state != sub::State::Ending) fn(view(s, now));
+  }
+}
+
+bool Subscriptions::quiet() const {
+  auto in = [&](sub::State st) { return by_state_[static_cast<int>(st)]; };
+  return in(sub::State::Idle) == 0 && in(sub::State::Intent) == 0 && in(sub::State::Queued) == 0 && in(sub::State::Sending) == 0;
+}
+
+bool Subscriptions::remove_some(uint32_t limit, MonoMs now) {
+  std::vector<Subscription*> some;
+  remove_cursor_ = table_.walk(remove_cursor_, limit, [&](Subscription& s) { some.push_back(&s); });
+  for (Subscription* s : some) {
+    if (s->m.state == sub::State::Gone || s->m.wanted != sub::Wanted::Something) continue;
+    if (s->extra) s->extra->callers.mark_superseded();
+    if (s->m.state == sub::State::Sending) {
+      SubscriptionExtra& x = s->need_extra();
+      if (!x.waiting) x.waiting = std::make_unique<WaitingSubscribe>();
+      x.waiting->callers.mark_superseded();
+      x.waiting->removal = true;
+    } else {
+      want(*s, true);
+      apply(*s, {.input = sub::Input::Request}, nullptr, now);
+    }
+  }
+  reap();
+  return remove_cursor_ == 0;
+}
+
+bool Subscriptions::take_callers(uint32_t limit, std::deque<Delivery>& out) {
+  end_cursor_ = table_.walk(end_cursor_, limit, [&](Subscription& s) {
+    if (!s.extra) return;
+    Delivery d;
+    d.callers.append(std::move(s.extra->callers));
+    if (s.extra->waiting) d.callers.append(std::move(s.extra->waiting->callers));
+    if (!d.callers.empty()) out.push_back(std::move(d));
+  });
+  return end_cursor_ == 0;
+}
+
+void Subscriptions::reap() {
+  for (size_t i = 0; i < reap_.size(); i++) {
+    Subscription& s = *reap_[i];
+    s.reaping = false;
+    if (s.m.state != sub::State::Gone || s.queue != StoreHook::Queue::None) continue;  // born again meanwhile
+    c_.settle_acks(s, s.version, true);
+    c_.deadlines_.remove(s);
+    unindex(s);
+    for (auto [at, end] = ids_.equal_range(s.text.get(Subscription::kId)); at != end; ++at) {
+      if (at->second != &s) continue;
+      ids_.erase(at);
+      break;
+    }
+    by_state_[static_cast<int>(sub::State::Gone)]--;
+    table_.remove(s);
+  }
+  reap_.clear();
+}
+
+void Subscriptions::to_reap(Subscription& s) {
+  if (s.reaping) return;
+  s.reaping = true;
+  reap_.push_back(&s);
+}
+
+}  // namespace pua

@@ -1,0 +1,133 @@
+// Subscriptions: the engine's half for RFC 6665. Table, requests, one step of a machine and what its effects mean, NOTIFYs,
+// rows. What it shares with publications (queue, deadlines, commits, observers) is EngineCommon; Engine dispatches to it.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/engine_common.h"
+#include "core/notify_port.h"
+#include "core/snapshot.h"
+#include "core/subscription_record.h"
+#include "core/table.h"
+
+namespace pua {
+
+class Subscriptions {
+ public:
+  Subscriptions(EngineCommon& common, HashKey key);
+
+  // --- owners; contracts: core/engine.h
+  Status subscribe(const SubscribeRequest&, PublishDone done, MonoMs now);
+  Status update_contact(const DialogQuery&, std::string_view contact, MonoMs now);
+  DialogFound find_dialog(const DialogQuery&, std::string* id) const;
+  void of_id(std::string_view prefix, const std::function<void(const RecordView&)>&, MonoMs now) const;
+  int observe(int32_t source_mask, NotifyObserver fn);
+  void forget(int handle);
+
+  // --- the other side
+  NotifyAnswer on_notify(const NotifyRequest&, MonoMs now);
+
+  // --- Engine, on behalf of what is shared
+  void due(Subscription&, MonoMs now);
+  void send(Subscription&, TxnId, MonoMs now);
+  // Whether the reply says that the destination answers is the caller's business.
+  void on_reply(Subscription&, const SipReply&, MonoMs now);
+  void unreachable(Subscription&, MonoMs now);      // held back by a breaker: its owner is told
+  RowOp row_of(const Subscription&, Row& out) const;
+  void on_stored(Subscription&, uint32_t version, bool ok, MonoMs now);
+  void load_row(const Row&, MonoMs now);
+  // A bounded piece of what is left to do: those that waited for the load, NOTIFYs for their handlers.
+  void run(MonoMs now);
+  bool busy() const;                                // run() has something to do
+  bool quiet() const;                               // no request waits or is out
+  // Up to `limit` more are unsubscribed; true: all were looked at.
+  bool remove_some(uint32_t limit, MonoMs now);
+  // Hands over the open callers of up to `limit` more; true: all were looked at.
+  bool take_callers(uint32_t limit, std::deque<Delivery>& out);
+  void reap();
+
+  // --- looking in
+  uint64_t list(const ListFilter&, uint64_t cursor, uint32_t limit, uint32_t scan, ListPage&,
+                const std::function<void(const RecordView&)>&, MonoMs now) const;
+  bool show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>&,
+            MonoMs now) const;
+  void add_stats(Stats&) const;
+  size_t size() const { return table_.size(); }
+  const Subscription* find(const SubscriptionKey& k) const { return table_.find(k, table_.hash_of(k)); }
+  const std::array<std::array<uint64_t, sub::kInputs>, sub::kStates>& coverage() const { return coverage_; }
+
+ private:
+  struct Place {
+    Subscription* s = nullptr;
+    bool maybe_in_table = false;
+  };
+  struct Handler {
+    int handle = 0;
+    int32_t mask = 0;
+    NotifyObserver fn;
+  };
+  struct Notification {
+    Snapshot seen;
+    std::string state, reason, content_type, body;
+    int64_t expires = -1, retry_after = -1;
+    bool gap = false;
+  };
+
+  // requests (subscriptions.cpp)
+  Status check(const SubscribeRequest&) const;
+  Subscription& create(const SubscribeRequest&, uint32_t hash);
+  void take_over(Subscription&, const SubscribeRequest&, PublishDone, MonoMs now);
+  void park(Subscription&, const SubscribeRequest&, PublishDone, MonoMs now);
+  void start_waiting(Subscription&, MonoMs now);
+  void leave_idle(Subscription&, MonoMs now);
+  void want(Subscription&, bool removal);
+  // one step (subscriptions_apply.cpp)
+  void apply(Subscription&, const sub::Event&, const SipReply*, MonoMs now);
+  void complete(Subscription&, const sub::Effects&, const SipReply*, bool by_timer, MonoMs now);
+  void report(Subscription&, sub::Outcome, int status, MonoMs now);
+  void renew_dialog(Subscription&);
+  void unindex(Subscription&);
+  void index(Subscription&);
+  uint64_t dialog_hash(std::string_view call_id, std::string_view local_tag) const;
+  void enqueue(Subscription&, MonoMs now);
+  void mark(Subscription&, Lane, MonoMs now);
+  void arm(Subscription&);
+  void to_reap(Subscription&);
+  std::string_view destination(const Subscription&) const;
+  std::string_view contact_of(const Subscription&) const;
+  uint32_t next_cseq(const Subscription&) const;
+  void count_reply(const Subscription&, const SipReply&, sub::Input, MonoMs now);
+  // NOTIFYs (subscriptions_notify.cpp)
+  Subscription* of_dialog(std::string_view call_id, std::string_view local_tag) const;
+  NotifyAnswer refuse(int status, std::string reason, std::string headers = {});
+  NotifyAnswer take(Subscription&, const NotifyRequest&, const DocumentState&, MonoMs now);
+  void run_handlers();
+  // rows (subscriptions_store.cpp)
+  const char* unreadable(const Row&) const;
+  void adopt(Subscription&, const Row&, bool asked, MonoMs now);
+  RecordView view(const Subscription&, MonoMs now) const;
+
+  EngineCommon& c_;
+  HashKey key_;
+  Table<Subscription> table_;
+  std::multimap<uint64_t, Subscription*> dialogs_;       // by Call-ID and local tag; a tree never stalls to grow
+  std::multimap<std::string, Subscription*, std::less<>> ids_;  // those with an id, for get_subs_list
+  List<Subscription, QueueHook> idle_;
+  std::vector<Subscription*> reap_;
+  std::deque<Handler> handlers_;
+  std::deque<Notification> notifications_;
+  std::array<std::array<uint64_t, sub::kInputs>, sub::kStates> coverage_{};
+  std::array<int64_t, sub::kStates> by_state_{};
+  uint64_t remove_cursor_ = 0, end_cursor_ = 0;
+  int next_handle_ = 1;
+  bool in_handlers_ = false;
+  LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, ended_gate_, bad_row_gate_, bad_notify_gate_;
+};
+
+}  // namespace pua

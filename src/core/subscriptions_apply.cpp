@@ -1,0 +1,294 @@
+// Subscriptions: one step of a machine and what its effects mean. apply() is the only place that calls sub::step().
+#include <algorithm>
+#include <cstdio>
+
+#include "core/policy.h"
+#include "core/subscriptions.h"
+#include "core/validate.h"
+
+namespace pua {
+
+
+void Subscriptions::apply(Subscription& s, const sub::Event& e, const SipReply* reply, MonoMs now) {
+  sub::Machine& m = s.m;
+  sub::State before = m.state;
+  if (!sub::legal(before, e.input)) {
+    c_.ports_.log.error("bug: input %s in state %s of subscription %lld was ignored", sub::input_name(e.input),
+                        sub::state_name(before), static_cast<long long>(s.id));
+    return;
+  }
+  coverage_[static_cast<int>(before)][static_cast<int>(e.input)]++;
+  bool by_timer = !s.extra || s.extra->callers.empty();
+  bool over_before = sub::row_over(m);
+  sub::Effects fx = sub::step(m, e, c_.random_, now);
+  by_state_[static_cast<int>(before)]--;
+  by_state_[static_cast<int>(m.state)]++;
+
+  if ((before == sub::State::Queued || before == sub::State::Idle) && m.state != before) c_.outbox_.remove(s);
+  if (fx.new_dialog) {
+    if (m.state == sub::State::Gone) unindex(s);
+    else renew_dialog(s);
+  }
+  if (fx.take_dialog && reply) {
+    auto text = s.text.views();
+    if (m.op == sub::Op::Initial) {
+      text[Subscription::kRemoteTag] = reply->to_tag;
+      text[Subscription::kRouteSet] = reply->route_set;
+    }
+    if (!reply->contact.empty() && check_uri("Contact", reply->contact).ok()) text[Subscription::kRemote] = reply->contact;
+    s.text.assign(text);
+  }
+  if (fx.commit_intent) {
+    s.version++;
+    s.intent_version = s.version;
+    s.need_extra().intent_deadline = c_.store_up_ ? now + c_.settings_.ack_wait_ms : now;
+    mark(s, Lane::Fast, now);
+  } else if (fx.write_row || (over_before != sub::row_over(m))) {
+    s.version++;
+    if (!sub::row_over(m) || EngineCommon::has_row(s)) mark(s, by_timer ? Lane::Bulk : Lane::Fast, now);
+  } else if (fx.enqueue && (e.input == sub::Input::Request || e.input == sub::Input::Loaded) && !by_timer && !sub::row_over(m)) {
+    s.version++;   // in parallel with the request: what is wanted, and the names of the dialog that it makes
+    mark(s, Lane::Bulk, now);
+  }
+  if (m.state == sub::State::Gone && !EngineCommon::has_row(s)) to_reap(s);
+  if (fx.outcome == sub::Outcome::Expired) c_.count_.expired++;
+  if (fx.complete) complete(s, fx, reply, by_timer, now);
+  if (fx.enqueue) enqueue(s, now);
+  arm(s);
+  if (fx.outcome != sub::Outcome::No) report(s, fx.outcome, reply ? reply->status : 0, now);   // last: a log callback is the host's code
+}
+
+void Subscriptions::complete(Subscription& s, const sub::Effects& fx, const SipReply* reply, bool by_timer, MonoMs now) {
+  Delivery d;
+  if (s.m.wanted == sub::Wanted::Nothing) s.m.wanted = sub::Wanted::Leaving;
+  if (s.extra) d.callers.append(std::move(s.extra->callers));
+  bool seen = c_.watched(s.source);
+  if (d.callers.empty() && !seen) return;
+  OwnedOutcome& out = d.result;
+  if (fx.local_status || !reply) {
+    out.status = fx.local_status ? fx.local_status : 500;
+    out.reason = fx.local_reason;
+  } else {
+    out.status = reply->status;
+    out.reason = reply->reason;
+    out.origin = reply->origin;
+    out.message = reply->message;
+  }
+  bool granted = s.m.state == sub::State::Live || s.m.state == sub::State::Waiting;
+  out.granted = granted ? std::max<int64_t>(0, (s.m.grant_end - s.m.sent_at) / 1000) : 0;
+  out.by_timer = by_timer;
+  if (seen) d.seen = std::make_unique<Snapshot>(view(s, now));
+  c_.deliver(s, std::move(d), sub::row_over(s.m) && !EngineCommon::has_row(s), now);
+}
+
+void Subscriptions::report(Subscription& s, sub::Outcome outcome, int status, MonoMs now) {
+  auto say = [&](LogGate& gate, LogLevel level, const char* what) {
+    c_.log_reply(gate, level, "SUBSCRIBE", s.pres_uri(), status, what, now);
+  };
+  switch (outcome) {
+    case sub::Outcome::NotifyMissing: {
+      c_.count_.notifies_missing++;
+      std::string what = "no NOTIFY came to " + std::string(contact_of(s)) +
+                         " in time. Can the notifier reach that address? Some send NOTIFYs to where the request came from (NAT fix-ups)";
+      say(missing_gate_, LogLevel::warning, what.c_str());
+      break;
+    }
+    case sub::Outcome::DialogLost:
+      c_.count_.dialogs_lost++;
+      say(ended_gate_, LogLevel::notice, "the dialog is lost, a new one is made");
+      break;
+    case sub::Outcome::Rejected:
+      say(ended_gate_, LogLevel::notice, "the notifier ended the subscription for good");
+      break;
+    default: break;
+  }
+}
+
+// --- the dialog's names --------------------------------------------------------------------------------------------
+
+uint64_t Subscriptions::dialog_hash(std::string_view call_id, std::string_view local_tag) const {
+  uint64_t h = SipHash(key_).add(call_id).add(local_tag).finish();
+  return h ? h : 1;
+}
+
+void Subscriptions::index(Subscription& s) {
+  s.dialog_hash = dialog_hash(s.call_id(), s.text.get(Subscription::kLocalTag));
+  dialogs_.emplace(s.dialog_hash, &s);
+}
+
+void Subscriptions::unindex(Subscription& s) {
+  if (!s.dialog_hash) return;
+  for (auto [at, end] = dialogs_.equal_range(s.dialog_hash); at != end; ++at) {
+    if (at->second != &s) continue;
+    dialogs_.erase(at);
+    break;
+  }
+  s.dialog_hash = 0;
+}
+
+// A dialog that nobody has seen yet. NOTIFYs of the old one are answered 481 from now on.
+void Subscriptions::renew_dialog(Subscription& s) {
+  unindex(s);
+  uint64_t number = c_.random_.next();
+  char call_id[224], tag[16];
+  snprintf(call_id, sizeof call_id, "%016llx@%.200s", static_cast<unsigned long long>(number), c_.settings_.host.c_str());
+  snprintf(tag, sizeof tag, "%08x", static_cast<uint32_t>(number * 0x9e3779b97f4a7c15ull >> 32));
+  auto text = s.text.views();
+  text[Subscription::kCallId] = call_id;
+  text[Subscription::kLocalTag] = tag;
+  text[Subscription::kRemoteTag] = text[Subscription::kRemote] = text[Subscription::kRouteSet] = {};
+  s.text.assign(text);
+  s.m.build = sub::Build::Fresh;
+  s.cseq = s.remote_cseq = 0;
+  s.has_doc = false;
+  index(s);
+}
+
+// --- going out -----------------------------------------------------------------------------------------------------
+
+std::string_view Subscriptions::contact_of(const Subscription& s) const {
+  std::string_view own = s.text.get(Subscription::kContact);
+  return own.empty() ? std::string_view(c_.settings_.contact) : own;
+}
+
+uint32_t Subscriptions::next_cseq(const Subscription& s) const {
+  return s.m.build == sub::Build::Replay ? s.cseq : s.cseq + 1;
+}
+
+// The host that the request goes to first: what the breaker and the fair queue go by.
+std::string_view Subscriptions::destination(const Subscription& s) const {
+  bool in_dialog = s.m.dialog == sub::Dialog::Confirmed;
+  std::string_view routes = s.text.get(Subscription::kRouteSet);
+  if (in_dialog && !routes.empty()) {
+    size_t open = routes.find('<'), close = routes.find('>');
+    if (open < close && close != routes.npos) return destination_of({}, {}, routes.substr(open + 1, close - open - 1));
+  }
+  std::string_view remote = s.text.get(Subscription::kRemote);
+  return destination_of(s.proxy(), c_.settings_.outbound_proxy, in_dialog && !remote.empty() ? remote : s.target());
+}
+
+void Subscriptions::enqueue(Subscription& s, MonoMs now) {
+  bool owner = s.extra && !s.extra->callers.empty();
+  std::string_view to = destination(s);
+  bool held = owner && c_.outbox_.open(to);
+  c_.outbox_.enqueue(s, to, owner && !held);
+  if (held) unreachable(s, now);
+}
+
+void Subscriptions::unreachable(Subscription& s, MonoMs now) {
+  if (!s.extra || s.extra->callers.empty()) return;
+  complete(s, sub::Effects{.local_status = 503, .local_reason = "Destination does not answer, kept"}, nullptr, false, now);
+}
+
+void Subscriptions::mark(Subscription& s, Lane lane, MonoMs now) { c_.ports_.store.mark(s, lane, now); }
+
+void Subscriptions::arm(Subscription& s) {
+  c_.deadlines_.set(s, s.m.state == sub::State::Intent ? s.extra->intent_deadline : s.m.deadline);
+}
+
+void Subscriptions::due(Subscription& s, MonoMs now) {
+  // In state Intent the deadline is the end of our patience with the store, else the machine's own.
+  apply(s, {.input = s.m.state == sub::State::Intent ? sub::Input::Proceed : sub::Input::Due}, nullptr, now);
+}
+
+void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
+  sub::Machine& m = s.m;
+  sub::Op op = sub::next_op(m);
+  bool replay = m.build == sub::Build::Replay && op == sub::Op::Initial;
+  if (op == sub::Op::Remove || op == sub::Op::Fetch) {
+    m.asked = 0;
+  } else if (!replay) {
+    m.asked = expires_to_ask(c_.settings_, s.event, m.wanted_end == kNever ? kNever : m.wanted_end - now, m.server_min);
+  }
+  uint32_t cseq = replay ? s.cseq : s.cseq + 1;
+  apply(s, {.input = sub::Input::Slot}, nullptr, now);
+  s.cseq = cseq;
+  if (s.extra) s.extra->intent_deadline = 0;
+  const EventInfo* event = c_.ports_.bodies.by_flag(s.event);
+  bool in_dialog = m.op == sub::Op::Refresh || m.op == sub::Op::Remove;
+  std::string event_value(event ? event->name : std::string_view());
+  if (!s.text.get(Subscription::kEventId).empty()) event_value.append(";id=").append(s.text.get(Subscription::kEventId));
+  SipRequest q;
+  q.txn = txn;
+  q.method = "SUBSCRIBE";
+  q.uri = in_dialog && !s.text.get(Subscription::kRemote).empty() ? s.text.get(Subscription::kRemote) : s.target();
+  q.from = s.text.get(Subscription::kWatcher);
+  q.to = s.to_uri();
+  if (in_dialog) {
+    q.to_tag = s.remote_tag();
+    q.route_set = s.text.get(Subscription::kRouteSet);
+  }
+  q.from_tag = s.text.get(Subscription::kLocalTag);
+  q.call_id = s.call_id();
+  q.cseq = s.cseq;
+  q.event = event_value;
+  q.expires = m.asked;
+  q.contact = contact_of(s);
+  if (event) q.accept = event->accept;
+  q.allow_events = c_.ports_.bodies.allow_events();
+  q.extra_headers = s.text.get(Subscription::kExtraHeaders);
+  q.proxy = !s.proxy().empty() ? s.proxy() : std::string_view(c_.settings_.outbound_proxy);
+  uint64_t h = SipHash({0x6272616e63682d32ull, 3}).add(q.call_id).add(q.cseq).add(q.expires).add(q.to_tag).add(q.contact)
+                   .add(q.uri).add(q.extra_headers).add(q.proxy).finish();
+  char branch[40];
+  snprintf(branch, sizeof branch, "z9hG4bK%016llx%x", static_cast<unsigned long long>(h), q.cseq);
+  q.branch = branch;
+  switch (m.op) {
+    case sub::Op::Initial: c_.count_.subscribes_initial++; break;
+    case sub::Op::Refresh: c_.count_.subscribes_refresh++; break;
+    case sub::Op::Fetch: c_.count_.subscribes_fetch++; break;
+    case sub::Op::Remove: c_.count_.subscribes_remove++; break;
+    case sub::Op::None: break;
+  }
+  if (auto st = c_.ports_.sip.send(q); !st) {
+    SipReply failed;
+    failed.status = 503;
+    failed.reason = st.error().message;
+    failed.origin = ReplyOrigin::Transport;
+    c_.outbox_.finish(txn, Outbox::Answer::Neutral, now);   // never left: says nothing of the destination
+    on_reply(s, failed, now);
+  }
+}
+
+void Subscriptions::count_reply(const Subscription& s, const SipReply& reply, sub::Input input, MonoMs now) {
+  c_.count_class(reply);
+  if (reply.origin != ReplyOrigin::Wire) return;
+  auto say = [&](LogGate& gate, LogLevel level, const char* what) {
+    c_.log_reply(gate, level, "SUBSCRIBE", s.pres_uri(), reply.status, what, now);
+  };
+  switch (input) {
+    case sub::Input::TooBrief: c_.count_.replies_423++; break;
+    case sub::Input::Forbidden:
+      c_.count_.refused_403_404++;
+      say(forbidden_gate_, LogLevel::error, "kept and tried again; is the server complete?");
+      break;
+    case sub::Input::Auth:
+      c_.count_.auth_failures++;
+      say(auth_gate_, LogLevel::error, "credentials are missing or wrong");
+      break;
+    case sub::Input::Fatal:
+      c_.count_.refused_final++;
+      say(fatal_gate_, LogLevel::warning, "the subscription ends");
+      break;
+    default: break;
+  }
+}
+
+void Subscriptions::on_reply(Subscription& s, const SipReply& reply, MonoMs now) {
+  s.last_status = static_cast<uint16_t>(reply.status);
+  s.m.build = sub::Build::Fresh;
+  if (reply.cseq > s.cseq) s.cseq = reply.cseq;  // digest retries count on
+  sub::Event e{.input = sub::input_of(reply, s.m.op)};
+  count_reply(s, reply, e.input, now);
+  e.has_dialog = !reply.to_tag.empty() && reply.to_tag.size() <= kMaxToken;
+  e.expires = reply.expires;
+  e.min_expires = reply.min_expires;
+  e.max_expires = max_expires_of(c_.settings_, s.event);
+  e.retry_after = reply.retry_after;
+  e.timer_n = 64 * static_cast<MonoMs>(c_.settings_.t1_ms);
+  apply(s, e, &reply, now);
+  start_waiting(s, now);
+  reap();
+}
+
+}  // namespace pua

@@ -1,0 +1,293 @@
+// Subscriptions: rows, and what others see.
+#include <algorithm>
+
+#include "core/policy.h"
+#include "core/subscriptions.h"
+#include "core/validate.h"
+
+namespace pua {
+
+namespace {
+constexpr int64_t kMaxId = 1000000000000000;  // nobody counts so far: a larger one is damage
+constexpr int64_t kMaxEpoch = 100000000000;   // the same for seconds
+// The row may be older than the last request: CSeq goes on behind anything that can have been used since (RFC 3261 section 12.2.1.1).
+constexpr int64_t kCseqJump = 1000, kCseqJumpMax = 1000000;
+constexpr uint32_t kCseqMax = 0x7fffffff;
+
+int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
+MonoMs from_epoch(int64_t s, int64_t offset) { return s <= 0 ? kNever : s * 1000 - offset; }
+
+}  // namespace
+
+RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
+  const sub::Machine& m = s.m;
+  out = Row{};
+  out.id = s.id;
+  out.record_version = s.version;
+  out.updated_at = to_epoch(s.dirty_since, c_.epoch_offset_);
+  if (sub::row_over(m)) return RowOp::Delete;
+  bool there = m.dialog == sub::Dialog::Confirmed;
+  out.flag = s.source;
+  out.event = s.event;
+  out.pres_uri = s.pres_uri();
+  out.pres_id = s.text.get(Subscription::kId);
+  out.watcher_uri = s.text.get(Subscription::kWatcher);
+  out.to_uri = s.text.get(Subscription::kTo);
+  out.event_id = s.text.get(Subscription::kEventId);
+  out.contact = s.text.get(Subscription::kContact);
+  out.target = s.text.get(Subscription::kTarget);
+  out.extra_headers = s.text.get(Subscription::kExtraHeaders);
+  out.outbound_proxy = s.proxy();
+  out.call_id = s.call_id();
+  out.from_tag = s.text.get(Subscription::kLocalTag);
+  if (there) {
+    out.to_tag = s.remote_tag();
+    out.remote_contact = s.text.get(Subscription::kRemote);
+    out.record_route = s.text.get(Subscription::kRouteSet);
+  }
+  out.sharing_tag = c_.settings_.sharing_tag;
+  out.expires = m.grant_end ? to_epoch(m.grant_end, c_.epoch_offset_) : 0;
+  out.desired_expires = m.wanted != sub::Wanted::Something ? 1 : to_epoch(m.wanted_end, c_.epoch_offset_);
+  out.cseq = s.cseq;
+  bool out_now = m.state == sub::State::Sending;
+  sub::Op op = out_now ? m.op : sub::next_op(m);
+  if (op == sub::Op::Remove) {
+    out.intent = static_cast<int32_t>(op);
+  } else if (op == sub::Op::Initial && out_now) {   // repeated to the octet after a quick restart
+    out.intent = static_cast<int32_t>(op);
+    out.intent_expires = static_cast<int32_t>(m.asked);
+  }
+  return RowOp::Upsert;
+}
+
+void Subscriptions::on_stored(Subscription& s, uint32_t version, bool ok, MonoMs now) {
+  if (s.m.state == sub::State::Intent && (!ok || static_cast<int32_t>(version - s.intent_version) >= 0))
+    apply(s, {.input = sub::Input::Proceed}, nullptr, now);
+  c_.settle_acks(s, version, ok);
+  if (ok && version == s.version && s.queue == StoreHook::Queue::None) {
+    bool over = sub::row_over(s.m);
+    if (over) s.written_version = 0;   // it has no row any more
+    if (over && (s.m.state == sub::State::Gone || s.m.state == sub::State::Ending))
+      apply(s, {.input = sub::Input::Stored}, nullptr, now);
+    if (s.m.state == sub::State::Gone) {
+      to_reap(s);
+    } else if (s.extra && s.extra->callers.empty() && !s.extra->waiting && !s.acks && !s.extra->cb_param &&
+               s.m.state == sub::State::Live) {
+      s.extra.reset();  // back to the small form
+    }
+  }
+  reap();
+}
+
+// --- rows become subscriptions -------------------------------------------------------------------------------------
+
+// Why a row cannot be taken; nullptr: it can.
+const char* Subscriptions::unreadable(const Row& row) const {
+  auto odd = [](int64_t seconds) { return seconds < 0 || seconds > kMaxEpoch; };
+  auto no_uri = [](std::string_view uri) { return !uri.empty() && !check_uri("uri", uri); };
+  if (row.id <= 0 || row.id > kMaxId) return "id";
+  if (row.flag <= 0) return "flag";
+  if (odd(row.expires)) return "expires";
+  if (odd(row.desired_expires)) return "desired_expires";
+  if (!check_uri("pres_uri", row.pres_uri)) return "pres_uri";
+  if (!check_uri("watcher_uri", row.watcher_uri)) return "watcher_uri";
+  if (no_uri(row.to_uri)) return "to_uri";
+  if (no_uri(row.contact)) return "contact";
+  if (no_uri(row.remote_contact)) return "remote_contact";
+  if (no_uri(row.target)) return "target";
+  if (no_uri(row.outbound_proxy)) return "outbound_proxy";
+  if (!check_text("pres_id", row.pres_id, kMaxToken)) return "pres_id";
+  if (!row.event_id.empty() && !check_etag(row.event_id)) return "event_id";
+  if (row.call_id.size() > kMaxToken || !check_text("call_id", row.call_id, kMaxToken)) return "call_id";
+  if (!row.from_tag.empty() && !check_etag(row.from_tag)) return "from_tag";
+  if (!row.to_tag.empty() && !check_etag(row.to_tag)) return "to_tag";
+  if (!check_text("record_route", row.record_route, 4096)) return "record_route";
+  if (!check_headers(row.extra_headers, SIZE_MAX)) return "extra_headers";
+  return nullptr;
+}
+
+void Subscriptions::load_row(const Row& row, MonoMs now) {
+  if (const char* column = unreadable(row)) {
+    c_.count_.load_bad++;
+    uint64_t more = 0;
+    if (bad_row_gate_.pass(now, more))
+      c_.ports_.log.warning("load: row %lld stays as it is, its %s is not readable", static_cast<long long>(row.id), column);
+    return;
+  }
+  if (!c_.ports_.bodies.by_flag(row.event)) {
+    if (c_.parked_[row.event]++ == 0)
+      c_.ports_.log.notice("load: rows of event %d are kept aside until it is registered", row.event);
+    return;
+  }
+  SubscriptionKey key{row.flag, row.event, row.pres_uri, row.pres_id, row.watcher_uri, row.to_uri};
+  uint32_t hash = table_.hash_of(key);
+  Subscription* known = table_.find(key, hash);
+  if (known && known->m.state != sub::State::Idle) return;
+  if (known) return adopt(*known, row, true, now);   // a request came for it before its row did
+  auto s = std::make_unique<Subscription>();
+  s->source = row.flag;
+  s->event = row.event;
+  s->hash = hash;
+  std::array<std::string_view, Subscription::kFields> text{};
+  text[Subscription::kPresUri] = row.pres_uri;
+  text[Subscription::kId] = row.pres_id;
+  text[Subscription::kWatcher] = row.watcher_uri;
+  text[Subscription::kTo] = row.to_uri;
+  s->text.assign(text);
+  s->m.wanted = row.desired_expires == 1 || c_.removing_ != EngineCommon::Removing::No ? sub::Wanted::Leaving : sub::Wanted::Something;
+  s->m.wanted_end = from_epoch(row.desired_expires, c_.epoch_offset_);
+  by_state_[static_cast<int>(sub::State::Idle)]++;
+  if (!row.pres_id.empty()) ids_.emplace(std::string(row.pres_id), s.get());
+  adopt(table_.insert(std::move(s)), row, false, now);
+}
+
+// The row's dialog becomes the subscription's; what an owner asked for meanwhile stays what is wanted.
+void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs now) {
+  sub::Machine& m = s.m;
+  c_.count_.loaded++;
+  s.id = row.id;
+  s.version = std::max({s.version, row.record_version, 1u});  // 0 would mean that there is no row to delete
+  s.written_version = s.version;
+  unindex(s);
+  auto text = s.text.views();
+  auto keep = [&](Subscription::Field f, std::string_view stored) {
+    if (text[f].empty()) text[f] = stored;
+  };
+  keep(Subscription::kEventId, row.event_id);
+  keep(Subscription::kContact, row.contact);
+  keep(Subscription::kTarget, row.target);
+  keep(Subscription::kExtraHeaders, row.extra_headers);
+  keep(Subscription::kProxy, row.outbound_proxy);
+  text[Subscription::kCallId] = row.call_id;
+  text[Subscription::kLocalTag] = row.from_tag;
+  text[Subscription::kRemoteTag] = row.to_tag;
+  text[Subscription::kRemote] = row.remote_contact;
+  text[Subscription::kRouteSet] = row.record_route;
+  s.text.assign(text);
+  bool named = !row.call_id.empty() && !row.from_tag.empty();
+  bool replay = named && row.to_tag.empty() && row.intent == static_cast<int32_t>(sub::Op::Initial) && row.intent_expires > 0 && !asked;
+  m.grant_end = row.expires > 0 ? from_epoch(row.expires, c_.epoch_offset_) : 0;
+  m.dialog = named && !row.to_tag.empty() ? sub::Dialog::Confirmed : sub::Dialog::None;
+  m.since = m.sent_at = now;
+  if (m.dialog == sub::Dialog::Confirmed || replay) {
+    index(s);
+    int64_t age = row.updated_at > 0 ? (now + c_.epoch_offset_) / 1000 - row.updated_at : 0;
+    int64_t jump = replay ? 0 : kCseqJump + std::clamp<int64_t>(age, 0, kCseqJumpMax);
+    s.cseq = static_cast<uint32_t>(std::min<int64_t>(static_cast<int64_t>(row.cseq) + jump, kCseqMax - kCseqJump));
+  } else {
+    renew_dialog(s);
+  }
+  if (replay) {
+    m.build = sub::Build::Replay;
+    m.asked = static_cast<uint32_t>(row.intent_expires);
+    m.dialog = sub::Dialog::Early;     // a NOTIFY to the request of the last run makes it
+  }
+  if (asked && m.wanted == sub::Wanted::Once) m.wanted = sub::Wanted::Nothing;
+  if (!asked && row.intent == static_cast<int32_t>(sub::Op::Remove)) m.wanted = sub::Wanted::Leaving;
+  // Every dialog is refreshed once, to fetch its state: spread over a time that grows with their number.
+  MonoMs window = std::min<MonoMs>(kLoadSpread, c_.count_.loaded);
+  if (m.grant_end > now) window = std::min(window, (m.grant_end - now) / 2);
+  MonoMs due = asked ? -1 : now + static_cast<MonoMs>(c_.random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
+  apply(s, {.input = sub::Input::Loaded, .due = due}, nullptr, now);
+}
+
+// --- a piece of what is left to do ---------------------------------------------------------------------------------
+
+bool Subscriptions::busy() const { return !notifications_.empty() || (!c_.loading_ && !idle_.empty()); }
+
+void Subscriptions::run(MonoMs now) {
+  for (int n = 0; n < 512 && !c_.loading_ && !idle_.empty(); n++) leave_idle(*idle_.front(), now);
+  reap();
+  run_handlers();
+}
+
+// --- looking in ----------------------------------------------------------------------------------------------------
+
+RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
+  RecordView v;
+  const sub::Machine& m = s.m;
+  const EventInfo* event = c_.ports_.bodies.by_flag(s.event);
+  bool there = m.dialog == sub::Dialog::Confirmed;
+  v.kind = Kind::Subscription;
+  v.id = s.id;
+  v.source = s.source;
+  v.event = s.event;
+  if (event) v.event_name = event->name;
+  v.pres_uri = s.pres_uri();
+  v.pres_id = s.text.get(Subscription::kId);
+  v.watcher_uri = s.text.get(Subscription::kWatcher);
+  v.to_uri = s.to_uri();
+  v.event_id = s.text.get(Subscription::kEventId);
+  v.extra_headers = s.text.get(Subscription::kExtraHeaders);
+  v.outbound_proxy = s.proxy();
+  v.contact = contact_of(s);
+  v.call_id = s.call_id();
+  v.from_tag = s.text.get(Subscription::kLocalTag);
+  v.to_tag = s.remote_tag();
+  v.remote_target = there && !s.text.get(Subscription::kRemote).empty() ? s.text.get(Subscription::kRemote) : s.target();
+  v.route_set = s.text.get(Subscription::kRouteSet);
+  v.state = sub::state_name(m.state);
+  v.dialog = m.dialog == sub::Dialog::None || m.state == sub::State::Gone ? "none"
+             : !there                                                   ? "early"
+             : m.notified == sub::Notified::Pending                     ? "pending"
+             : m.notified == sub::Notified::Active                      ? "active"
+                                                                        : "confirmed";
+  v.expires_in = m.grant_end ? (m.grant_end - now + 999) / 1000 : 0;
+  v.wanted_in = m.wanted_end == kNever ? kForEver : (m.wanted_end - now + 999) / 1000;
+  MonoMs due = c_.deadlines_.due(s);
+  v.next_in_ms = due == kNever ? -1 : std::max<MonoMs>(0, due - now);
+  v.cseq = s.cseq;
+  v.version = s.doc_version;
+  v.attempts = m.attempts;
+  v.last_status = s.last_status;
+  v.waiters = s.extra ? s.extra->callers.size() + (s.extra->waiting ? s.extra->waiting->callers.size() : 0) : 0;
+  v.removing = m.wanted != sub::Wanted::Something;
+  v.stored = s.written_version == s.version && s.version != 0;
+  v.cb_param = s.extra ? s.extra->cb_param : nullptr;
+  v.notifies = s.notifies;
+  v.notify_cseq = s.remote_cseq;
+  if (s.last) {
+    static constexpr std::string_view states[] = {"", "pending", "active", "other"};
+    v.notify_state = states[static_cast<int>(m.notified)];
+    v.notify_reason = s.last->reason;
+    v.notify_content_type = s.last->content_type;
+    v.notify_body = s.last->body;
+    v.notify_ago_ms = now - s.last->at;
+  }
+  return v;
+}
+
+uint64_t Subscriptions::list(const ListFilter& f, uint64_t cursor, uint32_t limit, uint32_t scan, ListPage& page,
+                             const std::function<void(const RecordView&)>& show_one, MonoMs now) const {
+  uint32_t shown = 0;
+  do {
+    cursor = table_.walk(cursor, 1, [&](Subscription& s) {
+      page.scanned++;
+      if (!f.matches(Kind::Subscription, s.event, s.source, sub::state_name(s.m.state), s.pres_uri())) return;
+      show_one(view(s, now));
+      shown++;
+    });
+  } while (cursor && shown < limit && page.scanned < scan);
+  return cursor;
+}
+
+bool Subscriptions::show(std::string_view pres_uri, int32_t event, int32_t source,
+                         const std::function<void(const RecordView&)>& fn, MonoMs now) const {
+  bool any = false;
+  table_.of_uri(pres_uri, [&](Subscription& s) {
+    if ((event && s.event != event) || (source && s.source != source)) return;
+    any = true;
+    fn(view(s, now));
+  });
+  return any;
+}
+
+void Subscriptions::add_stats(Stats& s) const {
+  auto in = [&](sub::State st) { return by_state_[static_cast<int>(st)]; };
+  s.subscriptions = static_cast<int64_t>(table_.size());
+  s.subs_live = in(sub::State::Live);
+  s.subs_waiting = in(sub::State::Waiting);
+  s.subs_backoff = in(sub::State::Backoff);
+}
+
+}  // namespace pua
