@@ -19,6 +19,7 @@ static void require(bool holds) {
 
 static void require_message(const Error& e) {
   require((e.code == Errc::bad_body || e.code == Errc::too_large) && !e.message.empty() && e.message.size() < 1000);
+  for (char c : e.message) require(c >= 0x20 && c < 0x7f);  // it goes into an answer's first line
 }
 
 static void check_list(const WatcherList& all) {
