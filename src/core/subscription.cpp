@@ -156,6 +156,7 @@ void back_off(Machine& m, Effects& fx, int64_t retry_after, Random& random, Mono
 void subscribe_anew(Machine& m, Effects& fx, bool at_once, int64_t retry_after, Random& random, MonoMs now) {
   if (now - m.since >= kStood && m.since) m.quick_try = false, m.attempts = 0;
   forget_dialog(m, fx);
+  if (m.hold_until > now) retry_after = std::max(retry_after, (m.hold_until - now + 999) / 1000);
   if (at_once && !m.quick_try && retry_after <= 0) {
     m.quick_try = true;
     fx.write_row = true;
@@ -255,15 +256,13 @@ Effects after_termination(Machine& m, Random& random, MonoMs now) {
   if (m.wanted != Wanted::Something) return end(m, Outcome::Removed, 0, "");
   Effects fx;
   fx.complete = true;
-  int64_t hold = m.hold_until > now ? (m.hold_until - now + 999) / 1000 : -1;
-  subscribe_anew(m, fx, hold < 0, hold, random, now);
+  subscribe_anew(m, fx, true, -1, random, now);
   return fx;
 }
 
 Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
   Effects fx;
   fx.complete = fx.write_row = true;
-  m.hold_until = 0;
   bool terminated = m.op != Op::Initial && m.op != Op::Fetch ? m.dialog != Dialog::Confirmed : m.dialog == Dialog::None;
   if (m.op == Op::Remove || m.op == Op::Fetch) {
     if (terminated) return end(m, Outcome::Removed, 0, "");
@@ -272,6 +271,7 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
     return fx;
   }
   if (terminated) return after_termination(m, random, now);
+  m.hold_until = 0;
   bool first = m.op == Op::Initial;
   int64_t granted = e.expires >= 0 ? e.expires : m.asked;
   if (first && m.dialog == Dialog::Early && e.has_dialog) {
