@@ -6,6 +6,7 @@
 
 #include "api/policy_settings.h"
 #include "config/reload.h"
+#include "sip/notify_parse.h"
 #include "store/open.h"
 
 namespace pua {
@@ -64,9 +65,10 @@ Status InstanceCore::start(event_base* base) {
   auto driver = SuDriver::create(loop_->base(), mode, log_, &loop_->watchdog());
   if (!driver) return driver.error();
   driver_ = std::move(*driver);
-  auto sip = SipStack::create(sip_settings(settings_), *driver_, sinks_, log_, [loop = loop_.get()] { return loop->now(); });
+  auto sip = SipStack::create(sip_settings(settings_), *driver_, sinks_, &sinks_, log_, [loop = loop_.get()] { return loop->now(); });
   if (!sip) return sip.error();
   sip_ = std::move(*sip);
+  if (policy->contact.empty()) policy->contact = sip_->notify_contact();
   engine_ = std::make_unique<Engine>(*policy, Engine::Ports{*sip_, *writer_, events_, log_,
                                                             [this](MonoMs due) {
                                                               if (engine_timer_) engine_timer_->arm(due);
@@ -101,9 +103,22 @@ NotifyAnswer InstanceCore::notify_received(const NotifyRequest& request) {
   return engine_->on_notify(request, loop_->now());
 }
 
-Result<NotifyAnswer> InstanceCore::notify_received(std::string_view) { return {Errc::not_supported, "subscriptions"}; }
+Result<NotifyAnswer> InstanceCore::notify_received(std::string_view message) {
+  Result<ParsedNotify> notify = parse_notify(message);
+  if (!notify) return notify.error();
+  return notify_received(notify->request());
+}
 
-Status InstanceCore::update_contact(std::string_view) { return {Errc::not_supported, "subscriptions"}; }
+Status InstanceCore::update_contact(std::string_view message) {
+  Result<InDialog> in = parse_in_dialog(message);
+  if (!in) return in.error();
+  Frame frame(*this);
+  DialogQuery dialog;
+  dialog.call_id = in->call_id;
+  dialog.local_tag = in->local_tag;
+  dialog.remote_tag = in->remote_tag;
+  return engine_->update_contact(dialog, in->contact, loop_->now());
+}
 
 Stats InstanceCore::stats() const {
   Stats s = engine_->stats();
@@ -129,6 +144,7 @@ Status InstanceCore::reload(const Settings& fresh, std::vector<std::string>& ign
   apply_reloadable(merged, fresh, changed, ignored);
   Result<EngineSettings> policy = engine_settings(merged, events_);
   if (!policy) return policy.error();
+  if (policy->contact.empty()) policy->contact = sip_->notify_contact();
   if (Status s = sip_->set_credentials(sip_credentials(merged)); !s) return s;
   settings_ = std::move(merged);
   engine_->reconfigure(*policy);

@@ -68,27 +68,27 @@ struct EndpointCallback {
   }
 };
 
-Status Endpoint::check_listen(const std::string& uri, bool secure) {
+Status Endpoint::check_address(const SipSettings& s, const std::string& uri, bool tls) {
   auto target = parse_target(uri);
   if (!target) return {Errc::bad_config, "listen address " + target.error().message};
   if (uri.find('@') != std::string::npos) return {Errc::bad_config, "listen address \"" + uri + "\" has a user part"};
-  if (!secure && target->secure)
+  if (!tls && target->secure)
     return {Errc::bad_config, "listen address \"" + uri + "\": write sips: for TLS"};
+  if (!tls) return success();
+  if (s.tls_dir.empty()) return {Errc::bad_config, "listen address \"" + uri + "\" needs tls_dir"};
+  // sofia would look for a missing agent.pem in the working folder.
+  for (const char* file : {"/agent.pem", "/cafile.pem"})
+    if (access((s.tls_dir + file).c_str(), R_OK) != 0)
+      return {Errc::sip_failed, s.tls_dir + file + ": " + strerror(errno)};
   return success();
 }
 
 Result<std::unique_ptr<Endpoint>> Endpoint::create(su_root_s* root, const SipSettings& s, const std::string& sip_uri,
                                                    const std::string& sips_uri, EndpointSink& sink) {
   if (!sip_uri.empty())
-    if (auto st = check_listen(sip_uri, false); !st) return st.error();
-  if (!sips_uri.empty()) {
-    if (auto st = check_listen(sips_uri, true); !st) return st.error();
-    if (s.tls_dir.empty()) return {Errc::bad_config, "listen address \"" + sips_uri + "\" needs tls_dir"};
-    // sofia would look for a missing agent.pem in the working folder.
-    for (const char* file : {"/agent.pem", "/cafile.pem"})
-      if (access((s.tls_dir + file).c_str(), R_OK) != 0)
-        return {Errc::sip_failed, s.tls_dir + file + ": " + strerror(errno)};
-  }
+    if (auto st = check_address(s, sip_uri, false); !st) return st.error();
+  if (!sips_uri.empty())
+    if (auto st = check_address(s, sips_uri, true); !st) return st.error();
   std::unique_ptr<Endpoint> e(new Endpoint);
   e->sink_ = &sink;
   if (auto st = e->open(root, s, sip_uri, sips_uri); !st) return st.error();

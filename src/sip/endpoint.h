@@ -38,6 +38,8 @@ class Endpoint {
   // Errors: bad_config (URI not usable), sip_failed (cannot bind, TLS files not readable).
   static Result<std::unique_ptr<Endpoint>> create(su_root_s* root, const SipSettings&, const std::string& sip_uri,
                                                   const std::string& sips_uri, EndpointSink&);
+  // May this address be listened on? tls: it is a sips: URI. Errors: as create().
+  static Status check_address(const SipSettings&, const std::string& uri, bool tls);
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -74,7 +76,6 @@ class Endpoint {
  private:
   friend struct EndpointCallback;
   Endpoint() = default;
-  static Status check_listen(const std::string& uri, bool secure);
   Status open(su_root_s* root, const SipSettings&, const std::string& sip_uri, const std::string& sips_uri);
 
   // Free handles, by the next hop that they are set to: one that has sent to it before saves an eighth of the cost of a

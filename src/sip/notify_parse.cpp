@@ -140,7 +140,9 @@ MsgPtr parse_request(std::string_view message) {
 std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, NotifyRequest& out) {
   if (sip->sip_flags & MSG_FLG_TOOLARGE) return refusal(413, "Request Entity Too Large");
   if (std::string bad = read_dialog(sip, out.call_id, out.local_tag, out.remote_tag); !bad.empty()) return refusal(400, std::move(bad));
-  if (sip->sip_flags & MSG_FLG_TRUNC) return refusal(400, "Content-Length: longer than the message");
+  size_t body = sip->sip_payload ? sip->sip_payload->pl_len : 0;
+  if ((sip->sip_flags & MSG_FLG_TRUNC) || (sip->sip_content_length && sip->sip_content_length->l_length > body)) return refusal(400, "Content-Length: longer than the message");
+  if (!sip->sip_separator) return refusal(400, "Bad Request: no empty line behind the header fields");
   if (sip->sip_flags & MSG_FLG_ERROR) return refusal(400, "Bad Request: not readable");
   if (std::string unknown = unknown_extensions(sip); !unknown.empty()) return refusal(420, "Bad Extension", "Unsupported: " + unknown + "\r\n");
   out.cseq = sip->sip_cseq->cs_seq;

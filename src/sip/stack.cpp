@@ -10,6 +10,7 @@
 
 #include "sip/digest.h"
 #include "sip/endpoint.h"
+#include "sip/listener.h"
 #include "sip/reply.h"
 #include "sip/request.h"
 #include "sip/route.h"
@@ -27,10 +28,10 @@ constexpr int64_t kGuardFactor = 3;
 
 }  // namespace
 
-class SipStack::Core : public EndpointSink, public std::enable_shared_from_this<SipStack::Core> {
+class SipStack::Core : public EndpointSink, public NotifySink, public std::enable_shared_from_this<SipStack::Core> {
  public:
-  Core(const SipSettings& s, SuDriver& driver, SipSink& sink, Log& log, std::function<MonoMs()> now)
-      : driver_(driver), sink_(&sink), log_(log), sofia_log_(log), now_(std::move(now)),
+  Core(const SipSettings& s, SuDriver& driver, SipSink& sink, NotifySink* notifies, Log& log, std::function<MonoMs()> now)
+      : driver_(driver), sink_(&sink), notifies_(notifies), log_(log), sofia_log_(log), now_(std::move(now)),
         digest_(std::make_unique<Digest>(s.credentials)), guard_ms_(kGuardFactor * 64 * static_cast<int64_t>(s.t1_ms)) {}
   ~Core() override {
     if (guard_) su_timer_destroy(guard_);
@@ -44,6 +45,8 @@ class SipStack::Core : public EndpointSink, public std::enable_shared_from_this<
   SuDriver& driver() { return driver_; }
 
   void on_final(Endpoint&, uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) override;
+  NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
+  std::string notify_contact() const { return listener_ ? listener_->contact() : std::string(); }
 
   Status set_credentials(std::vector<SipCredential> c) {
     if (auto st = Digest::check(c); !st) return st;
@@ -72,12 +75,14 @@ class SipStack::Core : public EndpointSink, public std::enable_shared_from_this<
 
   SuDriver& driver_;
   SipSink* sink_;
+  NotifySink* notifies_;              // null: nobody wants any
   Log& log_;
   SofiaLogScope sofia_log_;
   std::function<MonoMs()> now_;
   std::unique_ptr<Digest> digest_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
-  size_t retiring_ = 0;               // endpoints on their way out
+  std::unique_ptr<Listener> listener_;
+  size_t retiring_ = 0;               // endpoints and the listener, on their way out
   std::function<void()> done_;
   TxnTable txns_;
   State state_ = State::Open;
@@ -102,6 +107,11 @@ Status SipStack::Core::open(const SipSettings& s) {
     auto e = Endpoint::create(driver_.root(), s, i < plain.size() ? plain[i] : "", i < secure.size() ? secure[i] : "", *this);
     if (!e) return e.error();
     endpoints_.push_back(std::move(*e));
+  }
+  if (notifies_ && !s.notify_listen.empty()) {
+    auto l = Listener::create(driver_.root(), s, *this, now_);
+    if (!l) return l.error();
+    listener_ = std::move(*l);
   }
   guard_ = su_timer_create(su_root_task(driver_.root()), 0);
   if (!guard_) return {Errc::no_memory, "no timer for the SIP stack"};
@@ -164,7 +174,8 @@ Status SipStack::Core::start(Txn& t, const SipRequest& r, uint32_t cseq) {
   uri_.assign(way->uri);
   method_.assign(r.method);
   headers_.clear();
-  write_headers(r, cseq, way->routes, r.contact, headers_);
+  bool ours = r.contact.empty() && listener_ && r.method == "SUBSCRIBE";
+  write_headers(r, cseq, way->routes, ours ? std::string_view(listener_->contact_for(way->hop)) : r.contact, headers_);
   if (digest_->has_credentials())
     digest_->authorize({way->target.host, way->hop.host}, r.method, way->uri, r.body, headers_, t.trail);
   Endpoint::Request q;
@@ -217,6 +228,14 @@ void SipStack::Core::on_final(Endpoint&, uint64_t token, int status, const char*
   }
   complete(*t, reply);
   depth_--;
+}
+
+NotifyAnswer SipStack::Core::on_notify(const NotifyRequest& request, MonoMs now) {
+  auto self = shared_from_this();  // the sink may destroy the stack
+  depth_++;
+  NotifyAnswer answer = notifies_->on_notify(request, now);
+  depth_--;
+  return answer;
 }
 
 // 401 or 407. true: sent again.
@@ -290,26 +309,26 @@ void SipStack::Core::close(std::function<void()> done) {
   }
   su_timer_destroy(guard_);
   guard_ = nullptr;
-  retiring_ = endpoints_.size();
-  for (auto& e : endpoints_) {
-    Endpoint::retire(std::move(e), [self] {
-      if (--self->retiring_ > 0) return;
-      self->state_ = State::Closed;
-      auto f = std::move(self->done_);
-      if (f) f();
-    });
-  }
+  auto gone = [self] {
+    if (--self->retiring_ > 0) return;
+    self->state_ = State::Closed;
+    auto f = std::move(self->done_);
+    if (f) f();
+  };
+  retiring_ = endpoints_.size() + (listener_ ? 1 : 0);
+  for (auto& e : endpoints_) Endpoint::retire(std::move(e), gone);
+  Listener::retire(std::move(listener_), gone);
   endpoints_.clear();
   driver_.kick();
 }
 
 SipStack::SipStack(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
-Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDriver& driver, SipSink& sink, Log& log,
-                                                   std::function<MonoMs()> now) {
+Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDriver& driver, SipSink& sink, NotifySink* notifies,
+                                                   Log& log, std::function<MonoMs()> now) {
   if (s.t1_ms < 10 || s.t1_ms > 10000) return {Errc::bad_config, "T1 is not within 10 and 10000 ms"};
   if (auto st = Digest::check(s.credentials); !st) return st.error();
-  auto core = std::make_shared<Core>(s, driver, sink, log, std::move(now));
+  auto core = std::make_shared<Core>(s, driver, sink, notifies, log, std::move(now));
   std::unique_ptr<SipStack> stack(new SipStack(core));
   if (auto st = core->open(s); !st) return st.error();  // what was opened is closed by ~SipStack
   return stack;
@@ -326,6 +345,7 @@ Status SipStack::send(const SipRequest& r) { return core_->send(r); }
 void SipStack::shutdown(std::function<void()> done) { core_->close(std::move(done)); }
 Status SipStack::set_credentials(std::vector<SipCredential> c) { return core_->set_credentials(std::move(c)); }
 void SipStack::follow_log_level() { core_->follow_log_level(); }
+std::string SipStack::notify_contact() const { return core_->notify_contact(); }
 size_t SipStack::in_flight() const { return core_->in_flight(); }
 SipCounters SipStack::counters() const { return core_->counters(); }
 

@@ -2,6 +2,7 @@
 //
 //   engine --send--> table of transactions --> endpoint (nua) --> wire
 //   engine <--on_reply-- (digest answers 401/407 first) <-- final reply, 408, 503
+//   engine <--on_notify-- listener (nta, docs/adr/0006) <-- NOTIFY
 #pragma once
 
 #include <functional>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "core/notify_port.h"
 #include "core/sip_port.h"
 #include "sip/settings.h"
 
@@ -26,13 +28,14 @@ struct SipCounters {
 // Loop thread only.
 class SipStack : public SipPort {
  public:
-  // driver, sink, log outlive the stack. now: milliseconds as given to on_reply.
+  // driver, sinks, log outlive the stack. now: milliseconds as given to on_reply. notifies: who takes the NOTIFYs that come
+  // to SipSettings::notify_listen; null: nobody, and those addresses are not opened.
   // Errors: bad_config (listen address, credentials, t1 out of 10 ... 10000 ms), sip_failed (cannot bind, TLS files).
-  static Result<std::unique_ptr<SipStack>> create(const SipSettings&, SuDriver& driver, SipSink& sink, Log& log,
-                                                  std::function<MonoMs()> now);
+  static Result<std::unique_ptr<SipStack>> create(const SipSettings&, SuDriver& driver, SipSink& sink, NotifySink* notifies,
+                                                  Log& log, std::function<MonoMs()> now);
 
   // Completes what is open (487, origin Shutdown), inside this call, then ends nua. Legal inside on_reply and `done` of this
-  // stack; nua then ends by the messages that are queued. A driver destroyed right after it has to run them at its end (Port
+  // stack and inside on_notify; nua then ends by the messages that are queued. A driver destroyed right after it has to run them at its end (Port
   // mode does); where it does not, call shutdown() and let both go in its `done`. Not legal inside callbacks of other users
   // of the same driver.
   ~SipStack() override;
@@ -53,6 +56,10 @@ class SipStack : public SipPort {
   Status set_credentials(std::vector<SipCredential>);
   // The Log has another level now: let sofia talk more, or less.
   void follow_log_level();
+
+  // URI of the first listen address for NOTIFYs, with its real port: "sip:127.0.0.1:5080;transport=tcp". Empty: there is
+  // none. It is the Contact of a SUBSCRIBE that names none, unless another address fits its way better.
+  std::string notify_contact() const;
 
   size_t in_flight() const;
   SipCounters counters() const;

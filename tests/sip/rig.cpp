@@ -53,7 +53,9 @@ Rig::~Rig() {
   event_base_free(base);
 }
 
-Result<std::unique_ptr<SipStack>> Rig::try_start() { return SipStack::create(settings, *driver, *this, log, [] { return g_fake ? g_fake_us / 1000 : real_ms(); }); }
+Result<std::unique_ptr<SipStack>> Rig::try_start() {
+  return SipStack::create(settings, *driver, *this, notifies, log, [] { return g_fake ? g_fake_us / 1000 : real_ms(); });
+}
 
 void Rig::start() {
   auto s = try_start();

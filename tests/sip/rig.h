@@ -40,6 +40,7 @@ class Rig : public SipSink {
   ~Rig() override;
 
   SipSettings settings;  // listens on 127.0.0.1, any port
+  NotifySink* notifies = nullptr;
   void start();          // fails the test if it cannot
   Result<std::unique_ptr<SipStack>> try_start();
 

@@ -1,0 +1,229 @@
+// NOTIFYs from octets: what is read, what is refused and how, also of the kind that RFC 4475 collects.
+#include <string>
+
+#include "sip/notify_parse.h"
+#include "tests/sip/notify_rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(SipNotifyParse) {
+  NotifyMessage m;
+  Notified ok(const std::string& text) {
+    auto r = parse_notify(text);
+    CHECK_TEXT(r.ok(), r.ok() ? "" : r.error().message.c_str());
+    return copy_of(r->request());
+  }
+  Notified ok() { return ok(m.text()); }
+  std::string bad(const std::string& text) {
+    auto r = parse_notify(text);
+    if (r.ok()) return "(accepted)";
+    LONGS_EQUAL(static_cast<int>(Errc::bad_argument), static_cast<int>(r.code()));
+    return r.error().message;
+  }
+  std::string bad() { return bad(m.text()); }
+};
+
+TEST(SipNotifyParse, every_field_is_read) {
+  m.headers = "Event: presence;id=7;x=y\r\nSubscription-State: terminated;reason=timeout;expires=600;retry-after=30\r\n"
+              "Contact: <sip:server@192.0.2.9:5070;transport=tcp>;x=1\r\nRecord-Route: <sip:p1;lr>, <sip:p2;lr=on;ftag=a>\r\n"
+              "Content-Type: multipart/related;boundary=\"a b\"\r\n";
+  Notified n = ok();
+  STRCMP_EQUAL("sub-1@pua", n.call_id.c_str());
+  STRCMP_EQUAL("lt-1", n.local_tag.c_str());
+  STRCMP_EQUAL("rt-1", n.remote_tag.c_str());
+  LONGS_EQUAL(5, n.cseq);
+  STRCMP_EQUAL("presence", n.event.c_str());
+  STRCMP_EQUAL("7", n.event_id.c_str());
+  STRCMP_EQUAL("terminated", n.state.c_str());
+  STRCMP_EQUAL("timeout", n.reason.c_str());
+  LONGS_EQUAL(600, n.expires);
+  LONGS_EQUAL(30, n.retry_after);
+  STRCMP_EQUAL("sip:server@192.0.2.9:5070;transport=tcp", n.contact.c_str());
+  STRCMP_EQUAL("<sip:p1;lr>, <sip:p2;lr=on;ftag=a>", n.route_set.c_str());
+  STRCMP_EQUAL("multipart/related;boundary=\"a b\"", n.content_type.c_str());
+  STRCMP_EQUAL("<presence/>", n.body.c_str());
+}
+
+TEST(SipNotifyParse, what_is_not_there_is_empty) {
+  m.headers = "Event: presence\r\nSubscription-State: pending\r\n";
+  m.body = "";
+  Notified n = ok();
+  LONGS_EQUAL(-1, n.expires);
+  LONGS_EQUAL(-1, n.retry_after);
+  STRCMP_EQUAL("", (n.event_id + n.reason + n.contact + n.route_set + n.content_type + n.body).c_str());
+}
+
+TEST(SipNotifyParse, the_views_stay_when_it_is_moved) {
+  auto made = [&] {
+    auto r = parse_notify(m.text());
+    return std::move(*r);
+  };
+  ParsedNotify a = made(), b = std::move(a);
+  a = made();
+  STRCMP_EQUAL("sip:server@192.0.2.9:5070", std::string(b.request().contact).c_str());
+  STRCMP_EQUAL("<presence/>", std::string(b.request().body).c_str());
+}
+
+// RFC 4475 section 3.1.1.1 and others: legal, if unusual.
+TEST(SipNotifyParse, odd_but_legal_messages_are_read) {
+  std::string text =
+      "NOTIFY sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\n"
+      "TO :\r\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\n"
+      "from   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\r\n  ;\r\n  tag = 98asjd8\r\n"
+      "MaX-fOrWaRdS: 0068\r\nCall-ID: wsinv.ndaksdj@192.0.2.1\r\n"
+      "CSeq: 0009\r\n  NOTIFY\r\nVia  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\ns :\r\n"
+      "NewFangledHeader:   newfangled value\r\n continued newfangled value\r\nUnknownHeaderWithUnusualValue: ;;,,;;,;\r\n"
+      "v:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239\r\n"
+      "o   : \r\n  presence  ;   id =  a7\r\nsubscription-STATE :  active ;  expires  =  60\r\n"
+      "m:\"Quoted string \\\"\\\"\" <sip:jdrosen@example.com> ; newparam =\r\n newvalue ;\r\n  secondparam ; q = 0.33\r\n"
+      "c : application / pidf+xml ; charset = utf-8\r\nl: 4\r\n\r\nbody";
+  Notified n = ok(text);
+  STRCMP_EQUAL("1918181833n", n.local_tag.c_str());
+  STRCMP_EQUAL("98asjd8", n.remote_tag.c_str());
+  LONGS_EQUAL(9, n.cseq);
+  STRCMP_EQUAL("presence", n.event.c_str());
+  STRCMP_EQUAL("a7", n.event_id.c_str());
+  STRCMP_EQUAL("active", n.state.c_str());
+  LONGS_EQUAL(60, n.expires);
+  STRCMP_EQUAL("sip:jdrosen@example.com", n.contact.c_str());
+  STRCMP_EQUAL("application/pidf+xml;charset=utf-8", n.content_type.c_str());
+  STRCMP_EQUAL("body", n.body.c_str());
+}
+
+TEST(SipNotifyParse, compact_forms_and_octets_of_any_kind_in_the_body) {
+  std::string body("a\0b\r\n\r\n\xff", 8);
+  Notified n = ok("NOTIFY sip:w@h SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9hG4bKa\r\nf: <sip:a@b>;tag=1\r\nt: <sip:c@d>;tag=2\r\ni: x\r\n"
+                  "CSeq: 1 NOTIFY\r\no: dialog;sla\r\nSubscription-State: active\r\nc: text/plain\r\nl: 8\r\n\r\n" + body);
+  CHECK_TRUE(n.body == body);
+  STRCMP_EQUAL("dialog", n.event.c_str());
+}
+
+TEST(SipNotifyParse, a_missing_field_is_named) {
+  auto without = [&](std::string NotifyMessage::* field) {
+    NotifyMessage x;
+    x.*field = "";
+    return bad(x.text());
+  };
+  STRCMP_EQUAL("NOTIFY: Call-ID: missing", without(&NotifyMessage::call_id).c_str());
+  STRCMP_EQUAL("NOTIFY: CSeq: missing", without(&NotifyMessage::cseq).c_str());
+  STRCMP_EQUAL("NOTIFY: From: missing", without(&NotifyMessage::from).c_str());
+  STRCMP_EQUAL("NOTIFY: To: missing", without(&NotifyMessage::to).c_str());
+  m.from = "<sip:bob@example.com>";
+  STRCMP_EQUAL("NOTIFY: From: no tag", bad().c_str());
+  m = {};
+  m.to = "<sip:bob@example.com>";
+  STRCMP_EQUAL("NOTIFY: To: no tag", bad().c_str());
+  m = {};
+  m.headers = "Subscription-State: active\r\nContent-Type: a/b\r\n";
+  STRCMP_EQUAL("NOTIFY: Event: missing", bad().c_str());
+  m.headers = "Event: presence\r\nContent-Type: a/b\r\n";
+  STRCMP_EQUAL("NOTIFY: Subscription-State: missing", bad().c_str());
+  m.headers = "Event: presence\r\nSubscription-State: active\r\n";
+  STRCMP_EQUAL("NOTIFY: Content-Type: missing", bad().c_str());
+}
+
+TEST(SipNotifyParse, a_field_that_is_not_readable_is_named) {
+  struct Case {
+    const char *headers, *why;
+  };
+  const std::string event = "Event: presence\r\n", state = "Subscription-State: active\r\n", type = "Content-Type: a/b\r\n";
+  auto with = [&](const std::string& headers) {
+    NotifyMessage x;
+    x.headers = headers;
+    return bad(x.text());
+  };
+  auto names = [&](const char* field, const std::string& why) {
+    CHECK_TEXT(why.find(std::string("NOTIFY: ") + field + ": ") == 0, why.c_str());
+  };
+  names("Event", with("Event: \r\n" + state + type));
+  names("Event", with("Event: ;id=3\r\n" + state + type));
+  names("Event", with(event + "Event: dialog\r\n" + state + type));
+  names("Subscription-State", with(event + "Subscription-State: ;expires=3\r\n" + type));
+  names("Subscription-State", with(event + state + "Subscription-State: pending\r\n" + type));
+  names("Subscription-State", with(event + "Subscription-State: active;expires=soon\r\n" + type));
+  names("Subscription-State", with(event + "Subscription-State: active;expires=-1\r\n" + type));
+  names("Subscription-State", with(event + "Subscription-State: active;retry-after=\r\n" + type));
+  names("Content-Type", with(event + state + "Content-Type: \r\n"));
+  names("Contact", with(event + state + type + "Contact: <sip:a@[::1>\r\n"));
+  names("Contact", with(event + state + type + "Contact: *\r\n"));
+  names("Record-Route", with(event + state + type + "Record-Route: ;;\r\n"));
+  names("Content-Encoding", with(event + state + type + "Content-Encoding: gzip\r\n"));
+  names("Require", with(event + state + type + "Require: 100rel, eventlist, magic\r\n"));
+  for (auto [field, value] : {std::pair{&NotifyMessage::cseq, "x NOTIFY"}, {&NotifyMessage::cseq, "36893488147419103232 NOTIFY"},
+                              {&NotifyMessage::cseq, "5 SUBSCRIBE"}, {&NotifyMessage::cseq, "-1 NOTIFY"}, {&NotifyMessage::cseq, "5"}}) {
+    NotifyMessage x;
+    x.*field = value;
+    names("CSeq", bad(x.text()));
+  }
+  NotifyMessage x;
+  x.from = "\"bob <sip:b@c>;tag=1";
+  names("From", bad(x.text()));
+  x = {};
+  x.headers += "CSeq: 9 NOTIFY\r\n";
+  names("CSeq", bad(x.text()));
+  x = {};
+  x.headers += "Call-ID: second\r\n";
+  names("Call-ID", bad(x.text()));
+  x = {};
+  x.headers += "To: <sip:x@y>;tag=2\r\n";
+  names("To", bad(x.text()));
+}
+
+TEST(SipNotifyParse, very_long_times_are_very_long) {
+  m.headers = "Event: presence\r\nSubscription-State: active;expires=99999999999999999999999;retry-after=4294967296\r\nContent-Type: a/b\r\n";
+  LONGS_EQUAL(0x7fffffff, ok().expires);
+  LONGS_EQUAL(0x7fffffff, ok().retry_after);
+}
+
+TEST(SipNotifyParse, fields_that_do_not_matter_may_be_broken) {
+  m.headers += "Date: yesterday\r\nExpires: never\r\nAccept: ;;\r\nRetry-After: x\r\nX-Thing\x01: a\r\nRequire: eventlist\r\n";
+  STRCMP_EQUAL("presence", ok().event.c_str());
+}
+
+TEST(SipNotifyParse, a_length_that_lies_is_refused_and_what_is_behind_the_body_is_not_read) {
+  std::string text = m.text();
+  size_t at = text.find("Content-Length: 11");
+  STRCMP_EQUAL("NOTIFY: Content-Length: longer than the message", bad(std::string(text).replace(at, 18, "Content-Length: 99")).c_str());
+  STRCMP_EQUAL("<pres", ok(std::string(text).replace(at, 18, "Content-Length: 5")).body.c_str());
+  CHECK_FALSE(bad(std::string(text).replace(at, 18, "Content-Length: -9")) == "(accepted)");
+  STRCMP_EQUAL("<presence/>", ok(std::string(text).replace(at, 20, "")).body.c_str());
+}
+
+TEST(SipNotifyParse, what_is_no_notify_is_said) {
+  for (std::string s : {std::string(), std::string("\r\n\r\n"), std::string("SIP/2.0 200 OK\r\n\r\n"), std::string("NOTIFY\r\n\r\n"),
+                        std::string(100, '\0'), std::string(2 << 20, 'x'), std::string("NOTIFY sip:a@b SIP/2.0 extra stuff\r\n")})
+    CHECK_FALSE(bad(s) == "(accepted)");
+  STRCMP_EQUAL("the message is not a NOTIFY", bad("SUBSCRIBE sip:a@b SIP/2.0\r\nCSeq: 1 SUBSCRIBE\r\n\r\n").c_str());
+  std::string text = m.text();
+  STRCMP_EQUAL("the message is not of SIP/2.0", bad(text.replace(text.find("SIP/2.0"), 7, "SIP/7.0")).c_str());
+}
+
+TEST(SipNotifyParse, every_beginning_of_a_message_is_safe) {
+  std::string text = m.text();
+  for (size_t n = 0; n < text.size(); n++) CHECK_FALSE(bad(text.substr(0, n)) == "(accepted)");
+}
+
+TEST(SipNotifyParse, the_dialog_of_any_request_is_read) {
+  std::string invite = "SUBSCRIBE sip:w@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n"
+                       "Call-ID: x\r\nCSeq: 1 SUBSCRIBE\r\nContact: \"A\" <sip:a@192.0.2.1:5099?h=i>\r\n\r\n";
+  auto r = parse_in_dialog(invite);
+  CHECK_TRUE(r.ok());
+  STRCMP_EQUAL("x", r->call_id.c_str());
+  STRCMP_EQUAL("2", r->local_tag.c_str());
+  STRCMP_EQUAL("1", r->remote_tag.c_str());
+  STRCMP_EQUAL("sip:a@192.0.2.1:5099", r->contact.c_str());
+  auto why = [](std::string text, const std::string& from, const std::string& to) {
+    auto x = parse_in_dialog(text.replace(text.find(from), from.size(), to));
+    return x.ok() ? std::string("(accepted)") : x.error().message;
+  };
+  STRCMP_EQUAL("Contact: missing", why(invite, "Contact", "X-Contact").c_str());
+  STRCMP_EQUAL("Contact: not usable", why(invite, "\"A\" <sip:a@192.0.2.1:5099?h=i>", "*").c_str());
+  STRCMP_EQUAL("To: no tag", why(invite, ";tag=2", "").c_str());
+  STRCMP_EQUAL("From: no tag", why(invite, ";tag=1", "").c_str());
+  STRCMP_EQUAL("Call-ID: missing", why(invite, "Call-ID", "X-ID").c_str());
+  CHECK_FALSE(parse_in_dialog("SIP/2.0 200 OK\r\n\r\n").ok());
+  CHECK_FALSE(parse_in_dialog("").ok());
+}

@@ -1,0 +1,112 @@
+#include "tests/sip/notify_rig.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace pua::test {
+
+Notified copy_of(const NotifyRequest& n) {
+  Notified o;
+  o.call_id = n.call_id;
+  o.local_tag = n.local_tag;
+  o.remote_tag = n.remote_tag;
+  o.event = n.event;
+  o.event_id = n.event_id;
+  o.state = n.state;
+  o.reason = n.reason;
+  o.contact = n.contact;
+  o.route_set = n.route_set;
+  o.content_type = n.content_type;
+  o.body = n.body;
+  o.cseq = n.cseq;
+  o.expires = n.expires;
+  o.retry_after = n.retry_after;
+  return o;
+}
+
+NotifyAnswer RecordingSink::on_notify(const NotifyRequest& n, MonoMs) {
+  count++;
+  NotifyAnswer a = answer;  // `then` may end us
+  if (keep) came.push_back(copy_of(n));
+  if (then) {
+    auto f = then;
+    f(came.back());
+  }
+  return a;
+}
+
+Wire::Wire(const std::string& contact, bool tcp) : tcp_(tcp) {
+  size_t from = contact.find(':') + 1, end = std::min(contact.find(';'), contact.size());
+  std::string hostport = contact.substr(from, end - from);
+  size_t colon = hostport.rfind(':');
+  uint16_t port = static_cast<uint16_t>(atoi(hostport.c_str() + colon + 1));
+  bool v6 = hostport[0] == '[';
+  std::string host = v6 ? hostport.substr(1, colon - 2) : hostport.substr(0, colon);
+  sockaddr_storage ss{};
+  socklen_t len;
+  if (v6) {
+    auto* a = reinterpret_cast<sockaddr_in6*>(&ss);
+    a->sin6_family = AF_INET6;
+    a->sin6_port = htons(port);
+    inet_pton(AF_INET6, host.c_str(), &a->sin6_addr);
+    len = sizeof *a;
+  } else {
+    auto* a = reinterpret_cast<sockaddr_in*>(&ss);
+    a->sin_family = AF_INET;
+    a->sin_port = htons(port);
+    inet_pton(AF_INET, host.c_str(), &a->sin_addr);
+    len = sizeof *a;
+  }
+  int fd = socket(ss.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&ss), len) != 0) {
+    close(fd);
+    return;
+  }
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  len = sizeof ss;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&ss), &len);
+  port_ = ntohs(v6 ? reinterpret_cast<sockaddr_in6*>(&ss)->sin6_port : reinterpret_cast<sockaddr_in*>(&ss)->sin_port);
+  fd_ = fd;
+}
+
+Wire::~Wire() {
+  if (fd_ >= 0) close(fd_);
+}
+
+void Wire::send(std::string_view bytes) {
+  ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  (void)n;  // a reader that has closed is what some tests want
+}
+
+const std::vector<SipReceived>& Wire::replies() {
+  static char buf[70000];
+  for (;;) {
+    ssize_t n = recv(fd_, buf, sizeof buf, 0);
+    if (n == 0 && tcp_) closed = true;
+    if (n <= 0) break;
+    if (!tcp_) replies_.push_back(parse_sip(std::string(buf, static_cast<size_t>(n))));
+    else in_.append(buf, static_cast<size_t>(n));
+  }
+  for (size_t head; (head = in_.find("\r\n\r\n")) != std::string::npos;) {
+    size_t body = static_cast<size_t>(atoi(parse_sip(in_.substr(0, head + 4)).header("Content-Length").c_str()));
+    if (in_.size() < head + 4 + body) break;
+    replies_.push_back(parse_sip(in_.substr(0, head + 4 + body)));
+    in_.erase(0, head + 4 + body);
+  }
+  return replies_;
+}
+
+std::string NotifyMessage::text() const {
+  auto line = [](const char* name, const std::string& v) { return v.empty() ? "" : std::string(name) + v + "\r\n"; };
+  return "NOTIFY sip:watcher@127.0.0.1 SIP/2.0\r\n" + line("Via: ", via) + "Max-Forwards: 70\r\n" + line("From: ", from) +
+         line("To: ", to) + line("Call-ID: ", call_id) + line("CSeq: ", cseq) + headers +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+}  // namespace pua::test

@@ -1,0 +1,65 @@
+// What tests of NOTIFYs share: a sink that writes down what comes, a client on a plain socket, and texts.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/notify_port.h"
+#include "tests/sip/rig.h"
+
+namespace pua::test {
+
+struct Notified {
+  std::string call_id, local_tag, remote_tag, event, event_id, state, reason, contact, route_set, content_type, body;
+  uint32_t cseq = 0;
+  int64_t expires = -1, retry_after = -1;
+};
+Notified copy_of(const NotifyRequest&);
+
+class RecordingSink : public NotifySink {
+ public:
+  NotifyAnswer on_notify(const NotifyRequest&, MonoMs) override;
+  NotifyAnswer answer{200, "OK", ""};
+  bool keep = true;                            // what came
+  size_t count = 0;
+  std::vector<Notified> came;
+  std::function<void(const Notified&)> then;   // inside on_notify
+};
+
+// A connected socket to the address of "sip:127.0.0.1:5080;transport=tcp".
+class Wire {
+ public:
+  explicit Wire(const std::string& contact, bool tcp = false);
+  ~Wire();
+  Wire(const Wire&) = delete;
+  Wire& operator=(const Wire&) = delete;
+
+  bool up() const { return fd_ >= 0; }
+  uint16_t port() const { return port_; }
+  void send(std::string_view bytes);
+  // What came in: of UDP one entry a datagram, of TCP one a message. closed: the other side closed.
+  const std::vector<SipReceived>& replies();
+  bool closed = false;
+
+ private:
+  int fd_ = -1;
+  bool tcp_;
+  uint16_t port_ = 0;
+  std::string in_;
+  std::vector<SipReceived> replies_;
+};
+
+// A NOTIFY with everything in it. headers: whole lines instead of the usual Event, Subscription-State, Contact and
+// Content-Type.
+struct NotifyMessage {
+  std::string via = "SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKn1;rport";
+  std::string from = "<sip:bob@example.com>;tag=rt-1", to = "<sip:watcher@example.com>;tag=lt-1", call_id = "sub-1@pua";
+  std::string cseq = "5 NOTIFY";
+  std::string headers = "Event: presence;id=7\r\nSubscription-State: active;expires=600\r\n"
+                        "Contact: <sip:server@192.0.2.9:5070>\r\nContent-Type: application/pidf+xml\r\n";
+  std::string body = "<presence/>";
+  std::string text() const;
+};
+
+}  // namespace pua::test
