@@ -269,6 +269,14 @@ std::string check_sip_uri(std::string_view v) {
   return fine ? "" : "is \"" + shown(v) + "\", not a sip: or sips: URI";
 }
 
+std::string check_contact(std::string_view v) {
+  if (std::string what = check_sip_uri(v); v.empty() || !what.empty()) return what;
+  std::string_view rest = after_sip_scheme(v);
+  if (size_t at = rest.rfind('@'); at != std::string_view::npos) rest.remove_prefix(at + 1);
+  bool fine = !rest.empty() && rest.find_first_of(":;") != 0 && rest.find('?') == std::string_view::npos;
+  return fine ? "" : "is \"" + shown(v) + "\", not an address like \"sip:pua@192.0.2.1:5080\"";
+}
+
 std::string check_listen(std::string_view v) {
   std::string_view rest = after_sip_scheme(v);
   bool fine = !rest.empty() && check_sip_uri(v).empty() && rest.find('@') == std::string_view::npos;

@@ -11,6 +11,7 @@
 #include <map>
 #include <utility>
 
+#include "config/addresses.h"
 #include "config/checks.h"
 #include "config/lexer.h"
 #include "config/settings_table.h"
@@ -154,6 +155,7 @@ class Parser {
       if (!at) at = min_at;
       return error(at ? *at : Place{}, fault->what);
     }
+    if (auto fault = fit_addresses(settings_)) return error(*place_of(fault->name), fault->what);
     if (!settings_.cluster_sharing_tag.empty() && settings_.cluster_id == 0) {
       warnings_.push_back(where(*place_of("cluster_sharing_tag")) + ": cluster_sharing_tag has no effect without cluster_id");
     }

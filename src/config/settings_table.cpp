@@ -45,7 +45,7 @@ const Param kTable[] = {
     {.module = "pua", .name = "listen", .type = ParamType::List, .field = &S::listen, .check = check_listen,
      .help = "Address that NOTIFYs are taken at, as a SIP URI like those of sip_listen, and another one than those. May be given "
              "several times; none: the host takes NOTIFYs itself."},
-    {.module = "pua", .name = "contact", .field = &S::contact, .check = check_sip_uri,
+    {.module = "pua", .name = "contact", .field = &S::contact, .check = check_contact,
      .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the first address of "
              "listen."},
     {.module = "pua", .name = "user_agent", .field = &S::user_agent, .check = check_user_agent,

@@ -202,6 +202,42 @@ TEST(ConfigParser, urls_paths_and_names_are_checked) {
   STRCMP_EQUAL("SIPS:h", good(set("outbound_proxy", "\"SIPS:h\"")).outbound_proxy.c_str());
 }
 
+TEST(ConfigParser, a_contact_is_an_address_for_notifies) {
+  STRCMP_EQUAL("", good(set("contact", "\"\"")).contact.c_str());
+  for (const char* c : {"sip:192.0.2.1", "sips:pua@h.example.com:5081", "sip:a;b@[2001:db8::1]:5080;transport=tcp"})
+    STRCMP_EQUAL(c, good(set("contact", std::string("\"") + c + "\"")).contact.c_str());
+  for (const char* c : {"sip:pua@", "sip:pua@:5080", "sip:@;transport=tcp", "sip:h?Subject=x"})
+    refused(set("contact", std::string("\"") + c + "\""), std::string("t.conf:1:28: parameter \"contact\" is \"") + c +
+                                                             "\", not an address like \"sip:pua@192.0.2.1:5080\"");
+  refused(set("contact", "\"pua@h\""), "t.conf:1:28: parameter \"contact\" is \"pua@h\", not a sip: or sips: URI");
+}
+
+TEST(ConfigParser, notifies_are_taken_at_an_address_of_their_own) {
+  auto both = [](const std::string& sip_listen, const std::string& listen) {
+    return set("sip_listen", "\"" + sip_listen + "\"") + set("listen", "\"" + listen + "\"");
+  };
+  LONGS_EQUAL(1, good(set("listen", "\"sip:192.0.2.1:5070\"")).listen.size());
+  good(both("sip:192.0.2.1:5070", "sip:192.0.2.1:5080"));
+  good(both("sip:192.0.2.1:5070", "sip:192.0.2.2:5070"));
+  good(both("sip:192.0.2.1:5070;transport=udp", "sip:192.0.2.1:5070;transport=tcp"));
+  good(both("sip:192.0.2.1:*", "sip:192.0.2.1:*"));
+  good(both("sip:192.0.2.1", "sips:192.0.2.1"));
+  good(both("sip:[::1]:5070", "sip:127.0.0.1:5070"));
+  refused(both("sip:192.0.2.1:5070", "sip:192.0.2.1:5070"),
+          "t.conf:2:27: listen is \"sip:192.0.2.1:5070\", an address that sip_listen has: \"sip:192.0.2.1:5070\"");
+  for (auto [sip_listen, listen] : {std::pair("sip:192.0.2.1", "sip:192.0.2.1:5060;transport=tcp"),
+                                    {"sip:0.0.0.0:5070", "sip:192.0.2.1:5070"},
+                                    {"sip:192.0.2.1:5070", "sip:*:5070"},
+                                    {"SIP:H.example.com:5070", "sip:h.EXAMPLE.com:5070;transport=UDP"},
+                                    {"sips:[2001:db8::1]", "sip:[2001:db8::1]:5061;transport=tls"}})
+    refused(both(sip_listen, listen), std::string("t.conf:2:27: listen is \"") + listen +
+                                          "\", an address that sip_listen has: \"" + sip_listen + "\"");
+  refused(set("listen", "\"sip:h:5070\"") + set("listen", "\"sip:h:5070;transport=tcp\""),
+          "t.conf:1:27: listen is \"sip:h:5070;transport=tcp\", an address that it has already: \"sip:h:5070\"");
+  refused(set("listen", "\"sip:me@h\""),
+          "t.conf:1:27: parameter \"listen\" is \"sip:me@h\", not an address like \"sip:192.0.2.1:5070;transport=udp\"");
+}
+
 TEST(ConfigParser, a_broken_credential_is_refused_without_showing_it) {
   for (const char* c : {"\"secret\"", "\"realm:secret\"", "\":u:secret\"", "\"r::secret\""}) {
     refused(set("credential", c), "t.conf:1:31: parameter \"credential\" is not of the form \"realm:user:password\"");
