@@ -1,5 +1,6 @@
 #include "api/policy_settings.h"
 
+#include "config/addresses.h"
 #include "config/checks.h"
 
 namespace pua {
@@ -20,6 +21,7 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   Settings s = given;
   if (auto misfit = fit_lifetimes(s, true, s.default_expires != Settings{}.default_expires))
     return {Errc::bad_config, misfit->what};
+  if (auto misfit = fit_addresses(s)) return {Errc::bad_config, misfit->what};
   if (s.cluster_id != 0) return {Errc::bad_config, "parameter \"cluster_id\": clustering is not in this version"};
   EngineSettings e;
   e.hash_size = static_cast<uint32_t>(s.hash_size);
@@ -41,6 +43,7 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   e.ack_wait_ms = static_cast<uint32_t>(s.ack_wait);
   e.t1_ms = static_cast<uint32_t>(s.sip_t1);
   e.outbound_proxy = s.outbound_proxy;
+  e.contact = s.contact;
   e.sharing_tag = s.cluster_sharing_tag;
   if (!s.sip_listen.empty()) e.host = host_of(s.sip_listen.front());
   return e;

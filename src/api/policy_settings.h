@@ -12,7 +12,8 @@
 namespace pua {
 
 // events: to look up the names in max_expires. Errors (bad_config): an event that nobody knows, a cluster (this version
-// has none).
+// has none), addresses that do not fit together. contact is what was configured: where it is empty, the listener's is to be
+// put in.
 Result<EngineSettings> engine_settings(const Settings&, const BodiesPort& events);
 StoreSettings store_settings(const Settings&);
 WriteBehindPolicy write_policy(const Settings&);
