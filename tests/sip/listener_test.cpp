@@ -308,7 +308,7 @@ TEST(SipListener, a_notify_that_cannot_be_read_is_refused_with_the_field_named) 
   STRCMP_EQUAL("magic", r.header("Unsupported").c_str());
   // Without these there is nothing to answer to but the bare fact.
   STRCMP_EQUAL("400 Bad Request", with(&NotifyMessage::call_id, "").c_str());
-  STRCMP_EQUAL("400 Bad Request", with(&NotifyMessage::cseq, "x NOTIFY").c_str());
+  STRCMP_EQUAL("400 Bad CSeq Header", with(&NotifyMessage::cseq, "x NOTIFY").c_str());
   STRCMP_EQUAL("400 Bad Request", with(&NotifyMessage::cseq, "5 SUBSCRIBE").c_str());
   LONGS_EQUAL(0, sink->count);
 }
