@@ -15,6 +15,8 @@ from sippeer import Peer
 
 PHRASES = {200: "OK", 202: "Accepted", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 423: "Interval Too Brief",
            481: "Subscription does not exist", 489: "Bad Event", 500: "Server Internal Error", 503: "Service Unavailable"}
+# Answers to a NOTIFY that end its subscription, or its dialog (RFC 6665 section 4.2.2, RFC 5057 section 5.1).
+ENDS = (404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604)
 
 
 class Notifier(Peer):
@@ -27,6 +29,7 @@ class Notifier(Peer):
         self.grant, self.min_expires, self.t1, self.patience = grant, min_expires, t1, patience
         self.mode, self.script, self.password = "answer", None, None      # password: (realm, user, password)
         self.record_route, self.repeat_record_route = [], True            # URIs put into 2xx, and also into later ones
+        self.direct = False             # requests come without a proxy: they must arrive at our Contact
         self.to_source = False          # NOTIFYs go where the SUBSCRIBE came from, not to its Contact
         self.new_state = "active"       # of dialogs made from now on: active, pending
         self.marks = {}                 # presentity -> mark of its document
@@ -124,7 +127,7 @@ class Notifier(Peer):
                 wrong.append(f"has the Route {m.all('route')}, not {dialog.route_set}")
             if m.uri != dialog.contact:
                 wrong.append(f"goes to {m.uri}, not to our Contact {dialog.contact}")
-            if not dialog.route_set and r.arrived != address_of(dialog.contact)[1]:
+            if self.direct and not dialog.route_set and r.arrived != address_of(dialog.contact)[1]:
                 wrong.append(f"arrived at port {r.arrived}, not at that of our Contact")
         elif m.tag("to") and r.call_id not in self.forgotten:
             wrong.append(f"has the To tag {m.tag('to')}, which we never gave")
@@ -181,7 +184,8 @@ class Notifier(Peer):
             self._end(dialog, "unsubscribed")
         if answer.notify_first:
             self._after(answer.delay or 0.1, lambda: self._reply(r))
-        self._after(granted, lambda: self._expire(dialog))
+        if granted:
+            self._after(granted, lambda: self._expire(dialog))
         self._run_timers()
 
     def _make_dialog(self, r):
@@ -327,7 +331,7 @@ class Notifier(Peer):
             del self.notifies[dialog.notifies.pop(0).branch]
         if 200 <= notify.status < 300:
             dialog.known, dialog.contact = True, notify.contact
-        elif notify.status in (408, 481) and not notify.scripted:
+        elif notify.status in ENDS and not notify.scripted:
             self._end(dialog, f"{notify.status} to a NOTIFY")
             dialog.queue.clear()
         if dialog.open is notify:

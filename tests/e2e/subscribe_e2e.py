@@ -129,8 +129,10 @@ def the_same_over_tcp(ctx):
     control.subscribe(BOB, 600)
     dialog = notifier.one(BOB)
     check(dialog.target == puad.contact and dialog.notifies[0].where[0] == "tcp", f"the Contact is {dialog.target}")
-    notifier.change(BOB, "x" * 5000)
-    wait_for(lambda: seen_mark(control) == "x" * 5000, 2, "a long document")
+    notifier.change(BOB, "x" * 9000)
+    wait_for(lambda: control.subscription(BOB)["notifies"] == 2, 2, "a long document")
+    notifier.change(BOB, "short")
+    wait_for(lambda: seen_mark(control) == "short", 2, "a short one")
     wait_kinds(notifier, ["initial", "refresh"])
     one_dialog(notifier)
     control.unsubscribe(BOB)
@@ -246,7 +248,7 @@ def notifies_sent_to_the_source_instead_of_the_contact_are_diagnosed(ctx):
     if dialog.notifies[0].status == 200:      # it is taken there as well
         equal(control.subscription(BOB)["dialog"], "active", "dialog")
     else:
-        equal(dialog.notifies[0].status, 481, "answer to the NOTIFY")
+        check(dialog.notifies[0].status in (405, 481), f"answer to the NOTIFY: {dialog.notifies[0].status}")
         wait_for(lambda: control.stats()["notifies_missing"] == 1, 4, "timer N")
         check(puad.contact in puad.log(), f"the log does not name the Contact: {puad.log()[-400:]}")
         notifier.to_source = False

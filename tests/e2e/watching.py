@@ -7,10 +7,12 @@ from puad import Puad
 BOB = "sip:bob@example.com"
 
 
-def start(ctx, grant=3600, transport="udp", sip_t1=100, min_expires=0, **pua):
-    """(notifier, puad, control), puad sending everything to the notifier."""
+def start(ctx, grant=3600, transport="udp", sip_t1=100, min_expires=0, direct=False, **pua):
+    """(notifier, puad, control), puad sending everything to the notifier; direct: where the Request-URI says."""
     notifier = Notifier(ctx, grant=grant, min_expires=min_expires)
-    puad = Puad(ctx, notifier.uri + ("" if transport == "udp" else f";transport={transport}"), sip_t1=sip_t1, **pua)
+    notifier.direct = direct
+    proxy = notifier.uri + ("" if transport == "udp" else f";transport={transport}")
+    puad = Puad(ctx, None if direct else proxy, sip_t1=sip_t1, **pua)
     puad.listen(transport).start()
     return notifier, puad, puad.control()
 
