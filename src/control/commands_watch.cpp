@@ -21,10 +21,10 @@ static void run_watch(ControlContext& context, const Params& p, const CallPtr& c
     return call->error(501, "Only on the datagram socket, from a client with an address: here is no way back for NOTIFYs");
   WatchFilter filter{std::string(p.text(kWatchUri)), std::string(p.text(kWatchWatcher)), 0};
   if (!read_event(context, p.text(kWatchEvent), *call, filter.event)) return;
-  Result<int64_t> id = context.watches.add(call->caller(), std::move(filter));
-  if (!id) return call->error(503, "Too many watches", id.error().message);
+  auto added = context.watches.add(call->caller(), std::move(filter));
+  if (!added) return call->error(503, "Too many watches", added.error().message);
   std::string result;
-  JsonWriter(result).begin_object().member("watch", *id).end_object();
+  JsonWriter(result).begin_object().member("watch", added->id).member("new", added->fresh).end_object();
   call->result(result);
 }
 

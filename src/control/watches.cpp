@@ -21,11 +21,11 @@ void Watches::forget_gone() {
   std::erase_if(all_, [](const Watch& w) { return w.state->gone || dead(w.caller); });
 }
 
-Result<int64_t> Watches::add(const Caller& caller, WatchFilter filter) {
+Result<Watches::Added> Watches::add(const Caller& caller, WatchFilter filter) {
   // What is gone has no say: its address may be a new client's by now.
   std::erase_if(all_, [](const Watch& w) { return w.state->gone; });
   for (const Watch& w : all_) {
-    if (w.caller.address == caller.address && w.filter == filter && !w.caller.sink.expired()) return w.id;
+    if (w.caller.address == caller.address && w.filter == filter && !w.caller.sink.expired()) return Added{w.id, false};
   }
   if (all_.size() >= kMax) forget_gone();
   if (all_.size() >= kMax) return Error{Errc::too_large, "there are " + std::to_string(kMax) + " watches already"};
@@ -34,7 +34,7 @@ Result<int64_t> Watches::add(const Caller& caller, WatchFilter filter) {
     observing_ = true;
   }
   all_.push_back({++last_id_, caller, std::move(filter), std::make_shared<PushState>()});
-  return last_id_;
+  return Added{last_id_, true};
 }
 
 Watches::Ended Watches::remove(const std::string& address, int64_t id) {

@@ -31,10 +31,13 @@ class Watches {
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
 
-  // From now on the client gets a JSON-RPC notification "pua_notify" for each NOTIFY that matches. The answer is the watch's
-  // number, from 1; a client that asks for the same again gets the same number. Error too_large: there are kMax, and somebody
-  // reads each of them.
-  Result<int64_t> add(const Caller&, WatchFilter);
+  struct Added {
+    int64_t id;   // from 1
+    bool fresh;   // false: this client has asked for the same before, and it goes on
+  };
+  // From now on the client gets a JSON-RPC notification "pua_notify" for each NOTIFY that matches. Error too_large: there are
+  // kMax, and somebody reads each of them.
+  Result<Added> add(const Caller&, WatchFilter);
 
   struct Ended {
     size_t watches = 0;

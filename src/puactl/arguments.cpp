@@ -26,8 +26,10 @@ struct Command {
 constexpr Command kCommands[] = {
     {"publish", "pua.publish", Show::Reply, "presentity_uri", true, "efStxiEHp"},
     {"remove", "pua.publish", Show::Reply, "presentity_uri", true, "eiEHp"},
-    {"list", "pua_list", Show::Records, nullptr, false, "ueqrla"},
-    {"show", "pua_show", Show::Details, "presentity_uri", true, "er"},
+    {"subscribe", "pua_subscribe", Show::Reply, "presentity_uri", true, "ewxicpHdogWD"},
+    {"unsubscribe", "pua_unsubscribe", Show::Reply, "presentity_uri", true, "ewio"},
+    {"list", "pua_list", Show::Records, nullptr, false, "ueqrlak"},
+    {"show", "pua_show", Show::Details, "presentity_uri", true, "erk"},
     {"stats", "pua_stats", Show::Counters, "pattern", false, ""},
     {"flush", "pua_flush", Show::Fields, nullptr, false, ""},
     {"reload", "pua_reload", Show::Fields, nullptr, false, ""},
@@ -59,6 +61,14 @@ constexpr option kOptions[] = {
     {"source", required_argument, nullptr, 'r'},
     {"limit", required_argument, nullptr, 'l'},
     {"all", no_argument, nullptr, 'a'},
+    {"kind", required_argument, nullptr, 'k'},
+    {"watcher", required_argument, nullptr, 'w'},
+    {"contact", required_argument, nullptr, 'c'},
+    {"event-id", required_argument, nullptr, 'd'},
+    {"to", required_argument, nullptr, 'o'},
+    {"target", required_argument, nullptr, 'g'},
+    {"watch", no_argument, nullptr, 'W'},
+    {"end-on-exit", no_argument, nullptr, 'D'},
     {nullptr, 0, nullptr, 0},
 };
 
@@ -69,8 +79,12 @@ const char* usage_text() {
          "  publish URI --event EVENT [--body-file FILE | --body TEXT | --body -] [--content-type TYPE]\n"
          "              [--expires SECONDS|forever] [--id ID] [--etag ETAG] [--header 'Name: value']... [--proxy URI]\n"
          "  remove URI --event EVENT [--id ID] [--etag ETAG] [--header 'Name: value']... [--proxy URI]\n"
-         "  list [--uri PATTERN] [--event EVENT] [--state STATE] [--source SOURCE] [--limit N | --all]\n"
-         "  show URI [--event EVENT] [--source SOURCE]\n"
+         "  subscribe URI --watcher URI --event EVENT [--expires SECONDS|forever] [--watch [--end-on-exit]] [--id ID]\n"
+         "              [--contact URI] [--event-id ID] [--to URI] [--target URI] [--header 'Name: value']... [--proxy URI]\n"
+         "  unsubscribe URI --watcher URI --event EVENT [--id ID] [--to URI]\n"
+         "  list [--kind publication|subscription] [--uri PATTERN] [--event EVENT] [--state STATE] [--source SOURCE]\n"
+         "              [--limit N | --all]\n"
+         "  show URI [--kind publication|subscription] [--event EVENT] [--source SOURCE]\n"
          "  stats [PATTERN]\n"
          "  flush | reload | version | uptime\n"
          "  log-level [LEVEL]\n"
@@ -78,7 +92,7 @@ const char* usage_text() {
          "  raw JSON\n"
          "  help\n"
          "Exit status: 0 good, 1 the daemon answered with an error, 2 bad usage, 3 daemon not reached, 4 no answer in "
-         "time\n";
+         "time,\n5 the watched subscription was ended by the other side\n";
 }
 
 static bool set_text(Invocation& in, const char* name, std::string_view text, std::string& mistake) {
@@ -140,6 +154,14 @@ static bool take_option(int letter, const char* value, Invocation& in, std::stri
     case 'u': return set_text(in, "uri", value, mistake);
     case 'q': return set_text(in, "state", value, mistake);
     case 'r': return set_text(in, "source", value, mistake);
+    case 'k': return set_text(in, "kind", value, mistake);
+    case 'w': return set_text(in, "watcher_uri", value, mistake);
+    case 'c': return set_text(in, "contact", value, mistake);
+    case 'd': return set_text(in, "event_id", value, mistake);
+    case 'o': return set_text(in, "to_uri", value, mistake);
+    case 'g': return set_text(in, "remote_target", value, mistake);
+    case 'W': in.watch = true; return true;
+    case 'D': in.end_on_exit = true; return true;
     case 'H': return add_header(in, value, mistake);
     case 'f':
     case 'S': {
@@ -222,6 +244,14 @@ static bool parse_command(const Command& c, int argc, char** argv, Invocation& i
   }
   if (c.show == Show::Reply && json_object_get(in.params.get(), "event") == nullptr) {
     mistake = std::string(c.name) + ": --event is missing";
+    return false;
+  }
+  if (strchr(c.options, 'w') != nullptr && json_object_get(in.params.get(), "watcher_uri") == nullptr) {
+    mistake = std::string(c.name) + ": --watcher is missing";
+    return false;
+  }
+  if (in.end_on_exit && !in.watch) {
+    mistake = std::string(c.name) + ": --end-on-exit needs --watch";
     return false;
   }
   if (strcmp(c.name, "remove") == 0) json_object_set_new(in.params.get(), "expires", json_integer(0));

@@ -20,6 +20,8 @@ struct Invocation {
   Show show = Show::Fields;
   std::string raw;          // the request as given, for Show::Raw
   int64_t limit = 100;      // of Show::Records: how many; < 0: all
+  bool watch = false;       // subscribe: show NOTIFYs as they come
+  bool end_on_exit = false; // and end the subscription when interrupted
 };
 
 enum class Parsed : uint8_t { Run, Help, Version, Mistake };

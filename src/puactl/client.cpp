@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kMaxReply = 512 * 1024;  // octets: twice what the daemon sends
 constexpr int kRetryMs = 20;              // between tries while the daemon's queue is full
+constexpr size_t kMaxMessages = 1000;     // kept while a reply is awaited
 
 }  // namespace
 
@@ -106,7 +107,35 @@ Reach Client::call(const std::string& method, json_t* params, Json& reply) {
     const json_t* id = json_object_get(reply.get(), "id");
     // Null: the daemon could not read the request far enough to know its id.
     if (json_is_null(id) || (json_is_integer(id) && json_integer_value(id) == id_)) return Reach::Answered;
+    keep(std::move(reply));
   }
+}
+
+// Late replies to requests that were given up are none.
+void Client::keep(Json&& message) {
+  if (json_object_get(message.get(), "method") != nullptr && messages_.size() < kMaxMessages) {
+    messages_.push_back(std::move(message));
+  }
+}
+
+void Client::set_timeout(int seconds) {
+  deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+}
+
+Reach Client::next_message(int ms, const sigset_t& blocked, Json& message) {
+  if (messages_.empty()) {
+    pollfd p = {fd_, POLLIN, 0};
+    timespec wait = {ms / 1000, (ms % 1000) * 1000000L};
+    if (ppoll(&p, 1, &wait, &blocked) <= 0) return Reach::TimedOut;
+    std::string text(kMaxReply, '\0');
+    ssize_t n = recv(fd_, text.data(), text.size(), 0);
+    if (n < 0) return Reach::TimedOut;
+    keep(Json(json_loadb(text.data(), static_cast<size_t>(n), 0, nullptr)));
+    if (messages_.empty()) return Reach::TimedOut;
+  }
+  message = std::move(messages_.front());
+  messages_.pop_front();
+  return Reach::Answered;
 }
 
 Reach Client::send_raw(const std::string& text, bool answer_expected, std::string& reply) {

@@ -1,8 +1,11 @@
-// Client: one request at a time over puad's unix datagram socket, with a deadline for everything.
+// Client: one request at a time over puad's unix datagram socket, with a deadline for everything; and the messages that the
+// daemon sends unasked.
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
+#include <deque>
 #include <string>
 
 #include "puactl/json.h"
@@ -23,12 +26,17 @@ class Client {
   Reach call(const std::string& method, json_t* params, Json& reply);
   // Sends a text as it is. The reply as it came; not waited for if !answer_expected.
   Reach send_raw(const std::string& text, bool answer_expected, std::string& reply);
+  // The oldest message that came unasked: an object with "method". Waits for one up to `ms`, with the signals that are not
+  // in `blocked` let through. TimedOut: none came, or a signal did.
+  Reach next_message(int ms, const sigset_t& blocked, Json& message);
+  void set_timeout(int seconds);  // from now on
   const std::string& why() const { return why_; }
 
  private:
   Reach open();
   Reach send(const std::string& text);
   Reach receive(std::string& text);
+  void keep(Json&& message);
   bool wait_for(short what);
 
   std::string socket_;
@@ -36,6 +44,7 @@ class Client {
   std::string why_;
   int fd_ = -1;
   int64_t id_ = 0;
+  std::deque<Json> messages_;  // came while a reply was awaited
 };
 
 }  // namespace puactl

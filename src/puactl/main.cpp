@@ -1,19 +1,19 @@
-// puactl: command line client of puad. Exit status: 0 good, 1 the daemon answered with an error, 2 bad usage,
-// 3 the daemon was not reached, 4 no answer in time.
+// puactl: command line client of puad.
 #include <algorithm>
 #include <cstdio>
 
 #include "pua/pua.h"
 #include "puactl/arguments.h"
 #include "puactl/client.h"
+#include "puactl/exit_status.h"
 #include "puactl/print.h"
 #include "puactl/text.h"
+#include "puactl/watch.h"
 
 using namespace puactl;
 
 namespace {
 
-constexpr int kGood = 0, kError = 1, kUsage = 2, kUnreachable = 3, kTimeout = 4;
 constexpr int64_t kPage = 200;  // records asked for at a time
 
 }  // namespace
@@ -78,6 +78,7 @@ static int run(const Invocation& in) {
   Client client(in.socket, in.timeout_s);
   if (in.show == Show::Raw) return run_raw(in, client);
   if (in.show == Show::Records) return run_list(in, client);
+  if (in.watch) return run_watch(in, client);
   Json reply;
   if (Reach r = client.call(in.method, in.params.get(), reply); r != Reach::Answered) return not_answered(r, client);
   if (is_error(reply.get())) return kError;

@@ -1,6 +1,9 @@
 #include "puactl/print.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
 
 #include "puactl/text.h"
 
@@ -43,9 +46,23 @@ static std::string next(const json_t* record) {
   return ms < 0 ? "-" : duration((ms + 999) / 1000);
 }
 
-static std::string records(const json_t* result, bool more) {
-  const json_t* all = get(result, "records");
-  if (json_array_size(all) == 0) return "no records\n";
+static bool is_subscription(const json_t* record) {
+  const char* kind = json_string_value(get(record, "kind"));
+  return kind != nullptr && strcmp(kind, "subscription") == 0;
+}
+
+static std::string last_status(const json_t* record) {
+  int64_t last = number(record, "last_status");
+  return last == 0 ? "-" : std::to_string(last);
+}
+
+static std::string presentity(const json_t* record) {
+  std::string uri = plain(get(record, "presentity_uri"));
+  if (const json_t* id = get(record, "pres_id")) uri += " " + plain(id);
+  return uri;
+}
+
+static std::string publications(const json_t* all) {
   Table table({{"PRESENTITY"},
                {"EVENT"},
                {"STATE"},
@@ -57,16 +74,50 @@ static std::string records(const json_t* result, bool more) {
                {"TRIES", true},
                {"STORED"},
                {"ETAG"}});
+  bool any = false;
   for (size_t i = 0; i < json_array_size(all); i++) {
     const json_t* r = json_array_get(all, i);
-    std::string uri = plain(get(r, "presentity_uri"));
-    if (const json_t* id = get(r, "pres_id")) uri += " " + plain(id);
-    int64_t last = number(r, "last_status");
-    table.row({uri, plain(get(r, "event")), plain(get(r, "state")), granted(r), wanted(r), next(r),
-               plain(get(r, "cseq")), last == 0 ? "-" : std::to_string(last), plain(get(r, "attempts")),
-               plain(get(r, "stored")), dash(plain(get(r, "etag")))});
+    if (is_subscription(r)) continue;
+    any = true;
+    table.row({presentity(r), plain(get(r, "event")), plain(get(r, "state")), granted(r), wanted(r), next(r),
+               plain(get(r, "cseq")), last_status(r), plain(get(r, "attempts")), plain(get(r, "stored")),
+               dash(plain(get(r, "etag")))});
   }
-  std::string text = table.text();
+  return any ? table.text() : "";
+}
+
+static std::string subscriptions(const json_t* all) {
+  Table table({{"PRESENTITY"},
+               {"WATCHER"},
+               {"EVENT"},
+               {"STATE"},
+               {"DIALOG"},
+               {"NOTIFIED"},
+               {"GRANTED", true},
+               {"WANTED", true},
+               {"NEXT", true},
+               {"CSEQ", true},
+               {"LAST", true},
+               {"TRIES", true},
+               {"STORED"}});
+  bool any = false;
+  for (size_t i = 0; i < json_array_size(all); i++) {
+    const json_t* r = json_array_get(all, i);
+    if (!is_subscription(r)) continue;
+    any = true;
+    table.row({presentity(r), plain(get(r, "watcher_uri")), plain(get(r, "event")), plain(get(r, "state")),
+               plain(get(r, "dialog")), dash(plain(get(r, "notify_state"))), granted(r), wanted(r), next(r),
+               plain(get(r, "cseq")), last_status(r), plain(get(r, "attempts")), plain(get(r, "stored"))});
+  }
+  return any ? table.text() : "";
+}
+
+static std::string records(const json_t* result, bool more) {
+  const json_t* all = get(result, "records");
+  if (json_array_size(all) == 0) return "no records\n";
+  std::string text = publications(all), second = subscriptions(all);
+  if (!text.empty() && !second.empty()) text += '\n';
+  text += second;
   if (more) text += "... and more: --limit, --all\n";
   return text;
 }
@@ -89,6 +140,9 @@ static std::string details(const json_t* result) {
         table.row({"granted", granted(r)});
       } else if (key == "wanted_in") {
         table.row({"wanted", wanted(r)});
+      } else if (key == "notify_ago_ms") {
+        int64_t ago = json_integer_value(value);
+        table.row({"last notify", ago < 0 ? "none in this run" : duration(ago / 1000) + " ago"});
       } else if (key == "next_in_ms") {
         table.row({"next", next(r)});
       } else if (key == "extra_headers") {
@@ -131,6 +185,38 @@ std::string for_people(Show show, const json_t* result, bool more) {
     case Show::Raw: break;
   }
   return fields(result, false);
+}
+
+static std::string clock_time(const char* format) {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  struct tm local;
+  char text[64], all[80];
+  strftime(text, sizeof text, format, localtime_r(&now.tv_sec, &local));
+  snprintf(all, sizeof all, "%s.%03ld", text, now.tv_nsec / 1000000);
+  return all;
+}
+
+std::string notify_text(const json_t* params, bool json) {
+  if (json) {
+    Json all(json_pack("{s:s}", "time", clock_time("%Y-%m-%dT%H:%M:%S").c_str()));
+    json_object_update(all.get(), const_cast<json_t*>(params));
+    return json_line(all.get()) + "\n";
+  }
+  std::string text = clock_time("%H:%M:%S") + " " + plain(get(params, "state"));
+  if (const json_t* reason = get(params, "reason")) text += " (" + plain(reason) + ")";
+  text += "  " + presentity(params) + "  " + plain(get(params, "event"));
+  if (const json_t* expires = get(params, "expires")) text += "  expires " + duration(json_integer_value(expires));
+  if (const json_t* after = get(params, "retry_after")) text += "  retry after " + plain(after) + " s";
+  if (json_is_true(get(params, "gap"))) text += "  changes before it are missing";
+  if (const json_t* lost = get(params, "lost")) text += "  messages lost so far: " + plain(lost);
+  if (json_is_true(get(params, "truncated"))) text += "  body too large for a message";
+  text += '\n';
+  if (const char* body = json_string_value(get(params, "body"))) {
+    text += printable(body, true);
+    if (text.back() != '\n') text += '\n';
+  }
+  return text;
 }
 
 std::string error_line(const json_t* error) {

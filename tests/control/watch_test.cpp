@@ -71,7 +71,7 @@ TEST_GROUP(Watches) {
   int64_t add(const char* name, WatchFilter filter = {}) {
     auto id = watches->add(client(name), std::move(filter));
     CHECK(id.ok());
-    return *id;
+    return id->id;
   }
   size_t told(const char* name) { return sink->told[name].size(); }
 };
@@ -109,7 +109,8 @@ TEST(Watches, filters_are_of_presentity_watcher_and_event) {
 }
 
 TEST(Watches, asking_for_the_same_again_changes_nothing) {
-  LONGS_EQUAL(1, add("one"));
+  CHECK(watches->add(client("one"), {})->fresh);
+  CHECK(!watches->add(client("one"), {})->fresh);
   LONGS_EQUAL(1, add("one"));
   LONGS_EQUAL(2, add("one", {"sip:bob@b", "", 0}));
   LONGS_EQUAL(3, add("two"));
@@ -228,7 +229,7 @@ TEST_GROUP(WatchSocket) {
 
 TEST(WatchSocket, notifies_come_as_datagrams_until_unwatch) {
   ask(R"({"jsonrpc":"2.0","id":1,"method":"pua_watch","params":{"presentity_uri":"sip:bob@b","event":"presence"}})");
-  STRCMP_EQUAL(R"({"jsonrpc":"2.0","result":{"watch":1},"id":1})", receive().c_str());
+  STRCMP_EQUAL(R"({"jsonrpc":"2.0","result":{"watch":1,"new":true},"id":1})", receive().c_str());
   world->pua.notify(active(bob, "hi"));
   STRCMP_CONTAINS("\"method\":\"pua_notify\"", receive().c_str());
   LONGS_EQUAL(1, counters().pushed);
