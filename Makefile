@@ -125,11 +125,13 @@ demo: deps ## the main job, on the embedded store, against a real presence serve
 bench: deps ## measure, side by side with Kamailio's pua in the same run (BENCH=--quick for a short one)
 	@$(MAKE) --no-print-directory -j$(JOBS) build $(BENCH_BINS)
 	@tests/bench/run-bench $(BENCH)
-# The sink and the client are programs of one file, without the library; `bench` hosts the library.
+# The sink and the client are programs without the library; `bench` hosts the library.
 BENCH_BINS := $(addprefix $(B)/tests/bench/,bench sink client)
-$(B)/tests/bench/bench: $(call obj,tests/bench/bench.cpp tests/bench/host.cpp) $(LIB_A)
+$(B)/tests/bench/bench: $(call obj,tests/bench/bench.cpp tests/bench/bench_subscriptions.cpp tests/bench/host.cpp) $(LIB_A)
 	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
-$(B)/tests/bench/sink $(B)/tests/bench/client: $(B)/tests/bench/%: $(B)/tests/bench/%.o
+$(B)/tests/bench/sink: $(call obj,tests/bench/sink.cpp tests/bench/notifier.cpp)
+	$(CXX) -o $@ $^ $(LDFLAGS)
+$(B)/tests/bench/client: $(call obj,tests/bench/client.cpp)
 	$(CXX) -o $@ $^ $(LDFLAGS)
 fuzz: deps ## every fuzz target for 60 s (clang, libFuzzer)
 	@tests/fuzz/run-fuzz 60

@@ -4,48 +4,16 @@
 //   bench heap    --sink PORT --db PATH --count N [--window 100]          octets per idle publication; leaves the file
 //   bench rate    --sink PORT --db PATH --rate PER_S --seconds S --tick_ms 1   answer times at a steady rate
 //   bench restart --sink PORT --db PATH --count N                         from the start until all N rows are armed
+//   bench subscribe and bench subheap: tests/bench/bench_subscriptions.cpp
 // --turns 1 measures each turn of the loop, which delays its timers by up to 1 ms. The sink must run; PATH is on a fresh folder but for `restart`.
 #include <malloc.h>
-#include <sqlite3.h>
 #include <unistd.h>
 
-#include "tests/bench/host.h"
+#include "tests/bench/modes.h"
 
 using namespace bench;
 
 namespace {
-
-int64_t heap_now() {
-  struct mallinfo2 m = mallinfo2();
-  return int64_t(m.uordblks) + int64_t(m.hblkhd);
-}
-int64_t sqlite_now() {
-  sqlite3_int64 now = 0, high = 0;
-  sqlite3_status64(SQLITE_STATUS_MEMORY_USED, &now, &high, 0);
-  return now;
-}
-int64_t rss_now() {
-  long size = 0, resident = 0;
-  FILE* f = fopen("/proc/self/statm", "r");
-  if (!f) return 0;
-  if (fscanf(f, "%ld %ld", &size, &resident) != 2) resident = 0;
-  fclose(f);
-  return int64_t(resident) * sysconf(_SC_PAGESIZE);
-}
-
-std::string turns_json(const Turns& t) {
-  char b[256];
-  snprintf(b, sizeof b, "\"turns\":%lld,\"turn_cpu_max_ms\":%.3f,\"turn_wall_max_ms\":%.3f,\"turns_over_10ms_cpu\":%lld,"
-           "\"turns_over_20ms_cpu\":%lld", (long long)t.count, double(t.cpu_max) / 1e6, double(t.wall_max) / 1e6,
-           (long long)t.over_10ms_cpu, (long long)t.over_20ms_cpu);
-  return b;
-}
-
-// Until every row is written and the stack has let go of its finished transactions.
-void settle(Host& h) {
-  h.run_until([&] { return h.stat("store_backlog") == 0 && h.stat("in_flight") == 0; }, 120, "settle");
-  h.idle(1.5);
-}
 
 int publish(const Options& o, const std::string& db) {
   unsigned n = unsigned(o.number("count", 20000)), window = unsigned(o.number("window", 100));
@@ -184,6 +152,8 @@ int main(int argc, char** argv) {
   if (mode == "heap") return heap(o, db);
   if (mode == "rate") return rate(o, db);
   if (mode == "restart") return restart(o, db);
-  fprintf(stderr, "usage: bench publish|refresh|heap|rate|restart --sink PORT --db /PATH --count N ...\n");
+  if (mode == "subscribe") return subscribe(o, db);
+  if (mode == "subheap") return subscription_heap(o, db);
+  fprintf(stderr, "usage: bench publish|refresh|heap|rate|restart|subscribe|subheap --sink PORT --db /PATH --count N ...\n");
   return 2;
 }

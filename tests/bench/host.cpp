@@ -58,7 +58,7 @@ pua_str_t view(const std::string& s) { return {const_cast<char*>(s.data()), int(
 
 }  // namespace
 
-Host::Host(const Options& o, const std::string& db) {
+Host::Host(const Options& o, const std::string& db, bool listens) {
   self_ = this;
   int sink_port = int(o.number("sink", 0));
   sink_ = socket(AF_INET, SOCK_DGRAM, 0);
@@ -73,10 +73,12 @@ Host::Host(const Options& o, const std::string& db) {
   bool ok = pua_config_set_str(c, "pua", "db_url", ("sqlite://" + db).c_str()) == 0 &&
             pua_config_set_str(c, "pua", "sip_listen", listen.c_str()) == 0 &&
             pua_config_set_str(c, "pua", "outbound_proxy", proxy_.c_str()) == 0;
+  if (ok && listens) ok = pua_config_set_str(c, "pua", "listen", ("sip:127.0.0.1:" + std::to_string(free_port())).c_str()) == 0;
   if (!ok) fail("config", pua_config_error(c));
   // The library makes the loop: measured is what it ships.
   if (pua_new(&pua_, c, nullptr, on_log, nullptr) != 0) fail("pua_new", pua_last_error(nullptr));
   pua_config_free(c);
+  if (listens && pua_register_notify(pua_, MI_SUBSCRIBE, on_notify, nullptr) != 1) fail("pua_register_notify", pua_last_error(pua_));
   base_ = pua_event_base(pua_);
   epoll_ = find_epoll();
   if (!base_ || epoll_ < 0) fail("event_base", "no epoll loop");
@@ -126,6 +128,27 @@ void Host::publish(unsigned i) {
   submitted_++;
 }
 
+int Host::on_notify(ua_pres_t*, const pua_notification_t* n, void*) {
+  bool as_sent = n->body.len == int(body_text().size()) && std::string_view(n->state.s, size_t(n->state.len)) == "active";
+  (as_sent ? self_->notified_ : self_->odd_notified_)++;
+  return 0;
+}
+
+void Host::subscribe(unsigned i) {
+  std::string uri = uri_of(i), watcher = watcher_text();
+  pua_str_t u = view(uri), w = view(watcher);
+  subs_info_t s{};
+  s.pres_uri = &u;
+  s.watcher_uri = &w;
+  s.event = PRESENCE_EVENT;
+  s.expires = 3600;
+  s.source_flag = MI_SUBSCRIBE;
+  s.cbrpl = on_reply;
+  s.cbparam = reinterpret_cast<void*>(static_cast<size_t>(i));
+  if (pua_send_subscribe(pua_, &s) != 0) fail("pua_send_subscribe", pua_last_error(pua_));
+  submitted_++;
+}
+
 // Without measurement a plain turn of libevent. With it, the wait happens outside, so that CPU and wall clock of the
 // turn itself can be told; timers then fire up to 1 ms late.
 void Host::turn() {
@@ -166,6 +189,16 @@ void Host::publish_all(unsigned first, unsigned count, unsigned window) {
     while (sent < count && sent - (completed_ - start) < window) publish(first + sent++);
     return completed_ - start == count;
   }, 60 + count / 1000.0, "publish_all");
+}
+
+void Host::subscribe_all(unsigned first, unsigned count, unsigned window, bool notified) {
+  uint64_t start = completed_, heard = notified_;
+  unsigned sent = 0;
+  auto over = [&] { return notified ? std::min(completed_ - start, notified_ - heard) : completed_ - start; };
+  run_until([&] {
+    while (sent < count && sent - over() < window) subscribe(first + sent++);
+    return over() == count;
+  }, 60 + count / 1000.0, "subscribe_all");
 }
 
 void Host::shutdown() {

@@ -19,17 +19,21 @@ struct Turns {
 class Host {
  public:
   // db: path of the SQLite file. Ends the process with a message where anything fails: a benchmark has no plan B.
-  Host(const Options& o, const std::string& db);
+  // listens: NOTIFYs are taken at a port of its own.
+  Host(const Options& o, const std::string& db, bool listens = false);
   ~Host();
 
   pua_t* pua() { return pua_; }
   void publish(unsigned i);                  // presence of uri_of(i); counts in submitted()
+  void subscribe(unsigned i);                // of watcher_text() to presence of uri_of(i), for an hour; counts likewise
   // Runs turns until done() says so, which is asked before each; ends the process if `seconds` pass. Turns are at
   // most 10 ms apart, 1 ms where they are measured.
   void run_until(const std::function<bool()>& done, double seconds, const char* what);
   void idle(double seconds);
   // Publishes `count` from `first` on with `window` of them open.
   void publish_all(unsigned first, unsigned count, unsigned window);
+  // Subscribes likewise. With `notified`, one is open until its first NOTIFY was given to the handler, too.
+  void subscribe_all(unsigned first, unsigned count, unsigned window, bool notified);
   void shutdown();
 
   int64_t stat(const char* name);
@@ -42,12 +46,15 @@ class Host {
   uint64_t completed() const { return completed_; }
   uint64_t failed() const { return failed_; }
   uint64_t durable() const { return durable_; }
+  uint64_t notified() const { return notified_; }        // NOTIFYs that the handler saw, active and with a body of 200 octets
+  uint64_t odd_notified() const { return odd_notified_; }  // others
 
   std::vector<int64_t>* due = nullptr;       // with it: wall time at which request i was due ...
   Times* times = nullptr;                    // ... and where the answer times go
 
  private:
   static int on_reply(pua_reply_t* reply, void* param);
+  static int on_notify(ua_pres_t*, const pua_notification_t* n, void*);
   void turn();
 
   static Host* self_;
@@ -60,6 +67,7 @@ class Host {
   Turns turns_;
   std::string proxy_;
   uint64_t submitted_ = 0, completed_ = 0, failed_ = 0, durable_ = 0;
+  uint64_t notified_ = 0, odd_notified_ = 0;
 };
 
 }  // namespace bench

@@ -1,4 +1,4 @@
-// What every benchmark publishes (URI of 27 characters, PIDF of 200 octets), and how times are counted.
+// What every benchmark publishes or is notified of (URI of 27 characters, PIDF of 200 octets), and how times are counted.
 #pragma once
 
 #include <algorithm>
@@ -25,6 +25,8 @@ inline std::string uri_of(unsigned i) {
   snprintf(b, sizeof b, "sip:user%07u@example.org", i % 10000000);
   return b;  // 27 characters
 }
+
+inline std::string watcher_text() { return "sip:watcher0001@example.org"; }  // 27 characters
 
 // A PIDF document that needs no change on its way: the tuple has an id. Quotes are single: they need no escape in JSON.
 inline const std::string& body_text() {

@@ -1,6 +1,8 @@
 // Sink: the cheap UDP server of the benchmarks. Answers every PUBLISH with 200, SIP-ETag (27 characters) and Expires,
-// echoes any other datagram (the round-trip probe), and obeys control datagrams:
+// every SUBSCRIBE (tests/bench/notifier.h), echoes any other datagram (the round-trip probe), and obeys control datagrams:
 //   !stats  !reset  !silent 0|1  !grant SECONDS (0: as asked)
+//   !notify 0|1|2   after an initial SUBSCRIBE: nothing, a NOTIFY, a NOTIFY on a dialog that is kept for bursts
+//   !burst COUNT WINDOW   NOTIFYs on the kept dialogs; over when !stats says "notify_left":0
 // Usage: sink [--port N] [--core N] [--grant S]. Prints "port N" once it listens. Ends on SIGTERM.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,6 +19,10 @@
 #include <ctime>
 #include <string_view>
 #include <vector>
+
+#include "tests/bench/notifier.h"
+
+using namespace bench;
 
 namespace {
 
@@ -39,6 +45,7 @@ struct Sink {
   bool silent = false;
   unsigned grant = 0;
   Counters n;
+  Notifier notifier{0};
   std::vector<uint64_t> seen = std::vector<uint64_t>(1u << 20);
 };
 
@@ -46,73 +53,6 @@ int64_t now_ns() {
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return int64_t(t.tv_sec) * 1000000000 + t.tv_nsec;
-}
-
-uint64_t fnv(std::string_view s, uint64_t h) {
-  for (unsigned char c : s) h = (h ^ c) * 1099511628211u;
-  return h;
-}
-
-struct Request {
-  std::string_view uri, via[8], from, to, call_id, cseq, expires, if_match;
-  unsigned vias = 0;
-  size_t body = 0;
-};
-
-bool is(std::string_view name, const char* full, char compact) {
-  if (compact && name.size() == 1) return (name[0] | 32) == compact;
-  return name.size() == strlen(full) && strncasecmp(name.data(), full, name.size()) == 0;
-}
-
-// The few header fields a reply needs. Folded lines are not expected: both peers send none.
-bool parse(std::string_view m, Request& r) {
-  size_t eol = m.find("\r\n");
-  if (eol == m.npos) return false;
-  std::string_view line = m.substr(0, eol);
-  size_t a = line.find(' '), b = line.rfind(' ');
-  if (a == line.npos || a == b) return false;
-  r.uri = line.substr(a + 1, b - a - 1);
-  size_t at = eol + 2;
-  for (;;) {
-    eol = m.find("\r\n", at);
-    if (eol == m.npos) return false;
-    if (eol == at) break;
-    line = m.substr(at, eol - at);
-    at = eol + 2;
-    size_t colon = line.find(':');
-    if (colon == line.npos) return false;
-    std::string_view name = line.substr(0, colon), value = line.substr(colon + 1);
-    while (!name.empty() && name.back() == ' ') name.remove_suffix(1);
-    while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
-    if (name.empty()) return false;
-    switch (name[0] | 32) {
-      case 'v':
-        if (is(name, "via", 'v') && r.vias < 8) r.via[r.vias++] = value;
-        break;
-      case 'f':
-        if (is(name, "from", 'f')) r.from = value;
-        break;
-      case 't':
-        if (is(name, "to", 't')) r.to = value;
-        break;
-      case 'i':
-        if (is(name, "call-id", 'i')) r.call_id = value;
-        break;
-      case 'c':
-        if (is(name, "call-id", 0)) r.call_id = value;
-        else if (is(name, "cseq", 0)) r.cseq = value;
-        break;
-      case 'e':
-        if (is(name, "expires", 0)) r.expires = value;
-        break;
-      case 's':
-        if (is(name, "sip-if-match", 0)) r.if_match = value;
-        break;
-      default: break;
-    }
-  }
-  r.body = m.size() - at - 2;
-  return r.vias && !r.from.empty() && !r.to.empty() && !r.call_id.empty() && !r.cseq.empty();
 }
 
 // 27 characters that depend on the request alone: a retransmission gets the same entity-tag again.
@@ -124,17 +64,6 @@ void make_etag(const Request& r, char out[28]) {
   for (int i = 14; i < 27; i++, b /= 36) out[i] = digits[b % 36];
   out[27] = 0;
 }
-
-struct Text {
-  char* p;
-  char* end;
-  bool ok = true;
-  void add(std::string_view s) {
-    if (size_t(end - p) < s.size()) { ok = false; return; }
-    memcpy(p, s.data(), s.size());
-    p += s.size();
-  }
-};
 
 size_t answer_publish(Sink& s, std::string_view m, char* out, int64_t now) {
   Request r;
@@ -177,33 +106,109 @@ size_t answer_publish(Sink& s, std::string_view m, char* out, int64_t now) {
   return t.ok ? size_t(t.p - out) : 0;
 }
 
-size_t answer_control(Sink& s, std::string_view m, char* out) {
+size_t answer_subscribe(Sink& s, std::string_view m, const sockaddr_in& from, char* out) {
+  Request r;
+  if (!parse(m, r)) { s.n.unreadable++; return 0; }
+  if (s.silent) return 0;
+  if (r.uri.size() > s.n.uri_max) s.n.uri_max = r.uri.size();
+  unsigned long asked = r.expires.empty() ? 3600 : strtoul(r.expires.data(), nullptr, 10);
+  return s.notifier.answer(r, asked && s.grant ? s.grant : unsigned(asked), from, out, kReplyMax);
+}
+
+size_t answer_control(Sink& s, std::string_view m, char* out, int64_t now) {
   char word[16] = "";
-  unsigned value = 0;
+  unsigned value = 0, second = 0;
   char text[64];
   size_t n = m.size() < sizeof text - 1 ? m.size() : sizeof text - 1;
   memcpy(text, m.data(), n);
   text[n] = 0;
-  sscanf(text, "!%15s %u", word, &value);
+  sscanf(text, "!%15s %u %u", word, &value, &second);
   if (!strcmp(word, "silent")) s.silent = value;
   else if (!strcmp(word, "grant")) s.grant = value;
-  else if (!strcmp(word, "reset")) s.n = Counters();
+  else if (!strcmp(word, "notify")) s.notifier.mode(value > 1 ? Notifier::Mode::Keep : value ? Notifier::Mode::First : Notifier::Mode::Silent);
+  else if (!strcmp(word, "burst")) s.notifier.burst(value, second, now);
+  else if (!strcmp(word, "reset")) {
+    s.n = Counters();
+    s.notifier.reset();
+  }
   const Counters& c = s.n;
+  const Notifier::Counters& w = s.notifier.counters();
   auto low = [](uint64_t v) { return v == UINT64_MAX ? 0ull : (unsigned long long)v; };
   return size_t(snprintf(out, kReplyMax,
       "{\"initial\":%llu,\"refresh\":%llu,\"modify\":%llu,\"remove\":%llu,\"repeats\":%llu,\"unreadable\":%llu,"
-      "\"body_min\":%llu,\"body_max\":%llu,\"etag_min\":%llu,\"uri_max\":%llu,\"first_ns\":%lld,\"last_ns\":%lld}",
+      "\"body_min\":%llu,\"body_max\":%llu,\"etag_min\":%llu,\"uri_max\":%llu,\"first_ns\":%lld,\"last_ns\":%lld,"
+      "\"subscribed\":%llu,\"resubscribed\":%llu,\"unsubscribed\":%llu,\"subscribe_repeats\":%llu,\"notify_sent\":%llu,"
+      "\"notify_ok\":%llu,\"notify_bad\":%llu,\"notify_lost\":%llu,\"notify_first_bad\":%llu,\"notify_left\":%llu,"
+      "\"burst_ns\":%lld,\"dialogs\":%zu}",
       (unsigned long long)c.initial, (unsigned long long)c.refresh, (unsigned long long)c.modify,
       (unsigned long long)c.remove, (unsigned long long)c.repeats, (unsigned long long)c.unreadable, low(c.body_min),
       (unsigned long long)c.body_max, low(c.etag_min), (unsigned long long)c.uri_max, (long long)c.first_ns,
-      (long long)c.last_ns));
+      (long long)c.last_ns, (unsigned long long)w.subscribed, (unsigned long long)w.resubscribed,
+      (unsigned long long)w.unsubscribed, (unsigned long long)w.repeats, (unsigned long long)w.sent, (unsigned long long)w.ok,
+      (unsigned long long)w.bad, (unsigned long long)w.lost, (unsigned long long)w.first_bad,
+      (unsigned long long)s.notifier.left(), (long long)w.burst_ns, s.notifier.dialogs()));
+}
+
+struct Outgoing {  // one batch of datagrams
+  std::vector<char> text = std::vector<char>(2 * kBatch * kReplyMax);
+  sockaddr_in peer[2 * kBatch];
+  mmsghdr headers[2 * kBatch];
+  iovec parts[2 * kBatch];
+  unsigned count = 0;
+
+  char* room() { return &text[count * kReplyMax]; }
+  bool full() const { return count == 2 * kBatch; }
+  void add(size_t n, const sockaddr_in& to) {
+    parts[count] = {room(), n};
+    peer[count] = to;
+    memset(&headers[count], 0, sizeof headers[count]);
+    headers[count].msg_hdr.msg_iov = &parts[count];
+    headers[count].msg_hdr.msg_iovlen = 1;
+    headers[count].msg_hdr.msg_name = &peer[count];
+    headers[count].msg_hdr.msg_namelen = sizeof peer[count];
+    count++;
+  }
+  void send(int fd) {
+    for (unsigned sent = 0; sent < count;) {
+      int n = sendmmsg(fd, headers + sent, count - sent, 0);
+      sent += n > 0 ? unsigned(n) : 1;  // a reply nobody takes is dropped, as on a network
+    }
+    count = 0;
+  }
+};
+
+// NOTIFYs that are due, after the answers: a dialog's 2xx comes first.
+void send_notifies(Sink& s, Outgoing& out) {
+  for (;;) {
+    sockaddr_in to;
+    size_t n = s.notifier.next(out.room(), kReplyMax, to);
+    if (!n) break;
+    out.add(n, to);
+    if (out.full()) out.send(s.fd);
+  }
+  out.send(s.fd);
+}
+
+size_t answer(Sink& s, std::string_view m, const sockaddr_in& from, char* o, int64_t now) {
+  if (m.starts_with("PUBLISH ")) return answer_publish(s, m, o, now);
+  if (m.starts_with("SUBSCRIBE ")) return answer_subscribe(s, m, from, o);
+  if (m.starts_with("SIP/2.0 ")) {
+    s.notifier.answered(m, now);
+    return 0;
+  }
+  if (m.starts_with("!")) return answer_control(s, m, o, now);
+  if (m.size() <= 4) return 0;  // a keep-alive
+  size_t n = m.size() < kReplyMax ? m.size() : kReplyMax;
+  memcpy(o, m.data(), n);
+  return n;
 }
 
 void serve(Sink& s) {
-  std::vector<char> in(kBatch * kRequestMax), out(kBatch * kReplyMax);
+  std::vector<char> in(kBatch * kRequestMax);
   std::vector<sockaddr_in> peer(kBatch);
-  mmsghdr rx[kBatch], tx[kBatch];
-  iovec riov[kBatch], tiov[kBatch];
+  Outgoing out;
+  mmsghdr rx[kBatch];
+  iovec riov[kBatch];
   while (!g_stop) {
     for (unsigned i = 0; i < kBatch; i++) {
       riov[i] = {&in[i * kRequestMax], kRequestMax};
@@ -214,33 +219,24 @@ void serve(Sink& s) {
       rx[i].msg_hdr.msg_namelen = sizeof peer[i];
     }
     int got = recvmmsg(s.fd, rx, kBatch, MSG_WAITFORONE, nullptr);
+    int64_t now = now_ns();
     if (got < 0) {
+      if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        s.notifier.stalled(now);
+        send_notifies(s, out);
+        continue;
+      }
       if (errno == EINTR || errno == ECONNREFUSED) continue;
       perror("sink: recvmmsg");
       return;
     }
-    int64_t now = now_ns();
-    unsigned k = 0;
     for (int i = 0; i < got; i++) {
       std::string_view m(&in[size_t(i) * kRequestMax], rx[i].msg_len);
-      char* o = &out[k * kReplyMax];
-      size_t n = 0;
-      if (m.starts_with("PUBLISH ")) n = answer_publish(s, m, o, now);
-      else if (m.starts_with("!")) n = answer_control(s, m, o);
-      else if (m.size() > 4) { n = m.size() < kReplyMax ? m.size() : kReplyMax; memcpy(o, m.data(), n); }
-      if (!n) continue;  // silent, unreadable, or a keep-alive
-      tiov[k] = {o, n};
-      memset(&tx[k], 0, sizeof tx[k]);
-      tx[k].msg_hdr.msg_iov = &tiov[k];
-      tx[k].msg_hdr.msg_iovlen = 1;
-      tx[k].msg_hdr.msg_name = &peer[size_t(i)];
-      tx[k].msg_hdr.msg_namelen = rx[i].msg_hdr.msg_namelen;
-      k++;
+      size_t n = answer(s, m, peer[size_t(i)], out.room(), now);
+      if (n) out.add(n, peer[size_t(i)]);
     }
-    for (unsigned sent = 0; sent < k;) {
-      int n = sendmmsg(s.fd, tx + sent, k - sent, 0);
-      sent += n > 0 ? unsigned(n) : 1;  // a reply nobody takes is dropped, as on a network
-    }
+    out.send(s.fd);
+    send_notifies(s, out);
   }
 }
 
@@ -279,6 +275,9 @@ int main(int argc, char** argv) {
     perror("sink: bind");
     return 1;
   }
+  timeval stall{0, 300000};  // how long a burst waits for an answer before it goes on without
+  setsockopt(s.fd, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof stall);
+  s.notifier = Notifier(ntohs(a.sin_port));
   printf("port %d\n", ntohs(a.sin_port));
   fflush(stdout);
   serve(s);
