@@ -16,14 +16,8 @@
 namespace pua {
 namespace {
 
-// A finished transaction costs about 12 KB until timer K (T4) ends it. All it does in that time is to swallow repeated
-// replies; without it sofia drops them as strays. RFC 3261's 5 s would hold 60 MB at 1,000 requests a second, memory that is
-// used again soon is still in the cache, and few at a time make short loop turns.
-constexpr unsigned kT4Ms = 5;
 // First block of a received message's memory: a 200 with what nua makes of it fits in.
 constexpr unsigned kPreload = 3000;
-// Requests stay on UDP whatever their length (docs/adr/0003).
-constexpr unsigned kUdpMtu = 65535;
 // Requests that wait for a connection being set up, per connection.
 constexpr unsigned kTcpQueue = 4096;
 
@@ -50,7 +44,7 @@ struct EndpointCallback {
     }
     if (self->state_ != Endpoint::State::Open) return;
     if (event == nua_r_method && hmagic) {
-      if (status >= 200) self->sink_->on_final(*self, token_of(hmagic), status, phrase, sip, nua_current_request(self->nua_));
+      if (status >= 200) self->sink_->on_final(token_of(hmagic), status, phrase, sip, nua_current_request(self->nua_));
       return;
     }
     // Requests from outside are answered by nua itself (405, 481); what it made a handle for is let go.

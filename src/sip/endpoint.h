@@ -27,13 +27,20 @@ struct EndpointSink {
   // A final reply. sip and msg are null, or a message that sofia made itself (nta_sip_is_internal), where nothing came over
   // the wire. They belong to sofia and are valid during the call. May send and drop. The endpoint itself must not be
   // destroyed here, only retired.
-  virtual void on_final(Endpoint&, uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) = 0;
+  virtual void on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) = 0;
 };
 
 class Endpoint {
   static constexpr uint16_t kNoShelf = 0xffff;
 
  public:
+  // A finished transaction costs about 12 KB until timer K (T4) ends it. All it does in that time is to swallow repeated
+  // replies; without it sofia drops them as strays. RFC 3261's 5 s would hold 60 MB at 1,000 requests a second, memory that is
+  // used again soon is still in the cache, and few at a time make short loop turns.
+  static constexpr unsigned kT4Ms = 5;
+  // Requests stay on UDP whatever their length (docs/adr/0003).
+  static constexpr unsigned kUdpMtu = 65535;
+
   // sip_uri, sips_uri: at least one not empty. The sink outlives the endpoint.
   // Errors: bad_config (URI not usable), sip_failed (cannot bind, TLS files not readable).
   static Result<std::unique_ptr<Endpoint>> create(su_root_s* root, const SipSettings&, const std::string& sip_uri,

@@ -7,6 +7,7 @@
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_protos.h>
 #include <sofia-sip/sip_tag.h>
+#include <sofia-sip/sresolv.h>
 #include <sofia-sip/su_wait.h>
 #include <sofia-sip/tport.h>
 #include <sofia-sip/tport_tag.h>
@@ -15,26 +16,19 @@
 
 #include <cerrno>
 #include <cstring>
-#include <set>
 
-#include "sip/endpoint.h"
 #include "sip/notify_parse.h"
 
 namespace pua {
 namespace {
 
-constexpr size_t kMaxAnswers = 4096;   // about 0.5 MB; at 1,000 NOTIFYs a second the repetitions after 0.5, 1.5 and 3.5 s find theirs
+// About 0.5 MB; at 1,000 NOTIFYs a second the repetitions after 0.5, 1.5 and 3.5 s find their answer.
+constexpr size_t kMaxAnswers = 4096;
 constexpr unsigned kPreload = 3000;    // first block of a message's memory
-constexpr unsigned kTcpQueue = 1024;   // answers that wait for a connection that does not take them
+constexpr unsigned kTcpQueue = 1024;   // messages that wait for a connection that does not take them
 constexpr const char* kAllow = "Allow: NOTIFY\r\n";
 
 bool same(const char* a, const char* b) { return a && b && strcasecmp(a, b) == 0; }
-
-std::set<const tport_t*> ports_of(nta_agent_t* agent) {
-  std::set<const tport_t*> out;
-  for (tport_t* tp = tport_primaries(nta_agent_tports(agent)); tp; tp = tport_next(tp)) out.insert(tp);
-  return out;
-}
 
 // A field that goes into our answer: one line.
 std::string phrase_of(const std::string& reason) {
@@ -60,8 +54,8 @@ struct ListenerCallback {
   }
 };
 
-Listener::Listener(const SipSettings& s, NotifySink& sink, std::function<MonoMs()> now)
-    : sink_(&sink), now_(std::move(now)), answers_(kMaxAnswers, 64 * static_cast<int64_t>(s.t1_ms)) {
+Listener::Listener(const SipSettings& s, NotifySink& sink, EndpointSink& out_sink, std::function<MonoMs()> now)
+    : sink_(&sink), out_sink_(&out_sink), user_agent_(s.user_agent), now_(std::move(now)), answers_(kMaxAnswers, 64 * static_cast<int64_t>(s.t1_ms)) {
   if (getrandom(&key_, sizeof key_, 0) != static_cast<ssize_t>(sizeof key_))
     key_ = {reinterpret_cast<uintptr_t>(this), static_cast<uint64_t>(now_())};
 }
@@ -71,65 +65,53 @@ Listener::~Listener() {
   if (agent_) nta_agent_destroy(agent_);
 }
 
-Result<std::unique_ptr<Listener>> Listener::create(su_root_s* root, const SipSettings& s, NotifySink& sink,
-                                                   std::function<MonoMs()> now) {
-  std::unique_ptr<Listener> l(new Listener(s, sink, std::move(now)));
-  if (auto st = l->open(root, s); !st) return st.error();
+Result<std::unique_ptr<Listener>> Listener::create(su_root_s* root, const SipSettings& s, const std::string& uri,
+                                                   NotifySink& sink, EndpointSink& out_sink, std::function<MonoMs()> now) {
+  std::unique_ptr<Listener> l(new Listener(s, sink, out_sink, std::move(now)));
+  if (auto st = l->open(root, s, uri); !st) return st.error();
   return l;
 }
 
-Status Listener::open(su_root_s* root, const SipSettings& s) {
+Status Listener::open(su_root_s* root, const SipSettings& s, const std::string& uri) {
+  secure_ = uri.size() > 5 && strncasecmp(uri.c_str(), "sips:", 5) == 0;
+  if (auto st = Endpoint::check_address(s, uri, secure_); !st) return st;
+  root_ = root;
   // Made now, so that the end cannot fail.
   if (su_msg_create(&end_, su_root_task(root), su_root_task(root), ListenerCallback::end, sizeof(Listener*)) != 0)
     return {Errc::no_memory, "no memory for a SIP listener"};
-  agent_ = nta_agent_create(root, reinterpret_cast<url_string_t*>(-1), ListenerCallback::call,
-                            reinterpret_cast<nta_agent_magic_t*>(this), NTATAG_UA(1), NTATAG_MAXSIZE(s.max_message),
-                            NTATAG_PRELOAD(kPreload),
-                            NTATAG_BAD_REQ_MASK(0),  // what cannot be read is named by us
-                            TAG_END());
-  if (!agent_) return {Errc::no_memory, "no memory for a SIP listener"};
-  for (const std::string& uri : s.notify_listen)
-    if (auto st = bind(s, uri); !st) return st;
-  return success();
-}
-
-Status Listener::bind(const SipSettings& s, const std::string& uri) {
-  bool tls = uri.size() > 5 && strncasecmp(uri.c_str(), "sips:", 5) == 0;
-  if (auto st = Endpoint::check_address(s, uri, tls); !st) return st;
-  auto before = ports_of(agent_);
   errno = 0;
-  if (nta_agent_add_tport(agent_, URL_STRING_MAKE(uri.c_str()), TAG_IF(tls, TPTAG_CERTIFICATE(s.tls_dir.c_str())),
-                          TPTAG_TLS_VERIFY_POLICY(s.tls_verify ? TPTLS_VERIFY_SUBJECTS_OUT : TPTLS_VERIFY_NONE),
-                          TPTAG_UDP_RMEM(s.udp_buffer), TPTAG_UDP_WMEM(s.udp_buffer), TPTAG_QUEUESIZE(kTcpQueue), TPTAG_LOG(0),
-                          TPTAG_STUN_SERVER(0), TAG_END()) != 0) {
+  agent_ = nta_agent_create(
+      root, URL_STRING_MAKE(uri.c_str()), ListenerCallback::call, reinterpret_cast<nta_agent_magic_t*>(this),
+      TAG_IF(secure_, TPTAG_CERTIFICATE(s.tls_dir.c_str())),
+      TPTAG_TLS_VERIFY_POLICY(s.tls_verify ? TPTLS_VERIFY_SUBJECTS_OUT : TPTLS_VERIFY_NONE),
+      TPTAG_UDP_RMEM(s.udp_buffer), TPTAG_UDP_WMEM(s.udp_buffer), TPTAG_QUEUESIZE(kTcpQueue), TPTAG_LOG(0), TPTAG_STUN_SERVER(0),
+      NTATAG_UA(1), NTATAG_MAXSIZE(s.max_message), NTATAG_PRELOAD(kPreload),
+      NTATAG_BAD_REQ_MASK(0),  // what cannot be read is named by us
+      // The rest is for what goes out; reasons are in endpoint.
+      NTATAG_BAD_RESP_MASK(sip_mask_response), NTATAG_CLIENT_RPORT(1), NTATAG_SIP_T1(s.t1_ms), NTATAG_SIP_T2(8 * s.t1_ms),
+      NTATAG_SIP_T1X64(64 * s.t1_ms), NTATAG_SIP_T4(Endpoint::kT4Ms), NTATAG_TIMEOUT_408(0), NTATAG_UDP_MTU(Endpoint::kUdpMtu),
+      TAG_IF(!s.resolv_conf.empty(), SRESTAG_RESOLV_CONF(s.resolv_conf.c_str())), TAG_END());
+  if (!agent_) {
     int e = errno;
     return {Errc::sip_failed, "cannot listen on " + uri + (e ? std::string(": ") + strerror(e) : "")};
   }
-  std::string host, port, proto;
-  bool udp = false;
-  for (const tport_t* tp : ports_of(agent_)) {
-    if (before.count(tp)) continue;
-    const tp_name_t* name = tport_name(tp);
-    if (same(name->tpn_proto, "udp")) udp = true;
-    proto = name->tpn_proto;
-    port = name->tpn_port ? name->tpn_port : "";
-    host = name->tpn_canon ? name->tpn_canon : name->tpn_host;
-  }
-  auto asked = parse_target(uri);
-  if (!asked) return asked.error();
-  Address a{"sip:" + host + (port.empty() ? "" : ":" + port), asked->family, tls};
-  if (tls) a.contact += ";transport=tls";
-  else if (!udp) a.contact += ";transport=tcp";
-  if (host.find(':') != std::string::npos) a.family = Target::Family::V6;
-  addresses_.push_back(std::move(a));
+  read_address(*parse_target(uri));
   return success();
 }
 
-const std::string& Listener::contact_for(const Target& t) const {
-  for (const Address& a : addresses_)
-    if (a.secure == t.secure && (t.family == Target::Family::Any || a.family == Target::Family::Any || a.family == t.family))
-      return a.contact;
-  return contact();
+void Listener::read_address(const Target& asked) {
+  std::string host, port;
+  for (tport_t* tp = tport_primaries(nta_agent_tports(agent_)); tp; tp = tport_next(tp)) {
+    const tp_name_t* name = tport_name(tp);
+    if (same(name->tpn_proto, "udp")) udp_ = true;
+    if (same(name->tpn_proto, "tcp")) tcp_ = true;
+    port = name->tpn_port ? name->tpn_port : "";
+    host = name->tpn_canon ? name->tpn_canon : name->tpn_host;
+  }
+  contact_ = "sip:" + host + (port.empty() ? "" : ":" + port);
+  if (secure_) contact_ += ";transport=tls";
+  else if (!udp_) contact_ += ";transport=tcp";
+  family_ = host.find(':') != std::string::npos ? Target::Family::V6 : asked.family;
 }
 
 // --- requests -----------------------------------------------------------------------------------------------------------

@@ -1,20 +1,21 @@
-// Listener: the addresses that NOTIFYs come to. One nta agent on all of them, without transactions: each request is read,
-// put to the sink and answered at once (docs/adr/0006).
+// Listener: an address that NOTIFYs come to. An nta agent that keeps no transactions of them: each is read, put to the sink
+// and answered at once (docs/adr/0006).
 //
 //   server --NOTIFY--> read_notify --> sink --> answer --> server
 //          --again---> Answers ----------------> the same answer
+//          <--SUBSCRIBE-- send()                    from the same socket
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/hash.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "core/notify_port.h"
 #include "sip/answers.h"
+#include "sip/endpoint.h"
 #include "sip/request.h"
 #include "sip/settings.h"
 
@@ -28,18 +29,25 @@ namespace pua {
 
 class Listener {
  public:
-  // Opens s.notify_listen, which is not empty. sink and now outlive the listener. Errors: bad_config (address not usable),
+  // uri: one of SipSettings::notify_listen. The sinks and now outlive the listener. Errors: bad_config (address not usable),
   // sip_failed (cannot bind, TLS files).
-  static Result<std::unique_ptr<Listener>> create(su_root_s* root, const SipSettings& s, NotifySink& sink,
-                                                  std::function<MonoMs()> now);
+  static Result<std::unique_ptr<Listener>> create(su_root_s* root, const SipSettings&, const std::string& uri, NotifySink&,
+                                                  EndpointSink&, std::function<MonoMs()> now);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // Where NOTIFYs for a subscription that goes to such a target are to come: the first address of the same family and
-  // security, else the first one. Port and address are the real ones.
-  const std::string& contact_for(const Target&) const;
-  const std::string& contact() const { return addresses_.front().contact; }
+  // The address as a URI, with the real host and port: "sip:127.0.0.1:5080;transport=tcp".
+  const std::string& contact() const { return contact_; }
+  // Is the address of the family and security that such a target needs?
+  bool fits(const Target&) const;
+  // And of its transport, so that requests to it can leave from here?
+  bool serves(const Target&) const;
+
+  // Requests out of the same socket; as Endpoint does it.
+  struct Out;  // stands for one transaction
+  Out* send(const Endpoint::Request&);  // null: no memory
+  static void drop(Out*);
 
   // Ends it: takes nothing from now on, its sockets are closed from the next message of the root, then `gone` is called.
   // Legal inside the sink.
@@ -47,25 +55,26 @@ class Listener {
 
  private:
   friend struct ListenerCallback;
-  struct Address {
-    std::string contact;
-    Target::Family family;
-    bool secure;
-  };
+  friend struct ListenerOut;
   enum class State : uint8_t { Open, Retiring };
 
-  Listener(const SipSettings&, NotifySink&, std::function<MonoMs()> now);
-  Status open(su_root_s* root, const SipSettings&);
-  Status bind(const SipSettings&, const std::string& uri);
+  Listener(const SipSettings&, NotifySink&, EndpointSink&, std::function<MonoMs()> now);
+  Status open(su_root_s* root, const SipSettings&, const std::string& uri);
+  void read_address(const Target& asked);
   void take(msg_s* msg, const sip_s* sip);
   NotifyAnswer notified(const sip_s* sip);
   uint64_t key_of(const sip_s* sip) const;
 
+  su_root_s* root_ = nullptr;
   nta_agent_s* agent_ = nullptr;
   su_msg_s* end_ = nullptr;   // the message that ends it, until it is sent
   NotifySink* sink_;
+  EndpointSink* out_sink_;
+  std::string user_agent_;
   std::function<MonoMs()> now_;
-  std::vector<Address> addresses_;
+  std::string contact_;
+  Target::Family family_ = Target::Family::Any;
+  bool secure_ = false, udp_ = false, tcp_ = false;
   Answers answers_;
   HashKey key_;
   State state_ = State::Open;

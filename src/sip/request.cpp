@@ -65,12 +65,18 @@ Result<Target> parse_target(std::string_view uri) {
   if (!tail.empty() && tail[0] != ':' && tail[0] != ';') return bad("something behind the address");
   if (t.family == Target::Family::Any && t.host.find_first_not_of("0123456789.") == std::string_view::npos)
     t.family = Target::Family::V4;
-  for (size_t p = tail.find(';'); p != std::string_view::npos; p = tail.find(';', p + 1)) {
-    std::string_view param = tail.substr(p + 1);
-    param = param.substr(0, param.find(';'));
-    if (param.size() == 13 && starts(param, "transport=tls")) t.secure = true;
-  }
+  std::string_view transport = uri_param(t, "transport");
+  if (transport.size() == 3 && starts(transport, "tls")) t.secure = true;
   return t;
+}
+
+std::string_view uri_param(const Target& t, std::string_view name) {
+  for (size_t p = t.tail.find(';'); p != std::string_view::npos; p = t.tail.find(';', p + 1)) {
+    std::string_view param = t.tail.substr(p + 1);
+    param = param.substr(0, param.find(';'));
+    if (param.size() > name.size() && param[name.size()] == '=' && starts(param, name)) return param.substr(name.size() + 1);
+  }
+  return {};
 }
 
 Status next_hop(std::string_view proxy, const Target& hop, std::string& out) {

@@ -22,6 +22,9 @@ struct Target {
 // Errors: bad_uri (no host, a "?headers" part: sofia would copy those into the request, broken brackets, too long).
 Result<Target> parse_target(std::string_view uri);
 
+// Value of a parameter of the URI, "" where it has none or the URI has no such parameter. name: lower case.
+std::string_view uri_param(const Target&, std::string_view name);
+
 // The URI to be given to sofia as next hop, written to `out`; empty: sofia finds the way by the Request-URI alone. hop: the
 // proxy, parsed, or without one the Request-URI.
 // "localhost" is the loopback address (RFC 6761 section 6.3; sofia would ask the DNS for it), and pres: goes to the domain's

@@ -44,9 +44,9 @@ class SipStack::Core : public EndpointSink, public NotifySink, public std::enabl
   bool closed() const { return state_ == State::Closed; }
   SuDriver& driver() { return driver_; }
 
-  void on_final(Endpoint&, uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) override;
+  void on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) override;
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
-  std::string notify_contact() const { return listener_ ? listener_->contact() : std::string(); }
+  std::string notify_contact() const { return listeners_.empty() ? std::string() : listeners_.front()->contact(); }
 
   Status set_credentials(std::vector<SipCredential> c) {
     if (auto st = Digest::check(c); !st) return st;
@@ -67,8 +67,11 @@ class SipStack::Core : public EndpointSink, public NotifySink, public std::enabl
 
   Result<Way> way_of(const SipRequest&);
   Endpoint* endpoint_for(const Target&) const;
+  Listener* listener_for(const Target& hop) const;
+  Listener* listener_at(std::string_view contact) const;
   Status start(Txn& t, const SipRequest& r, uint32_t cseq);
   bool answer_challenge(Txn& t, const sip_s* sip);
+  void let_go(Txn& t, bool clean);
   void complete(Txn& t, SipReply& reply);
   void arm_guard(MonoMs now);
   static void on_guard(su_root_magic_t*, su_timer_t*, su_timer_arg_t* self);
@@ -81,8 +84,8 @@ class SipStack::Core : public EndpointSink, public NotifySink, public std::enabl
   std::function<MonoMs()> now_;
   std::unique_ptr<Digest> digest_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
-  std::unique_ptr<Listener> listener_;
-  size_t retiring_ = 0;               // endpoints and the listener, on their way out
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  size_t retiring_ = 0;               // endpoints and listeners on their way out
   std::function<void()> done_;
   TxnTable txns_;
   State state_ = State::Open;
@@ -108,10 +111,11 @@ Status SipStack::Core::open(const SipSettings& s) {
     if (!e) return e.error();
     endpoints_.push_back(std::move(*e));
   }
-  if (notifies_ && !s.notify_listen.empty()) {
-    auto l = Listener::create(driver_.root(), s, *this, now_);
+  for (const std::string& uri : s.notify_listen) {
+    if (!notifies_) break;
+    auto l = Listener::create(driver_.root(), s, uri, *this, *this, now_);
     if (!l) return l.error();
-    listener_ = std::move(*l);
+    listeners_.push_back(std::move(*l));
   }
   guard_ = su_timer_create(su_root_task(driver_.root()), 0);
   if (!guard_) return {Errc::no_memory, "no timer for the SIP stack"};
@@ -124,6 +128,21 @@ Endpoint* SipStack::Core::endpoint_for(const Target& t) const {
   for (auto& e : endpoints_)
     if (e->serves(t)) return e.get();
   return endpoints_.front().get();
+}
+
+// Where NOTIFYs for a subscription that takes this way are to come, and where it leaves from. null: there is no listener.
+Listener* SipStack::Core::listener_for(const Target& hop) const {
+  for (auto& l : listeners_)
+    if (l->serves(hop)) return l.get();
+  for (auto& l : listeners_)
+    if (l->fits(hop)) return l.get();
+  return listeners_.empty() ? nullptr : listeners_.front().get();
+}
+
+Listener* SipStack::Core::listener_at(std::string_view contact) const {
+  for (auto& l : listeners_)
+    if (l->contact() == contact) return l.get();
+  return nullptr;
 }
 
 Status SipStack::Core::send(const SipRequest& r) {
@@ -174,8 +193,9 @@ Status SipStack::Core::start(Txn& t, const SipRequest& r, uint32_t cseq) {
   uri_.assign(way->uri);
   method_.assign(r.method);
   headers_.clear();
-  bool ours = r.contact.empty() && listener_ && r.method == "SUBSCRIBE";
-  write_headers(r, cseq, way->routes, ours ? std::string_view(listener_->contact_for(way->hop)) : r.contact, headers_);
+  Listener* listener = nullptr;
+  if (r.method == "SUBSCRIBE") listener = r.contact.empty() ? listener_for(way->hop) : listener_at(r.contact);
+  write_headers(r, cseq, way->routes, listener ? std::string_view(listener->contact()) : r.contact, headers_);
   if (digest_->has_credentials())
     digest_->authorize({way->target.host, way->hop.host}, r.method, way->uri, r.body, headers_, t.trail);
   Endpoint::Request q;
@@ -191,16 +211,18 @@ Status SipStack::Core::start(Txn& t, const SipRequest& r, uint32_t cseq) {
   }
   q.headers = headers_.c_str();
   q.body = r.body;
-  Endpoint* e = endpoint_for(way->hop);
-  Endpoint::Handle h = e->send(q);
-  if (!h.nh) return {Errc::no_memory, "no memory for a SIP transaction"};
-  t.endpoint = e;
-  t.handle = h;
+  if (listener && listener->serves(way->hop)) {
+    t.out = listener->send(q);
+  } else {
+    t.endpoint = endpoint_for(way->hop);
+    t.handle = t.endpoint->send(q);
+  }
+  if (!t.out && !t.handle.nh) return {Errc::no_memory, "no memory for a SIP transaction"};
   t.cseq = cseq;
   return success();
 }
 
-void SipStack::Core::on_final(Endpoint&, uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) {
+void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) {
   Txn* t = txns_.find(token);
   if (!t) return;
   auto self = shared_from_this();  // the sink may destroy the stack
@@ -250,21 +272,25 @@ bool SipStack::Core::answer_challenge(Txn& t, const sip_s* sip) {
               verdict == Digest::Verdict::Rejected ? "ours were refused" : "none fit");
     return false;
   }
-  t.endpoint->drop(t.handle);
-  t.handle = {};
+  let_go(t, false);
   if (!start(t, r, t.cseq + 1)) return false;
   counters_.auth_retries++;
   return true;
+}
+
+// clean: it ended with 2xx.
+void SipStack::Core::let_go(Txn& t, bool clean) {
+  if (t.out) Listener::drop(t.out);
+  if (t.handle.nh) clean ? t.endpoint->done(t.handle) : t.endpoint->drop(t.handle);
+  t.out = nullptr;
+  t.handle = {};
 }
 
 void SipStack::Core::complete(Txn& t, SipReply& reply) {
   TxnId id = t.id;
   // How far digest took the CSeq: the caller goes on from there.
   if (t.first_cseq != t.cseq) reply.cseq = t.cseq;
-  if (t.handle.nh) {
-    bool clean = reply.origin == ReplyOrigin::Wire && reply.status < 300;
-    clean ? t.endpoint->done(t.handle) : t.endpoint->drop(t.handle);
-  }
+  let_go(t, reply.origin == ReplyOrigin::Wire && reply.status < 300);
   txns_.remove(t);
   sink_->on_reply(id, reply, now_());
 }
@@ -315,9 +341,10 @@ void SipStack::Core::close(std::function<void()> done) {
     auto f = std::move(self->done_);
     if (f) f();
   };
-  retiring_ = endpoints_.size() + (listener_ ? 1 : 0);
+  retiring_ = endpoints_.size() + listeners_.size();
   for (auto& e : endpoints_) Endpoint::retire(std::move(e), gone);
-  Listener::retire(std::move(listener_), gone);
+  for (auto& l : listeners_) Listener::retire(std::move(l), gone);
+  listeners_.clear();
   endpoints_.clear();
   driver_.kick();
 }

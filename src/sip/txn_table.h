@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "sip/digest.h"
 #include "sip/endpoint.h"
+#include "sip/listener.h"
 #include "sip/request.h"
 
 namespace pua {
@@ -17,6 +18,7 @@ struct Txn {
   TxnId id = 0;
   Endpoint* endpoint = nullptr;
   Endpoint::Handle handle;
+  Listener::Out* out = nullptr;       // instead of endpoint and handle, where it left from the listener
   uint32_t first_cseq = 0, cseq = 0;  // as the caller gave it, as it is on the wire now
   KeptRequest kept;                   // only where there are credentials: it may have to be sent again
   AuthTrail trail;
@@ -44,6 +46,7 @@ class TxnTable {
     t.id = id;
     t.endpoint = nullptr;
     t.handle = {};
+    t.out = nullptr;
     t.first_cseq = t.cseq = 0;
     t.kept.clear();
     t.trail.clear();

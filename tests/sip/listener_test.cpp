@@ -180,9 +180,11 @@ TEST(SipListener, several_addresses_are_one_listener_and_the_fitting_one_is_the_
   q.proxy = to4;
   rig->send(q);
   q.txn = 2;
+  q.branch = "z9hG4bKsix";
   q.proxy = to6;
   rig->send(q);
   CHECK_TRUE(rig->until_replies(2));
+  for (const Outcome& o : rig->replies) LONGS_EQUAL(200, o.status);
   std::string c4 = v4.requests[0].header("Contact"), c6 = v6.requests[0].header("Contact");
   STRCMP_EQUAL(("<" + contact() + ">").c_str(), c4.c_str());
   STRCMP_CONTAINS("<sip:[::1]:", c6.c_str());
@@ -201,6 +203,72 @@ TEST(SipListener, several_addresses_are_one_listener_and_the_fitting_one_is_the_
   CHECK_TRUE(rig->until_replies(4));
   STRCMP_EQUAL("", v4.requests[1].line("Contact").c_str());
   STRCMP_EQUAL("<sip:own@192.0.2.1>", v4.requests[2].header("Contact").c_str());
+}
+
+TEST(SipListener, a_subscribe_leaves_from_the_socket_that_its_notifies_come_to) {
+  for (Mode mode : {Mode::Port, Mode::Nested}) {
+    make(mode);
+    ScriptedServer server(rig->base, ScriptedServer::Kind::Udp);
+    server.on_request = [&](const SipReceived& r) {
+      if (r.start_line.substr(0, 9) == "SUBSCRIBE") server.reply(r, 200, "OK", "Expires: 60\r\nContact: <sip:s@192.0.2.1>\r\n");
+    };
+    rig->start();
+    std::string proxy = server.uri();
+    SipRequest q = rig->publish();
+    q.method = "SUBSCRIBE";
+    q.proxy = proxy;
+    q.body = q.content_type = "";
+    rig->send(q);
+    CHECK_TRUE(rig->until_replies(1));
+    LONGS_EQUAL(200, rig->replies[0].status);
+    STRCMP_EQUAL("sip:s@192.0.2.1", rig->replies[0].contact.c_str());
+    LONGS_EQUAL(60, rig->replies[0].expires);
+    SipReceived r = server.requests[0];
+    STRCMP_EQUAL(contact().c_str(), ("sip:" + r.from).c_str());
+    STRCMP_EQUAL("SUBSCRIBE sip:alice@example.com SIP/2.0", r.start_line.c_str());
+    std::string names;
+    for (const auto& n : r.names()) names += n + " ";
+    STRCMP_EQUAL("Via Max-Forwards From To Call-ID CSeq Contact Expires User-Agent Event Content-Length ", names.c_str());
+    STRCMP_EQUAL("z9hG4bKbranch-1", r.param("Via", "branch").c_str());
+    STRCMP_EQUAL("libpua-test", r.header("User-Agent").c_str());
+    STRCMP_EQUAL("0", r.header("Content-Length").c_str());
+    STRCMP_EQUAL("70", r.header("Max-Forwards").c_str());
+    STRCMP_EQUAL("7 SUBSCRIBE", r.header("CSeq").c_str());
+    STRCMP_CONTAINS(";rport", r.header("Via").c_str());
+    server.send_raw(r, m.text());
+    CHECK_TRUE(rig->until([&] { return server.requests.size() == 2; }));
+    STRCMP_EQUAL("SIP/2.0 200 OK", server.requests[1].start_line.c_str());
+    LONGS_EQUAL(1, sink->count);
+    // A PUBLISH and a SUBSCRIBE for somebody else's Contact do not.
+    q.contact = "sip:own@192.0.2.1";
+    q.branch = "z9hG4bKown";
+    rig->send(q);
+    SipRequest p = rig->publish(3);
+    p.proxy = proxy;
+    rig->send(p);
+    CHECK_TRUE(rig->until([&] { return server.requests.size() == 4; }));
+    for (int i : {2, 3}) CHECK_FALSE(server.requests[static_cast<size_t>(i)].from == r.from);
+  }
+}
+
+TEST(SipListener, a_notify_may_come_over_the_connection_of_its_subscribe) {
+  ScriptedServer server(rig->base, ScriptedServer::Kind::Tcp);
+  server.on_request = [&](const SipReceived& r) {
+    if (r.start_line.substr(0, 9) == "SUBSCRIBE") server.reply(r, 200, "OK");
+  };
+  rig->start();
+  std::string proxy = server.uri();
+  SipRequest q = rig->publish();
+  q.method = "SUBSCRIBE";
+  q.proxy = proxy;
+  rig->send(q);
+  CHECK_TRUE(rig->until_replies(1));
+  LONGS_EQUAL(200, rig->replies[0].status);
+  STRCMP_EQUAL("<presence/>", server.requests[0].body.c_str());
+  m.via = "SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKn1";
+  server.send_raw(server.requests[0], m.text());
+  CHECK_TRUE(rig->until([&] { return server.requests.size() == 2; }));
+  STRCMP_EQUAL("SIP/2.0 200 OK", server.requests[1].start_line.c_str());
 }
 
 TEST(SipListener, every_address_of_the_machine_can_be_listened_on) {
