@@ -83,6 +83,7 @@ static int subscribe(struct job *job, int expires) {
 static int on_notify(ua_pres_t *hentity, const pua_notification_t *n, void *arg) {
   static const char *const final[] = {"rejected", "noresource", "invariant"};
   struct job *job = arg;
+  ua_pres_t still = {0}; /* whatever dialog it is by then */
   int by_other = 0;
   size_t i;
 
@@ -93,8 +94,11 @@ static int on_notify(ua_pres_t *hentity, const pua_notification_t *n, void *arg)
   if (n->state.len != 10 || memcmp(n->state.s, "terminated", 10) != 0) return 0;
   for (i = 0; i < sizeof final / sizeof *final; i++)
     by_other |= n->reason.len == (int)strlen(final[i]) && memcmp(n->reason.s, final[i], strlen(final[i])) == 0;
-  /* desired_expires: the end we wanted. It is there, or past it: over. */
-  if (by_other || job->ending || pua_is_dialog(job->pua, hentity) == -1) finish(job, by_other && !job->ending);
+  still.pres_uri = &job->presentity;
+  still.watcher_uri = &job->watcher;
+  still.event = PRESENCE_EVENT;
+  still.flag = XMPP_SUBSCRIBE;
+  if (by_other || job->ending || pua_is_dialog(job->pua, &still) == -1) finish(job, by_other && !job->ending);
   return 0;
 }
 

@@ -493,9 +493,9 @@ PUA_API int pua_add_event(pua_t *pua, int ev_flag, const char *name, const char 
  * Returns
  *   0                       accepted: cbrpl, if given, is called exactly once, later, with the final reply. A dialog that is
  *                           made by it is established then or earlier; the state comes by NOTIFY: pua_register_notify()
- *   PUA_E_BAD_ARGUMENT      subs, pres_uri or watcher_uri NULL or empty, a negative length, source_flag or event not one
- *                           bit, unknown flag bits, no contact and neither the parameter contact nor listen
- *   PUA_E_BAD_URI           one of the URIs; pua_last_error() tells which
+ *   PUA_E_BAD_ARGUMENT      subs, pres_uri or watcher_uri NULL, a negative length, source_flag or event not one bit,
+ *                           unknown flag bits, no contact and neither the parameter contact nor listen
+ *   PUA_E_BAD_URI           one of the URIs, or pres_uri or watcher_uri empty; pua_last_error() tells which
  *   PUA_E_BAD_HEADER        CR, LF or NUL in id or event_id, event_id not a token, extra_headers that are not whole lines,
  *                           or that name a header field which the library writes
  *   PUA_E_UNKNOWN_EVENT, PUA_E_TOO_LARGE, PUA_E_TOO_MANY_RECORDS, PUA_E_TOO_MANY_WAITERS, PUA_E_NO_MEMORY,

@@ -90,8 +90,10 @@ void Responder::answer(const std::string& datagram, const sockaddr* to, unsigned
   if (status == 0) return;
   int expires = atoi(in.header("Expires").c_str());
   if (grant > 0) expires = std::min(expires, grant);
+  std::string to_header = in.header("To");
+  if (to_header.find(";tag=") == std::string::npos) to_header += ";tag=server";
   std::string out = "SIP/2.0 " + std::to_string(status) + (status == 200 ? " OK" : " Scripted") + "\r\nVia: " + via +
-                    "\r\nFrom: " + in.header("From") + "\r\nTo: " + in.header("To") + ";tag=server\r\nCall-ID: " +
+                    "\r\nFrom: " + in.header("From") + "\r\nTo: " + to_header + "\r\nCall-ID: " +
                     in.header("Call-ID") + "\r\nCSeq: " + in.header("CSeq") + "\r\n" + extra;
   if (status == 200)
     out += "SIP-ETag: etag" + std::to_string(++etags_) + "\r\nExpires: " + std::to_string(expires) + "\r\n";
