@@ -97,7 +97,7 @@ $(B)/tests/$(1)/unit: $(call obj,$(wildcard tests/$(1)/*.cpp)) $(call obj,$(SUPP
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call unit_rule,$(r))))
 # The C ABI is also tested from C, from a program that links the shared library, and by what that library exports.
-$(B)/tests/api/unit: $(B)/tests/api/header.o | $(LIB_SO) $(B)/examples/publish
+$(B)/tests/api/unit: $(B)/tests/api/header.o | $(LIB_SO) $(B)/examples/publish $(B)/examples/watch
 $(SIM_BIN): $(call obj,$(wildcard tests/sim/*.cpp)) $(LIB_A)
 	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
 
