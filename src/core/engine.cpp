@@ -398,7 +398,7 @@ bool Engine::shutdown_some() {
       if (d.callers.empty()) return;
       last.push_back(std::move(d));
     });
-    if (!end_cursor_) shutdown_ = Shutdown::WalkSubs;
+    if (!end_cursor_) shutdown_ = subs_.size() ? Shutdown::WalkSubs : Shutdown::Over;
   } else if (shutdown_ == Shutdown::WalkSubs) {
     if (subs_.take_callers(kEndPerCall, last)) shutdown_ = Shutdown::Over;
   }

@@ -74,6 +74,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   size_t records() const { return table_.size(); }
   // For tests and simulation: the record of this key, or nullptr.
   const Record* find(const RecordKey&) const;
+  const Subscription* find_subscription(const SubscriptionKey& k) const { return subs_.find(k); }
 
   void on_reply(TxnId, const SipReply&, MonoMs now) override;
   RowOp row_of(const StoreHook&, Row& out) override;
