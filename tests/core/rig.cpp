@@ -9,7 +9,8 @@ namespace pua::test {
 std::string Sent::wire() const {
   return method + ' ' + uri + " tag " + from_tag + " call " + call_id + " branch " + branch + " cseq " + std::to_string(cseq) +
          " event " + event + " expires " + std::to_string(expires) + " if-match '" + if_match + "' type '" + content_type +
-         "' body '" + body + "' headers '" + extra_headers + "' proxy '" + proxy + "'";
+         "' body '" + body + "' headers '" + extra_headers + "' proxy '" + proxy + "' from " + from + " to " + to + " tag '" +
+         to_tag + "' route '" + route_set + "' contact '" + contact + "' accept '" + accept + "' allow '" + allow_events + "'";
 }
 
 Rig::Rig() : log_([this](LogLevel l, std::string_view s) { lines.emplace_back(l, s); }, LogLevel::debug) {
@@ -71,7 +72,6 @@ void Rig::settle() { advance(0); }
 // --- owners ------------------------------------------------------------------------------------------------------
 
 Call& Rig::ask(const Ask& a) {
-  Call& call = calls.emplace_back();
   PublishRequest q;
   q.source = a.source;
   q.event = a.event;
@@ -85,8 +85,13 @@ Call& Rig::ask(const Ask& a) {
   q.extra_headers = a.headers;
   q.outbound_proxy = a.proxy;
   q.cb_param = a.cb_param;
+  return call([&](PublishDone done) { return engine->publish(q, std::move(done), now); });
+}
+
+Call& Rig::call(const std::function<Status(PublishDone)>& take) {
+  Call& call = calls.emplace_back();
   bool outer = std::exchange(calling_, true);
-  Status s = engine->publish(q, [this, &call, life = life_](const Outcome& o) {
+  Status s = take([this, &call, life = life_](const Outcome& o) {
     if (calling_) FAIL("completed inside a call");
     if (life != life_) FAIL("completed after the end of its process");
     call.completed++;
@@ -100,7 +105,7 @@ Call& Rig::ask(const Ask& a) {
     call.durable = o.durable;
     call.superseded = o.superseded;
     if (when_completed) when_completed(call);
-  }, now);
+  });
   calling_ = outer;
   call.code = s.code();
   if (!s) call.message = s.error().message;
@@ -147,6 +152,9 @@ void Rig::answer(Sent& s, const Answer& a) {
   r.retry_after = a.retry_after;
   r.cseq = a.cseq;
   r.message = a.message;
+  r.to_tag = a.to_tag;
+  r.contact = a.contact;
+  r.route_set = a.route_set;
   engine->on_reply(s.txn, r, now);
   settle();
 }
@@ -172,7 +180,8 @@ std::string Rig::kinds() const {
 Status Rig::send(const SipRequest& q) {
   if (!send_error.empty()) return {Errc::sip_failed, send_error};
   for (const Sent& s : sent) {
-    if (!several_ids && !s.answered && s.uri == q.uri && s.event == q.event) FAIL("two requests in flight for one record");
+    if (several_ids || s.answered || s.event != q.event || s.method != q.method) continue;
+    if (s.method == "SUBSCRIBE" ? s.from == q.from && s.to == q.to : s.uri == q.uri) FAIL("two requests in flight for one record");
   }
   Sent s;
   s.txn = q.txn;
@@ -188,8 +197,19 @@ Status Rig::send(const SipRequest& q) {
   s.body = q.body;
   s.extra_headers = q.extra_headers;
   s.proxy = q.proxy;
+  s.from = q.from;
+  s.to = q.to;
+  s.to_tag = q.to_tag;
+  s.route_set = q.route_set;
+  s.contact = q.contact;
+  s.accept = q.accept;
+  s.allow_events = q.allow_events;
   s.cseq = q.cseq;
   s.expires = q.expires;
+  for (const Sent& before : sent) {   // in a dialog, over all lives of the process (RFC 3261 section 12.2.1.1)
+    if (q.method != "SUBSCRIBE" || before.call_id != s.call_id || before.cseq < s.cseq) continue;
+    if (before.wire() != s.wire()) FAIL("the CSeq did not grow");
+  }
   sent.push_back(std::move(s));
   return success();
 }
@@ -212,6 +232,15 @@ Result<Unit> Rig::process(const BodyRequest& b, std::string& out, bool& unchange
   if (processor) return processor(b, out, unchanged, tuple);
   unchanged = true;
   return success();
+}
+
+bool Rig::accepts(int32_t event, std::string_view content_type) const {
+  const EventInfo* info = by_flag(event);
+  return info && (info->accept.empty() || info->accept.find(content_type) != std::string_view::npos);
+}
+
+Result<DocumentState> Rig::inspect(int32_t event, std::string_view content_type, std::string_view body) {
+  return inspector ? inspector(event, content_type, body) : DocumentState{};
 }
 
 // --- looking in --------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,11 +28,13 @@ struct Sent {
   TxnId txn = 0;
   MonoMs at = 0;
   std::string method, uri, from_tag, call_id, branch, event, if_match, content_type, body, extra_headers, proxy;
+  std::string from, to, to_tag, route_set, contact, accept, allow_events;   // of a SUBSCRIBE
   uint32_t cseq = 0;
   int64_t expires = -1;
   bool answered = false;
-  // "initial", "refresh", "modify" or "remove", by what is in it.
+  // "initial", "refresh", "modify", "remove" or "fetch", by what is in it.
   std::string kind() const {
+    if (method == "SUBSCRIBE") return expires == 0 ? (to_tag.empty() ? "fetch" : "remove") : to_tag.empty() ? "initial" : "refresh";
     if (expires == 0) return "remove";
     if (if_match.empty()) return "initial";
     return body.empty() ? "refresh" : "modify";
@@ -72,6 +75,7 @@ struct Answer {
   ReplyOrigin origin = ReplyOrigin::Wire;
   uint32_t cseq = 0;
   std::shared_ptr<const ReplyMessage> message = {};
+  std::string to_tag = {}, contact = {}, route_set = {};
 };
 
 class Rig : public SipPort, public BodiesPort {
@@ -89,6 +93,7 @@ class Rig : public SipPort, public BodiesPort {
 
   // --- owners ---
   Call& ask(const Ask&);                         // the call alone: nothing runs
+  Call& call(const std::function<Status(PublishDone)>& take);   // ... whatever it asks for
   Call& publish(const std::string& body, int64_t expires = 3600);
   Call& refresh(int64_t expires = 3600);
   Call& remove();
@@ -125,6 +130,7 @@ class Rig : public SipPort, public BodiesPort {
   int loads_to_fail = 0;                         // of the next boot: its first pages cannot be read
   std::map<int32_t, EventInfo> events;
   std::function<Result<Unit>(const BodyRequest&, std::string& out, bool& unchanged, std::string& tuple)> processor;
+  std::function<Result<DocumentState>(int32_t event, std::string_view type, std::string_view body)> inspector;
   bool several_ids = false;                      // several records of one URI and event: two of them may be in flight
   std::string send_error;                        // not empty: the SIP port refuses to send
   std::deque<Sent> sent;
@@ -142,6 +148,9 @@ class Rig : public SipPort, public BodiesPort {
   const EventInfo* by_flag(int32_t flag) const override;
   const EventInfo* by_name(std::string_view name) const override;
   Result<Unit> process(const BodyRequest&, std::string& out, bool& unchanged, std::string& tuple) override;
+  std::string_view allow_events() const override { return "presence, dialog"; }
+  bool accepts(int32_t event, std::string_view content_type) const override;   // what EventInfo::accept lists
+  Result<DocumentState> inspect(int32_t event, std::string_view content_type, std::string_view body) override;
 
  private:
   Log log_;
