@@ -109,4 +109,40 @@ std::string NotifyMessage::text() const {
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
+void ListenerTest::make(SuDriver::Mode mode) {
+  drop();
+  rig = new Rig(mode);
+  sink = new RecordingSink;
+  rig->notifies = sink;
+  rig->settings.notify_listen = {"sip:127.0.0.1:*"};
+}
+
+void ListenerTest::drop() {
+  delete rig;
+  delete sink;
+  rig = nullptr;
+  sink = nullptr;
+}
+
+SipReceived ListenerTest::ask(Wire& w, const std::string& text) {
+  size_t n = w.replies().size();
+  w.send(text);
+  CHECK_TRUE(rig->until([&] { return w.replies().size() > n; }));
+  return w.replies().back();
+}
+
+std::string ListenerTest::answer() {
+  Wire w(contact());
+  return status(ask(w, m.text()));
+}
+
+SipRequest ListenerTest::subscribe(const ScriptedServer& server, TxnId txn) {
+  proxy = server.uri();
+  SipRequest q = rig->publish(txn);
+  q.method = "SUBSCRIBE";
+  q.body = q.content_type = "";
+  q.proxy = proxy;
+  return q;
+}
+
 }  // namespace pua::test

@@ -8,6 +8,8 @@
 #include "core/notify_port.h"
 #include "tests/sip/rig.h"
 
+#include <CppUTest/TestHarness.h>
+
 namespace pua::test {
 
 struct Notified {
@@ -60,6 +62,24 @@ struct NotifyMessage {
                         "Contact: <sip:server@192.0.2.9:5070>\r\nContent-Type: application/pidf+xml\r\n";
   std::string body = "<presence/>";
   std::string text() const;
+};
+
+// A stack with a listener on 127.0.0.1, and its sink.
+struct ListenerTest : Utest {
+  Rig* rig = nullptr;
+  RecordingSink* sink = nullptr;
+  NotifyMessage m;
+  std::string proxy;
+
+  void setup() override { make(SuDriver::Mode::Port); }
+  void teardown() override { drop(); }
+  void make(SuDriver::Mode);
+  void drop();
+  std::string contact() { return rig->stack->notify_contact(); }
+  SipReceived ask(Wire&, const std::string& text);                          // one more message comes back
+  static std::string status(const SipReceived& r) { return r.start_line.substr(r.start_line.find(' ') + 1); }
+  std::string answer();                                                      // to m, over a socket of its own
+  SipRequest subscribe(const ScriptedServer&, TxnId txn = 1);
 };
 
 }  // namespace pua::test
