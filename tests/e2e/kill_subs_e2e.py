@@ -55,8 +55,11 @@ class Changes:
 
 def behind(control, changes):
     """Presentities whose watcher has not the last state, with what it has."""
-    asked = [(n, mark, control.submit("pua_show", {"presentity_uri": presentity(n), "kind": "subscription"})) for n, mark in changes.last.items()]
-    wrong = []
+    wrong, asked = [], []
+    for n, mark in changes.last.items():
+        asked.append((n, mark, control.submit("pua_show", {"presentity_uri": presentity(n), "kind": "subscription"})))
+        while len(control.answers) < len(asked) - 100:
+            control.receive(1)
     for n, mark, number in asked:
         records = control.wait(number).get("result", {}).get("records", [])
         got = [mark_of(r["body"]) for r in records]
