@@ -1,6 +1,8 @@
-// Client: drives a publisher through its unix datagram socket (JSON-RPC), ours and Kamailio's alike, and probes the bare
+// Client: drives a publisher or subscriber through its unix datagram socket (JSON-RPC), ours and Kamailio's alike, and probes the bare
 // round trip to the sink.
 //   client publish --socket PATH --dialect pua|kamailio --sink PORT --count N [--first I] [--window W] [--rate PER_S]
+//   client subscribe --socket PATH --dialect pua|kamailio --sink PORT --count N [--first I] [--watcher URI]
+//          [--made W]    no more than W that are not made yet, as the sink says
 //   client publish --http PORT --dialect kamailio ...     the same as HTTP POSTs to /RPC; answered after the final reply
 //   client floor --sink PORT --count N       CPU of a bare sendto and recvfrom of such a PUBLISH, no SIP stack
 //   client probe --sink PORT --rate PER_S --seconds S
@@ -72,10 +74,45 @@ std::string json_text(const std::string& s) {
   return o;
 }
 
+// How many subscriptions were made, as the sink counts them: a peer that answers at once is not flooded.
+struct Made {
+  int fd = -1;
+  size_t window = 0, lost = 0;
+  uint64_t start = 0, now = 0;
+  int64_t last = 0;
+
+  void follow(int socket, size_t most) {
+    fd = socket;
+    window = most;
+    if (send(fd, "!progress", 9, 0) < 0) { perror("client: sink"); exit(1); }
+    pollfd p{fd, POLLIN, 0};
+    if (poll(&p, 1, 2000) <= 0) { fprintf(stderr, "client: the sink is silent\n"); exit(1); }
+    look();
+    start = now;
+    last = wall_ns();
+  }
+  void look() {
+    char b[4096];
+    for (ssize_t n; fd >= 0 && (n = recv(fd, b, sizeof b - 1, MSG_DONTWAIT)) > 0;) {
+      b[n] = 0;
+      if (!strncmp(b, "progress ", 9)) now = strtoull(b + 9, nullptr, 10);
+      else if (const char* at = strstr(b, "\"made\":")) now = strtoull(at + 7, nullptr, 10);
+      last = wall_ns();
+    }
+  }
+  bool room(size_t sent) {
+    if (fd < 0 || sent < now - start + lost + window) return true;
+    if (wall_ns() - last < 500000000) return false;
+    lost = sent - (now - start);  // what was open is not awaited any longer
+    last = wall_ns();
+    return true;
+  }
+};
+
 struct Driver {
-  bool kamailio = false;
+  bool kamailio = false, subscribe = false;
   int http = 0;  // port, 0: unix datagrams
-  std::string proxy, body = json_text(body_text()), expires;
+  std::string proxy, body = json_text(body_text()), expires, watcher, server_address;
   sockaddr_un server{};
   std::vector<Local> local;
   std::vector<int64_t> started;
@@ -84,9 +121,23 @@ struct Driver {
   std::string first_error;
   Times times;
 
+  // Kamailio's pua.subscribe knows no outbound proxy: there the presentity is of the sink's own address, 27 characters too.
+  int subscribe_text(size_t i, char* b, size_t room) const {
+    unsigned k = first + unsigned(i);
+    if (!kamailio)
+      return snprintf(b, room,
+                      "{\"jsonrpc\":\"2.0\",\"method\":\"pua_subscribe\",\"params\":{\"presentity_uri\":\"%s\",\"watcher_uri\":\"%s\","
+                      "\"event_package\":\"presence\",\"expires\":%s},\"id\":%zu}",
+                      uri_of(k).c_str(), watcher.c_str(), expires.c_str(), i);
+    return snprintf(b, room,
+                    "{\"jsonrpc\":\"2.0\",\"method\":\"pua.subscribe\",\"params\":[\"sip:u%06u@%s\",\"%s\",\"presence\",%s],\"id\":%zu}",
+                    k % 1000000, server_address.c_str(), watcher.c_str(), expires.c_str(), i);
+  }
+
   void send(size_t i, Local& l, int64_t when) {
     char b[2048];
-    int n = kamailio
+    int n = subscribe ? subscribe_text(i, b, sizeof b)
+        : kamailio
         ? snprintf(b, sizeof b,
                    "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":[\"%s\",\"%s\",\"presence\","
                    "\"application/pidf+xml\",\".\",\".\",\"%s\",\".\",\"%s\"],\"id\":%zu}",
@@ -142,19 +193,25 @@ struct Driver {
     }
   }
 
-  void wait(int64_t until_ns) {
+  void wait(int64_t until_ns, int also) {
     std::vector<pollfd> p;
     for (auto& l : local) p.push_back({l.fd, POLLIN, 0});
+    p.push_back({also, POLLIN, 0});
     int64_t left = std::max<int64_t>(0, until_ns - wall_ns());
     timespec t{time_t(left / 1000000000), long(left % 1000000000)};
     if (ppoll(p.data(), p.size(), &t, nullptr) <= 0) return;
-    for (size_t i = 0; i < p.size(); i++)
+    for (size_t i = 0; i < local.size(); i++)
       if (p[i].revents & POLLIN) receive(local[i]);
   }
 };
 
-int publish(const Options& o) {
+int connect_sink(const Options& o);
+
+int drive(const Options& o, bool subscribe) {
   Driver d;
+  d.subscribe = subscribe;
+  d.watcher = o.text("watcher", watcher_text().c_str());
+  d.server_address = std::string("127.0.0.1:") + o.text("sink", "0");
   d.kamailio = !strcmp(o.text("dialect", "pua"), "kamailio");
   d.expires = o.text("expires", "3600");
   d.first = unsigned(o.number("first", 0));
@@ -172,6 +229,8 @@ int publish(const Options& o) {
   for (long i = 0; i < sockets && !d.http; i++)
     d.local.push_back(open_local(path + ".c" + std::to_string(getpid()) + "." + std::to_string(i)));
 
+  Made made;
+  if (o.number("made", 0)) made.follow(connect_sink(o), size_t(o.number("made", 0)));
   int64_t t0 = wall_ns(), last = t0;
   size_t sent = 0, turn = 0;
   while (d.answered < count) {
@@ -184,14 +243,15 @@ int publish(const Options& o) {
       }
     } else {
       for (auto& l : d.local)
-        while (sent < count && l.out < deep) {
+        while (sent < count && l.out < deep && made.room(sent)) {
           d.send(sent, l, wall_ns());
           sent++;
         }
     }
     size_t before = d.answered;
     int64_t next = rate && sent < count ? t0 + int64_t(sent) * 1000000000 / rate : now + 200000000;
-    d.wait(next);
+    d.wait(next, made.fd);
+    made.look();
     if (d.answered != before || sent < count) last = wall_ns();
     if (wall_ns() - last > 40000000000) break;  // longer than any transaction timeout: the rest is lost
   }
@@ -295,10 +355,10 @@ int call(const Options& o) {
 int main(int argc, char** argv) {
   Options o{argc, argv};
   std::string mode = argc > 1 ? argv[1] : "";
-  if (mode == "publish") return publish(o);
+  if (mode == "publish" || mode == "subscribe") return drive(o, mode == "subscribe");
   if (mode == "floor") return floor_cost(o);
   if (mode == "probe") return probe(o);
   if (mode == "call") return call(o);
-  fprintf(stderr, "usage: client publish|floor|probe|call --name value ...\n");
+  fprintf(stderr, "usage: client publish|subscribe|floor|probe|call --name value ...\n");
   return 2;
 }

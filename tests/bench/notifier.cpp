@@ -48,7 +48,7 @@ void Notifier::reset() {
   n_ = Counters();
   kept_.clear();
   first_.clear();
-  left_ = open_ = at_ = 0;
+  left_ = open_ = bare_ = at_ = 0;
 }
 
 size_t Notifier::answer(const Request& r, unsigned granted, const sockaddr_in& from, char* out, size_t room) {
@@ -60,6 +60,8 @@ size_t Notifier::answer(const Request& r, unsigned granted, const sockaddr_in& f
   else if (!granted) n_.unsubscribed++;
   else if (in_dialog) n_.resubscribed++;
   else n_.subscribed++;
+
+  if (!repeated && mode_ == Mode::Silent) bare_++;
 
   char tag[15], own[40];
   make_tag(r.call_id, tag);

@@ -41,6 +41,8 @@ class Notifier {
   size_t next(char* out, size_t room, sockaddr_in& to);
 
   const Counters& counters() const { return n_; }
+  // Subscriptions made: NOTIFYs answered, and SUBSCRIBEs that no NOTIFY follows.
+  uint64_t made() const { return n_.ok + n_.bad + bare_; }
   uint64_t left() const { return left_ + open_; }
   size_t dialogs() const { return kept_.size(); }
 
@@ -58,7 +60,7 @@ class Notifier {
   Counters n_;
   std::vector<uint64_t> seen_ = std::vector<uint64_t>(1u << 20);
   std::vector<Dialog> kept_, first_;  // first_: their first NOTIFY is to be sent
-  uint64_t left_ = 0, open_ = 0, branch_ = 0;
+  uint64_t left_ = 0, open_ = 0, branch_ = 0, bare_ = 0;
   unsigned window_ = 0;
   size_t at_ = 0;
   int64_t burst_start_ = 0;

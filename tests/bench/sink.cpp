@@ -2,6 +2,8 @@
 // every SUBSCRIBE (tests/bench/notifier.h), echoes any other datagram (the round-trip probe), and obeys control datagrams:
 //   !stats  !reset  !silent 0|1  !grant SECONDS (0: as asked)
 //   !notify 0|1|2   after an initial SUBSCRIBE: nothing, a NOTIFY, a NOTIFY on a dialog that is kept for bursts
+//   !progress       tells the sender from now on, as "progress N", how many subscriptions were made since the last reset:
+//                   NOTIFYs answered, or SUBSCRIBEs where no NOTIFY follows
 //   !burst COUNT WINDOW   NOTIFYs on the kept dialogs; over when !stats says "notify_left":0
 // Usage: sink [--port N] [--core N] [--grant S]. Prints "port N" once it listens. Ends on SIGTERM.
 #include <arpa/inet.h>
@@ -46,6 +48,8 @@ struct Sink {
   unsigned grant = 0;
   Counters n;
   Notifier notifier{0};
+  sockaddr_in watcher{};  // who is told of progress, if its port is not 0
+  uint64_t told = 0;
   std::vector<uint64_t> seen = std::vector<uint64_t>(1u << 20);
 };
 
@@ -115,7 +119,7 @@ size_t answer_subscribe(Sink& s, std::string_view m, const sockaddr_in& from, ch
   return s.notifier.answer(r, asked && s.grant ? s.grant : unsigned(asked), from, out, kReplyMax);
 }
 
-size_t answer_control(Sink& s, std::string_view m, char* out, int64_t now) {
+size_t answer_control(Sink& s, std::string_view m, const sockaddr_in& from, char* out, int64_t now) {
   char word[16] = "";
   unsigned value = 0, second = 0;
   char text[64];
@@ -126,10 +130,13 @@ size_t answer_control(Sink& s, std::string_view m, char* out, int64_t now) {
   if (!strcmp(word, "silent")) s.silent = value;
   else if (!strcmp(word, "grant")) s.grant = value;
   else if (!strcmp(word, "notify")) s.notifier.mode(value > 1 ? Notifier::Mode::Keep : value ? Notifier::Mode::First : Notifier::Mode::Silent);
+  else if (!strcmp(word, "progress")) s.watcher = from;
   else if (!strcmp(word, "burst")) s.notifier.burst(value, second, now);
   else if (!strcmp(word, "reset")) {
     s.n = Counters();
     s.notifier.reset();
+    s.watcher = {};
+    s.told = 0;
   }
   const Counters& c = s.n;
   const Notifier::Counters& w = s.notifier.counters();
@@ -139,14 +146,15 @@ size_t answer_control(Sink& s, std::string_view m, char* out, int64_t now) {
       "\"body_min\":%llu,\"body_max\":%llu,\"etag_min\":%llu,\"uri_max\":%llu,\"first_ns\":%lld,\"last_ns\":%lld,"
       "\"subscribed\":%llu,\"resubscribed\":%llu,\"unsubscribed\":%llu,\"subscribe_repeats\":%llu,\"notify_sent\":%llu,"
       "\"notify_ok\":%llu,\"notify_bad\":%llu,\"notify_lost\":%llu,\"notify_first_bad\":%llu,\"notify_left\":%llu,"
-      "\"burst_ns\":%lld,\"dialogs\":%zu}",
+      "\"burst_ns\":%lld,\"dialogs\":%zu,\"made\":%llu}",
       (unsigned long long)c.initial, (unsigned long long)c.refresh, (unsigned long long)c.modify,
       (unsigned long long)c.remove, (unsigned long long)c.repeats, (unsigned long long)c.unreadable, low(c.body_min),
       (unsigned long long)c.body_max, low(c.etag_min), (unsigned long long)c.uri_max, (long long)c.first_ns,
       (long long)c.last_ns, (unsigned long long)w.subscribed, (unsigned long long)w.resubscribed,
       (unsigned long long)w.unsubscribed, (unsigned long long)w.repeats, (unsigned long long)w.sent, (unsigned long long)w.ok,
       (unsigned long long)w.bad, (unsigned long long)w.lost, (unsigned long long)w.first_bad,
-      (unsigned long long)s.notifier.left(), (long long)w.burst_ns, s.notifier.dialogs()));
+      (unsigned long long)s.notifier.left(), (long long)w.burst_ns, s.notifier.dialogs(),
+      (unsigned long long)s.notifier.made()));
 }
 
 struct Outgoing {  // one batch of datagrams
@@ -189,6 +197,14 @@ void send_notifies(Sink& s, Outgoing& out) {
   out.send(s.fd);
 }
 
+void tell_progress(Sink& s, Outgoing& out) {
+  uint64_t made = s.notifier.made();
+  if (!s.watcher.sin_port || s.told == made) return;
+  s.told = made;
+  int n = snprintf(out.room(), kReplyMax, "progress %llu", (unsigned long long)made);
+  out.add(size_t(n), s.watcher);
+}
+
 size_t answer(Sink& s, std::string_view m, const sockaddr_in& from, char* o, int64_t now) {
   if (m.starts_with("PUBLISH ")) return answer_publish(s, m, o, now);
   if (m.starts_with("SUBSCRIBE ")) return answer_subscribe(s, m, from, o);
@@ -196,7 +212,7 @@ size_t answer(Sink& s, std::string_view m, const sockaddr_in& from, char* o, int
     s.notifier.answered(m, now);
     return 0;
   }
-  if (m.starts_with("!")) return answer_control(s, m, o, now);
+  if (m.starts_with("!")) return answer_control(s, m, from, o, now);
   if (m.size() <= 4) return 0;  // a keep-alive
   size_t n = m.size() < kReplyMax ? m.size() : kReplyMax;
   memcpy(o, m.data(), n);
@@ -235,6 +251,7 @@ void serve(Sink& s) {
       size_t n = answer(s, m, peer[size_t(i)], out.room(), now);
       if (n) out.add(n, peer[size_t(i)]);
     }
+    tell_progress(s, out);
     out.send(s.fd);
     send_notifies(s, out);
   }
