@@ -239,14 +239,29 @@ def no_notify_within_timer_n_backs_off_and_names_the_contact(ctx):
 
 @suite.test
 def notifies_sent_to_the_source_instead_of_the_contact_are_taken(ctx):
-    """A NAT fix-up: the NOTIFY goes to where the SUBSCRIBE came from, and nobody listens at the Contact."""
+    """A NAT fix-up: the NOTIFY goes to where the SUBSCRIBE came from. That is our listener too."""
     notifier, _, control = start(ctx, grant=4)
     notifier.to_source = True
-    control.subscribe(BOB, 600, contact=f"sip:{HOST}:{ctx.port()}")
+    control.subscribe(BOB, 600)
     dialog = notifier.one(BOB)
     wait_kinds(notifier, ["initial", "refresh"])
     wait_for(lambda: notifier.answers(dialog) == [200, 200], 2, "both NOTIFYs are taken")
     one_dialog(notifier)
+
+
+@suite.test
+def notifies_that_go_elsewhere_than_to_a_contact_of_the_hosts_own_are_diagnosed(ctx):
+    notifier, puad, control = start(ctx, sip_t1=20)
+    notifier.to_source = True
+    elsewhere = f"sip:{HOST}:{ctx.port()}"
+    control.subscribe(BOB, 600, contact=elsewhere)
+    dialog = notifier.made(BOB)[0]
+    wait_for(lambda: dialog.ended, 3, "a refusal of the NOTIFY")
+    wait_for(lambda: control.stats()["notifies_missing"] == 1, 4, "timer N")
+    check(elsewhere in puad.log(), f"the log does not name the Contact: {puad.log()[-400:]}")
+    control.unsubscribe(BOB)
+    wait_for(lambda: gone(control), 3, "the record is gone")
+    no_violations(notifier)
 
 
 @suite.test
