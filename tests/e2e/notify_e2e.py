@@ -297,6 +297,27 @@ def a_notify_is_taken_right_after_a_restart(ctx):
 
 
 @suite.test
+def each_run_fetches_the_state_though_the_one_before_died_at_once(ctx):
+    """Killed as soon as its refresh is out, before the row says so: the next run's refresh is a request of its own."""
+    notifier, puad, control = start(ctx)
+    control.subscribe(BOB, 600)
+    dialog = notifier.one(BOB)
+    time.sleep(0.5)
+    for life in range(5):
+        puad.sigkill()
+        notifier.subscriber_restarted()
+        notifier.marks[BOB] = f"life{life}"      # told to who asks
+        before = len(notifier.requests(BOB))
+        puad.start(ready=False)
+        wait_for(lambda: len(notifier.requests(BOB)) > before, 5, f"a refresh by run {life}", step=0.001)
+    puad.wait_ready()
+    control = puad.control()
+    wait_for(lambda: control.subscriptions(BOB) and seen_mark(control) == "life4", 3, "the last state")
+    wait_for(lambda: not dialog.open, 3, "an answer to each NOTIFY")
+    one_dialog(notifier)
+
+
+@suite.test
 def an_unsubscribe_that_a_sigkill_met_is_carried_out_after_the_restart(ctx):
     notifier, puad, control = start(ctx)
     control.subscribe(BOB, 600)
