@@ -157,8 +157,8 @@ class Control:
                 return records
 
     def record(self, uri):
-        """The only record of this presentity."""
-        found = [r for r in self.list(presentity_uri=uri)]
+        """The only publication of this presentity."""
+        found = self.list(presentity_uri=uri, kind="publication")
         if len(found) != 1:
             raise Failure(f"puad lists {len(found)} records of {uri}, wanted one")
         return found[0]
