@@ -190,7 +190,7 @@ typedef struct subs_info {
   void *cb_param;            /* kept with the record and shown to register_puacb callbacks; never dereferenced here */
   publrpl_cb_t *cbrpl;       /* called once with the outcome of this request; may be NULL */
   void *cbparam;             /* given to cbrpl */
-  pua_str_t event_id;        /* `id` parameter of the Event header field, a token; empty: none */
+  pua_str_t event_id;        /* `id` parameter of Event, a token; empty: none. Counts when the subscription is made */
 } subs_info_t;
 
 /* A request that waits for the one in flight. Kept for source compatibility: ua_pres_t.pending_publ is always NULL,

@@ -22,6 +22,7 @@ int to_request(pua_s& h, const subs_info_t& in, SubscribeRequest& q) {
   if (int rc = take_type(h, in.flag, q.type); rc != PUA_OK) return rc;
   if (!one_bit(in.source_flag)) return fail(&h, Errc::bad_argument, "source_flag is not one source bit");
   if (!one_bit(in.event)) return fail(&h, Errc::bad_argument, "event is not one event bit");
+  if (q.to_uri == q.pres_uri) q.to_uri = {};  // one key, not two
   q.source = source_of(in.source_flag);
   q.event = in.event;
   q.expires = in.expires < 0 ? kForEver : in.expires;

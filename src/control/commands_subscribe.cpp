@@ -39,6 +39,11 @@ constexpr ParamSpec kUnsubscribeParams[] = {
 
 }  // namespace
 
+// The presentity as To is the same as none: one key, not two.
+static std::string_view other_than(std::string_view to_uri, std::string_view pres_uri) {
+  return to_uri == pres_uri ? std::string_view() : to_uri;
+}
+
 static void answer_outcome(Call& call, const Outcome& o, bool end) {
   // 481 to the end of a subscription: the other side has none, which is what was wanted (spec section 5).
   bool nothing_there = end && !o.superseded && o.status == 481 && o.origin == ReplyOrigin::Wire;
@@ -102,7 +107,7 @@ static void run_subscribe(ControlContext& context, const Params& p, const CallPt
   r.id = p.text(kId);
   r.outbound_proxy = p.text(kProxy);
   r.event_id = p.text(kEventId);
-  r.to_uri = p.text(kTo);
+  r.to_uri = other_than(p.text(kTo), r.pres_uri);
   r.remote_target = p.text(kTarget);
   // One header without its line end is what people type; anything else that is not whole lines is refused below.
   std::string with_end;
@@ -139,13 +144,12 @@ static void run_unsubscribe(ControlContext& context, const Params& p, const Call
   if (!read_key(context, p, *call, r)) return;
   r.expires = 0;
   r.id = p.text(kEndId);
-  r.to_uri = p.text(kEndTo);
+  r.to_uri = other_than(p.text(kEndTo), r.pres_uri);
   // Without a subscription, Expires: 0 would fetch the state: not what is meant here.
-  std::string_view to = r.to_uri.empty() ? r.pres_uri : r.to_uri;
   bool found = false;
   Status shown = context.pua.show(r.pres_uri, r.event, r.source, [&](const RecordView& v) {
-    std::string_view its_to = v.to_uri.empty() ? v.pres_uri : v.to_uri;
-    found |= v.kind == Kind::Subscription && v.watcher_uri == r.watcher_uri && v.pres_id == r.id && its_to == to;
+    found |= v.kind == Kind::Subscription && v.watcher_uri == r.watcher_uri && v.pres_id == r.id &&
+             other_than(v.to_uri, v.pres_uri) == r.to_uri;
   });
   if (!shown || !found) {
     if (context.pua.stats().loading != 0) return call->error(503, "The stored records are being loaded: try again");

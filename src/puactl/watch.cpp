@@ -36,6 +36,7 @@ class Watch {
   Step look_after();
   Step show_last(const json_t* record);
   bool show(const json_t* params);
+  void show_end();
   bool is_ours(const json_t* record) const;
   enum class There : uint8_t { Yes, No, Unknown };
   There record(Json& shown);
@@ -181,6 +182,17 @@ Watch::Step Watch::loop() {
   }
 }
 
+// The NOTIFY that ends it comes after the reply, if at all.
+void Watch::show_end() {
+  Json message;
+  while (client_.next_message(kTickMs, let_through_, message) == Reach::Answered) {
+    const json_t* params = json_object_get(message.get(), "params");
+    if (!is_ours(params)) continue;
+    show(params);
+    if (text_of(params, "state") == "terminated") return;
+  }
+}
+
 int Watch::finish(Step last) {
   client_.set_timeout(in_.timeout_s);
   Json reply;
@@ -190,6 +202,7 @@ int Watch::finish(Step last) {
       if (in_.end_on_exit) {
         Json params = copy_of({"presentity_uri", "event", "watcher_uri", "id", "to_uri"});
         status = ask("pua_unsubscribe", params.get(), reply);
+        if (status == kGood) show_end();
       }
       break;
     case Step::Ended: fprintf(stderr, "puactl: the subscription has ended\n"); break;

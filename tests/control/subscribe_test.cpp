@@ -179,6 +179,15 @@ TEST(SubscribeCommands, unsubscribe_ends_a_subscription_that_is_there) {
   }
 }
 
+TEST(SubscribeCommands, the_presentity_as_to_is_the_same_as_none) {
+  call("pua_subscribe", std::string("{") + kThree + R"(,"to_uri":"sip:bob@b"})");
+  STRCMP_EQUAL("", world.pua.taken.at(0).to_uri.c_str());
+  world.pua.records.push_back(subscription());
+  call("pua_unsubscribe", R"(["sip:bob@b","sip:alice@a","presence","","sip:bob@b"])");
+  LONGS_EQUAL(2, world.pua.taken.size());
+  STRCMP_EQUAL("", world.pua.taken.at(1).to_uri.c_str());
+}
+
 TEST(SubscribeCommands, unsubscribe_answered_with_481_was_what_was_wanted) {
   world.pua.records.push_back(subscription());
   call("pua_unsubscribe", R"(["sip:bob@b","sip:alice@a","presence"])");
