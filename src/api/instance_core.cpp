@@ -106,6 +106,7 @@ NotifyAnswer InstanceCore::notify_received(const NotifyRequest& request) {
 Result<NotifyAnswer> InstanceCore::notify_received(std::string_view message) {
   Result<ParsedNotify> notify = parse_notify(message);
   if (!notify) return notify.error();
+  if (notify->refusal()) return *notify->refusal();
   return notify_received(notify->request());
 }
 
@@ -129,6 +130,11 @@ Stats InstanceCore::stats() const {
   s.store_errors = static_cast<int64_t>(w.errors);
   s.store_set_aside = static_cast<int64_t>(w.set_aside);
   s.store_flush_max_ms = w.flush_max_ms;
+  if (sip_) {  // what the listener refused or repeated by itself
+    SipCounters sip = sip_->counters();
+    s.notifies_bad += static_cast<int64_t>(sip.notifies_bad);
+    s.notifies_repeated += static_cast<int64_t>(sip.notifies_repeated);
+  }
   const Watchdog::Report& dog = loop_->watchdog().report();
   s.loop_slow = static_cast<int64_t>(dog.slow);
   s.loop_max_ms = dog.max_ns / 1000000;

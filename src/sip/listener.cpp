@@ -55,7 +55,8 @@ struct ListenerCallback {
 };
 
 Listener::Listener(const SipSettings& s, NotifySink& sink, EndpointSink& out_sink, std::function<MonoMs()> now)
-    : sink_(&sink), out_sink_(&out_sink), user_agent_(s.user_agent), now_(std::move(now)), answers_(kMaxAnswers, 64 * static_cast<int64_t>(s.t1_ms)) {
+    : sink_(&sink), out_sink_(&out_sink), user_agent_(s.user_agent), now_(std::move(now)),
+      answers_(kMaxAnswers, 64 * static_cast<int64_t>(s.t1_ms)) {
   if (getrandom(&key_, sizeof key_, 0) != static_cast<ssize_t>(sizeof key_))
     key_ = {reinterpret_cast<uintptr_t>(this), static_cast<uint64_t>(now_())};
 }
@@ -84,12 +85,14 @@ Status Listener::open(su_root_s* root, const SipSettings& s, const std::string& 
       root, URL_STRING_MAKE(uri.c_str()), ListenerCallback::call, reinterpret_cast<nta_agent_magic_t*>(this),
       TAG_IF(secure_, TPTAG_CERTIFICATE(s.tls_dir.c_str())),
       TPTAG_TLS_VERIFY_POLICY(s.tls_verify ? TPTLS_VERIFY_SUBJECTS_OUT : TPTLS_VERIFY_NONE),
-      TPTAG_UDP_RMEM(s.udp_buffer), TPTAG_UDP_WMEM(s.udp_buffer), TPTAG_QUEUESIZE(kTcpQueue), TPTAG_LOG(0), TPTAG_STUN_SERVER(0),
+      TPTAG_UDP_RMEM(s.udp_buffer), TPTAG_UDP_WMEM(s.udp_buffer), TPTAG_QUEUESIZE(kTcpQueue), TPTAG_LOG(0),
+      TPTAG_STUN_SERVER(0),
       NTATAG_UA(1), NTATAG_MAXSIZE(s.max_message), NTATAG_PRELOAD(kPreload),
       NTATAG_BAD_REQ_MASK(0),  // what cannot be read is named by us
       // The rest is for what goes out; reasons are in endpoint.
       NTATAG_BAD_RESP_MASK(sip_mask_response), NTATAG_CLIENT_RPORT(1), NTATAG_SIP_T1(s.t1_ms), NTATAG_SIP_T2(8 * s.t1_ms),
-      NTATAG_SIP_T1X64(64 * s.t1_ms), NTATAG_SIP_T4(Endpoint::kT4Ms), NTATAG_TIMEOUT_408(0), NTATAG_UDP_MTU(Endpoint::kUdpMtu),
+      NTATAG_SIP_T1X64(64 * s.t1_ms), NTATAG_SIP_T4(Endpoint::kT4Ms), NTATAG_TIMEOUT_408(0),
+      NTATAG_UDP_MTU(Endpoint::kUdpMtu),
       TAG_IF(!s.resolv_conf.empty(), SRESTAG_RESOLV_CONF(s.resolv_conf.c_str())), TAG_END());
   if (!agent_) {
     int e = errno;
@@ -125,13 +128,24 @@ void Listener::take(msg_s* msg, const sip_s* sip) {
   switch (sip->sip_request->rq_method) {
     case sip_method_notify: a = notified(sip); break;
     case sip_method_options: a = {200, "OK", kAllow}; break;
-    case sip_method_cancel: a = {481, "Call/Transaction Does Not Exist", ""}; break;
-    case sip_method_unknown: a = {501, "Not Implemented", kAllow}; break;
-    default: a = {405, "Method Not Allowed", kAllow}; break;
+    case sip_method_cancel: a = refuse(481, "Call/Transaction Does Not Exist"); break;
+    case sip_method_unknown: a = refuse(501, "Not Implemented"); break;
+    default: a = refuse(405, "Method Not Allowed"); break;
   }
   std::string phrase = phrase_of(a.reason);
   nta_msg_treply(agent_, msg, a.status, phrase.c_str(), TAG_IF(!a.headers.empty(), SIPTAG_HEADER_STR(a.headers.c_str())),
                  TAG_END());
+}
+
+NotifyAnswer Listener::refuse(int status, const char* reason) {
+  refused_++;
+  return {status, reason, status == 481 ? "" : kAllow};
+}
+
+uint64_t Listener::refused() const {
+  usize_t by_sofia = 0;
+  nta_agent_get_stats(agent_, NTATAG_S_BAD_REQUEST_REF(by_sofia), TAG_END());
+  return refused_ + by_sofia;
 }
 
 NotifyAnswer Listener::notified(const sip_s* sip) {
@@ -140,10 +154,16 @@ NotifyAnswer Listener::notified(const sip_s* sip) {
   bool may_repeat = sip->sip_via && same(sip->sip_via->v_protocol, "SIP/2.0/UDP");
   NotifyText text;
   NotifyRequest request;
-  if (auto refused = read_notify(sip, text, request)) return std::move(*refused);
+  if (auto answer = read_notify(sip, text, request)) {
+    refused_++;
+    return std::move(*answer);
+  }
   uint64_t key = may_repeat ? key_of(sip) : 0;
   if (may_repeat)
-    if (const NotifyAnswer* known = answers_.find(key, now)) return *known;
+    if (const NotifyAnswer* known = answers_.find(key, now)) {
+      repeated_++;
+      return *known;
+    }
   NotifyAnswer a = sink_->on_notify(request, now);
   if (may_repeat && state_ == State::Open) answers_.keep(key, a, now);
   return a;

@@ -49,6 +49,10 @@ class Listener {
   Out* send(const Endpoint::Request&);  // null: no memory
   static void drop(Out*);
 
+  // Requests refused before the sink saw them, also by sofia; NOTIFYs answered from what was kept.
+  uint64_t refused() const;
+  uint64_t repeated() const { return repeated_; }
+
   // Ends it: takes nothing from now on, its sockets are closed from the next message of the root, then `gone` is called.
   // Legal inside the sink.
   static void retire(std::unique_ptr<Listener>, std::function<void()> gone);
@@ -63,6 +67,7 @@ class Listener {
   void read_address(const Target& asked);
   void take(msg_s* msg, const sip_s* sip);
   NotifyAnswer notified(const sip_s* sip);
+  NotifyAnswer refuse(int status, const char* reason);
   uint64_t key_of(const sip_s* sip) const;
 
   su_root_s* root_ = nullptr;
@@ -77,6 +82,7 @@ class Listener {
   bool secure_ = false, udp_ = false, tcp_ = false;
   Answers answers_;
   HashKey key_;
+  uint64_t refused_ = 0, repeated_ = 0;
   State state_ = State::Open;
   std::function<void()> gone_;
 };

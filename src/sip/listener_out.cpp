@@ -73,9 +73,11 @@ Listener::Out* Listener::send(const Endpoint::Request& r) {
   sip_payload_init(payload);
   payload->pl_data = const_cast<char*>(r.body.data());
   payload->pl_len = r.body.size();
-  sip_request_t* line = sip_request_create(msg_home(msg), sip_method_code(r.method), r.method, URL_STRING_MAKE(r.uri), nullptr);
+  sip_request_t* line =
+      sip_request_create(msg_home(msg), sip_method_code(r.method), r.method, URL_STRING_MAKE(r.uri), nullptr);
   if (!line || msg_header_insert(msg, reinterpret_cast<msg_pub_t*>(sip), reinterpret_cast<msg_header_t*>(line)) < 0 ||
-      sip_add_tl(msg, sip, SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_HEADER_STR(r.headers), TAG_IF(!user_agent_.empty(), SIPTAG_USER_AGENT_STR(user_agent_.c_str())),
+      sip_add_tl(msg, sip, SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_HEADER_STR(r.headers),
+                 TAG_IF(!user_agent_.empty(), SIPTAG_USER_AGENT_STR(user_agent_.c_str())),
                  TAG_IF(!r.body.empty(), SIPTAG_PAYLOAD(payload)), TAG_END()) < 0) {
     msg_destroy(msg);
     return nullptr;

@@ -32,8 +32,9 @@ std::string_view text_of(const char* s) { return s ? std::string_view(s) : std::
 
 // Name of a header field that is there twice or cannot be read, if we need it. Others (Date, Accept ...) do not matter.
 const char* unreadable(const sip_t* sip) {
-  static const char* const needed[] = {"Via",     "From",         "To",           "Call-ID",          "CSeq",   "Event", "Subscription-State",
-                                       "Contact", "Record-Route", "Content-Type", "Content-Encoding", "Require", "Content-Length"};
+  static const char* const needed[] = {
+      "Via",     "From",         "To",      "Call-ID",      "CSeq",             "Event",         "Subscription-State",
+      "Contact", "Record-Route", "Require", "Content-Type", "Content-Encoding", "Content-Length"};
   for (const auto* h = reinterpret_cast<const sip_header_t*>(sip->sip_error); h; h = h->sh_next) {
     const char* name = h->sh_class == sip_error_class ? h->sh_error->er_name : h->sh_class ? h->sh_class->hc_name : nullptr;
     for (const char* n : needed)
@@ -60,7 +61,7 @@ std::string read_dialog(const sip_t* sip, std::string_view& call_id, std::string
   if (!sip->sip_from || !sip->sip_from->a_tag) return sip->sip_from ? "From: no tag" : "From: missing";
   if (!sip->sip_to || !sip->sip_to->a_tag) return sip->sip_to ? "To: no tag" : "To: missing";
   if (!sip->sip_cseq) return "CSeq: missing";
-  if (!sip->sip_request || !same(sip->sip_cseq->cs_method_name, sip->sip_request->rq_method_name)) return "CSeq: another method";
+  if (!same(sip->sip_cseq->cs_method_name, sip->sip_request->rq_method_name)) return "CSeq: another method";
   call_id = text_of(sip->sip_call_id->i_id);
   local = text_of(sip->sip_to->a_tag);
   remote = text_of(sip->sip_from->a_tag);
@@ -118,7 +119,8 @@ std::optional<NotifyAnswer> read_body(const sip_t* sip, NotifyText& text, Notify
   if (out.content_type.empty()) return refusal(400, "Content-Type: missing");
   for (const sip_content_encoding_t* c = sip->sip_content_encoding; c; c = c->k_next)
     for (const msg_param_t* p = c->k_items; p && *p; p++)
-      if (strcasecmp(*p, "identity") != 0) return refusal(415, "Content-Encoding: not understood", "Accept-Encoding: identity\r\n");
+      if (strcasecmp(*p, "identity") != 0)
+        return refusal(415, "Content-Encoding: not understood", "Accept-Encoding: identity\r\n");
   return {};
 }
 
@@ -139,12 +141,15 @@ MsgPtr parse_request(std::string_view message) {
 
 std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, NotifyRequest& out) {
   if (sip->sip_flags & MSG_FLG_TOOLARGE) return refusal(413, "Request Entity Too Large");
-  if (std::string bad = read_dialog(sip, out.call_id, out.local_tag, out.remote_tag); !bad.empty()) return refusal(400, std::move(bad));
+  if (std::string bad = read_dialog(sip, out.call_id, out.local_tag, out.remote_tag); !bad.empty())
+    return refusal(400, std::move(bad));
   size_t body = sip->sip_payload ? sip->sip_payload->pl_len : 0;
-  if ((sip->sip_flags & MSG_FLG_TRUNC) || (sip->sip_content_length && sip->sip_content_length->l_length > body)) return refusal(400, "Content-Length: longer than the message");
+  if ((sip->sip_flags & MSG_FLG_TRUNC) || (sip->sip_content_length && sip->sip_content_length->l_length > body))
+    return refusal(400, "Content-Length: longer than the message");
   if (!sip->sip_separator) return refusal(400, "Bad Request: no empty line behind the header fields");
   if (sip->sip_flags & MSG_FLG_ERROR) return refusal(400, "Bad Request: not readable");
-  if (std::string unknown = unknown_extensions(sip); !unknown.empty()) return refusal(420, "Bad Extension", "Unsupported: " + unknown + "\r\n");
+  if (std::string unknown = unknown_extensions(sip); !unknown.empty())
+    return refusal(420, "Bad Extension", "Unsupported: " + unknown + "\r\n");
   out.cseq = sip->sip_cseq->cs_seq;
   if (auto no = read_event(sip, out)) return no;
   if (auto no = read_state(sip, out)) return no;
@@ -154,7 +159,8 @@ std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, Noti
     out.contact = text.contact;
   }
   if (sip->sip_record_route) {
-    if (!route_text(sip->sip_record_route, RouteOrder::AsCame, text.route_set)) return refusal(400, "Record-Route: not usable");
+    if (!route_text(sip->sip_record_route, RouteOrder::AsCame, text.route_set))
+      return refusal(400, "Record-Route: not usable");
     out.route_set = text.route_set;
   }
   return read_body(sip, text, out);
@@ -164,6 +170,7 @@ struct ParsedNotify::Storage {
   MsgPtr msg;
   NotifyText text;
   NotifyRequest request;
+  std::optional<NotifyAnswer> refusal;
 };
 
 ParsedNotify::ParsedNotify(std::unique_ptr<Storage> s) : storage_(std::move(s)) {}
@@ -171,6 +178,7 @@ ParsedNotify::ParsedNotify(ParsedNotify&&) noexcept = default;
 ParsedNotify& ParsedNotify::operator=(ParsedNotify&&) noexcept = default;
 ParsedNotify::~ParsedNotify() = default;
 const NotifyRequest& ParsedNotify::request() const { return storage_->request; }
+const std::optional<NotifyAnswer>& ParsedNotify::refusal() const { return storage_->refusal; }
 
 Result<ParsedNotify> parse_notify(std::string_view message) {
   auto storage = std::make_unique<ParsedNotify::Storage>();
@@ -179,10 +187,9 @@ Result<ParsedNotify> parse_notify(std::string_view message) {
   const sip_t* sip = sip_object(storage->msg.get());
   if (!same(sip->sip_request->rq_method_name, "NOTIFY")) return {Errc::bad_argument, "the message is not a NOTIFY"};
   if (!same(sip->sip_request->rq_version, "SIP/2.0")) return {Errc::bad_argument, "the message is not of SIP/2.0"};
-  if (auto no = read_notify(sip, storage->text, storage->request)) {
-    std::string why = no->status == 420 ? "Require: " + unknown_extensions(sip) : no->reason;
-    return {Errc::bad_argument, "NOTIFY: " + why};
-  }
+  storage->refusal = read_notify(sip, storage->text, storage->request);
+  if (const auto& no = storage->refusal; no && (no->status == 400 || no->status == 413))
+    return {Errc::bad_argument, "NOTIFY: " + no->reason};
   return ParsedNotify(std::move(storage));
 }
 

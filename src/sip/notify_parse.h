@@ -32,6 +32,9 @@ class ParsedNotify {
   ParsedNotify& operator=(ParsedNotify&&) noexcept;
   ~ParsedNotify();
   const NotifyRequest& request() const;
+  // The answer where it is a NOTIFY, but one that is not to be taken: 415, 420, 489 of read_notify. Then only the dialog and
+  // CSeq of the request are filled in for sure.
+  const std::optional<NotifyAnswer>& refusal() const;
 
  private:
   struct Storage;
@@ -41,7 +44,7 @@ class ParsedNotify {
 };
 
 // message: from the request line to the end of the body; copied. Errors: bad_argument (no request, another method, or what
-// read_notify finds; the message names the field).
+// read_notify answers with 400 or 413; the message names the field).
 Result<ParsedNotify> parse_notify(std::string_view message);
 
 // The dialog that a request came in, as its receiver sees it, and the Contact it brought.

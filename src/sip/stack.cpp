@@ -55,7 +55,14 @@ class SipStack::Core : public EndpointSink, public NotifySink, public std::enabl
   }
   void follow_log_level() { sofia_log_.follow_level(); }
   size_t in_flight() const { return txns_.size(); }
-  SipCounters counters() const { return counters_; }
+  SipCounters counters() const {
+    SipCounters c = counters_;
+    for (auto& l : listeners_) {
+      c.notifies_bad += l->refused();
+      c.notifies_repeated += l->repeated();
+    }
+    return c;
+  }
 
  private:
   enum class State : uint8_t { Open, Closing, Closed };
@@ -163,7 +170,8 @@ Status SipStack::Core::send(const SipRequest& r) {
   return success();
 }
 
-// Where a request goes: its route set decides, else the proxy, else its URI. Views into r, or into routed_ until the next call.
+// Where a request goes: its route set decides, else the proxy, else its URI. Views into r, or into routed_ until the next
+// call.
 Result<SipStack::Core::Way> SipStack::Core::way_of(const SipRequest& r) {
   Way w;
   w.uri = r.uri;
@@ -351,8 +359,8 @@ void SipStack::Core::close(std::function<void()> done) {
 
 SipStack::SipStack(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
-Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDriver& driver, SipSink& sink, NotifySink* notifies,
-                                                   Log& log, std::function<MonoMs()> now) {
+Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDriver& driver, SipSink& sink,
+                                                   NotifySink* notifies, Log& log, std::function<MonoMs()> now) {
   if (s.t1_ms < 10 || s.t1_ms > 10000) return {Errc::bad_config, "T1 is not within 10 and 10000 ms"};
   if (auto st = Digest::check(s.credentials); !st) return st.error();
   auto core = std::make_shared<Core>(s, driver, sink, notifies, log, std::move(now));

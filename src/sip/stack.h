@@ -23,6 +23,8 @@ struct SipCounters {
   uint64_t sent = 0;         // requests accepted
   uint64_t auth_retries = 0; // sent again with credentials
   uint64_t overdue = 0;      // requests that sofia never reported on, ended by the guard
+  uint64_t notifies_bad = 0; // requests that came to a listener and were refused before the sink saw them
+  uint64_t notifies_repeated = 0;  // NOTIFYs answered from what was kept
 };
 
 // Loop thread only.
@@ -34,10 +36,10 @@ class SipStack : public SipPort {
   static Result<std::unique_ptr<SipStack>> create(const SipSettings&, SuDriver& driver, SipSink& sink, NotifySink* notifies,
                                                   Log& log, std::function<MonoMs()> now);
 
-  // Completes what is open (487, origin Shutdown), inside this call, then ends nua. Legal inside on_reply and `done` of this
-  // stack and inside on_notify; nua then ends by the messages that are queued. A driver destroyed right after it has to run them at its end (Port
-  // mode does); where it does not, call shutdown() and let both go in its `done`. Not legal inside callbacks of other users
-  // of the same driver.
+  // Completes what is open (487, origin Shutdown), inside this call, then ends nua and the listeners. Legal inside on_reply,
+  // on_notify and `done` of this stack; the rest then ends by the messages that are queued. A driver destroyed right after it
+  // has to run them at its end (Port mode does); where it does not, call shutdown() and let both go in its `done`. Not legal
+  // inside callbacks of other users of the same driver.
   ~SipStack() override;
   SipStack(const SipStack&) = delete;
   SipStack& operator=(const SipStack&) = delete;

@@ -41,6 +41,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const pua::NotifyRequest& r = n->request();
+  if (n->refusal()) {
+    require(n->refusal()->status > 400 && one_line(n->refusal()->reason) && one_word(r.call_id));
+    return 0;
+  }
   require(!r.call_id.empty() && !r.local_tag.empty() && !r.remote_tag.empty() && !r.event.empty() && !r.state.empty());
   for (std::string_view s : {r.call_id, r.local_tag, r.remote_tag, r.event, r.event_id, r.state, r.reason, r.contact})
     require(one_word(s));

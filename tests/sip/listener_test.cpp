@@ -78,6 +78,7 @@ TEST(SipListener, a_repeated_notify_is_answered_alike_and_put_to_the_sink_once) 
     STRCMP_EQUAL("one", r.header("X-Thing").c_str());
   }
   LONGS_EQUAL(1, sink->count);
+  LONGS_EQUAL(3, rig->stack->counters().notifies_repeated);
   m.cseq = "6 NOTIFY";
   STRCMP_EQUAL("481 Second", status(ask(w, m.text())).c_str());
   LONGS_EQUAL(2, sink->count);
@@ -209,8 +210,9 @@ TEST(SipListener, other_methods_are_refused_and_an_ack_is_not_answered) {
   STRCMP_EQUAL("501 Not Implemented", status(r).c_str());
   STRCMP_EQUAL("NOTIFY", r.header("Allow").c_str());
   STRCMP_EQUAL("481 Call/Transaction Does Not Exist", status(ask(w, request("CANCEL"))).c_str());
-  LONGS_EQUAL(14, w.replies().size() + 1);  // none for the ACK
+  LONGS_EQUAL(13, w.replies().size());  // none for the ACK
   LONGS_EQUAL(0, sink->count);
+  LONGS_EQUAL(12, rig->stack->counters().notifies_bad);
 }
 
 TEST(SipListener, a_notify_that_cannot_be_read_is_refused_with_the_field_named) {
@@ -242,6 +244,7 @@ TEST(SipListener, a_notify_that_cannot_be_read_is_refused_with_the_field_named) 
   STRCMP_EQUAL("400 Bad CSeq Header", with(&NotifyMessage::cseq, "x NOTIFY").c_str());
   STRCMP_EQUAL("400 Bad Request", with(&NotifyMessage::cseq, "5 SUBSCRIBE").c_str());
   LONGS_EQUAL(0, sink->count);
+  LONGS_EQUAL(12, rig->stack->counters().notifies_bad);
 }
 
 TEST(SipListener, broken_messages_harm_nothing) {
