@@ -71,6 +71,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   Stats stats() const;
   // How often each (state, input) pair was met.
   const std::array<std::array<uint64_t, kInputs>, kStates>& coverage() const { return coverage_; }
+  const auto& subscription_coverage() const { return subs_.coverage(); }
   size_t records() const { return table_.size(); }
   // For tests and simulation: the record of this key, or nullptr.
   const Record* find(const RecordKey&) const;

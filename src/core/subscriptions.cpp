@@ -51,7 +51,9 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
       return refuse({Errc::too_many_waiters, "max_waiters (" + std::to_string(c_.settings_.max_waiters) + ") is reached"});
   }
   c_.count_.accepted++;
-  if (q.keep_existing && s && s->m.state != sub::State::Gone && s->m.wanted == sub::Wanted::Something) {
+  bool wanted = s && s->m.state != sub::State::Gone && s->m.wanted == sub::Wanted::Something;
+  if (s && s->extra && s->extra->waiting) wanted = !s->extra->waiting->removal;   // in the order they came
+  if (q.keep_existing && wanted) {
     Delivery d;
     d.callers.push(std::move(done));
     d.result.status = 200;

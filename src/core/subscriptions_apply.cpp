@@ -19,6 +19,8 @@ void Subscriptions::apply(Subscription& s, const sub::Event& e, const SipReply* 
   }
   coverage_[static_cast<int>(before)][static_cast<int>(e.input)]++;
   bool by_timer = !s.extra || s.extra->callers.empty();
+  // Loaded with a time to refresh is a row that nobody asked for; else an owner may have been told already that it is kept.
+  bool asked = e.input == sub::Input::Loaded ? e.due < 0 : e.input == sub::Input::Request && !by_timer;
   bool over_before = sub::row_over(m);
   sub::Effects fx = sub::step(m, e, c_.random_, now);
   by_state_[static_cast<int>(before)]--;
@@ -46,7 +48,7 @@ void Subscriptions::apply(Subscription& s, const sub::Event& e, const SipReply* 
   } else if (fx.write_row || (over_before != sub::row_over(m))) {
     s.version++;
     if (!sub::row_over(m) || EngineCommon::has_row(s)) mark(s, by_timer ? Lane::Bulk : Lane::Fast, now);
-  } else if (fx.enqueue && (e.input == sub::Input::Request || e.input == sub::Input::Loaded) && !by_timer && !sub::row_over(m)) {
+  } else if (fx.enqueue && asked && !sub::row_over(m)) {
     s.version++;   // in parallel with the request: what is wanted, and the names of the dialog that it makes
     mark(s, Lane::Bulk, now);
   }
@@ -78,7 +80,8 @@ void Subscriptions::complete(Subscription& s, const sub::Effects& fx, const SipR
   out.granted = granted ? std::max<int64_t>(0, (s.m.grant_end - s.m.sent_at) / 1000) : 0;
   out.by_timer = by_timer;
   if (seen) d.seen = std::make_unique<Snapshot>(view(s, now));
-  c_.deliver(s, std::move(d), sub::row_over(s.m) && !EngineCommon::has_row(s), now);
+  bool nothing_to_store = s.m.state != sub::State::Idle && sub::row_over(s.m) && !EngineCommon::has_row(s);   // Idle: there may be a row
+  c_.deliver(s, std::move(d), nothing_to_store, now);
 }
 
 void Subscriptions::report(Subscription& s, sub::Outcome outcome, int status, MonoMs now) {

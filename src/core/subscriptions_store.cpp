@@ -11,7 +11,8 @@ namespace {
 constexpr int64_t kMaxId = 1000000000000000;  // nobody counts so far: a larger one is damage
 constexpr int64_t kMaxEpoch = 100000000000;   // the same for seconds
 // The row may be older than the last request: CSeq goes on behind anything that can have been used since (RFC 3261 section 12.2.1.1).
-constexpr int64_t kCseqJump = 1000, kCseqJumpMax = 1000000;
+// A hundred a second: two restarts in a row, with nothing written between them, must not meet either.
+constexpr int64_t kCseqJump = 1000, kCseqPerSecond = 100, kCseqJumpMax = 10000000;
 constexpr uint32_t kCseqMax = 0x7fffffff;
 
 int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
@@ -171,8 +172,8 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   m.since = m.sent_at = now;
   if (m.dialog == sub::Dialog::Confirmed || replay) {
     index(s);
-    int64_t age = row.updated_at > 0 ? (now + c_.epoch_offset_) / 1000 - row.updated_at : 0;
-    int64_t jump = replay ? 0 : kCseqJump + std::clamp<int64_t>(age, 0, kCseqJumpMax);
+    int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - row.updated_at * 1000 : 0;
+    int64_t jump = replay ? 0 : kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
     s.cseq = static_cast<uint32_t>(std::min<int64_t>(static_cast<int64_t>(row.cseq) + jump, kCseqMax - kCseqJump));
   } else {
     renew_dialog(s);
