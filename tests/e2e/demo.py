@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The main job from end to end: puad publishes to a real presence server (Kamailio) and watches there, on the embedded store.
 
-Prints a timeline; each step is checked. Last line: "demo: ok", or what failed and exit status 1. About 60 s.
+Prints a timeline; each step is checked. Last line: "demo: ok", or what failed and exit status 1. Under a minute.
 """
 import argparse
 import re

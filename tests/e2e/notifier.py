@@ -322,6 +322,11 @@ class Notifier(Peer):
         if (message.get("call-id"), message.cseq, message.method) != (notify.call_id, notify.cseq, "NOTIFY"):
             self.violations.append(f"the answer to NOTIFY {notify.cseq} has CSeq {message.get('cseq')}")
         notify.status, notify.reason = message.status, message.reason
+        if message.status == 503 and not notify.scripted:       # RFC 6665 section 4.2.2: later, with the state as it is then
+            later = message.get("retry-after")
+            if not later:
+                self.violations.append(f"{notify.dialog.uri}: 503 to a NOTIFY without Retry-After")
+            self._after(int(later.split()[0]) if later else 1, lambda: notify.dialog.live and self._enqueue(notify.dialog))
         self._settled(notify)
 
     def _settled(self, notify):
