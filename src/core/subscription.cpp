@@ -82,7 +82,10 @@ namespace {
 
 constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table is being loaded is answered by then
 constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap
+constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
 constexpr MonoMs kStood = 30000;         // a dialog that ends sooner counts as a failure: no loop of new ones
+
+MonoMs ms_of(int64_t seconds) { return std::min(seconds, kMaxDelta) * 1000; }
 
 // The only writer of Machine::state.
 void set_state(Machine& m, State s, MonoMs deadline) {
@@ -172,7 +175,12 @@ MonoMs live_deadline(const Machine& m, Random& random, MonoMs from) {
   return std::min(m.wanted_end, from + refresh_after(static_cast<uint32_t>(left / 1000), random));
 }
 
-void live(Machine& m, Random& random, MonoMs from) { set_state(m, State::Live, live_deadline(m, random, from)); }
+void live(Machine& m, Random& random, MonoMs from) {
+  MonoMs refresh = live_deadline(m, random, from);
+  // Not in step with a notifier that never sends full state.
+  if (m.refetch) refresh = std::min(refresh, m.sent_at + kRefetchEvery);
+  set_state(m, State::Live, refresh);
+}
 
 Effects on_request(Machine& m, MonoMs now) {
   Effects fx;
@@ -242,12 +250,14 @@ Effects on_due(Machine& m, Random& random, MonoMs now) {
     case State::Backoff:
       if (m.dialog == Dialog::Confirmed && m.grant_end <= now) {   // it has lapsed over there
         fx.outcome = Outcome::DialogLost;
-        forget_dialog(m, fx);
-        fx.write_row = true;
+        subscribe_anew(m, fx, true, -1, random, now);
+        return fx;
       }
       queue(m, fx);
       return fx;
-    default: return fx;   // Queued: what waits is still wanted
+    default:               // Queued: what waits is still wanted, or still there
+      m.deadline = end_of_interest(m);
+      return fx;
   }
 }
 
@@ -284,7 +294,7 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
     m.quick_try = false;
   }
   // An earlier NOTIFY has said it better.
-  if (!first || m.notified == Notified::No || !m.grant_end) m.grant_end = m.sent_at + granted * 1000;
+  if (!first || m.notified == Notified::No || !m.grant_end) m.grant_end = m.sent_at + ms_of(granted);
   if (granted == 0 && m.wanted == Wanted::Something) {   // taken, and ended in the same breath
     subscribe_anew(m, fx, false, -1, random, now);
     return fx;
@@ -313,6 +323,7 @@ Effects on_too_brief(Machine& m, const Event& e, Random& random, MonoMs now) {
   Effects fx;
   bool helps = (m.op == Op::Initial || m.op == Op::Refresh) && e.min_expires > m.asked && e.min_expires <= e.max_expires;
   if (helps) m.server_min = static_cast<uint32_t>(e.min_expires);
+  if (m.dialog == Dialog::None) return after_termination(m, random, now);   // a NOTIFY ended it: not once more under these names
   if (helps && m.attempts == 0) {   // at once for the first in a row only, under the same Call-ID (RFC 3261 section 8.1.3.5)
     m.attempts = 1;
     queue(m, fx);
@@ -355,7 +366,7 @@ Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
   }
   m.notified = e.notified;
   MonoMs before = m.grant_end;
-  if (e.expires >= 0) m.grant_end = now + e.expires * 1000;
+  if (e.expires >= 0) m.grant_end = now + ms_of(e.expires);
   else if (!m.grant_end) m.grant_end = now + static_cast<MonoMs>(m.asked) * 1000;
   // A whole new grant is worth a row; a rounded one is not.
   if (m.grant_end - before > 10000 || before - m.grant_end > 10000) fx.write_row = true;
@@ -365,8 +376,8 @@ Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
   } else if (m.state == State::Queued || m.state == State::Backoff) {
     if (m.wanted != Wanted::Something && m.wanted != Wanted::Once) m.deadline = std::min(m.deadline, m.grant_end);
   }
-  // Not in step with a notifier that never sends full state.
-  if (e.refetch && m.state == State::Live) m.deadline = std::min(m.deadline, std::max(now, m.sent_at + kRefetchEvery));
+  if (e.refetch) m.refetch = true;
+  if (m.refetch && m.state == State::Live) m.deadline = std::min(m.deadline, m.sent_at + kRefetchEvery);
   return fx;
 }
 
@@ -434,6 +445,7 @@ Effects step(Machine& m, const Event& e, Random& random, MonoMs now) {
     case Input::Slot:
       m.op = next_op(m);
       m.sent_at = now;
+      m.refetch = false;
       if (m.dialog == Dialog::None) m.dialog = Dialog::Early;
       set_state(m, State::Sending, kNever);
       return fx;

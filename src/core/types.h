@@ -52,8 +52,8 @@ struct SubscribeRequest {
 
 // Which dialog is meant. Empty fields and 0 match any, but one of call_id and pres_uri is needed.
 struct DialogQuery {
-  std::string_view call_id, local_tag, remote_tag;
-  std::string_view pres_uri, watcher_uri, id;
+  std::string_view call_id = {}, local_tag = {}, remote_tag = {};
+  std::string_view pres_uri = {}, watcher_uri = {}, id = {};
   int32_t event = 0, source = 0;
 };
 enum class DialogFound : uint8_t { No, BeingMade, Established };
