@@ -98,7 +98,8 @@ NotifyAnswer SubsRig::notify(const Bring& b) {
   n.retry_after = b.retry_after;
   n.contact = b.contact;
   n.route_set = b.route_set;
-  n.content_type = b.content_type.empty() && !b.body.empty() ? "application/pidf+xml" : b.content_type;
+  n.content_type = b.content_type;
+  if (b.content_type.empty() && !b.body.empty()) n.content_type = "application/pidf+xml";
   n.body = b.body;
   size_t before = heard.size();
   NotifyAnswer a = engine->on_notify(n, now);
