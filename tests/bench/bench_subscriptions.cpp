@@ -1,7 +1,8 @@
 // Bench: the modes on subscriptions. Each prints one line of JSON.
 //   bench subscribe --sink PORT --db PATH --count N [--window 100] [--notifies N] [--turns 1]
 //       CPU per initial SUBSCRIBE whose first NOTIFY was handled, per further NOTIFY, per SUBSCRIBE that brings no NOTIFY
-//   bench subheap   --sink PORT --db PATH --count N     octets per idle subscription, each with its first NOTIFY taken
+//   bench subheap   --sink PORT --db PATH --count N [--rest 6]
+//       octets per idle subscription, each with its first NOTIFY taken
 #include "core/subscription_record.h"
 #include "tests/bench/modes.h"
 
@@ -48,16 +49,15 @@ int subscribe(const Options& o, const std::string& db) {
   durable = h.durable() - durable;
   int64_t rows1 = h.stat("store_rows_written");
   burst(h, 500, at_once);
-  settle(h);
   rows1 = h.stat("store_rows_written") - rows0;
   int64_t rows2 = h.stat("store_rows_written");
   Spent notify = spent(h, notifies, [&] { burst(h, notifies, at_once); });
   rows2 = h.stat("store_rows_written") - rows2;
   h.sink("!notify 0");
   Spent bare = spent(h, n, [&] { h.subscribe_all(n, n, window, false); });
-  printf("{\"count\":%u,\"cpu_us\":%.3f,\"wall_s\":%.3f,\"durable\":%llu,\"rows\":%lld,\"notify_us\":%.3f,\"notify_wall_s\":%.3f,"
-         "\"notifies\":%u,\"notify_rows\":%lld,\"bare_us\":%.3f,\"failed\":%llu,\"odd\":%llu,\"subs_live\":%lld,%s,"
-         "\"loop_max_ms\":%lld}\n", n, whole.us, whole.wall_s, (unsigned long long)durable, (long long)rows1, notify.us,
+  printf("{\"count\":%u,\"cpu_us\":%.3f,\"wall_s\":%.3f,\"durable\":%llu,\"rows\":%lld,\"notify_us\":%.3f,"
+         "\"notify_wall_s\":%.3f,\"notifies\":%u,\"notify_rows\":%lld,\"bare_us\":%.3f,\"failed\":%llu,\"odd\":%llu,"
+         "\"subs_live\":%lld,%s,\"loop_max_ms\":%lld}\n", n, whole.us, whole.wall_s, (unsigned long long)durable, (long long)rows1, notify.us,
          notify.wall_s, notifies, (long long)rows2, bare.us, (unsigned long long)h.failed(), (unsigned long long)h.odd_notified(),
          (long long)h.stat("subs_live"), turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
   fflush(stdout);
@@ -76,16 +76,21 @@ int subscription_heap(const Options& o, const std::string& db) {
   h.subscribe_all(0, n, window, true);
   int64_t w = wall_ns() - w0;
   settle(h);
-  h.idle(double(o.number("rest", 34)));  // the listener knows repetitions for 64 T1
+  h.idle(double(o.number("rest", 6)));
   int64_t sql1 = sqlite_now(), heap1 = heap_now() - sql1, rss1 = rss_now();
   malloc_trim(0);
   int64_t rss2 = rss_now();
-  using pua::LastNotify;
-  using pua::Subscription;
+  // What malloc takes for each part, by the sizes of its types; the rest is what grows with all of them, and the stack's.
+  size_t record = chunk(sizeof(pua::Subscription));
+  size_t strings = chunk(pua::Subscription::kFields * sizeof(uint32_t) + h.strings());
+  size_t notify = chunk(sizeof(pua::LastNotify)) + chunk(body_text().size() + 1) + chunk(31);
+  size_t node = chunk(4 * sizeof(void*) + sizeof(std::pair<uint64_t, void*>));
+  double each = double(heap1 - heap0) / n;
   printf("{\"count\":%u,\"heap\":%.1f,\"rss\":%.1f,\"rss_trimmed\":%.1f,\"sqlite_kb\":%lld,\"subs_live\":%lld,\"uri\":%lld,"
-         "\"record\":%zu,\"last_notify\":%zu,\"fill_s\":%.1f,%s,\"loop_max_ms\":%lld}\n",
-         n, double(heap1 - heap0) / n, double(rss1 - rss0) / n, double(rss2 - rss0) / n, (long long)(sql1 / 1024),
-         (long long)h.stat("subs_live"), (long long)h.sink_count("uri_max"), chunk(sizeof(Subscription)), chunk(sizeof(LastNotify)),
+         "\"part_record\":%zu,\"part_strings\":%zu,\"part_last_notify\":%zu,\"part_dialog_index\":%zu,\"part_rest\":%.1f,"
+         "\"fill_s\":%.1f,%s,\"loop_max_ms\":%lld}\n",
+         n, each, double(rss1 - rss0) / n, double(rss2 - rss0) / n, (long long)(sql1 / 1024), (long long)h.stat("subs_live"),
+         (long long)h.sink_count("uri_max"), record, strings, notify, node, each - double(record + strings + notify + node),
          double(w) / 1e9, turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
   fflush(stdout);
   _exit(0);

@@ -1,5 +1,5 @@
-// Client: drives a publisher or subscriber through its unix datagram socket (JSON-RPC), ours and Kamailio's alike, and probes the bare
-// round trip to the sink.
+// Client: drives a publisher or subscriber through its unix datagram socket (JSON-RPC), ours and Kamailio's alike, and
+// probes the bare round trip to the sink.
 //   client publish --socket PATH --dialect pua|kamailio --sink PORT --count N [--first I] [--window W] [--rate PER_S]
 //   client subscribe --socket PATH --dialect pua|kamailio --sink PORT --count N [--first I] [--watcher URI]
 //          [--made W]    no more than W that are not made yet, as the sink says
@@ -126,11 +126,12 @@ struct Driver {
     unsigned k = first + unsigned(i);
     if (!kamailio)
       return snprintf(b, room,
-                      "{\"jsonrpc\":\"2.0\",\"method\":\"pua_subscribe\",\"params\":{\"presentity_uri\":\"%s\",\"watcher_uri\":\"%s\","
-                      "\"event_package\":\"presence\",\"expires\":%s},\"id\":%zu}",
+                      "{\"jsonrpc\":\"2.0\",\"method\":\"pua_subscribe\",\"params\":{\"presentity_uri\":\"%s\","
+                      "\"watcher_uri\":\"%s\",\"event_package\":\"presence\",\"expires\":%s},\"id\":%zu}",
                       uri_of(k).c_str(), watcher.c_str(), expires.c_str(), i);
     return snprintf(b, room,
-                    "{\"jsonrpc\":\"2.0\",\"method\":\"pua.subscribe\",\"params\":[\"sip:u%06u@%s\",\"%s\",\"presence\",%s],\"id\":%zu}",
+                    "{\"jsonrpc\":\"2.0\",\"method\":\"pua.subscribe\",\"params\":[\"sip:u%06u@%s\",\"%s\","
+                    "\"presence\",%s],\"id\":%zu}",
                     k % 1000000, server_address.c_str(), watcher.c_str(), expires.c_str(), i);
   }
 

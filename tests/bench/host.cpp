@@ -73,12 +73,14 @@ Host::Host(const Options& o, const std::string& db, bool listens) {
   bool ok = pua_config_set_str(c, "pua", "db_url", ("sqlite://" + db).c_str()) == 0 &&
             pua_config_set_str(c, "pua", "sip_listen", listen.c_str()) == 0 &&
             pua_config_set_str(c, "pua", "outbound_proxy", proxy_.c_str()) == 0;
-  if (ok && listens) ok = pua_config_set_str(c, "pua", "listen", ("sip:127.0.0.1:" + std::to_string(free_port())).c_str()) == 0;
+  std::string notify_at = "sip:127.0.0.1:" + std::to_string(free_port());
+  if (ok && listens) ok = pua_config_set_str(c, "pua", "listen", notify_at.c_str()) == 0;
   if (!ok) fail("config", pua_config_error(c));
   // The library makes the loop: measured is what it ships.
   if (pua_new(&pua_, c, nullptr, on_log, nullptr) != 0) fail("pua_new", pua_last_error(nullptr));
   pua_config_free(c);
-  if (listens && pua_register_notify(pua_, MI_SUBSCRIBE, on_notify, nullptr) != 1) fail("pua_register_notify", pua_last_error(pua_));
+  if (listens && pua_register_notify(pua_, MI_SUBSCRIBE, on_notify, nullptr) != 1)
+    fail("pua_register_notify", pua_last_error(pua_));
   base_ = pua_event_base(pua_);
   epoll_ = find_epoll();
   if (!base_ || epoll_ < 0) fail("event_base", "no epoll loop");
@@ -128,9 +130,11 @@ void Host::publish(unsigned i) {
   submitted_++;
 }
 
-int Host::on_notify(ua_pres_t*, const pua_notification_t* n, void*) {
+int Host::on_notify(ua_pres_t* s, const pua_notification_t* n, void*) {
   bool as_sent = n->body.len == int(body_text().size()) && std::string_view(n->state.s, size_t(n->state.len)) == "active";
   (as_sent ? self_->notified_ : self_->odd_notified_)++;
+  self_->strings_ = size_t(s->pres_uri->len + s->watcher_uri->len + s->call_id.len + s->from_tag.len + s->to_tag.len +
+                           s->remote_contact.len);
   return 0;
 }
 

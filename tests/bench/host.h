@@ -46,7 +46,9 @@ class Host {
   uint64_t completed() const { return completed_; }
   uint64_t failed() const { return failed_; }
   uint64_t durable() const { return durable_; }
-  uint64_t notified() const { return notified_; }        // NOTIFYs that the handler saw, active and with a body of 200 octets
+  uint64_t notified() const { return notified_; }          // NOTIFYs the handler saw as they were sent: active, 200 octets
+  // Octets of the strings that a subscription keeps, of the last one notified.
+  size_t strings() const { return strings_; }
   uint64_t odd_notified() const { return odd_notified_; }  // others
 
   std::vector<int64_t>* due = nullptr;       // with it: wall time at which request i was due ...
@@ -54,7 +56,7 @@ class Host {
 
  private:
   static int on_reply(pua_reply_t* reply, void* param);
-  static int on_notify(ua_pres_t*, const pua_notification_t* n, void*);
+  static int on_notify(ua_pres_t* s, const pua_notification_t* n, void*);
   void turn();
 
   static Host* self_;
@@ -68,6 +70,7 @@ class Host {
   std::string proxy_;
   uint64_t submitted_ = 0, completed_ = 0, failed_ = 0, durable_ = 0;
   uint64_t notified_ = 0, odd_notified_ = 0;
+  size_t strings_ = 0;
 };
 
 }  // namespace bench

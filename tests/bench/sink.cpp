@@ -129,7 +129,7 @@ size_t answer_control(Sink& s, std::string_view m, const sockaddr_in& from, char
   sscanf(text, "!%15s %u %u", word, &value, &second);
   if (!strcmp(word, "silent")) s.silent = value;
   else if (!strcmp(word, "grant")) s.grant = value;
-  else if (!strcmp(word, "notify")) s.notifier.mode(value > 1 ? Notifier::Mode::Keep : value ? Notifier::Mode::First : Notifier::Mode::Silent);
+  else if (!strcmp(word, "notify")) s.notifier.mode(static_cast<Notifier::Mode>(value % 3));
   else if (!strcmp(word, "progress")) s.watcher = from;
   else if (!strcmp(word, "burst")) s.notifier.burst(value, second, now);
   else if (!strcmp(word, "reset")) {
