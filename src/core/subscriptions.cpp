@@ -51,8 +51,9 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
       return refuse({Errc::too_many_waiters, "max_waiters (" + std::to_string(c_.settings_.max_waiters) + ") is reached"});
   }
   c_.count_.accepted++;
-  bool wanted = s && s->m.state != sub::State::Gone && s->m.wanted == sub::Wanted::Something;
-  if (s && s->extra && s->extra->waiting) wanted = !s->extra->waiting->removal;   // in the order they came
+  bool wanted = s && s->m.state != sub::State::Gone && s->m.wanted == sub::Wanted::Something && s->m.wanted_end > now;
+  if (s && s->extra && s->extra->waiting)   // in the order they came
+    wanted = !s->extra->waiting->removal && s->extra->waiting->wanted_end > now;
   if (q.keep_existing && wanted) {
     Delivery d;
     d.callers.push(std::move(done));
