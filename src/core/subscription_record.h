@@ -33,6 +33,7 @@ struct SubscriptionExtra {
   WaiterList callers;                     // of the request under way
   std::unique_ptr<WaitingSubscribe> waiting;
   MonoMs intent_deadline = 0;
+  uint32_t cseq_jump = 0;                 // behind a request of the last run that is repeated: what that run may have used
   void* cb_param = nullptr;
 };
 

@@ -101,7 +101,7 @@ class Subscriptions {
   void to_reap(Subscription&);
   std::string_view destination(const Subscription&) const;
   std::string_view contact_of(const Subscription&) const;
-  uint32_t next_cseq(const Subscription&) const;
+  void leave_replay(Subscription&);
   void count_reply(const Subscription&, const SipReply&, sub::Input, MonoMs now);
   // NOTIFYs (subscriptions_notify.cpp)
   Subscription* of_dialog(std::string_view call_id, std::string_view local_tag) const;

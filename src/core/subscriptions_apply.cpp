@@ -154,8 +154,11 @@ std::string_view Subscriptions::contact_of(const Subscription& s) const {
   return own.empty() ? std::string_view(c_.settings_.contact) : own;
 }
 
-uint32_t Subscriptions::next_cseq(const Subscription& s) const {
-  return s.m.build == sub::Build::Replay ? s.cseq : s.cseq + 1;
+// The request of the last run was repeated, or its dialog is there: that run may have gone on under these names.
+void Subscriptions::leave_replay(Subscription& s) {
+  if (s.m.build != sub::Build::Replay) return;
+  s.m.build = sub::Build::Fresh;
+  s.cseq += s.extra->cseq_jump;
 }
 
 // The host that the request goes to first: what the breaker and the fair queue go by.
@@ -197,7 +200,8 @@ void Subscriptions::due(Subscription& s, MonoMs now) {
 void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
   sub::Machine& m = s.m;
   sub::Op op = sub::next_op(m);
-  bool replay = m.build == sub::Build::Replay && op == sub::Op::Initial;
+  if (op != sub::Op::Initial) leave_replay(s);
+  bool replay = m.build == sub::Build::Replay;
   if (op == sub::Op::Remove || op == sub::Op::Fetch) {
     m.asked = 0;
   } else if (!replay) {
@@ -279,8 +283,8 @@ void Subscriptions::count_reply(const Subscription& s, const SipReply& reply, su
 
 void Subscriptions::on_reply(Subscription& s, const SipReply& reply, MonoMs now) {
   s.last_status = static_cast<uint16_t>(reply.status);
-  s.m.build = sub::Build::Fresh;
   if (reply.cseq > s.cseq) s.cseq = reply.cseq;  // digest retries count on
+  leave_replay(s);
   sub::Event e{.input = sub::input_of(reply, s.m.op)};
   count_reply(s, reply, e.input, now);
   e.has_dialog = !reply.to_tag.empty() && reply.to_tag.size() <= kMaxToken;

@@ -173,8 +173,11 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   if (m.dialog == sub::Dialog::Confirmed || replay) {
     index(s);
     int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - row.updated_at * 1000 : 0;
-    int64_t jump = replay ? 0 : kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
-    s.cseq = static_cast<uint32_t>(std::min<int64_t>(static_cast<int64_t>(row.cseq) + jump, kCseqMax - kCseqJump));
+    int64_t jump = kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
+    jump = std::clamp<int64_t>(jump, 0, kCseqMax - kCseqJump - std::min<int64_t>(row.cseq, kCseqMax - kCseqJump));
+    s.cseq = static_cast<uint32_t>(std::min<int64_t>(row.cseq, kCseqMax - kCseqJump));
+    if (replay) s.need_extra().cseq_jump = static_cast<uint32_t>(jump);   // after it was repeated
+    else s.cseq += static_cast<uint32_t>(jump);
   } else {
     renew_dialog(s);
   }
