@@ -38,6 +38,7 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   e.max_records = static_cast<uint32_t>(s.max_records);
   e.max_waiters = static_cast<uint32_t>(s.max_waiters);
   e.max_body = static_cast<uint32_t>(s.max_body);
+  e.notify_keep = static_cast<uint32_t>(s.notify_keep);
   e.max_headers = static_cast<uint32_t>(s.max_headers);
   e.max_in_flight = static_cast<uint32_t>(s.max_in_flight);
   e.ack_wait_ms = static_cast<uint32_t>(s.ack_wait);

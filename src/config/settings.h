@@ -33,6 +33,7 @@ struct Settings {
   std::vector<Credential> credentials; // credential "realm:user:password", may be given several times
   int64_t max_body = 16384;
   int64_t max_headers = 4096;
+  int64_t notify_keep = 1000;          // documents
   int64_t max_records = 2000000;
   int64_t max_waiters = 32;
   int64_t max_in_flight = 2000;

@@ -62,6 +62,10 @@ const Param kTable[] = {
      .unit = "octets", .reloadable = true, .help = "Longest document taken."},
     {.module = "pua", .name = "max_headers", .type = ParamType::Size, .field = &S::max_headers, .min = 0, .max = 65536,
      .unit = "octets", .reloadable = true, .help = "Longest set of extra header lines taken."},
+    {.module = "pua", .name = "notify_keep", .type = ParamType::Int, .field = &S::notify_keep, .min = 0, .max = 1000000,
+     .unit = "documents",
+     .help = "For how many subscriptions, those heard from last, the last NOTIFY's document is kept for lists and details, if it "
+             "is at most 1024 octets long. Handlers and watchers get every document."},
     {.module = "pua", .name = "max_records", .type = ParamType::Int, .field = &S::max_records, .min = 1, .max = 50000000,
      .reloadable = true, .help = "Records held at most; new ones are refused beyond."},
     {.module = "pua", .name = "max_waiters", .type = ParamType::Int, .field = &S::max_waiters, .min = 1, .max = 1024,

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/packed_strings.h"
 #include "core/entity.h"
+#include "core/kept_documents.h"
 #include "core/subscription.h"
 
 namespace pua {
@@ -37,12 +38,6 @@ struct SubscriptionExtra {
   void* cb_param = nullptr;
 };
 
-// What the last NOTIFY of this run said; the document itself goes to the handlers only, and here if it is short.
-struct LastNotify {
-  MonoMs at = 0;
-  std::string reason, content_type, body;
-};
-
 struct Subscription : Entity {
   using Key = SubscriptionKey;
   // kTarget: Request-URI of an initial request; kRemote: remote target of the dialog.
@@ -52,7 +47,8 @@ struct Subscription : Entity {
   std::unique_ptr<Subscription> bucket_next;
   PackedStrings<kFields> text;
   std::unique_ptr<SubscriptionExtra> extra;
-  std::unique_ptr<LastNotify> last;
+  KeptDocument* kept = nullptr;           // of the last NOTIFY, while there is room for it
+  MonoMs notified_at = 0;                 // when the last NOTIFY of this run came
   sub::Machine m;
   uint64_t dialog_hash = 0;               // place in the index by Call-ID and local tag, 0: not there
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves

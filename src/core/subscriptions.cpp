@@ -9,7 +9,7 @@ namespace pua {
 
 
 Subscriptions::Subscriptions(EngineCommon& common, HashKey key)
-    : c_(common), key_(key), table_(std::clamp(common.settings_.hash_size, 1u, 24u), key) {}
+    : c_(common), key_(key), kept_(common.settings_.notify_keep), table_(std::clamp(common.settings_.hash_size, 1u, 24u), key) {}
 
 Status Subscriptions::check(const SubscribeRequest& q) const {
   if (c_.closed()) return {Errc::shutting_down, "the instance is shutting down"};
@@ -264,6 +264,7 @@ void Subscriptions::reap() {
     c_.settle_acks(s, s.version, true);
     c_.deadlines_.remove(s);
     unindex(s);
+    kept_.drop(s.kept);
     for (auto [at, end] = ids_.equal_range(s.text.get(Subscription::kId)); at != end; ++at) {
       if (at->second != &s) continue;
       ids_.erase(at);

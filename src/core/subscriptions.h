@@ -105,6 +105,7 @@ class Subscriptions {
   void count_reply(const Subscription&, const SipReply&, sub::Input, MonoMs now);
   // NOTIFYs (subscriptions_notify.cpp)
   Subscription* of_dialog(std::string_view call_id, std::string_view local_tag) const;
+  std::string allow_events() const;
   NotifyAnswer refuse(int status, std::string reason, std::string headers = {});
   NotifyAnswer take(Subscription&, const NotifyRequest&, const DocumentState&, MonoMs now);
   void run_handlers();
@@ -115,6 +116,7 @@ class Subscriptions {
 
   EngineCommon& c_;
   HashKey key_;
+  KeptDocuments kept_;
   Table<Subscription> table_;
   std::multimap<uint64_t, Subscription*> dialogs_;       // by Call-ID and local tag; a tree never stalls to grow
   std::multimap<std::string, Subscription*, std::less<>> ids_;  // those with an id, for get_subs_list

@@ -31,13 +31,18 @@ NotifyAnswer Subscriptions::refuse(int status, std::string reason, std::string h
   return {status, std::move(reason), std::move(headers)};
 }
 
+// What a 489 must say (RFC 6665 section 8.2.2).
+std::string Subscriptions::allow_events() const {
+  std::string_view names = c_.ports_.bodies.allow_events();
+  return names.empty() ? std::string() : "Allow-Events: " + std::string(names) + "\r\n";
+}
+
 NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (c_.ended()) return refuse(503, "Shutting down", "Retry-After: 5\r\n");   // not 481: the dialog goes on after a restart
-  if (n.event.empty()) return refuse(489, "Event is missing");
+  if (n.event.empty()) return refuse(489, "Event is missing", allow_events());
   if (n.state.empty()) return refuse(400, "Subscription-State is missing");
   const EventInfo* event = c_.ports_.bodies.by_name(n.event);
-  if (!event)
-    return refuse(489, "Bad Event", "Allow-Events: " + std::string(c_.ports_.bodies.allow_events()) + "\r\n");
+  if (!event) return refuse(489, "Bad Event", allow_events());
   Subscription* s = of_dialog(n.call_id, n.local_tag);
   if (!s || s->m.state == sub::State::Idle) {
     if (c_.loading_) return refuse(503, "Not loaded yet", "Retry-After: 1\r\n");
@@ -100,14 +105,8 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
     s.doc_version = doc.version;
     s.has_doc = !gap;      // what was missed is missing still: full state must come first
   }
-  if (!s.last) s.last = std::make_unique<LastNotify>();
-  LastNotify& last = *s.last;
-  last.at = now;
-  last.reason = n.reason;
-  if (!n.body.empty() && !stale) {
-    last.content_type = n.content_type;
-    last.body = n.body.size() <= kKeepBody ? n.body : std::string_view();
-  }
+  s.notified_at = now;
+  kept_.keep(s.kept, n.reason, n.content_type, stale || n.body.size() > kKeepBody ? std::string_view() : n.body);
   bool wanted = s.m.wanted == sub::Wanted::Something;
   sub::Event e{.input = terminated ? sub::Input::Terminated : sub::Input::Notify};
   e.expires = n.expires;

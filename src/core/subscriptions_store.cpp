@@ -250,13 +250,15 @@ RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
   v.cb_param = s.extra ? s.extra->cb_param : nullptr;
   v.notifies = s.notifies;
   v.notify_cseq = s.remote_cseq;
-  if (s.last) {
+  if (s.notifies) {
     static constexpr std::string_view states[] = {"", "pending", "active", "other"};
     v.notify_state = states[static_cast<int>(m.notified)];
-    v.notify_reason = s.last->reason;
-    v.notify_content_type = s.last->content_type;
-    v.notify_body = s.last->body;
-    v.notify_ago_ms = now - s.last->at;
+    v.notify_ago_ms = now - s.notified_at;
+  }
+  if (s.kept) {
+    v.notify_reason = s.kept->reason;
+    v.notify_content_type = s.kept->content_type;
+    v.notify_body = s.kept->body;
   }
   return v;
 }

@@ -217,6 +217,7 @@ struct EngineSettings {
   uint32_t max_records = 2000000;
   uint32_t max_waiters = 32;           // per record
   uint32_t max_body = 16384;           // octets
+  uint32_t notify_keep = 1000;         // documents of NOTIFYs kept for those who look in
   uint32_t max_headers = 4096;         // octets of extra_headers
   uint32_t max_in_flight = 2000;
   uint32_t ack_wait_ms = 100;

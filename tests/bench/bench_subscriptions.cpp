@@ -83,14 +83,13 @@ int subscription_heap(const Options& o, const std::string& db) {
   // What malloc takes for each part, by the sizes of its types; the rest is what grows with all of them, and the stack's.
   size_t record = chunk(sizeof(pua::Subscription));
   size_t strings = chunk(pua::Subscription::kFields * sizeof(uint32_t) + h.strings());
-  size_t notify = chunk(sizeof(pua::LastNotify)) + chunk(body_text().size() + 1) + chunk(31);
   size_t node = chunk(4 * sizeof(void*) + sizeof(std::pair<uint64_t, void*>));
   double each = double(heap1 - heap0) / n;
   printf("{\"count\":%u,\"heap\":%.1f,\"rss\":%.1f,\"rss_trimmed\":%.1f,\"sqlite_kb\":%lld,\"subs_live\":%lld,\"uri\":%lld,"
-         "\"part_record\":%zu,\"part_strings\":%zu,\"part_last_notify\":%zu,\"part_dialog_index\":%zu,\"part_rest\":%.1f,"
+         "\"part_record\":%zu,\"part_strings\":%zu,\"part_dialog_index\":%zu,\"part_rest\":%.1f,"
          "\"fill_s\":%.1f,%s,\"loop_max_ms\":%lld}\n",
          n, each, double(rss1 - rss0) / n, double(rss2 - rss0) / n, (long long)(sql1 / 1024), (long long)h.stat("subs_live"),
-         (long long)h.sink_count("uri_max"), record, strings, notify, node, each - double(record + strings + notify + node),
+         (long long)h.sink_count("uri_max"), record, strings, node, each - double(record + strings + node),
          double(w) / 1e9, turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
   fflush(stdout);
   _exit(0);

@@ -1,0 +1,60 @@
+// Kept documents: the last NOTIFY's document of the subscriptions heard from last, for whoever looks in. Bounded: it is no
+// part of a subscription's own memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/list.h"
+
+namespace pua {
+
+struct KeptDocument : ListHook {
+  KeptDocument** owner = nullptr;    // the subscription's pointer to this
+  std::string reason, content_type, body;
+};
+
+class KeptDocuments {
+ public:
+  explicit KeptDocuments(size_t max) : max_(max) {}
+  ~KeptDocuments() {
+    while (!all_.empty()) drop(*all_.front()->owner);
+  }
+  KeptDocuments(const KeptDocuments&) = delete;
+  KeptDocuments& operator=(const KeptDocuments&) = delete;
+
+  // at: the subscription's pointer, null at first. Whoever was heard from longest ago makes room.
+  void keep(KeptDocument*& at, std::string_view reason, std::string_view content_type, std::string_view body) {
+    if (max_ == 0) return;
+    if (at) {
+      List<KeptDocument>::erase(*at);
+    } else {
+      if (size_ == max_) drop(*all_.front()->owner);
+      at = new KeptDocument;
+      at->owner = &at;
+      size_++;
+    }
+    at->reason = reason;
+    if (!body.empty()) {
+      at->content_type = content_type;
+      at->body = body;
+    }
+    all_.push_back(*at);
+  }
+
+  void drop(KeptDocument*& at) {
+    if (!at) return;
+    std::unique_ptr<KeptDocument> gone(std::exchange(at, nullptr));
+    List<KeptDocument>::erase(*gone);
+    size_--;
+  }
+
+ private:
+  size_t max_, size_ = 0;
+  List<KeptDocument> all_;           // heard from longest ago first
+};
+
+}  // namespace pua
