@@ -262,11 +262,11 @@ Effects on_due(Machine& m, Random& random, MonoMs now) {
 }
 
 // A reply to a request whose dialog was ended by a NOTIFY while it was out.
-Effects after_termination(Machine& m, Random& random, MonoMs now) {
+Effects after_termination(Machine& m, int64_t retry_after, Random& random, MonoMs now) {
   if (m.wanted != Wanted::Something) return end(m, Outcome::Removed, 0, "");
   Effects fx;
   fx.complete = true;
-  subscribe_anew(m, fx, true, -1, random, now);
+  subscribe_anew(m, fx, true, retry_after, random, now);
   return fx;
 }
 
@@ -280,7 +280,7 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
     set_state(m, State::Ending, now + e.timer_n);   // the last NOTIFY is still to come
     return fx;
   }
-  if (terminated) return after_termination(m, random, now);
+  if (terminated) return after_termination(m, -1, random, now);
   m.hold_until = 0;
   bool first = m.op == Op::Initial;
   int64_t granted = e.expires >= 0 ? e.expires : m.asked;
@@ -323,7 +323,7 @@ Effects on_too_brief(Machine& m, const Event& e, Random& random, MonoMs now) {
   Effects fx;
   bool helps = (m.op == Op::Initial || m.op == Op::Refresh) && e.min_expires > m.asked && e.min_expires <= e.max_expires;
   if (helps) m.server_min = static_cast<uint32_t>(e.min_expires);
-  if (m.dialog == Dialog::None) return after_termination(m, random, now);   // a NOTIFY ended it: not once more under these names
+  if (m.dialog == Dialog::None) return after_termination(m, e.retry_after, random, now);   // a NOTIFY ended it: not once more under these names
   if (helps && m.attempts == 0) {   // at once for the first in a row only, under the same Call-ID (RFC 3261 section 8.1.3.5)
     m.attempts = 1;
     queue(m, fx);
@@ -345,7 +345,7 @@ Effects on_failure(Machine& m, const Event& e, Random& random, MonoMs now) {
     else live(m, random, now);
     return fx;
   }
-  if (m.dialog == Dialog::None) return after_termination(m, random, now);
+  if (m.dialog == Dialog::None) return after_termination(m, e.retry_after, random, now);
   if (m.op == Op::Initial) forget_dialog(m, fx);   // whatever an unheard answer made gets 481 to its NOTIFYs
   back_off(m, fx, e.retry_after, random, now);
   return fx;
