@@ -511,7 +511,7 @@ TEST(SubscriptionMachine, full_state_is_asked_for_at_most_once_in_5_s) {
   m = g.machine();
   m.sent_at = kNow - 60 * kSecond;
   sub::step(m, e, random, kNow);
-  LONGLONGS_EQUAL(kNow, m.deadline);
+  CHECK(m.deadline <= kNow);
 }
 
 TEST(SubscriptionMachine, the_grant_is_what_subscription_state_says) {

@@ -1,0 +1,556 @@
+// NOTIFYs: what is taken, what is refused and changes nothing, what ends a subscription, who hears of it (RFC 6665).
+//
+//   owner              engine                 notifier
+//     |                  |<-- NOTIFY -----------|
+//     |                  |--- 200 ------------->|   taken whole ...
+//     |<-- handler ------|                      |   from run(), never inside
+//     |                  |<-- NOTIFY -----------|
+//     |                  |--- 4xx, 5xx -------->|   ... or refused, and only counted
+#include <string>
+#include <vector>
+
+#include "core/subscription.h"
+#include "tests/core/subs_rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(SubscriptionNotify) {
+  SubsRig rig;
+  void next_leaves_within(MonoMs low, MonoMs high) {
+    size_t before = rig.sent.size();
+    rig.advance(low - 1);
+    LONGS_EQUAL(before, rig.sent.size());
+    rig.advance(high - low + 2);
+    LONGS_EQUAL(before + 1, rig.sent.size());
+  }
+  // Ended so, a new dialog is made at once.
+  void subscribes_again_at_once(const std::string& reason) {
+    rig.live({.expires = kForEver});
+    const Sent first = rig.last();
+    rig.advance(60 * kSecond);
+    LONGS_EQUAL(200, rig.notify({.state = "terminated", .reason = reason}).status);
+    TEXT_EQUAL("initial initial", rig.kinds());
+    CHECK(first.call_id != rig.last().call_id);
+    LONGS_EQUAL(1, rig.last().cseq);
+    LONGS_EQUAL(1, rig.stats().notifies_terminated);
+    TEXT_EQUAL("terminated", rig.heard.back().state);
+    TEXT_EQUAL(reason, rig.heard.back().reason);
+    LONGS_EQUAL(481, rig.notify({.call_id = first.call_id, .local_tag = first.from_tag}).status);
+    rig.accept();
+    rig.notify();
+    TEXT_EQUAL("live", rig.state());
+  }
+  // Ended so, a new dialog is made within this time.
+  void subscribes_again_within(const std::string& reason, int64_t retry_after, MonoMs low, MonoMs high) {
+    rig.live({.expires = kForEver});
+    rig.advance(60 * kSecond);
+    rig.notify({.state = "terminated", .reason = reason, .retry_after = retry_after});
+    TEXT_EQUAL("backoff", rig.state());
+    TEXT_EQUAL("none", rig.dialog());
+    LONGLONGS_EQUAL(retry_after, rig.heard.back().retry_after);
+    next_leaves_within(low, high);
+    TEXT_EQUAL("initial", rig.last().kind());
+  }
+  // Ended so, nothing is left of it.
+  void is_over(const std::string& reason) {
+    rig.live({.expires = kForEver});
+    rig.notify({.state = "terminated", .reason = reason, .retry_after = 10});
+    rig.advance(200);
+    TEXT_EQUAL("none", rig.state());
+    LONGS_EQUAL(0, rig.rows().size());
+    TEXT_EQUAL(reason, rig.heard.back().reason);
+    CHECK(rig.logged(LogLevel::notice, "ended the subscription for good"));
+    rig.advance(7200 * kSecond);
+    LONGS_EQUAL(1, rig.sent.size());
+    rig.subscribe();               // ... until an owner asks again
+    TEXT_EQUAL("initial initial", rig.kinds());
+  }
+  // Versions and states as "full 1", "partial 2", anything else is opaque.
+  void documents_have_versions() {
+    rig.inspector = [](int32_t, std::string_view, std::string_view body) -> Result<DocumentState> {
+      size_t blank = body.find(' ');
+      if (blank == body.npos) return DocumentState{};
+      auto version = static_cast<uint32_t>(std::stoul(std::string(body.substr(blank + 1))));
+      return DocumentState{body.starts_with("full") ? DocumentState::Kind::Full : DocumentState::Kind::Partial, version};
+    };
+  }
+};
+
+// --- terminated --------------------------------------------------------------------------------------------------
+
+//   |<-- NOTIFY, terminated;reason=deactivated --|
+//   |-- SUBSCRIBE ------------------------------>|   at once, a new dialog
+TEST(SubscriptionNotify, deactivated_subscribes_again_at_once) { subscribes_again_at_once("deactivated"); }
+TEST(SubscriptionNotify, timeout_subscribes_again_at_once) { subscribes_again_at_once("timeout"); }
+TEST(SubscriptionNotify, no_reason_subscribes_again_at_once) { subscribes_again_at_once(""); }
+TEST(SubscriptionNotify, a_reason_nobody_knows_subscribes_again_at_once) { subscribes_again_at_once("boredom"); }
+
+//   |<-- NOTIFY, terminated;reason=probation;retry-after=90 --|
+//   |   (90 s)                                                |
+//   |-- SUBSCRIBE ------------------------------------------->|
+TEST(SubscriptionNotify, probation_subscribes_again_after_retry_after) {
+  subscribes_again_within("probation", 90, 90 * kSecond, 90 * kSecond);
+}
+TEST(SubscriptionNotify, giveup_subscribes_again_after_retry_after) {
+  subscribes_again_within("giveup", 90, 90 * kSecond, 90 * kSecond);
+}
+TEST(SubscriptionNotify, probation_without_retry_after_backs_off) { subscribes_again_within("probation", -1, 1500, 2500); }
+TEST(SubscriptionNotify, giveup_without_retry_after_backs_off) { subscribes_again_within("giveup", -1, 1500, 2500); }
+TEST(SubscriptionNotify, deactivated_with_retry_after_waits) {
+  subscribes_again_within("deactivated", 90, 90 * kSecond, 90 * kSecond);
+}
+TEST(SubscriptionNotify, timeout_with_retry_after_waits) { subscribes_again_within("timeout", 90, 90 * kSecond, 90 * kSecond); }
+TEST(SubscriptionNotify, no_reason_with_retry_after_waits) { subscribes_again_within("", 90, 90 * kSecond, 90 * kSecond); }
+
+//   |<-- NOTIFY, terminated;reason=rejected --|   that is all
+TEST(SubscriptionNotify, rejected_is_the_end) { is_over("rejected"); }
+TEST(SubscriptionNotify, noresource_is_the_end) { is_over("noresource"); }
+TEST(SubscriptionNotify, invariant_is_the_end) { is_over("invariant"); }
+
+TEST(SubscriptionNotify, one_that_ends_as_soon_as_it_is_made_is_not_made_in_a_loop) {
+  rig.subscribe({.expires = kForEver});
+  for (int i = 0; i < 600; i++) {
+    for (int n = 0; rig.open() && n < 5; n++) {
+      rig.accept();
+      rig.notify({.state = "terminated", .reason = "deactivated", .cseq = 1});
+    }
+    rig.advance(kSecond / 10);
+  }
+  CHECK(rig.sent.size() > 3);
+  CHECK(rig.sent.size() < 12);
+}
+
+//   |-- SUBSCRIBE, to-tag ------------------->|
+//   |<-- NOTIFY, terminated;retry-after=60 ---|
+//   |<-- 200 ---------------------------------|   the new dialog waits all the same
+TEST(SubscriptionNotify, one_that_ends_while_its_refresh_is_out_is_made_anew_when_the_reply_has_come) {
+  for (const Answer& a : std::vector<Answer>{{.expires = 600, .to_tag = "n1"}, {.status = 481}, {.status = 503}}) {
+    SubsRig r;
+    r.live({.expires = kForEver});
+    r.advance(60 * kSecond);
+    r.subscribe({.expires = kForEver});
+    r.notify({.state = "terminated", .reason = "probation", .retry_after = 60});
+    LONGS_EQUAL(481, r.notify().status);
+    LONGS_EQUAL(2, r.sent.size());
+    r.answer(a);
+    r.advance(60 * kSecond - 1);
+    LONGS_EQUAL(2, r.sent.size());
+    r.advance(1);
+    LONGS_EQUAL(3, r.sent.size());
+    TEXT_EQUAL("initial", r.last().kind());
+  }
+}
+
+TEST(SubscriptionNotify, one_that_ends_without_retry_after_under_a_503_with_one_waits) {
+  rig.live({.expires = kForEver});
+  rig.advance(60 * kSecond);
+  rig.subscribe({.expires = kForEver});
+  rig.notify({.state = "terminated", .reason = "deactivated"});
+  rig.answer({.status = 503, .retry_after = 60});
+  next_leaves_within(60 * kSecond, 60 * kSecond);
+}
+
+TEST(SubscriptionNotify, one_that_is_rejected_while_its_refresh_is_out_is_over_with_the_reply) {
+  rig.live({.expires = kForEver});
+  Call& c = rig.subscribe({.expires = kForEver});
+  rig.notify({.state = "terminated", .reason = "rejected"});
+  rig.accept(3600);
+  LONGS_EQUAL(1, c.completed);
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(SubscriptionNotify, one_that_is_rejected_before_its_2xx_is_over) {
+  Call& c = rig.subscribe();
+  rig.notify({.state = "terminated", .reason = "rejected"});
+  rig.accept();
+  LONGS_EQUAL(1, c.completed);
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+  rig.advance(3600 * kSecond);
+  LONGS_EQUAL(1, rig.sent.size());
+}
+
+TEST(SubscriptionNotify, one_that_ends_while_nobody_wants_it_stays_ended) {
+  rig.live();
+  Call& c = rig.unsubscribe();
+  rig.time_out();
+  LONGS_EQUAL(408, c.status);
+  TEXT_EQUAL("backoff", rig.state());
+  rig.notify({.state = "terminated", .reason = "deactivated"});
+  rig.advance(3600 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+// --- refused -----------------------------------------------------------------------------------------------------
+
+TEST(SubscriptionNotify, a_package_nobody_registered_is_489_and_says_which_there_are) {
+  rig.live();
+  LONGS_EQUAL(489, rig.refused({.event = "weather"}));
+  LONGS_EQUAL(489, rig.refused({.event = ""}));
+  for (const char* event : {"weather", ""})
+    TEXT_EQUAL("Allow-Events: presence, dialog\r\n", rig.notify({.event = event}).headers);
+  LONGS_EQUAL(4, rig.stats().notifies_bad);
+}
+
+TEST(SubscriptionNotify, what_belongs_to_no_subscription_is_481) {
+  LONGS_EQUAL(481, rig.notify({.call_id = "x", .local_tag = "y"}).status);
+  rig.live();
+  LONGS_EQUAL(481, rig.refused({.call_id = "somebody@else"}));
+  LONGS_EQUAL(481, rig.refused({.local_tag = "other"}));
+  LONGS_EQUAL(481, rig.refused({.local_tag = ""}));
+  LONGS_EQUAL(481, rig.refused({.remote_tag = "n2"}));
+  LONGS_EQUAL(481, rig.refused({.event = "dialog"}));
+  LONGS_EQUAL(6, rig.stats().notifies_unknown);
+  LONGS_EQUAL(0, rig.stats().notifies_bad);
+}
+
+TEST(SubscriptionNotify, another_event_id_is_481) {
+  rig.live({.event_id = "a"});
+  Want w{.event_id = "a"};
+  LONGS_EQUAL(481, rig.refused({.event_id = "b"}));
+  LONGS_EQUAL(481, rig.refused({}));
+  LONGS_EQUAL(200, rig.notify({.event_id = "a"}).status);
+}
+
+TEST(SubscriptionNotify, what_lacks_a_needed_field_is_400) {
+  rig.live();
+  LONGS_EQUAL(400, rig.refused({.state = ""}));
+  LONGS_EQUAL(400, rig.refused({.remote_tag = ""}));
+  LONGS_EQUAL(400, rig.refused({.contact = "nonsense"}));
+  LONGS_EQUAL(400, rig.refused({.contact = "sip:x@y\r\nVia: z"}));
+  LONGS_EQUAL(4, rig.stats().notifies_bad);
+}
+
+TEST(SubscriptionNotify, a_from_tag_longer_than_any_column_is_400) {
+  rig.subscribe();
+  LONGS_EQUAL(400, rig.refused({.remote_tag = std::string(256, 'x')}));
+  TEXT_EQUAL("early", rig.dialog());
+  LONGS_EQUAL(200, rig.notify({.remote_tag = std::string(255, 'x')}).status);
+}
+
+TEST(SubscriptionNotify, a_body_without_its_type_is_400) {
+  rig.live();
+  rig.inspector = [](int32_t, std::string_view, std::string_view) -> Result<DocumentState> { return DocumentState{}; };
+  NotifyRequest n;
+  const Sent s = rig.last();
+  n.call_id = s.call_id;
+  n.local_tag = s.from_tag;
+  n.remote_tag = "n1";
+  n.cseq = 77;
+  n.event = "presence";
+  n.state = "active";
+  n.body = "x";
+  LONGS_EQUAL(400, rig.engine->on_notify(n, rig.now).status);
+}
+
+TEST(SubscriptionNotify, a_type_that_was_not_asked_for_is_415_and_says_what_was) {
+  rig.live();
+  LONGS_EQUAL(415, rig.refused({.body = "x", .content_type = "text/html"}));
+  TEXT_EQUAL("Accept: application/pidf+xml\r\n", rig.notify({.body = "x", .content_type = "text/html"}).headers);
+}
+
+TEST(SubscriptionNotify, a_body_over_max_body_is_413) {
+  rig.live();
+  LONGS_EQUAL(413, rig.refused({.body = std::string(16385, 'x')}));
+  LONGS_EQUAL(200, rig.notify({.body = std::string(16384, 'x')}).status);
+}
+
+TEST(SubscriptionNotify, a_document_that_is_not_what_its_type_says_is_400_and_the_log_says_why) {
+  rig.live();
+  rig.inspector = [](int32_t, std::string_view, std::string_view) -> Result<DocumentState> {
+    return {Errc::bad_body, "no element presence"};
+  };
+  LONGS_EQUAL(400, rig.refused({.body = "<nonsense/>"}));
+  CHECK(rig.logged(LogLevel::warning, "NOTIFY for sip:alice@example.com was refused: no element presence"));
+}
+
+//   |<-- NOTIFY, CSeq 7 --|
+//   |<-- NOTIFY, CSeq 6 --|
+//   |--- 500 ------------>|
+TEST(SubscriptionNotify, one_out_of_order_is_500) {
+  rig.live();
+  rig.notify({.body = "new", .cseq = 7});
+  LONGS_EQUAL(500, rig.refused({.state = "terminated", .reason = "rejected", .body = "old", .cseq = 6}));
+  TEXT_EQUAL("live", rig.state());
+  LONGS_EQUAL(200, rig.notify({.cseq = 900}).status);   // gaps are legal
+}
+
+//   |<-- NOTIFY, CSeq 7 --|
+//   |--- 200 ------------>|   lost
+//   |<-- NOTIFY, CSeq 7 --|
+//   |--- 200 ------------>|   taken once
+TEST(SubscriptionNotify, one_that_is_repeated_is_answered_200_and_taken_once) {
+  rig.live();
+  rig.notify({.body = "b", .cseq = 7});
+  size_t heard = rig.heard.size();
+  std::string before = rig.view_all();
+  LONGS_EQUAL(200, rig.notify({.body = "b", .cseq = 7}).status);
+  LONGS_EQUAL(heard, rig.heard.size());
+  TEXT_EQUAL(before, rig.view_all());
+  LONGS_EQUAL(1, rig.stats().notifies_repeated);
+  LONGS_EQUAL(2, rig.stats().notifies);
+}
+
+TEST(SubscriptionNotify, a_last_one_that_is_repeated_while_its_reply_was_lost_ends_nothing_else) {
+  rig.live({.expires = kForEver});
+  rig.advance(60 * kSecond);
+  const Sent first = rig.last();
+  Bring last{.state = "terminated", .reason = "deactivated", .cseq = 9, .call_id = first.call_id, .local_tag = first.from_tag};
+  LONGS_EQUAL(200, rig.notify(last).status);
+  LONGS_EQUAL(481, rig.notify(last).status);
+  LONGS_EQUAL(2, rig.sent.size());
+  TEXT_EQUAL("sending", rig.state());
+}
+
+TEST(SubscriptionNotify, while_the_table_is_being_loaded_it_is_503_not_481) {
+  rig.live({.expires = kForEver});
+  const Sent first = rig.last();
+  rig.load_delay_ms = 1000;
+  rig.restart();
+  CHECK(rig.engine->loading());
+  Bring n{.body = "b", .call_id = first.call_id, .local_tag = first.from_tag};
+  NotifyAnswer a = rig.notify(n);
+  LONGS_EQUAL(503, a.status);
+  TEXT_EQUAL("Retry-After: 1\r\n", a.headers);
+  rig.advance(kSecond);
+  CHECK(!rig.engine->loading());
+  LONGS_EQUAL(200, rig.notify(n).status);
+  TEXT_EQUAL("b", rig.heard.back().body);
+  LONGS_EQUAL(481, rig.notify({.call_id = "unknown"}).status);
+}
+
+TEST(SubscriptionNotify, while_shutting_down_it_is_503_not_481) {
+  rig.live();
+  rig.engine->shutdown();
+  NotifyAnswer a = rig.notify();
+  LONGS_EQUAL(503, a.status);
+  TEXT_EQUAL("Retry-After: 5\r\n", a.headers);
+}
+
+// --- partial documents -------------------------------------------------------------------------------------------
+
+//   |<-- NOTIFY, full 1 -----|
+//   |<-- NOTIFY, partial 2 --|
+//   |<-- NOTIFY, partial 4 --|   3 is missing
+//   |-- SUBSCRIBE, to-tag -->|   asks for full state
+TEST(SubscriptionNotify, a_partial_document_with_a_gap_makes_a_refresh) {
+  documents_have_versions();
+  rig.live({.expires = kForEver}, 3600);
+  rig.notify({.body = "full 1"});
+  rig.notify({.body = "partial 2"});
+  rig.advance(10 * kSecond);
+  LONGS_EQUAL(1, rig.sent.size());
+  rig.notify({.body = "partial 4"});
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  LONGS_EQUAL(1, rig.stats().notifies_gap);
+  CHECK_FALSE(rig.heard[2].gap);
+  CHECK(rig.heard[3].gap);
+  rig.accept(3600);
+  rig.notify({.body = "full 5"});
+  rig.notify({.body = "partial 6"});
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(2, rig.sent.size());
+  LONGS_EQUAL(1, rig.stats().notifies_gap);
+}
+
+TEST(SubscriptionNotify, gaps_make_at_most_one_refresh_in_5_s) {
+  documents_have_versions();
+  rig.live({.expires = kForEver}, 3600);
+  rig.notify({.body = "full 1"});
+  rig.advance(10 * kSecond);
+  size_t before = rig.sent.size();
+  for (int i = 0; i < 99; i++) {    // a notifier that never sends full state: 10 s of it
+    rig.notify({.body = "partial " + std::to_string(10 + 2 * i)});
+    if (rig.open()) rig.accept(3600);
+    rig.advance(kSecond / 10);
+  }
+  LONGS_EQUAL(2, rig.sent.size() - before);
+}
+
+TEST(SubscriptionNotify, what_was_missed_is_missing_until_full_state_has_come) {
+  documents_have_versions();
+  rig.live({.expires = kForEver}, 3600);
+  rig.notify({.body = "full 1"});
+  rig.advance(10 * kSecond);
+  rig.notify({.body = "partial 3"});
+  rig.accept(3600);
+  rig.notify({.body = "partial 4"});
+  CHECK(rig.heard.back().gap);
+  rig.notify({.body = "full 5"});
+  rig.notify({.body = "partial 6"});
+  CHECK_FALSE(rig.heard.back().gap);
+}
+
+TEST(SubscriptionNotify, a_notify_without_a_document_does_not_end_the_wait_for_full_state) {
+  documents_have_versions();
+  rig.live({.expires = kForEver}, 3600);
+  rig.notify({.body = "full 1"});
+  rig.subscribe({.expires = kForEver});
+  rig.accept(3600);
+  rig.notify({.body = "partial 3"});   // full state is asked for 5 s after the last request
+  rig.advance(kSecond);
+  rig.notify({.expires = 1800});
+  rig.advance(4 * kSecond);
+  TEXT_EQUAL("initial refresh refresh", rig.kinds());
+}
+
+TEST(SubscriptionNotify, a_partial_document_before_any_full_one_makes_a_refresh) {
+  documents_have_versions();
+  rig.subscribe({.expires = kForEver});
+  rig.accept(3600);
+  rig.notify({.body = "partial 7"});
+  CHECK(rig.heard.back().gap);
+  rig.advance(5 * kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+}
+
+TEST(SubscriptionNotify, a_partial_document_that_was_overtaken_is_told_to_nobody) {
+  documents_have_versions();
+  rig.live({.expires = kForEver}, 3600);
+  rig.notify({.body = "full 5"});
+  size_t heard = rig.heard.size();
+  LONGS_EQUAL(200, rig.notify({.body = "partial 4"}).status);
+  LONGS_EQUAL(heard, rig.heard.size());
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(1, rig.sent.size());
+  rig.notify({.body = "partial 6"});
+  CHECK_FALSE(rig.heard.back().gap);
+}
+
+TEST(SubscriptionNotify, documents_without_versions_have_no_gaps) {
+  rig.live({.expires = kForEver}, 3600);
+  for (int i = 0; i < 5; i++) rig.notify({.body = "b"});
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(1, rig.sent.size());
+  LONGS_EQUAL(0, rig.stats().notifies_gap);
+}
+
+// --- who hears of it ---------------------------------------------------------------------------------------------
+
+TEST(SubscriptionNotify, a_handler_gets_what_the_notify_said_and_whose_it_is) {
+  int mine = 0;
+  rig.live({.id = "phone", .cb_param = &mine});
+  rig.notify({.state = "pending", .reason = "why", .expires = 77, .body = "<presence/>"});
+  const Heard& h = rig.heard.back();
+  TEXT_EQUAL(kAlice, h.uri);
+  TEXT_EQUAL("phone", h.id);
+  TEXT_EQUAL("pending", h.state);
+  TEXT_EQUAL("why", h.reason);
+  TEXT_EQUAL("application/pidf+xml", h.content_type);
+  TEXT_EQUAL("<presence/>", h.body);
+  TEXT_EQUAL("pending", h.dialog);
+  TEXT_EQUAL("live", h.machine);
+  LONGLONGS_EQUAL(77, h.expires);
+  LONGLONGS_EQUAL(-1, h.retry_after);
+  LONGS_EQUAL(kMiSubscribe, h.source);
+  POINTERS_EQUAL(&mine, h.cb_param);
+}
+
+TEST(SubscriptionNotify, handlers_are_called_by_their_mask) {
+  int rls = 0, both = 0, none = 0;
+  rig.engine->observe_notifies(512, [&](const NotifyView&) { rls++; });
+  rig.engine->observe_notifies(512 | kMiSubscribe, [&](const NotifyView&) { both++; });
+  rig.engine->observe_notifies(1 << 17, [&](const NotifyView&) { none++; });
+  rig.live();
+  LONGS_EQUAL(0, rls);
+  LONGS_EQUAL(1, both);
+  rig.live({.source = 512});
+  LONGS_EQUAL(1, rls);
+  LONGS_EQUAL(2, both);
+  LONGS_EQUAL(0, none);
+  LONGS_EQUAL(2, rig.heard.size());
+}
+
+TEST(SubscriptionNotify, a_handler_may_be_forgotten_inside_a_handler) {
+  int other = 0;
+  int handle = rig.engine->observe_notifies(-1, [&](const NotifyView&) { other++; });
+  rig.when_heard = [&](const NotifyView&) {
+    rig.engine->forget_observer(rig.handler);   // itself
+    rig.engine->forget_observer(handle);        // and the one behind it
+  };
+  rig.live();
+  rig.notify();
+  LONGS_EQUAL(1, rig.heard.size());
+  LONGS_EQUAL(0, other);
+}
+
+TEST(SubscriptionNotify, a_handler_may_register_another_which_hears_the_next) {
+  int other = 0;
+  rig.when_heard = [&](const NotifyView&) {
+    if (rig.heard.size() == 1) rig.engine->observe_notifies(-1, [&](const NotifyView&) { other++; });
+  };
+  rig.live();
+  rig.notify();
+  CHECK(other >= 1);
+  LONGS_EQUAL(2, rig.heard.size());
+}
+
+TEST(SubscriptionNotify, a_handler_may_unsubscribe_and_subscribe) {
+  rig.when_heard = [&](const NotifyView& n) {
+    if (n.body == "go") rig.ask({.expires = 0});
+    if (n.body == "more") rig.ask({.uri = "sip:carol@example.com"});
+  };
+  rig.live();
+  rig.notify({.body = "more"});
+  TEXT_EQUAL("sip:carol@example.com", rig.last().uri);
+  rig.notify({.body = "go", .call_id = rig.sent[0].call_id, .local_tag = rig.sent[0].from_tag});
+  TEXT_EQUAL("remove", rig.last().kind());
+}
+
+TEST(SubscriptionNotify, shutdown_inside_a_handler_ends_the_handlers) {
+  int other = 0;
+  rig.engine->observe_notifies(-1, [&](const NotifyView&) { other++; });
+  rig.when_heard = [&](const NotifyView&) { rig.engine->shutdown(); };
+  Call& waiting = rig.ask({.uri = "sip:carol@example.com"});
+  rig.live();
+  LONGS_EQUAL(1, rig.heard.size());
+  LONGS_EQUAL(0, other);
+  LONGS_EQUAL(1, waiting.completed);
+  LONGS_EQUAL(487, waiting.status);
+  rig.settle();
+  LONGS_EQUAL(1, rig.heard.size());
+}
+
+TEST(SubscriptionNotify, notifies_reach_their_handlers_in_the_order_they_came) {
+  rig.live();
+  rig.heard.clear();
+  for (int i = 0; i < 600; i++) {    // more than one run hands over
+    NotifyRequest n;
+    std::string body = std::to_string(i);
+    n.call_id = rig.sent[0].call_id;
+    n.local_tag = rig.sent[0].from_tag;
+    n.remote_tag = "n1";
+    n.cseq = static_cast<uint32_t>(100 + i);
+    n.event = "presence";
+    n.state = "active";
+    n.content_type = "application/pidf+xml";
+    n.body = body;
+    LONGS_EQUAL(200, rig.engine->on_notify(n, rig.now).status);
+  }
+  LONGS_EQUAL(0, rig.heard.size());
+  rig.settle();
+  LONGS_EQUAL(600, rig.heard.size());
+  for (int i = 0; i < 600; i++) TEXT_EQUAL(std::to_string(i), rig.heard[static_cast<size_t>(i)].body);
+}
+
+TEST(SubscriptionNotify, a_view_shows_the_last_notify) {
+  rig.live();
+  rig.notify({.state = "active", .expires = 50, .body = "short"});
+  rig.advance(1234);
+  rig.text({}, [&](const RecordView& v) {
+    TEXT_EQUAL("active", v.notify_state);
+    TEXT_EQUAL("short", v.notify_body);
+    TEXT_EQUAL("application/pidf+xml", v.notify_content_type);
+    LONGLONGS_EQUAL(1234, v.notify_ago_ms);
+    LONGS_EQUAL(2, v.notifies);
+    LONGS_EQUAL(rig.notify_cseq, v.notify_cseq);
+  });
+}
