@@ -17,6 +17,7 @@
 using namespace pua::test;
 
 extern "C" size_t header_c_sizes(int which);
+extern "C" int header_c_watcher(pua_t* pua, char* uri, int uri_len);
 extern "C" int header_c_module(char* uri, int uri_len, char* document, int document_len);
 
 namespace {
@@ -63,6 +64,9 @@ TEST(ApiBinding, c_sees_the_same_structures) {
   LONGS_EQUAL(7 * sizeof(void*), header_c_sizes(3));
   LONGS_EQUAL(offsetof(publ_info_t, cbparam), header_c_sizes(4));
   LONGS_EQUAL(offsetof(ua_pres_t, cb_param), header_c_sizes(5));
+  LONGS_EQUAL(offsetof(subs_info_t, event_id), header_c_sizes(6));
+  LONGS_EQUAL(sizeof(pua_notification_t), header_c_sizes(7));
+  LONGS_EQUAL(sizeof(pua_notify_t), header_c_sizes(8));
 }
 
 TEST(ApiBinding, bind_pua_binds_the_default_instance) {
@@ -113,6 +117,16 @@ TEST(ApiBinding, a_module_in_c_ports_over) {
   STRCMP_EQUAL("c-event", rig.server->seen[0].header("Event").c_str());
   LONGS_EQUAL(PUA_OK, pua_set_default(nullptr));
   LONGS_EQUAL(1, header_c_module(uri.data(), 21, document.data(), 5));
+}
+
+TEST(ApiBinding, a_module_in_c_that_subscribes_ports_over) {
+  std::string uri = "sip:alice@example.com";
+  LONGS_EQUAL(1, header_c_watcher(rig.pua, uri.data(), 21));
+  LONGS_EQUAL(PUA_OK, rig.start());
+  LONGS_EQUAL(PUA_OK, pua_set_default(rig.pua));
+  LONGS_EQUAL(0, header_c_watcher(rig.pua, uri.data(), 21));
+  CHECK(rig.until([&] { return rig.server->seen.size() == 1; }));
+  STRCMP_EQUAL("presence", rig.server->seen[0].header("Event").c_str());
 }
 
 TEST(ApiBinding, counters_and_gauges_have_names_and_help) {
