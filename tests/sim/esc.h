@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "answer.h"
 #include "base/random.h"
-#include "core/sip_port.h"
 
 namespace sim {
 
@@ -25,15 +25,6 @@ struct Mood {                    // chances in percent, per request
   int transient = 0, forbidden = 0, auth = 0, fatal = 0, too_brief = 0, no_etag = 0, no_expires = 0, forget = 0,
       retry_after = 0, zero_grant = 0;
   uint32_t max_grant = 3600;
-};
-
-// What comes back, and when.
-struct Answer {
-  MonoMs at = 0;
-  int status = 0;
-  pua::ReplyOrigin origin = pua::ReplyOrigin::Wire;
-  std::string etag;
-  int64_t expires = -1, min_expires = -1, retry_after = -1;
 };
 
 class Esc {

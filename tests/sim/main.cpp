@@ -5,6 +5,23 @@
 
 #include "world.h"
 
+using namespace pua;
+
+// One line for each legal pair, and how often it was met.
+template <class State, class Input, class Counts, class Legal, class StateName, class InputName>
+static void show(const Counts& counts, Legal is_legal, StateName state_name, InputName input_name, int& legal, int& met) {
+  for (size_t s = 0; s < counts.size(); s++) {
+    for (size_t i = 0; i < counts[s].size(); i++) {
+      if (!is_legal(static_cast<State>(s), static_cast<Input>(i))) continue;
+      uint64_t n = counts[s][i];
+      legal++;
+      met += n > 0;
+      printf("  %-8s %-11s %12llu%s\n", state_name(static_cast<State>(s)), input_name(static_cast<Input>(i)),
+             static_cast<unsigned long long>(n), n ? "" : "   never met");
+    }
+  }
+}
+
 int main(int argc, char** argv) {
   uint64_t seed = 1, runs = 100;
   int inputs = 300;
@@ -26,16 +43,11 @@ int main(int argc, char** argv) {
     }
   }
   int legal = 0, met = 0;
-  for (int s = 0; s < pua::kStates; s++) {
-    for (int i = 0; i < pua::kInputs; i++) {
-      if (!pua::legal(static_cast<pua::State>(s), static_cast<pua::Input>(i))) continue;
-      uint64_t n = totals.coverage[static_cast<size_t>(s)][static_cast<size_t>(i)];
-      legal++;
-      met += n > 0;
-      printf("  %-8s %-10s %12llu%s\n", pua::state_name(static_cast<pua::State>(s)), pua::input_name(static_cast<pua::Input>(i)),
-             static_cast<unsigned long long>(n), n ? "" : "   never met");
-    }
-  }
+  printf("  publications:\n");
+  auto is_legal = [](State s, Input i) { return pua::legal(s, i); };
+  show<State, Input>(totals.coverage, is_legal, pua::state_name, pua::input_name, legal, met);
+  printf("  subscriptions:\n");
+  show<sub::State, sub::Input>(totals.subscriptions, sub::legal, sub::state_name, sub::input_name, legal, met);
   bool covered = met == legal || runs < 100;
   printf("%s - sim: %llu seeds, %llu inputs, %d of %d legal (state, input) pairs met\n", covered ? "ok" : "not ok",
          static_cast<unsigned long long>(totals.seeds), static_cast<unsigned long long>(totals.inputs), met, legal);

@@ -14,7 +14,7 @@ static bool ends(int status, ReplyOrigin origin) {
                                          status == 420 || status == 489);
 }
 
-World::World(uint64_t seed, bool trace) : random_(seed * 0x9e3779b97f4a7c15ull + 1), trace_(trace) {
+World::World(uint64_t seed, bool trace) : Stage(seed, trace) {
   immediate_ = random_.below(2) == 0;
   settings_.min_expires = random_.below(3) ? 60 : 0;
   settings_.default_expires = 1800;
@@ -33,7 +33,7 @@ World::World(uint64_t seed, bool trace) : random_(seed * 0x9e3779b97f4a7c15ull +
 
 World::~World() { kill(); }
 
-void World::say(const char* fmt, ...) {
+void Stage::say(const char* fmt, ...) {
   if (!trace_) return;
   va_list ap;
   va_start(ap, fmt);
@@ -54,16 +54,24 @@ void World::boot() {
   behind_ = std::make_unique<WriteBehind>(*store_, log_, policy, nullptr);
   engine_ = std::make_unique<Engine>(settings_, Engine::Ports{*this, *behind_, *this, log_, nullptr}, random_.next());
   behind_->attach(engine_.get());
-  engine_->set_epoch_offset(5000000000);
+  engine_->set_epoch_offset(kEpochOffset);
+  watchers_.booted();
   engine_->start();
   say("boot %s", immediate_ ? "immediate" : "async");
 }
 
+template <class Counts>
+static void add(Counts& total, const Counts& more) {
+  for (size_t s = 0; s < total.size(); s++)
+    for (size_t i = 0; i < total[s].size(); i++) total[s][i] += more[s][i];
+}
+
 void World::kill() {
   if (!engine_) return;
-  if (totals_)
-    for (int s = 0; s < kStates; s++)
-      for (int i = 0; i < kInputs; i++) totals_->coverage[static_cast<size_t>(s)][static_cast<size_t>(i)] += engine_->coverage()[static_cast<size_t>(s)][static_cast<size_t>(i)];
+  if (totals_) {
+    add(totals_->coverage, engine_->coverage());
+    add(totals_->subscriptions, engine_->subscription_coverage());
+  }
   say("kill");
   store_->kill(now_);
   // The process is gone: its callers' completions are nobody's business any more, its open transactions too.
@@ -79,14 +87,15 @@ void World::kill() {
 // --- the network -------------------------------------------------------------------------------------------------
 
 Status World::send(const SipRequest& q) {
-  int key = atoi(std::string(q.uri.substr(5)).c_str());
+  bool watcher = q.method == "SUBSCRIBE";
+  int key = watcher ? kWatched + Watchers::key_of(q) : atoi(std::string(q.uri.substr(5)).c_str());
   for (auto& [txn, k] : out_)
     if (k == key) fail("two requests in flight for " + std::string(q.uri));
   if (out_.size() >= settings_.max_in_flight) fail("more than max_in_flight out");
-  say("PUBLISH %.*s call %.8s cseq %u expires %lld if-match '%.*s' body '%.*s'", static_cast<int>(q.uri.size()), q.uri.data(), std::string(q.call_id).c_str(), q.cseq,
+  if (!watcher) say("PUBLISH %.*s call %.8s cseq %u expires %lld if-match '%.*s' body '%.*s'", static_cast<int>(q.uri.size()), q.uri.data(), std::string(q.call_id).c_str(), q.cseq,
       static_cast<long long>(q.expires), static_cast<int>(q.if_match.size()), q.if_match.data(), static_cast<int>(q.body.size()), q.body.data());
   if (!healing_ && random_.below(400) == 0) return {Errc::sip_failed, "no socket"};
-  Answer a = esc_.handle(q, now_);
+  Answer a = watcher ? watchers_.send(q, key - kWatched) : esc_.handle(q, now_);
   out_[q.txn] = key;
   replies_.push({a.at, order_++, q.txn, key, life_, a});
   return success();
@@ -94,6 +103,7 @@ Status World::send(const SipRequest& q) {
 
 MonoMs World::next_event() const {
   MonoMs due = std::min({engine_->next_due(), behind_->next_due(), store_->next_due()});
+  due = std::min(due, watchers_.next_due());
   if (!replies_.empty()) due = std::min(due, replies_.top().at);
   return due;
 }
@@ -112,6 +122,16 @@ void World::one_event() {
     s.expires = r.answer.expires;
     s.min_expires = r.answer.min_expires;
     s.retry_after = r.answer.retry_after;
+    s.to_tag = r.answer.to_tag;
+    s.contact = r.answer.contact;
+    s.route_set = r.answer.route_set;
+    s.cseq = r.answer.cseq;
+    if (r.key >= kWatched) {
+      say("  -> %d to-tag '%s' expires %lld for w%d", s.status, r.answer.to_tag.c_str(), static_cast<long long>(s.expires), r.key - kWatched);
+      watchers_.replied(r.key - kWatched, r.answer);
+      engine_->on_reply(r.txn, s, now_);
+      return;
+    }
     say("  -> %d etag '%s' for u%d", s.status, r.answer.etag.c_str(), r.key);
     if (s.origin == ReplyOrigin::Wire && s.status / 100 == 2)
       if (auto it = esc_.states().find(r.answer.etag); it != esc_.states().end()) it->second.reply_processed = true;
@@ -120,6 +140,7 @@ void World::one_event() {
     engine_->on_reply(r.txn, s, now_);
     return;
   }
+  if (watchers_.next_due() <= now_) return watchers_.run();
   if (store_->next_due() <= now_) return store_->run(now_);
   if (behind_->next_due() <= now_) return behind_->run(now_);
   if (engine_->next_due() <= now_) return engine_->run(now_);
@@ -223,8 +244,10 @@ void World::change_moods() {
 
 void World::random_input() {
   uint64_t what = random_.below(100);
-  if (what < 55) {
+  if (what < 30) {
     request(static_cast<int>(random_.below(kKeys)));
+  } else if (what < 60) {
+    watchers_.random_input();
   } else if (what < 85) {
     static constexpr MonoMs steps[] = {0, 1, 3, 10, 50, 200, 1000, 5000, 33000, 120000, 900000};
     advance(static_cast<MonoMs>(random_.below(static_cast<uint64_t>(steps[random_.below(11)] + 1))));

@@ -11,16 +11,19 @@
 #include "core/engine.h"
 #include "esc.h"
 #include "sim_store.h"
+#include "stage.h"
 #include "store/write_behind.h"
+#include "watchers.h"
 
 namespace sim {
 
 struct Totals {
   uint64_t inputs = 0, seeds = 0;
   std::array<std::array<uint64_t, pua::kInputs>, pua::kStates> coverage{};
+  std::array<std::array<uint64_t, pua::sub::kInputs>, pua::sub::kStates> subscriptions{};
 };
 
-class World : public pua::SipPort, public pua::BodiesPort {
+class World : public pua::SipPort, public pua::BodiesPort, private Stage {
  public:
   World(uint64_t seed, bool trace);
   ~World() override;
@@ -28,15 +31,20 @@ class World : public pua::SipPort, public pua::BodiesPort {
   std::string run(int inputs, Totals& totals);
 
   pua::Status send(const pua::SipRequest&) override;
-  const pua::EventInfo* by_flag(int32_t flag) const override { return flag == 1 ? &info_ : nullptr; }
-  const pua::EventInfo* by_name(std::string_view) const override { return &info_; }
+  const pua::EventInfo* by_flag(int32_t flag) const override { return watchers_.by_flag(flag); }
+  const pua::EventInfo* by_name(std::string_view name) const override { return watchers_.by_name(name); }
+  std::string_view allow_events() const override { return "presence, presence.winfo"; }
+  bool accepts(int32_t event, std::string_view type) const override { return watchers_.accepts(event, type); }
+  pua::Result<pua::DocumentState> inspect(int32_t, std::string_view content_type, std::string_view body) override {
+    return watchers_.inspect(content_type, body);
+  }
   pua::Result<pua::Unit> process(const pua::BodyRequest&, std::string&, bool& unchanged, std::string&) override {
     unchanged = true;
     return pua::Unit{};
   }
 
  private:
-  static constexpr int kKeys = 6;
+  static constexpr int kKeys = 6, kWatched = 100;
   enum class Want { Nothing, State, Unsure };   // Unsure: a kill, or a reply, may have decided either way
   struct Owner {                                // what the model knows of one presentity
     std::string uri;
@@ -61,7 +69,7 @@ class World : public pua::SipPort, public pua::BodiesPort {
     MonoMs at;
     uint64_t order;
     pua::TxnId txn;
-    int key;
+    int key;                                    // from kWatched on: of the watchers
     uint64_t life;
     Answer answer;
     bool operator>(const Reply& o) const { return std::tie(at, order) > std::tie(o.at, o.order); }
@@ -83,30 +91,24 @@ class World : public pua::SipPort, public pua::BodiesPort {
   void check();
   void check_restored();
   void check_healed();
-  void fail(const std::string& what) { if (failure_.empty()) failure_ = what; }
-  void say(const char* fmt, ...) __attribute__((format(printf, 2, 3)));
+  void check_remove_all();
+  void request_all();
   int seq_of(std::string_view body) const;
 
-  pua::Random random_;
-  bool trace_;
-  pua::EventInfo info_{1, "presence", "application/pidf+xml"};
-  MonoMs now_ = 1000000;
   uint64_t life_ = 0, order_ = 0;
   Esc esc_{random_};
   pua::MemoryStore disk_;
   pua::Log log_;
-  pua::EngineSettings settings_;
   std::unique_ptr<SimStore> store_;
   std::unique_ptr<pua::WriteBehind> behind_;
-  std::unique_ptr<pua::Engine> engine_;
   StoreMode store_mode_ = StoreMode::Ok;
   bool immediate_ = false, healing_ = false;
   std::vector<Owner> owners_;
   std::vector<Call> calls_;
-  std::map<uint64_t, int> out_;                 // transaction -> key
+  std::map<uint64_t, int> out_;                 // transaction -> key, as in Reply
   std::priority_queue<Reply, std::vector<Reply>, std::greater<>> replies_;
   int seq_ = 0;
-  std::string failure_;
+  Watchers watchers_{*this};
   Totals* totals_ = nullptr;
 };
 

@@ -43,16 +43,18 @@ void World::check() {
   }
   auto coverage_of = engine_->stats();
   if (coverage_of.in_flight > static_cast<int64_t>(settings_.max_in_flight)) fail("max_in_flight exceeded");
+  watchers_.check(disk_);
 }
 
 // Right after a kill: the disk against what was reported durable.
 void World::check_restored() {
   auto all = rows();
+  watchers_.killed(all);
   for (Owner& o : owners_) {
     const Row* row = nullptr;
     for (auto& r : all)
       if (r.row().pres_uri == o.uri) row = &r.row();
-    bool alive = row && (row->desired_expires == 0 || row->desired_expires * 1000 - 5000000000 > now_ + 1000);  // rows round up
+    bool alive = row && (row->desired_expires == 0 || row->desired_expires * 1000 - kEpochOffset > now_ + 1000);  // rows round up
     int body = row ? seq_of(row->body) : 0;
     bool may_be_gone = o.removal_seq > o.durable_seq || o.ended || o.ended_seq >= o.durable_seq;
     for (Call& c : calls_) may_be_gone |= &owners_[static_cast<size_t>(c.key)] == &o && c.seq >= o.durable_seq && c.end <= now_ + 1000;
@@ -64,7 +66,7 @@ void World::check_restored() {
       fail("resurrected: " + o.uri + " body " + std::to_string(body) + " after removal " + std::to_string(o.durable_seq));
     o.want = alive ? Want::State : Want::Nothing;
     o.body_seq = body;
-    o.wanted_end = !alive || row->desired_expires == 0 ? kNever : row->desired_expires * 1000 - 5000000000;
+    o.wanted_end = !alive || row->desired_expires == 0 ? kNever : row->desired_expires * 1000 - kEpochOffset;
     o.ended = false;
     o.durable_body = body * alive;  // what stands on the disk is durable, whoever was told
     if (trace_) printf("           restored %s: %s body %d etag '%s' intent %d\n", o.uri.c_str(), alive ? "alive" : "nothing", body,
@@ -96,9 +98,31 @@ void World::check_healed() {
       if (!stored) fail(o.uri + ": its row is not as the record is");
     }
   }
-  if (all.size() != expected_rows) fail("rows left over: " + std::to_string(all.size()) + " for " + std::to_string(expected_rows) + " records");
+  size_t there = 0;
+  for (auto& r : all) there += r.row().watcher_uri.empty();
+  if (there != expected_rows) fail("rows left over: " + std::to_string(there) + " for " + std::to_string(expected_rows) + " records");
   for (Call& c : calls_)
     if (c.completed != 1) fail("request " + std::to_string(c.seq) + " completed " + std::to_string(c.completed) + " times");
+  watchers_.check_healed(all);
+}
+
+void World::request_all() {
+  for (int k = 0; k < kKeys; k++) request(k);
+  for (int k = 0; k < Watchers::kKeys; k++) watchers_.request(k);
+}
+
+// Everything is withdrawn, and nothing stays behind anywhere.
+void World::check_remove_all() {
+  say("remove all");
+  if (random_.below(2)) request_all();
+  advance(static_cast<MonoMs>(random_.below(60)));
+  for (Owner& o : owners_) o.want = Want::Nothing;
+  watchers_.want_nothing();
+  engine_->remove_all();
+  advance(60 * 1000);
+  if (engine_->records() || !esc_.states().empty()) fail("publications are left though all were to be removed");
+  watchers_.check_removed();
+  if (!rows().empty()) fail("rows are left though all were to be removed");
 }
 
 std::string World::run(int inputs, Totals& totals) {
@@ -113,15 +137,19 @@ std::string World::run(int inputs, Totals& totals) {
   say("healing");
   healing_ = true;
   esc_.mood = Mood{};
+  watchers_.heal();
   store_->mode = store_mode_ = StoreMode::Ok;
+  advance(600 * 1000);
+  watchers_.check_gaps();
   advance(4 * 3600 * 1000);
   for (int i = 0; i < 10 && !(engine_->quiet() && behind_->clean()); i++) advance(500);  // a refresh may be under way
   check();
   if (failure_.empty()) check_healed();
+  if (failure_.empty() && random_.below(4) == 0) check_remove_all();
   if (failure_.empty()) {
-    for (int k = 0; k < kKeys; k++) request(k);
+    request_all();
     advance(static_cast<MonoMs>(random_.below(60)));
-    for (int k = 0; k < kKeys; k++) request(k);
+    request_all();
     if (random_.below(2))  // the SIP stack ends first
       for (auto out = out_; auto& [txn, key] : out) {
         SipReply s;
@@ -132,6 +160,7 @@ std::string World::run(int inputs, Totals& totals) {
     engine_->shutdown();
     for (Call& c : calls_)
       if (c.completed != 1) fail("request " + std::to_string(c.seq) + " completed " + std::to_string(c.completed) + " times at shutdown");
+    watchers_.check_completed(" at shutdown");
   }
   totals.seeds++;
   kill();

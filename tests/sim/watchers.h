@@ -1,0 +1,111 @@
+// The half of a world that subscribes: owners who ask, the notifier they watch, what the model knows of both sides, and
+// what must always hold.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "notifier.h"
+#include "stage.h"
+#include "store/memory_store.h"
+
+namespace sim {
+
+using pua::StoredRow;
+
+class Watchers {
+ public:
+  static constexpr int kKeys = Notifier::kResources;
+  explicit Watchers(Stage&);
+
+  void request(int key);        // an owner asks for something
+  void random_input();          // an owner, the notifier, or the network does something
+  void heal();
+  const pua::EventInfo* by_flag(int32_t flag) const;
+  const pua::EventInfo* by_name(std::string_view) const;
+  bool accepts(int32_t event, std::string_view content_type) const { return by_flag(event)->accept == content_type; }
+  pua::Result<pua::DocumentState> inspect(std::string_view content_type, std::string_view body) const;
+
+  // A SUBSCRIBE leaves; its answer. key_of: whose it is.
+  static int key_of(const pua::SipRequest&);
+  Answer send(const pua::SipRequest&, int key);
+  void replied(int key, const Answer&);          // the answer is about to be given to the engine
+  MonoMs next_due() const { return notifier_.next_due(); }
+  void run();                                    // one NOTIFY that is due
+
+  void booted();
+  // The process is gone; what stands on the disk is what the next one knows.
+  void killed(std::span<const StoredRow>);
+  void check(const pua::MemoryStore&);
+  void check_healed(std::span<const StoredRow>);
+  void check_gaps();                             // the network has been calm for some minutes
+  void check_completed(const char* when);
+  void want_nothing();                           // all are to be removed
+  void check_removed();
+
+ private:
+  enum class Durable { Unknown, Yes, No };
+  struct Owner {                                 // what the model knows of one wanted subscription
+    std::string uri, watcher, contact, event_id, target;
+    int32_t event = 1;
+    bool wanted = false;
+    bool sure = true;                            // false: an answer may have ended it
+    MonoMs wanted_end = pua::kNever;
+    int last_seq = 0, subscribe_seq = 0, removal_seq = 0;   // newest accepted request; of each kind
+    int ended_seq = 0;                           // newest request that an end from outside covered
+    int durable_seq = 0;                         // newest request reported durable, and what it wanted
+    Durable durable = Durable::Unknown;
+    MonoMs durable_end = pua::kNever;
+    // The subscriber's side:
+    std::string call;                            // of the dialog that it is making or has
+    bool out = false;                            // a SUBSCRIBE is out, and what it is
+    bool out_initial = false;
+    int64_t out_expires = 0;
+    int out_seq = 0;                             // newest request when it left
+    MonoMs gap_at = pua::kNever;                 // a document was missed and full state not yet asked for since
+    int seen = -1;                               // state that the handler was told last, -1: not whole
+  };
+  struct Call { int key = 0, seq = 0; bool removal = false, keep = false; MonoMs end = pua::kNever; int completed = 0; };
+  struct Dialog {                                // as the subscriber must know it
+    std::string remote_tag, target, route_set;
+    bool ended = false;
+    uint32_t cseq = 0;                           // of the last NOTIFY taken in this run
+    bool has_doc = false;
+    uint32_t version = 0;
+  };
+  struct Expected { int key; std::string state, body; };
+  struct Before;                                 // a subscription as it was before a NOTIFY
+
+  pua::SubscriptionKey key(const Owner& o) const { return {64, o.event, o.uri, {}, o.watcher, {}}; }
+  Owner& owner(int key) { return owners_[static_cast<size_t>(key)]; }
+  const pua::Subscription* find(const Owner& o) const { return stage_.engine_->find_subscription(key(o)); }
+  void completed(size_t call, const pua::Outcome&);
+  void ended(Owner&);
+  void tell(const std::string& call, const Dialog&);
+  void change_moods();
+  void update_contact();
+  void deliver(const Packet&);
+  void taken(const Packet&);
+  void handled(const pua::NotifyView&);
+  void check_request(const pua::SipRequest&, Owner&);
+  void check_row(const Owner&, const pua::Subscription&, const pua::Row*);
+  void fail(const Owner& o, const std::string& what) { stage_.fail(o.uri + ": " + what); }
+
+  Stage& stage_;
+  Notifier notifier_{stage_};
+  std::vector<Owner> owners_;
+  std::vector<Call> calls_;
+  std::map<std::string, Dialog> dialogs_;        // by Call-ID
+  std::map<std::string, std::set<std::string>> told_;   // Call-ID and remote tag -> targets that were ever named
+  std::set<std::string> left_;                   // Call-IDs that were given up
+  std::deque<Expected> expected_;                // NOTIFYs taken whose handlers have not run yet
+  int seq_ = 0;
+  bool healing_ = false;
+};
+
+}  // namespace sim
