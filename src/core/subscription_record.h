@@ -50,7 +50,7 @@ struct Subscription : Entity {
   KeptDocument* kept = nullptr;           // of the last NOTIFY, while there is room for it
   MonoMs notified_at = 0;                 // when the last NOTIFY of this run came
   sub::Machine m;
-  uint64_t dialog_hash = 0;               // place in the index by Call-ID and local tag, 0: not there
+  uint64_t dialog_hash = 0;               // place in the index by Call-ID, 0: not there
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
   uint32_t cseq = 0;                      // last used in this dialog
   uint32_t remote_cseq = 0;               // of the last NOTIFY taken, 0: none in this run

@@ -45,6 +45,10 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
   Subscription* s = table_.find(key, hash);
   if (!s && table_.size() >= c_.settings_.max_records)
     return refuse({Errc::too_many_records, "max_records (" + std::to_string(c_.settings_.max_records) + ") is reached"});
+  // The id parameter is part of what a dialog's NOTIFYs are told apart by (RFC 6665 section 8.2.1): it stays with the dialog.
+  bool there = s && s->m.state != sub::State::Gone && s->m.state != sub::State::Ending && s->m.state != sub::State::Idle;
+  if (there && !q.event_id.empty() && q.event_id != s->text.get(Subscription::kEventId))
+    return refuse({Errc::bad_argument, "event_id is not that of the subscription that is there; end it first"});
   if (s && s->extra) {
     uint32_t waiting = s->extra->callers.size() + (s->extra->waiting ? s->extra->waiting->callers.size() : 0);
     if (waiting >= c_.settings_.max_waiters)
@@ -206,7 +210,11 @@ DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) co
     if (id) *id = s.text.get(Subscription::kId);
   };
   if (!q.call_id.empty()) {
-    if (const Subscription* s = of_dialog(q.call_id, q.local_tag)) look(*s);
+    for (auto [at, end] = dialogs_.equal_range(dialog_hash(q.call_id)); at != end; ++at) {
+      const Subscription& s = *at->second;
+      if (s.call_id() != q.call_id) continue;
+      if (q.local_tag.empty() || s.text.get(Subscription::kLocalTag) == q.local_tag) look(s);
+    }
   } else if (!q.pres_uri.empty()) {
     table_.of_uri(q.pres_uri, look);
   }

@@ -94,7 +94,7 @@ class Subscriptions {
   void renew_dialog(Subscription&);
   void unindex(Subscription&);
   void index(Subscription&);
-  uint64_t dialog_hash(std::string_view call_id, std::string_view local_tag) const;
+  uint64_t dialog_hash(std::string_view call_id) const;
   void enqueue(Subscription&, MonoMs now);
   void mark(Subscription&, Lane, MonoMs now);
   void arm(Subscription&);
@@ -118,7 +118,7 @@ class Subscriptions {
   HashKey key_;
   KeptDocuments kept_;
   Table<Subscription> table_;
-  std::multimap<uint64_t, Subscription*> dialogs_;       // by Call-ID and local tag; a tree never stalls to grow
+  std::multimap<uint64_t, Subscription*> dialogs_;       // by Call-ID; a tree never stalls to grow
   std::multimap<std::string, Subscription*, std::less<>> ids_;  // those with an id, for get_subs_list
   List<Subscription, QueueHook> idle_;
   std::vector<Subscription*> reap_;

@@ -109,13 +109,13 @@ void Subscriptions::report(Subscription& s, sub::Outcome outcome, int status, Mo
 
 // --- the dialog's names --------------------------------------------------------------------------------------------
 
-uint64_t Subscriptions::dialog_hash(std::string_view call_id, std::string_view local_tag) const {
-  uint64_t h = SipHash(key_).add(call_id).add(local_tag).finish();
+uint64_t Subscriptions::dialog_hash(std::string_view call_id) const {
+  uint64_t h = SipHash(key_).add(call_id).finish();
   return h ? h : 1;
 }
 
 void Subscriptions::index(Subscription& s) {
-  s.dialog_hash = dialog_hash(s.call_id(), s.text.get(Subscription::kLocalTag));
+  s.dialog_hash = dialog_hash(s.call_id());
   dialogs_.emplace(s.dialog_hash, &s);
 }
 

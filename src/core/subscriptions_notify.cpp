@@ -19,7 +19,7 @@ sub::Notified notified_of(std::string_view state) {
 
 Subscription* Subscriptions::of_dialog(std::string_view call_id, std::string_view local_tag) const {
   if (call_id.empty()) return nullptr;
-  for (auto [at, end] = dialogs_.equal_range(dialog_hash(call_id, local_tag)); at != end; ++at) {
+  for (auto [at, end] = dialogs_.equal_range(dialog_hash(call_id)); at != end; ++at) {
     Subscription& s = *at->second;
     if (s.call_id() == call_id && s.text.get(Subscription::kLocalTag) == local_tag) return &s;
   }

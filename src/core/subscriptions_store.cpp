@@ -164,8 +164,10 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   text[Subscription::kRemoteTag] = row.to_tag;
   text[Subscription::kRemote] = row.remote_contact;
   text[Subscription::kRouteSet] = row.record_route;
+  // A CSeq that is used up cannot go on in its dialog.
+  bool named = !row.call_id.empty() && !row.from_tag.empty() && row.cseq <= kCseqMax - kCseqJump;
+  if (named && !row.to_tag.empty()) text[Subscription::kEventId] = row.event_id;   // its NOTIFYs carry it
   s.text.assign(text);
-  bool named = !row.call_id.empty() && !row.from_tag.empty();
   bool replay = named && row.to_tag.empty() && row.intent == static_cast<int32_t>(sub::Op::Initial) && row.intent_expires > 0 && !asked;
   m.grant_end = row.expires > 0 ? from_epoch(row.expires, c_.epoch_offset_) : 0;
   m.dialog = named && !row.to_tag.empty() ? sub::Dialog::Confirmed : sub::Dialog::None;
@@ -174,8 +176,8 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
     index(s);
     int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - row.updated_at * 1000 : 0;
     int64_t jump = kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
-    jump = std::clamp<int64_t>(jump, 0, kCseqMax - kCseqJump - std::min<int64_t>(row.cseq, kCseqMax - kCseqJump));
-    s.cseq = static_cast<uint32_t>(std::min<int64_t>(row.cseq, kCseqMax - kCseqJump));
+    jump = std::min<int64_t>(jump, kCseqMax - kCseqJump - row.cseq);
+    s.cseq = row.cseq;
     if (replay) s.need_extra().cseq_jump = static_cast<uint32_t>(jump);   // after it was repeated
     else s.cseq += static_cast<uint32_t>(jump);
   } else {
