@@ -8,23 +8,24 @@ static constexpr MonoMs kTimeout = 32000;      // 64 T1: a transaction is given 
 
 // --- SUBSCRIBE -------------------------------------------------------------------------------------------------------
 
-// RFC 3261 section 12.2.1.1; the one request that may have a number again is the same one.
-void Notifier::count(const SipRequest& q, uint32_t cseq, const std::string& branch) {
+// RFC 3261 section 12.2.1.1; the one request that may have a number again is the same one. false: it has come before.
+bool Notifier::count(const SipRequest& q, uint32_t cseq, const std::string& branch) {
   auto& seen = requests_[std::string(q.call_id)];
   if (auto same = seen.find(cseq); same != seen.end()) {
-    if (same->second == branch) return;
-    stage_.fail("CSeq " + std::to_string(cseq) + " used twice with different content: " + std::string(q.call_id));
-    return;
+    if (same->second != branch)
+      stage_.fail("CSeq " + std::to_string(cseq) + " used twice with different content: " + std::string(q.call_id));
+    return false;
   }
   if (!seen.empty() && seen.rbegin()->first > cseq)
     stage_.fail("CSeq went back to " + std::to_string(cseq) + ": " + std::string(q.call_id));
   seen.emplace(cseq, branch);
+  return true;
 }
 
 Answer Notifier::handle(const SipRequest& q, int key) {
   MonoMs now = stage_.now_;
   std::string branch(q.branch);
-  count(q, q.cseq, branch);
+  bool first = count(q, q.cseq, branch);
   Answer a;
   MonoMs at = now + 1 + static_cast<MonoMs>(stage_.random_.below(stage_.chance(mood.slow) ? 20000 : 50));
   if (stage_.chance(mood.transport)) {
@@ -36,7 +37,7 @@ Answer Notifier::handle(const SipRequest& q, int key) {
   bool lost = stage_.chance(mood.lose_request);
   if (!lost) {
     uint32_t grown = 0;
-    if (stage_.chance(mood.digest)) {
+    if (first && stage_.chance(mood.digest)) {
       grown = q.cseq + 1;
       count(q, grown, branch + "d");
     }

@@ -75,7 +75,7 @@ class Notifier {
   struct Transaction { MonoMs at = 0; Answer answer; };
   using Dialogs = std::vector<ServerDialog>;
   Answer process(const pua::SipRequest&, int key);
-  void count(const pua::SipRequest&, uint32_t cseq, const std::string& branch);
+  bool count(const pua::SipRequest&, uint32_t cseq, const std::string& branch);
   ServerDialog& make(const pua::SipRequest&, int key);
   Dialogs::iterator find(std::string_view call_id, std::string_view remote_tag);
   Packet packet(ServerDialog&, bool full, const char* state, const char* reason);

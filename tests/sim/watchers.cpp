@@ -198,12 +198,13 @@ void Watchers::deliver(const Packet& p) {
   Before before(s);
   bool ours = s && s->call_id() == p.call_id && s->text.get(Subscription::kLocalTag) == p.local_tag && !p.bogus &&
               s->m.state != sub::State::Idle && s->m.state != sub::State::Gone;
-  bool in_dialog = ours && s->m.dialog == sub::Dialog::Confirmed && s->remote_tag() == p.remote_tag && s->remote_cseq <= p.cseq;
+  bool in_dialog = ours && s->m.dialog == sub::Dialog::Confirmed && s->remote_tag() == p.remote_tag &&
+                   s->remote_cseq <= p.cseq;
   bool must_take = in_dialog || (ours && s->m.dialog == sub::Dialog::Early);
   NotifyAnswer a = stage_.engine_->on_notify(p.request(), stage_.now_);
   stage_.say("NOTIFY w%d call %.8s tag %s cseq %u %s;%s expires %lld '%s'%s -> %d %s", p.key, p.call_id.c_str(),
-             p.remote_tag.c_str(), p.cseq, p.state.c_str(), p.reason.c_str(), static_cast<long long>(p.expires), p.body.c_str(),
-             p.bogus ? " bogus" : "", a.status, a.reason.c_str());
+             p.remote_tag.c_str(), p.cseq, p.state.c_str(), p.reason.c_str(), static_cast<long long>(p.expires),
+             p.body.c_str(), p.bogus ? " bogus" : "", a.status, a.reason.c_str());
   if (a.status == 200) {
     if (p.bogus) fail(o, "a NOTIFY was taken that is none");
     else taken(p);

@@ -8,9 +8,9 @@ using namespace pua;
 void Watchers::check_request(const SipRequest& q, Owner& o) {
   MonoMs now = stage_.now_;
   std::string call(q.call_id);
-  stage_.say("SUBSCRIBE %s uri %.*s call %.8s to-tag '%.*s' cseq %u expires %lld", o.uri.c_str(), static_cast<int>(q.uri.size()),
-             q.uri.data(), call.c_str(), static_cast<int>(q.to_tag.size()), q.to_tag.data(), q.cseq,
-             static_cast<long long>(q.expires));
+  stage_.say("SUBSCRIBE %s uri %.*s call %.8s to-tag '%.*s' cseq %u expires %lld", o.uri.c_str(),
+             static_cast<int>(q.uri.size()), q.uri.data(), call.c_str(), static_cast<int>(q.to_tag.size()), q.to_tag.data(),
+             q.cseq, static_cast<long long>(q.expires));
   if (o.out) fail(o, "two requests in flight");
   if (q.from != o.watcher || q.to != o.uri) fail(o, "From or To is wrong");
   std::string event(by_flag(o.event)->name);
@@ -98,7 +98,7 @@ void Watchers::killed(std::span<const StoredRow> all) {
     o.durable_end = end;
     o.ended_seq = -1;
     o.sure = true;
-    o.wanted = alive;
+    o.wanted = row && row->desired_expires != 1;
     o.wanted_end = end;
     o.out = false;
     o.gap_at = kNever;
@@ -107,8 +107,8 @@ void Watchers::killed(std::span<const StoredRow> all) {
     stage_.say("           restored %s: %s", o.uri.c_str(), alive ? "alive" : row ? "leaving" : "nothing");
     if (!row) continue;
     o.call = row->call_id;
-    stage_.say("             call %.8s to-tag '%s' cseq %u intent %d", o.call.c_str(), std::string(row->to_tag).c_str(), row->cseq,
-               row->intent);
+    stage_.say("             call %.8s to-tag '%s' cseq %u intent %d", o.call.c_str(), std::string(row->to_tag).c_str(),
+               row->cseq, row->intent);
     left_.erase(o.call);
     if (row->to_tag.empty()) continue;
     Dialog d{std::string(row->to_tag), std::string(row->remote_contact), std::string(row->record_route)};
@@ -149,7 +149,8 @@ void Watchers::check_healed(std::span<const StoredRow> all) {
     for (auto& r : all) stored |= r.row().id == s->id && r.row().pres_uri == o.uri && r.row().to_tag == s->remote_tag();
     if (!stored) fail(o, "its row is not as it is");
     int state = notifier_.state_of(key);
-    if (o.seen != state) fail(o, "its handler knows state " + std::to_string(o.seen) + ", the notifier has " + std::to_string(state));
+    if (o.seen != state)
+      fail(o, "its handler knows state " + std::to_string(o.seen) + ", the notifier has " + std::to_string(state));
   }
   size_t rows = 0;
   for (auto& r : all) rows += !r.row().watcher_uri.empty();
