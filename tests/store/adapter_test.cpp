@@ -54,7 +54,7 @@ EACH_ADAPTER(every_column_comes_back) {
   r.to_uri = "sip:t@x", r.expires = 4102444800, r.desired_expires = 4102444801, r.etag = "e", r.tuple_id = "t", r.call_id = "c";
   r.to_tag = "tt", r.from_tag = "ft", r.cseq = UINT32_MAX, r.record_route = "<sip:rr;lr>", r.contact = "sip:c@x";
   r.remote_contact = "sip:rc@x", r.version = UINT32_MAX - 1, r.extra_headers = "X-A: 1\r\n", r.sharing_tag = "vip", r.body = "b";
-  r.content_type = "text/plain", r.outbound_proxy = "sip:p@x", r.record_version = UINT32_MAX - 2, r.owner_epoch = INT64_MAX;
+  r.content_type = "text/plain", r.outbound_proxy = "sip:p@x", r.event_id = "e-1", r.target = "sip:t@x", r.record_version = UINT32_MAX - 2, r.owner_epoch = INT64_MAX;
   r.node = INT32_MAX, r.updated_at = 1700000000, r.intent = 3, r.intent_expires = 3600;
   StoredRow want(r);
   check_result(WriteResult::Ok, caller.put(want));

@@ -84,7 +84,7 @@ inline bool same(const Row& a, const Row& b) {
                         r.etag, r.tuple_id, r.call_id, r.to_tag, r.from_tag, r.cseq, r.record_route),
         std::make_tuple(r.contact, r.remote_contact, r.version, r.extra_headers, r.sharing_tag, r.body, r.content_type,
                         r.outbound_proxy, r.record_version, r.owner_epoch, r.node, r.updated_at, r.intent,
-                        r.intent_expires));
+                        r.intent_expires, r.event_id, r.target));
   };
   return all(a) == all(b);
 }
