@@ -431,6 +431,10 @@ Effects on_loaded(Machine& m, const Event& e, MonoMs now) {
     set_state(m, State::Live, std::min({m.wanted_end, m.grant_end, e.due}));
     return fx;
   }
+  if (next_op(m) == Op::Initial && e.due >= 0 && m.build == Build::Fresh) {   // its grant has ended meanwhile: spread like the others
+    set_state(m, State::Backoff, std::min(m.wanted_end, e.due));
+    return fx;
+  }
   prepare(m, fx);
   return fx;
 }

@@ -5,7 +5,7 @@
 //
 //  state   | Request           | Proceed | Slot    | Due                              | Reply, while Sending
 //  --------+-------------------+---------+---------+----------------------------------+---------------------------------
-//  Idle    | stay (loading)    | -       | -       | stay, owner told   Loaded: Queued/Live/Gone
+//  Idle    | stay (loading)    | -       | -       | stay, owner told   Loaded: Queued/Live/Backoff/Gone
 //  Intent  | Queued, Intent    | Queued  | -       | -
 //  Queued  | Queued, Intent    | -       | Sending | Queued (remove), Gone
 //  Sending | (waits, engine)   | -       | -       | -                                | 2xx: Waiting (first), Live, Ending, Gone
@@ -19,7 +19,7 @@
 //
 //  NOTIFY (active, pending, other): makes the dialog where there is none yet; Waiting -> Live; else the state stays and the
 //  grant is what Subscription-State says. NOTIFY (terminated): the dialog is gone. Ending -> Gone; Sending waits for its reply;
-//  deactivated, timeout -> Queued; probation, giveup, no reason -> Backoff until retry-after; rejected, noresource,
+//  deactivated, timeout, no reason -> Queued, or Backoff until retry-after; probation, giveup -> Backoff; rejected, noresource,
 //  invariant -> Gone; with nothing wanted -> Gone.
 //
 // A subscription leaves Sending by exactly one Reply: the SIP port promises it.

@@ -210,6 +210,11 @@ void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
   uint32_t cseq = replay ? s.cseq : s.cseq + 1;
   apply(s, {.input = sub::Input::Slot}, nullptr, now);
   s.cseq = cseq;
+  bool written = s.queue == StoreHook::Queue::Batch || (s.queue == StoreHook::Queue::None && s.written_version != 0);
+  if (m.op == sub::Op::Initial && written) {
+    s.version++;   // the row was written while the request waited for its turn: say that it is out now
+    mark(s, Lane::Bulk, now);
+  }
   if (s.extra) s.extra->intent_deadline = 0;
   const EventInfo* event = c_.ports_.bodies.by_flag(s.event);
   bool in_dialog = m.op == sub::Op::Refresh || m.op == sub::Op::Remove;

@@ -174,7 +174,7 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   m.since = m.sent_at = now;
   if (m.dialog == sub::Dialog::Confirmed || replay) {
     index(s);
-    int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - row.updated_at * 1000 : 0;
+    int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - (row.updated_at - 1) * 1000 : 0;   // it was rounded up
     int64_t jump = kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
     jump = std::min<int64_t>(jump, kCseqMax - kCseqJump - row.cseq);
     s.cseq = row.cseq;
