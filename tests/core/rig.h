@@ -29,7 +29,7 @@ struct Sent {
   MonoMs at = 0;
   std::string method, uri, from_tag, call_id, branch, event, if_match, content_type, body, extra_headers, proxy;
   std::string from, to, to_tag, route_set, contact, accept, allow_events;   // of a SUBSCRIBE
-  uint32_t cseq = 0;
+  uint32_t cseq = 0, digest_cseq = 0;  // the second: of its repetition with credentials
   int64_t expires = -1;
   bool answered = false;
   // "initial", "refresh", "modify", "remove" or "fetch", by what is in it.

@@ -276,6 +276,8 @@ const std::vector<Line>& lines() {
       // --- rows
       {"a dialog comes back", {S::Idle}, {.input = Input::Loaded, .due = kNow + 5 * kSecond}, S::Live},
       {"a dialog comes back and was asked for meanwhile", {S::Idle}, {.input = Input::Loaded}, S::Queued, "q"},
+      {"its grant ended meanwhile: a new dialog in its turn", {S::Idle, D::None},
+       {.input = Input::Loaded, .due = kNow + 5 * kSecond}, S::Backoff},
       {"no row, and it was asked for", {S::Idle, D::None}, {.input = Input::Loaded}, S::Queued, "q"},
       {"a dialog comes back that was to be removed", {S::Idle, D::Confirmed, W::Leaving}, {.input = Input::Loaded},
        S::Intent, "i"},
