@@ -150,7 +150,8 @@ void back_off(Machine& m, Effects& fx, int64_t retry_after, Random& random, Mono
   MonoMs retry = now + backoff(m.attempts, retry_after, random);
   m.hold_until = retry_after > 0 ? now + std::min(retry_after, kMaxRetryAfter) * 1000 : 0;
   MonoMs end = end_of_interest(m);
-  if (m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something) end = std::min(end, m.grant_end);
+  // When the dialog lapses a new one is due, but not sooner than the other side asked for.
+  if (m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something && !m.hold_until) end = std::min(end, m.grant_end);
   set_state(m, State::Backoff, std::min(retry, end));
   fx.write_row = true;
 }
