@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "core/policy.h"
+
 namespace sim {
 
 using namespace pua;
@@ -84,6 +86,7 @@ void Watchers::request(int key) {
     return;
   }
   if (stays) return;
+  if (removal || o.wanted_end <= stage_.now_) o.hold_until = 0;   // what is asked for then is another subscription
   o.last_seq = seq_;
   (removal ? o.removal_seq : o.subscribe_seq) = seq_;
   if (q.keep_existing && (loading || !o.sure)) {   // whether it was there decides which lifetime counts
@@ -139,15 +142,22 @@ void Watchers::replied(int key, const Answer& a) {
       }
     } else if (o.out_initial ? fatal(a.status) && !stands : fatal_in_dialog(a.status)) {
       ended(o);
+    } else if (!(o.out_initial && stands) && a.status != 423) {   // 423: the answer is in Min-Expires
+      hold(o, a.retry_after);
     }
   }
   o.out = false;
+}
+
+void Watchers::hold(Owner& o, int64_t retry_after) {
+  if (o.wanted && retry_after > 0) o.hold_until = stage_.now_ + std::min(retry_after, kMaxRetryAfter) * 1000;
 }
 
 // Ended from outside. A request that came while one was out takes effect all the same.
 void Watchers::ended(Owner& o) {
   o.ended_seq = o.out ? o.out_seq : o.last_seq;
   if (o.ended_seq == o.last_seq) o.wanted = false;
+  o.hold_until = 0;
 }
 
 void Watchers::tell(const std::string& call, const Dialog& d) {
@@ -240,6 +250,7 @@ void Watchers::taken(const Packet& p) {
   d.ended = true;
   bool for_good = p.reason == "rejected" || p.reason == "noresource" || p.reason == "invariant";
   if (for_good) ended(o);
+  else if (!o.out || o.out_expires) hold(o, p.retry_after);
 }
 
 void Watchers::handled(const NotifyView& v) {
@@ -290,7 +301,6 @@ void Watchers::change_moods() {
 
 void Watchers::heal() {
   notifier_.mood = NotifierMood{};
-  healing_ = true;
 }
 
 // A host took a request with a new Contact on its own socket.

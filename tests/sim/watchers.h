@@ -44,6 +44,8 @@ class Watchers {
   void check(const pua::MemoryStore&);
   void check_healed(std::span<const StoredRow>);
   void check_gaps();                             // the network has been calm for some minutes
+  void calm();                                   // and for longer than any grant
+  void check_quiet();                            // and for two hours more
   void check_completed(const char* when);
   void want_nothing();                           // all are to be removed
   void check_removed();
@@ -67,6 +69,7 @@ class Watchers {
     bool out_initial = false;
     int64_t out_expires = 0;
     int out_seq = 0;                             // newest request when it left
+    MonoMs hold_until = 0;                       // the notifier asked for quiet until then
     MonoMs gap_at = pua::kNever;                 // a document was missed and full state not yet asked for since
     int seen = -1;                               // state that the handler was told last, -1: not whole
   };
@@ -86,6 +89,7 @@ class Watchers {
   const pua::Subscription* find(const Owner& o) const { return stage_.engine_->find_subscription(key(o)); }
   void completed(size_t call, const pua::Outcome&);
   void ended(Owner&);
+  void hold(Owner&, int64_t retry_after);
   void tell(const std::string& call, const Dialog&);
   void change_moods();
   void update_contact();
@@ -105,7 +109,7 @@ class Watchers {
   std::set<std::string> left_;                   // Call-IDs that were given up
   std::deque<Expected> expected_;                // NOTIFYs taken whose handlers have not run yet
   int seq_ = 0;
-  bool healing_ = false;
+  pua::Stats calm_;                              // when it had been calm for longer than any grant
 };
 
 }  // namespace sim

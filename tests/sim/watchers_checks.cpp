@@ -38,6 +38,7 @@ void Watchers::check_request(const SipRequest& q, Owner& o) {
     if (q.uri != d.target) fail(o, "remote target " + std::string(q.uri) + ", the dialog has " + d.target);
     if (q.route_set != d.route_set) fail(o, "route set " + std::string(q.route_set) + ", the dialog has " + d.route_set);
   }
+  if (q.expires > 0 && now < o.hold_until) fail(o, "a request before the time that the notifier named");
   if (!o.sure || stage_.engine_->loading()) return;
   if (q.expires > 0 && !(o.wanted && o.wanted_end > now - 1000)) fail(o, "a SUBSCRIBE for what nobody wants");
   if (q.expires == 0 && o.wanted && o.wanted_end > now) fail(o, "an end for what is wanted");
@@ -102,6 +103,7 @@ void Watchers::killed(std::span<const StoredRow> all) {
     o.wanted_end = end;
     o.out = false;
     o.gap_at = kNever;
+    o.hold_until = 0;
     if (!o.call.empty()) left_.insert(o.call);
     o.call.clear();
     stage_.say("           restored %s: %s", o.uri.c_str(), alive ? "alive" : row ? "leaving" : "nothing");
@@ -119,10 +121,22 @@ void Watchers::killed(std::span<const StoredRow> all) {
   }
 }
 
+void Watchers::calm() { calm_ = stage_.engine_->stats(); }
+
 void Watchers::check_gaps() {
   for (const Owner& o : owners_)
     if (o.sure && o.wanted && o.wanted_end > stage_.now_ && o.gap_at != kNever)
       fail(o, "a document was missed, and full state was not asked for");
+}
+
+// Nobody asked for anything, and nothing failed: dialogs are refreshed in time, and no more often than that.
+void Watchers::check_quiet() {
+  Stats s = stage_.engine_->stats();
+  if (s.dialogs_lost != calm_.dialogs_lost) stage_.fail("a dialog was lost though nothing failed");
+  if (s.notifies_missing != calm_.notifies_missing) stage_.fail("a NOTIFY was missed though nothing failed");
+  if (s.subscribes_initial > calm_.subscribes_initial + kKeys) stage_.fail("new dialogs though nothing failed");
+  int64_t refreshes = s.subscribes_refresh - calm_.subscribes_refresh;
+  if (refreshes > 10 * kKeys) stage_.fail("refreshed " + std::to_string(refreshes) + " times in two hours");
 }
 
 void Watchers::check_healed(std::span<const StoredRow> all) {

@@ -141,8 +141,11 @@ std::string World::run(int inputs, Totals& totals) {
   store_->mode = store_mode_ = StoreMode::Ok;
   advance(600 * 1000);
   watchers_.check_gaps();
-  advance(4 * 3600 * 1000);
+  advance(2 * 3600 * 1000);
+  watchers_.calm();
+  advance(2 * 3600 * 1000);
   for (int i = 0; i < 10 && !(engine_->quiet() && behind_->clean()); i++) advance(500);  // a refresh may be under way
+  watchers_.check_quiet();
   check();
   if (failure_.empty()) check_healed();
   if (failure_.empty() && random_.below(4) == 0) check_remove_all();
