@@ -20,8 +20,8 @@ struct KeptDocument : ListHook {
 class KeptDocuments {
  public:
   explicit KeptDocuments(size_t max) : max_(max) {}
-  ~KeptDocuments() {
-    while (!all_.empty()) drop(*all_.front()->owner);
+  ~KeptDocuments() {                 // the subscriptions may be gone already
+    while (KeptDocument* d = all_.pop_front()) delete d;
   }
   KeptDocuments(const KeptDocuments&) = delete;
   KeptDocuments& operator=(const KeptDocuments&) = delete;
