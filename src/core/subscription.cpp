@@ -262,9 +262,15 @@ Effects on_due(Machine& m, Random& random, MonoMs now) {
   }
 }
 
+// A reply says that nothing is left: as it should be, or because a NOTIFY has ended for good what the request was to keep.
+Effects over(Machine& m, int status, const char* reason) {
+  if (m.op == Op::Remove || m.op == Op::Fetch) return end(m, Outcome::Removed, status, reason);
+  return end(m, Outcome::No, 603, "Terminated by the notifier");
+}
+
 // A reply to a request whose dialog was ended by a NOTIFY while it was out.
 Effects after_termination(Machine& m, int64_t retry_after, Random& random, MonoMs now) {
-  if (m.wanted != Wanted::Something) return end(m, Outcome::Removed, 0, "");
+  if (m.wanted != Wanted::Something) return over(m, 0, "");
   Effects fx;
   fx.complete = true;
   subscribe_anew(m, fx, true, retry_after, random, now);
@@ -312,7 +318,7 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
 }
 
 Effects on_dialog_lost(Machine& m, const Event& e, Random& random, MonoMs now) {
-  if (m.wanted != Wanted::Something) return end(m, Outcome::Removed, 200, "OK, it had ended");
+  if (m.wanted != Wanted::Something) return over(m, 200, "OK, it had ended");
   Effects fx;
   fx.outcome = Outcome::DialogLost;
   subscribe_anew(m, fx, true, e.retry_after, random, now);

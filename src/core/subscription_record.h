@@ -34,7 +34,9 @@ struct SubscriptionExtra {
   WaiterList callers;                     // of the request under way
   std::unique_ptr<WaitingSubscribe> waiting;
   MonoMs intent_deadline = 0;
-  uint32_t cseq_jump = 0;                 // behind a request of the last run that is repeated: what that run may have used
+  // Of a request of the last run that is repeated: how many CSeqs that run may have used behind it, and since when.
+  uint32_t cseq_jump = 0;
+  int64_t cseq_since = 0;                 // EpochS
   void* cb_param = nullptr;
 };
 

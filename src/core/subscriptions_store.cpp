@@ -27,6 +27,7 @@ RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
   out.record_version = s.version;
   out.updated_at = to_epoch(s.dirty_since, c_.epoch_offset_);
   if (sub::row_over(m)) return RowOp::Delete;
+  if (m.build == sub::Build::Replay) out.updated_at = s.extra->cseq_since;   // the jump that is still to come starts there
   bool there = m.dialog == sub::Dialog::Confirmed;
   out.flag = s.source;
   out.event = s.event;
@@ -178,8 +179,12 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
     int64_t jump = kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
     jump = std::min<int64_t>(jump, kCseqMax - kCseqJump - row.cseq);
     s.cseq = row.cseq;
-    if (replay) s.need_extra().cseq_jump = static_cast<uint32_t>(jump);   // after it was repeated
-    else s.cseq += static_cast<uint32_t>(jump);
+    if (replay) {   // the jump comes after it was repeated
+      s.need_extra().cseq_jump = static_cast<uint32_t>(jump);
+      s.extra->cseq_since = row.updated_at;
+    } else {
+      s.cseq += static_cast<uint32_t>(jump);
+    }
   } else {
     renew_dialog(s);
   }

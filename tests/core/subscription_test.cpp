@@ -181,7 +181,7 @@ const std::vector<Line>& lines() {
        {.input = Input::Success, .expires = 600}, S::Queued, "nqwc"},
       {"refreshed, but a NOTIFY had ended it for good",
        {.state = S::Sending, .dialog = D::None, .wanted = W::Leaving, .op = Op::Refresh},
-       {.input = Input::Success, .expires = 600}, S::Gone, "nwc", 0, Outcome::Removed},
+       {.input = Input::Success, .expires = 600}, S::Gone, "nwc", 603, Outcome::No},
       {"removed, and its last NOTIFY came first",
        {.state = S::Sending, .dialog = D::None, .wanted = W::Nothing, .op = Op::Remove},
        {.input = Input::Success, .expires = 0}, S::Gone, "nwc", 0, Outcome::Removed},
