@@ -106,6 +106,8 @@ void Watchers::completed(size_t index, const Outcome& out) {
   stage_.say("  completed w%d seq %d: %d %.*s durable=%d superseded=%d", c.key, c.seq, out.status,
              static_cast<int>(out.reason.size()), out.reason.data(), out.durable, out.superseded);
   if (++c.completed > 1) fail(o, "request " + std::to_string(c.seq) + " completed twice");
+  if (c.seq == o.refused_seq && !out.superseded && out.status / 100 == 2)
+    fail(o, "told that all is well though it was ended for good");
   if (!out.durable || out.superseded || c.keep || c.seq <= o.durable_seq) return;
   o.durable_seq = c.seq;
   o.durable_end = c.end;
@@ -142,8 +144,8 @@ void Watchers::replied(int key, const Answer& a) {
       }
     } else if (o.out_initial ? fatal(a.status) && !stands : fatal_in_dialog(a.status)) {
       ended(o);
-    } else if (!(o.out_initial && stands) && a.status != 423) {   // 423: the answer is in Min-Expires
-      hold(o, a.retry_after);
+    } else if (!(o.out_initial && stands) && a.status != 423 && o.refused_seq != o.out_seq) {
+      hold(o, a.retry_after);   // of a 423, Min-Expires says more
     }
   }
   o.out = false;
@@ -156,6 +158,7 @@ void Watchers::hold(Owner& o, int64_t retry_after) {
 // Ended from outside. A request that came while one was out takes effect all the same.
 void Watchers::ended(Owner& o) {
   o.ended_seq = o.out ? o.out_seq : o.last_seq;
+  if (o.out && o.out_expires) o.refused_seq = o.out_seq;
   if (o.ended_seq == o.last_seq) o.wanted = false;
   o.hold_until = 0;
 }

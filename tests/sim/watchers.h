@@ -60,6 +60,7 @@ class Watchers {
     MonoMs wanted_end = pua::kNever;
     int last_seq = 0, subscribe_seq = 0, removal_seq = 0;   // newest accepted request; of each kind
     int ended_seq = 0;                           // newest request that an end from outside covered
+    int refused_seq = 0;                         // newest request that was out while its subscription was ended for good
     int durable_seq = 0;                         // newest request reported durable, and what it wanted
     Durable durable = Durable::Unknown;
     MonoMs durable_end = pua::kNever;

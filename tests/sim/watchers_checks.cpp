@@ -38,8 +38,8 @@ void Watchers::check_request(const SipRequest& q, Owner& o) {
     if (q.uri != d.target) fail(o, "remote target " + std::string(q.uri) + ", the dialog has " + d.target);
     if (q.route_set != d.route_set) fail(o, "route set " + std::string(q.route_set) + ", the dialog has " + d.route_set);
   }
-  if (q.expires > 0 && now < o.hold_until) fail(o, "a request before the time that the notifier named");
   if (!o.sure || stage_.engine_->loading()) return;
+  if (q.expires > 0 && now < o.hold_until) fail(o, "a request before the time that the notifier named");
   if (q.expires > 0 && !(o.wanted && o.wanted_end > now - 1000)) fail(o, "a SUBSCRIBE for what nobody wants");
   if (q.expires == 0 && o.wanted && o.wanted_end > now) fail(o, "an end for what is wanted");
 }
