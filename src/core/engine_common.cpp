@@ -38,7 +38,8 @@ void EngineCommon::log_reply(LogGate& gate, LogLevel level, const char* method, 
   char left_out[64] = "";
   if (more) snprintf(left_out, sizeof left_out, " (%llu lines like this left out)", static_cast<unsigned long long>(more));
   auto line = level == LogLevel::error ? &Log::error : level == LogLevel::warning ? &Log::warning : &Log::notice;
-  (ports_.log.*line)("%d to %s for %.*s: %s%s", status, method, static_cast<int>(uri.size()), uri.data(), what, left_out);
+  std::string answer = status ? std::to_string(status) + " to " : std::string();
+  (ports_.log.*line)("%s%s for %.*s: %s%s", answer.c_str(), method, static_cast<int>(uri.size()), uri.data(), what, left_out);
 }
 
 void EngineCommon::count_class(const SipReply& reply) {

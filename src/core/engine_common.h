@@ -44,7 +44,7 @@ struct EngineCommon {
   // Hands an outcome on: when the row as it is now is committed, or cannot be. nothing_to_store: at once, durable.
   void deliver(Entity&, Delivery, bool nothing_to_store, MonoMs now);
   void settle_acks(Entity&, uint32_t version, bool ok);
-  // One line of the log about a reply, if the gate lets it pass.
+  // One line of the log about a reply (status 0: about the request), if the gate lets it pass.
   void log_reply(LogGate&, LogLevel, const char* method, std::string_view uri, int status, const char* what, MonoMs now);
   // Counts what both kinds count alike.
   void count_class(const SipReply&);
