@@ -97,13 +97,19 @@ TEST(SubscriptionNotify, probation_subscribes_again_after_retry_after) {
 TEST(SubscriptionNotify, giveup_subscribes_again_after_retry_after) {
   subscribes_again_within("giveup", 90, 90 * kSecond, 90 * kSecond);
 }
-TEST(SubscriptionNotify, probation_without_retry_after_backs_off) { subscribes_again_within("probation", -1, 1500, 2500); }
+TEST(SubscriptionNotify, probation_without_retry_after_backs_off) {
+  subscribes_again_within("probation", -1, 1500, 2500);
+}
 TEST(SubscriptionNotify, giveup_without_retry_after_backs_off) { subscribes_again_within("giveup", -1, 1500, 2500); }
 TEST(SubscriptionNotify, deactivated_with_retry_after_waits) {
   subscribes_again_within("deactivated", 90, 90 * kSecond, 90 * kSecond);
 }
-TEST(SubscriptionNotify, timeout_with_retry_after_waits) { subscribes_again_within("timeout", 90, 90 * kSecond, 90 * kSecond); }
-TEST(SubscriptionNotify, no_reason_with_retry_after_waits) { subscribes_again_within("", 90, 90 * kSecond, 90 * kSecond); }
+TEST(SubscriptionNotify, timeout_with_retry_after_waits) {
+  subscribes_again_within("timeout", 90, 90 * kSecond, 90 * kSecond);
+}
+TEST(SubscriptionNotify, no_reason_with_retry_after_waits) {
+  subscribes_again_within("", 90, 90 * kSecond, 90 * kSecond);
+}
 
 //   |<-- NOTIFY, terminated;reason=rejected --|   that is all
 TEST(SubscriptionNotify, rejected_is_the_end) { is_over("rejected"); }
@@ -303,7 +309,8 @@ TEST(SubscriptionNotify, a_last_one_that_is_repeated_while_its_reply_was_lost_en
   rig.live({.expires = kForEver});
   rig.advance(60 * kSecond);
   const Sent first = rig.last();
-  Bring last{.state = "terminated", .reason = "deactivated", .cseq = 9, .call_id = first.call_id, .local_tag = first.from_tag};
+  Bring last{.state = "terminated", .reason = "deactivated", .cseq = 9, .call_id = first.call_id,
+             .local_tag = first.from_tag};
   LONGS_EQUAL(200, rig.notify(last).status);
   LONGS_EQUAL(481, rig.notify(last).status);
   LONGS_EQUAL(2, rig.sent.size());

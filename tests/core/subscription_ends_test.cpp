@@ -1,0 +1,195 @@
+// How subscriptions end, and fetches (spec section 5, RFC 6665 sections 4.1.2.3 and 4.4.3).
+#include <string>
+
+#include "core/subscription.h"
+#include "tests/core/subs_rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(SubscriptionEnds) {
+  SubsRig rig;
+};
+
+// --- unsubscribe -------------------------------------------------------------------------------------------------
+
+//   |-- SUBSCRIBE, to-tag, Expires: 0 -->|
+//   |<-- 200 ----------------------------|   the owner is told
+//   |<-- NOTIFY, terminated -------------|   and nothing is left
+TEST(SubscriptionEnds, unsubscribe) {
+  rig.live();
+  Call& c = rig.unsubscribe();
+  TEXT_EQUAL("remove", rig.last().kind());
+  LONGLONGS_EQUAL(0, rig.last().expires);
+  LONGS_EQUAL(2, rig.last().cseq);
+  TEXT_EQUAL(kNotifier, rig.last().uri);
+  rig.accept(0);
+  LONGS_EQUAL(200, c.status);
+  CHECK(c.durable);
+  TEXT_EQUAL("ending", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+  rig.end();
+  TEXT_EQUAL("none", rig.state());
+  TEXT_EQUAL("terminated", rig.heard.back().state);
+  LONGS_EQUAL(0, rig.stats().notifies_terminated);   // that was ours
+  LONGS_EQUAL(481, rig.notify({.state = "terminated"}).status);
+}
+
+TEST(SubscriptionEnds, an_unsubscribe_whose_last_notify_never_comes_ends_after_timer_n) {
+  rig.live();
+  rig.unsubscribe();
+  rig.accept(0);
+  rig.advance(32 * kSecond - 1);
+  TEXT_EQUAL("ending", rig.state());
+  rig.advance(1);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(2, rig.sent.size());
+}
+
+//   |-- SUBSCRIBE, 0 -->|
+//   |<-- 481 -----------|   that is what was wanted
+TEST(SubscriptionEnds, a_481_to_an_unsubscribe_is_success) {
+  rig.live();
+  Call& c = rig.unsubscribe();
+  rig.reject(481);
+  LONGS_EQUAL(200, c.status);
+  rig.advance(3600 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+//   |-- SUBSCRIBE, 0 -->|
+//   |   (nothing)       |
+//   |-- SUBSCRIBE, 0 -->|   until it is answered, or the grant has ended
+TEST(SubscriptionEnds, an_unsubscribe_that_is_not_answered_is_repeated) {
+  rig.live({}, 600);
+  Call& c = rig.unsubscribe();
+  rig.time_out();
+  LONGS_EQUAL(408, c.status);
+  rig.advance(3 * kSecond);
+  TEXT_EQUAL("initial remove remove", rig.kinds());
+  CHECK(rig.sent[2].cseq > rig.sent[1].cseq);
+  LONGLONGS_EQUAL(1, rig.row().row().desired_expires);
+  rig.accept(0);
+  rig.end();
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(1, c.completed);
+}
+
+TEST(SubscriptionEnds, an_unsubscribe_that_is_never_answered_ends_with_the_grant) {
+  rig.live({}, 100);
+  rig.unsubscribe();
+  for (int i = 0; i < 100; i++) {
+    if (rig.open()) rig.reject(503);
+    rig.advance(kSecond);
+  }
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+  size_t sent = rig.sent.size();
+  rig.advance(3600 * kSecond);
+  LONGS_EQUAL(sent, rig.sent.size());
+}
+
+//   |-- SUBSCRIBE ------>|
+//   unsubscribe: waits
+//   |<-- 200 ------------|
+//   |-- SUBSCRIBE, 0 --->|
+TEST(SubscriptionEnds, an_unsubscribe_that_meets_the_first_request_in_flight_follows_it) {
+  Call& first = rig.subscribe();
+  Call& c = rig.unsubscribe();
+  LONGS_EQUAL(1, rig.sent.size());
+  rig.accept();
+  LONGS_EQUAL(200, first.status);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  TEXT_EQUAL("n1", rig.last().to_tag);
+  LONGS_EQUAL(0, c.completed);
+  rig.accept(0);
+  LONGS_EQUAL(200, c.status);
+  rig.end();
+  TEXT_EQUAL("none", rig.state());
+}
+
+TEST(SubscriptionEnds, an_unsubscribe_that_meets_a_refresh_in_flight_follows_it) {
+  rig.live();
+  rig.subscribe();
+  Call& c = rig.unsubscribe();
+  LONGS_EQUAL(2, rig.sent.size());
+  rig.accept();
+  TEXT_EQUAL("initial refresh remove", rig.kinds());
+  rig.accept(0);
+  LONGS_EQUAL(200, c.status);
+}
+
+TEST(SubscriptionEnds, an_unsubscribe_that_meets_a_request_that_fails_ends_it) {
+  Call& first = rig.subscribe();
+  Call& c = rig.unsubscribe();
+  rig.reject(503);
+  LONGS_EQUAL(503, first.status);
+  LONGS_EQUAL(200, c.status);
+  rig.advance(3600 * kSecond);
+  TEXT_EQUAL("initial", rig.kinds());
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(SubscriptionEnds, an_unsubscribe_before_the_first_request_left_sends_nothing) {
+  Call& first = rig.ask({});
+  Call& c = rig.ask({.expires = 0});
+  rig.settle();
+  LONGS_EQUAL(0, rig.sent.size());
+  LONGS_EQUAL(200, c.status);
+  CHECK(first.superseded);
+  TEXT_EQUAL("none", rig.state());
+}
+
+// --- fetch -------------------------------------------------------------------------------------------------------
+
+//   |-- SUBSCRIBE, Expires: 0 -->|   no to-tag
+//   |<-- 200 --------------------|
+//   |<-- NOTIFY, terminated -----|   the state, once
+TEST(SubscriptionEnds, expires_0_without_a_subscription_fetches_the_state_once) {
+  Call& c = rig.unsubscribe();
+  TEXT_EQUAL("fetch", rig.last().kind());
+  LONGLONGS_EQUAL(0, rig.last().expires);
+  rig.accept(0);
+  LONGS_EQUAL(200, c.status);
+  rig.notify({.state = "terminated", .reason = "timeout", .body = "<presence/>"});
+  TEXT_EQUAL("<presence/>", rig.heard[0].body);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+  LONGS_EQUAL(1, rig.stats().subscribes_fetch);
+  rig.advance(3600 * kSecond);
+  LONGS_EQUAL(1, rig.sent.size());
+}
+
+TEST(SubscriptionEnds, what_is_fetched_may_come_before_the_2xx) {
+  rig.unsubscribe();
+  rig.notify({.state = "terminated", .reason = "timeout", .body = "<presence/>"});
+  LONGS_EQUAL(1, rig.heard.size());
+  rig.accept(0);
+  TEXT_EQUAL("none", rig.state());
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(0, rig.stats().notifies_missing);
+}
+
+TEST(SubscriptionEnds, a_fetch_that_fails_is_not_repeated) {
+  Call& c = rig.unsubscribe();
+  rig.reject(503);
+  LONGS_EQUAL(503, c.status);
+  rig.advance(3600 * kSecond);
+  TEXT_EQUAL("fetch", rig.kinds());
+  TEXT_EQUAL("none", rig.state());
+}
+
+TEST(SubscriptionEnds, a_fetch_that_brings_no_notify_is_diagnosed) {
+  rig.unsubscribe();
+  rig.accept(0);
+  rig.advance(32 * kSecond);
+  LONGS_EQUAL(1, rig.stats().notifies_missing);
+  TEXT_EQUAL("none", rig.state());
+}
