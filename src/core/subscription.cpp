@@ -300,8 +300,8 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
     m.attempts = 0;
     m.quick_try = false;
   }
-  // An earlier NOTIFY has said it better.
-  if (!first || m.notified == Notified::No || !m.grant_end) m.grant_end = m.sent_at + ms_of(granted);
+  // An earlier NOTIFY has said it better, but for a refresh that is answered in full.
+  if (!m.told || (!first && e.expires >= 0)) m.grant_end = m.sent_at + ms_of(granted);
   if (granted == 0 && m.wanted == Wanted::Something) {   // taken, and ended in the same breath
     subscribe_anew(m, fx, false, -1, random, now);
     return fx;
@@ -373,6 +373,7 @@ Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
   }
   m.notified = e.notified;
   MonoMs before = m.grant_end;
+  m.told |= e.expires >= 0;
   if (e.expires >= 0) m.grant_end = now + ms_of(e.expires);
   else if (!m.grant_end) m.grant_end = now + static_cast<MonoMs>(m.asked) * 1000;
   // A whole new grant is worth a row; a rounded one is not.
@@ -435,6 +436,7 @@ Effects on_loaded(Machine& m, const Event& e, MonoMs now) {
   if (m.wanted == Wanted::Something && m.wanted_end <= now) return lifetime_over(m, now);
   if (next_op(m) == Op::None) return end(m, Outcome::NeverSent, 404, "No such subscription");
   if (next_op(m) == Op::Refresh && e.due >= 0) {
+    m.refetch = true;   // also where a NOTIFY comes before that: it may bring less than the state
     set_state(m, State::Live, std::min({m.wanted_end, m.grant_end, e.due}));
     return fx;
   }
@@ -456,7 +458,7 @@ Effects step(Machine& m, const Event& e, Random& random, MonoMs now) {
     case Input::Slot:
       m.op = next_op(m);
       m.sent_at = now;
-      m.refetch = false;
+      m.refetch = m.told = false;
       if (m.dialog == Dialog::None) m.dialog = Dialog::Early;
       set_state(m, State::Sending, kNever);
       return fx;

@@ -63,6 +63,7 @@ struct Machine {
   Build build = Build::Fresh;
   bool quick_try = false;           // a new dialog was tried at once after one was lost, and none stood since
   bool refetch = false;             // a NOTIFY was missed since the last request left: full state is to be asked for soon
+  bool told = false;                // a NOTIFY said how long the grant lasts since the last request left
   uint8_t attempts = 0;             // failures in a row
   uint32_t asked = 0;               // Expires of the request out
   uint32_t server_min = 0;          // Min-Expires learned from a 423
