@@ -86,7 +86,8 @@ void Watchers::request(int key) {
     return;
   }
   if (stays) return;
-  if (removal || o.wanted_end <= stage_.now_) o.hold_until = 0;   // what is asked for then is another subscription
+  if (removal || !o.sure || o.wanted_end <= stage_.now_) o.hold_until = 0;   // what is asked for then is another subscription
+  o.pause_until = 0;
   o.last_seq = seq_;
   (removal ? o.removal_seq : o.subscribe_seq) = seq_;
   if (q.keep_existing && (loading || !o.sure)) {   // whether it was there decides which lifetime counts
@@ -125,8 +126,10 @@ Answer Watchers::send(const SipRequest& q, int key) {
   o.out = true;
   o.out_initial = q.to_tag.empty();
   o.out_expires = q.expires;
+  o.out_answers = o.out_seq != o.last_seq;
   o.out_seq = o.last_seq;
   o.gap_at = kNever;
+  o.restored = false;
   return notifier_.handle(q, key);
 }
 
@@ -144,7 +147,7 @@ void Watchers::replied(int key, const Answer& a) {
       }
     } else if (o.out_initial ? fatal(a.status) && !stands : fatal_in_dialog(a.status)) {
       ended(o);
-    } else if (!(o.out_initial && stands) && a.status != 423 && o.refused_seq != o.out_seq) {
+    } else if (!(o.out_initial && stands) && a.status != 423 && o.ended_seq != o.out_seq) {
       hold(o, a.retry_after);   // of a 423, Min-Expires says more
     }
   }
@@ -158,7 +161,7 @@ void Watchers::hold(Owner& o, int64_t retry_after) {
 // Ended from outside. A request that came while one was out takes effect all the same.
 void Watchers::ended(Owner& o) {
   o.ended_seq = o.out ? o.out_seq : o.last_seq;
-  if (o.out && o.out_expires) o.refused_seq = o.out_seq;
+  if (o.out && o.out_expires && o.out_answers) o.refused_seq = o.out_seq;
   if (o.ended_seq == o.last_seq) o.wanted = false;
   o.hold_until = 0;
 }
@@ -254,6 +257,8 @@ void Watchers::taken(const Packet& p) {
   bool for_good = p.reason == "rejected" || p.reason == "noresource" || p.reason == "invariant";
   if (for_good) ended(o);
   else if (!o.out || o.out_expires) hold(o, p.retry_after);
+  // Less than the shortest back-off.
+  if ((p.reason == "probation" || p.reason == "giveup") && o.wanted && !o.out) o.pause_until = stage_.now_ + 1400;
 }
 
 void Watchers::handled(const NotifyView& v) {
@@ -303,7 +308,10 @@ void Watchers::change_moods() {
 }
 
 void Watchers::heal() {
-  notifier_.mood = NotifierMood{};
+  NotifierMood& m = notifier_.mood = NotifierMood{};
+  m.max_grant = 1200;
+  if (stage_.random_.below(2)) m.no_expires = 100;   // only its NOTIFYs say what it granted
+  else m.no_state_expires = 100;                     // only its answers do
 }
 
 // A host took a request with a new Contact on its own socket.
@@ -350,6 +358,7 @@ void Watchers::random_input() {
 }
 
 void Watchers::booted() {
+  loaded_at_ = kNever;
   stage_.engine_->observe_notifies(64, [this](const NotifyView& v) { handled(v); });
 }
 

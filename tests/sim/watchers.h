@@ -70,7 +70,10 @@ class Watchers {
     bool out_initial = false;
     int64_t out_expires = 0;
     int out_seq = 0;                             // newest request when it left
+    bool out_answers = false;                    // its answer is that request's
     MonoMs hold_until = 0;                       // the notifier asked for quiet until then
+    MonoMs pause_until = 0;                      // probation, giveup: later, unless an owner asks
+    bool restored = false;                       // its dialog is of the last run, and not refreshed in this one yet
     MonoMs gap_at = pua::kNever;                 // a document was missed and full state not yet asked for since
     int seen = -1;                               // state that the handler was told last, -1: not whole
   };
@@ -109,6 +112,7 @@ class Watchers {
   std::map<std::string, std::set<std::string>> told_;   // Call-ID and remote tag -> targets that were ever named
   std::set<std::string> left_;                   // Call-IDs that were given up
   std::deque<Expected> expected_;                // NOTIFYs taken whose handlers have not run yet
+  MonoMs loaded_at_ = pua::kNever;
   int seq_ = 0;
   pua::Stats calm_;                              // when it had been calm for longer than any grant
 };

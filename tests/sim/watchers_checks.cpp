@@ -1,4 +1,5 @@
 // What must always hold of subscriptions, after a kill, and after everything was healed.
+#include "core/policy.h"
 #include "watchers.h"
 
 namespace sim {
@@ -39,6 +40,7 @@ void Watchers::check_request(const SipRequest& q, Owner& o) {
     if (q.route_set != d.route_set) fail(o, "route set " + std::string(q.route_set) + ", the dialog has " + d.route_set);
   }
   if (!o.sure || stage_.engine_->loading()) return;
+  if (q.expires > 0 && now < o.pause_until) fail(o, "tried again at once though it was put on probation");
   if (q.expires > 0 && now < o.hold_until) fail(o, "a request before the time that the notifier named");
   if (q.expires > 0 && !(o.wanted && o.wanted_end > now - 1000)) fail(o, "a SUBSCRIBE for what nobody wants");
   if (q.expires == 0 && o.wanted && o.wanted_end > now) fail(o, "an end for what is wanted");
@@ -64,6 +66,7 @@ void Watchers::check_row(const Owner& o, const Subscription& s, const Row* row) 
 
 void Watchers::check(const MemoryStore& disk) {
   if (stage_.engine_->loading()) return;
+  loaded_at_ = std::min(loaded_at_, stage_.now_);
   for (const Owner& o : owners_) {
     const Subscription* s = find(o);
     bool gone = !s || s->m.state == sub::State::Gone;
@@ -71,6 +74,11 @@ void Watchers::check(const MemoryStore& disk) {
     if (o.sure && o.wanted && o.wanted_end > stage_.now_ && gone) fail(o, "is wanted and gone");
     if (o.sure && !o.wanted && !gone && s->m.wanted == sub::Wanted::Something && !removal_waits)
       fail(o, "is not wanted and goes on");
+    if (s && s->m.state == sub::State::Live) {   // it says itself when it will be refreshed
+      if (o.gap_at != kNever && s->m.deadline > std::max(o.gap_at, s->m.sent_at) + 5000)
+        fail(o, "a document was missed, and full state is not asked for soon");
+      if (o.restored && s->m.deadline > loaded_at_ + kLoadSpread) fail(o, "restored, and its state is not asked for soon");
+    }
     bool written = s && s->version && s->written_version == s->version && s->queue == StoreHook::Queue::None;
     if (written && s->m.state != sub::State::Idle && !sub::row_over(s->m))
       check_row(o, *s, disk.find(s->id));
@@ -103,7 +111,8 @@ void Watchers::killed(std::span<const StoredRow> all) {
     o.wanted_end = end;
     o.out = false;
     o.gap_at = kNever;
-    o.hold_until = 0;
+    o.hold_until = o.pause_until = 0;
+    o.restored = false;
     if (!o.call.empty()) left_.insert(o.call);
     o.call.clear();
     stage_.say("           restored %s: %s", o.uri.c_str(), alive ? "alive" : row ? "leaving" : "nothing");
@@ -118,6 +127,7 @@ void Watchers::killed(std::span<const StoredRow> all) {
     if (!told.count(d.target)) fail(o, "its row has a remote target that nobody named: " + d.target);
     if (!told.count("route " + d.route_set)) fail(o, "its row has a route set that nobody named: " + d.route_set);
     dialogs_.emplace(o.call, d);
+    o.restored = true;
   }
 }
 
