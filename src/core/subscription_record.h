@@ -55,10 +55,11 @@ struct Subscription : Entity {
   uint64_t dialog_hash = 0;               // place in the index by Call-ID, 0: not there
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
   uint32_t cseq = 0;                      // last used in this dialog
-  uint32_t remote_cseq = 0;               // of the last NOTIFY taken, 0: none in this run
+  uint32_t remote_cseq = 0;               // of the last NOTIFY taken in this dialog and run
   uint32_t doc_version = 0;               // of the last document
   uint32_t notifies = 0;                  // taken in this run
   bool has_doc = false;                   // doc_version counts
+  bool has_remote_cseq = false;           // remote_cseq counts: 0 is a number like others
 
   Subscription() : Entity(Kind::Subscription) {}
   std::string_view pres_uri() const { return text.get(kPresUri); }

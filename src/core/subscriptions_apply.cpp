@@ -143,7 +143,7 @@ void Subscriptions::renew_dialog(Subscription& s) {
   s.text.assign(text);
   s.m.build = sub::Build::Fresh;
   s.cseq = s.remote_cseq = 0;
-  s.has_doc = false;
+  s.has_doc = s.has_remote_cseq = false;
   index(s);
 }
 

@@ -54,8 +54,8 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (s->m.dialog == sub::Dialog::Confirmed && s->remote_tag() != n.remote_tag) return refuse(481, "Another branch was first");
   if (event->flag != s->event) return refuse(481, "Subscribed to another event");
   if (n.event_id != s->text.get(Subscription::kEventId)) return refuse(481, "Subscribed with another event id");
-  if (s->remote_cseq && n.cseq < s->remote_cseq) return refuse(500, "Request Out Of Order");
-  if (s->remote_cseq && n.cseq == s->remote_cseq) {
+  if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse(500, "Request Out Of Order");
+  if (s->has_remote_cseq && n.cseq == s->remote_cseq) {
     c_.count_.notifies_repeated++;
     return {};
   }
@@ -85,6 +85,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   c_.count_.notifies++;
   s.notifies++;
   s.remote_cseq = n.cseq;
+  s.has_remote_cseq = true;
   bool terminated = n.state == "terminated", made = s.m.dialog != sub::Dialog::Confirmed;
   auto text = s.text.views();
   bool moved = !n.contact.empty() && text[Subscription::kRemote] != n.contact;

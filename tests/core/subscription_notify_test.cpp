@@ -305,6 +305,15 @@ TEST(SubscriptionNotify, one_that_is_repeated_is_answered_200_and_taken_once) {
   LONGS_EQUAL(2, rig.stats().notifies);
 }
 
+TEST(SubscriptionNotify, a_cseq_of_0_is_a_number_like_others) {
+  rig.subscribe();
+  rig.accept();
+  LONGS_EQUAL(200, rig.notify({.cseq = 0}).status);
+  LONGS_EQUAL(200, rig.notify({.cseq = 0}).status);
+  LONGS_EQUAL(1, rig.heard.size());
+  LONGS_EQUAL(1, rig.stats().notifies_repeated);
+}
+
 TEST(SubscriptionNotify, a_last_one_that_is_repeated_while_its_reply_was_lost_ends_nothing_else) {
   rig.live({.expires = kForEver});
   rig.advance(60 * kSecond);
