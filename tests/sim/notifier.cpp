@@ -141,7 +141,7 @@ ServerDialog& Notifier::make(const SipRequest& q, int key) {
   static constexpr const char* routes[] = {"", "<sip:p1.example.com;lr>",
                                            "<sip:p1.example.com;lr>, <sip:p2.example.com;lr>"};
   d.route_set = routes[stage_.random_.below(3)];
-  d.cseq = static_cast<uint32_t>(stage_.random_.below(1000));
+  d.cseq = static_cast<uint32_t>(stage_.random_.below(10) ? stage_.random_.below(1000) : -1);   // the first may be 0
   d.pending = stage_.chance(mood.pending);
   dialogs_.push_back(d);
   return dialogs_.back();

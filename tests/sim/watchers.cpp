@@ -238,7 +238,7 @@ void Watchers::taken(const Packet& p) {
   Dialog& d = at->second;
   if (d.ended) fail(o, "a NOTIFY was taken in a dialog that had ended");
   if (d.remote_tag != p.remote_tag) fail(o, "a NOTIFY of another branch was taken");
-  if (!made && d.cseq && p.cseq < d.cseq) fail(o, "a NOTIFY with an old CSeq was taken");
+  if (!made && p.cseq < d.cseq) fail(o, "a NOTIFY with an old CSeq was taken");
   if (d.cseq == p.cseq) return;   // repeated
   d.cseq = p.cseq;
   d.target = p.contact;

@@ -81,7 +81,7 @@ class Watchers {
   struct Dialog {                                // as the subscriber must know it
     std::string remote_tag, target, route_set;
     bool ended = false;
-    uint32_t cseq = 0;                           // of the last NOTIFY taken in this run
+    int64_t cseq = -1;                           // of the last NOTIFY taken in this run
     bool has_doc = false;
     uint32_t version = 0;
   };
