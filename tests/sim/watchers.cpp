@@ -86,7 +86,7 @@ void Watchers::request(int key) {
     return;
   }
   if (stays) return;
-  if (removal || !o.sure || o.wanted_end <= stage_.now_) o.hold_until = 0;   // what is asked for then is another subscription
+  if (removal || !o.sure || o.wanted_end <= stage_.now_) o.hold_until = 0;   // it is another subscription
   o.pause_until = 0;
   o.last_seq = seq_;
   (removal ? o.removal_seq : o.subscribe_seq) = seq_;
