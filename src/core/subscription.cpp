@@ -135,13 +135,20 @@ void prepare(Machine& m, Effects& fx) {
 }
 
 // The wanted end has come and nothing is out.
-Effects lifetime_over(Machine& m, MonoMs now) {
+Effects lifetime_over(Machine& m, MonoMs timer_n, MonoMs now) {
   m.wanted = Wanted::Leaving;
-  if (m.dialog != Dialog::Confirmed || m.grant_end <= now) return end(m, Outcome::Expired, 480, "Lifetime ended");
+  if (m.dialog != Dialog::Confirmed) return end(m, Outcome::Expired, 480, "Lifetime ended");
   Effects fx;
   fx.outcome = Outcome::Expired;
   fx.write_row = true;
-  queue(m, fx);
+  if (m.grant_end > now) {
+    queue(m, fx);
+  } else {   // it ends over there at the same moment: nothing to send, but the last NOTIFY is still to come
+    fx.complete = true;
+    fx.local_status = 480;
+    fx.local_reason = "Lifetime ended";
+    set_state(m, State::Ending, now + timer_n);
+  }
   return fx;
 }
 
@@ -215,7 +222,7 @@ Effects on_request(Machine& m, MonoMs now) {
   return fx;
 }
 
-Effects on_due(Machine& m, Random& random, MonoMs now) {
+Effects on_due(Machine& m, const Event& e, Random& random, MonoMs now) {
   Effects fx;
   if (m.state == State::Idle) {
     fx.complete = true;
@@ -231,8 +238,8 @@ Effects on_due(Machine& m, Random& random, MonoMs now) {
   }
   if (m.wanted == Wanted::Something && m.wanted_end <= now) {
     bool queued = m.state == State::Queued;
-    fx = lifetime_over(m, now);
-    if (m.state != State::Gone) {
+    fx = lifetime_over(m, e.timer_n, now);
+    if (m.state == State::Queued) {
       fx.complete = queued;  // callers still queued: their lifetime ended before the request could leave
       fx.local_status = 480;
       fx.local_reason = "Lifetime ended";
@@ -309,7 +316,7 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
   if (first && m.notified == Notified::No) set_state(m, State::Waiting, std::min(m.sent_at + e.timer_n, m.wanted_end));
   else live(m, random, m.sent_at);
   if (m.wanted_end <= now || m.wanted != Wanted::Something) {   // it ended while its request was out
-    Effects over = lifetime_over(m, now);
+    Effects over = lifetime_over(m, e.timer_n, now);
     fx.enqueue = over.enqueue;
     fx.new_dialog = over.new_dialog;
     fx.outcome = over.outcome;
@@ -433,7 +440,7 @@ Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
 Effects on_loaded(Machine& m, const Event& e, MonoMs now) {
   Effects fx;
   if (m.dialog == Dialog::Confirmed && m.grant_end <= now) forget_dialog(m, fx);
-  if (m.wanted == Wanted::Something && m.wanted_end <= now) return lifetime_over(m, now);
+  if (m.wanted == Wanted::Something && m.wanted_end <= now) return lifetime_over(m, e.timer_n, now);
   if (next_op(m) == Op::None) return end(m, Outcome::NeverSent, 404, "No such subscription");
   if (next_op(m) == Op::Refresh && e.due >= 0) {
     m.refetch = true;   // also where a NOTIFY comes before that: it may bring less than the state
@@ -462,7 +469,7 @@ Effects step(Machine& m, const Event& e, Random& random, MonoMs now) {
       if (m.dialog == Dialog::None) m.dialog = Dialog::Early;
       set_state(m, State::Sending, kNever);
       return fx;
-    case Input::Due: return on_due(m, random, now);
+    case Input::Due: return on_due(m, e, random, now);
     case Input::Success: return on_success(m, e, random, now);
     case Input::DialogLost: return on_dialog_lost(m, e, random, now);
     case Input::TooBrief: return on_too_brief(m, e, random, now);

@@ -7,13 +7,13 @@
 //  --------+-------------------+---------+---------+----------------------------------+---------------------------------
 //  Idle    | stay (loading)    | -       | -       | stay, owner told   Loaded: Queued/Live/Backoff/Gone
 //  Intent  | Queued, Intent    | Queued  | -       | -
-//  Queued  | Queued, Intent    | -       | Sending | Queued (remove), Gone
+//  Queued  | Queued, Intent    | -       | Sending | Queued (remove), Ending, Gone
 //  Sending | (waits, engine)   | -       | -       | -                                | 2xx: Waiting (first), Live, Ending, Gone
 //          |                   |         |         |                                  | 481 ...: Queued (new dialog), Backoff, Gone
 //          |                   |         |         |                                  | others: Backoff, Queued (423), Gone
-//  Waiting | Queued, Intent    | -       | -       | timer N: Backoff; Queued; Gone
-//  Live    | Queued, Intent    | -       | -       | Queued (refresh, remove, new dialog), Gone
-//  Backoff | Queued, Intent; or stay under Retry-After | - | - | Queued, Gone
+//  Waiting | Queued, Intent    | -       | -       | timer N: Backoff; Queued; Ending, Gone
+//  Live    | Queued, Intent    | -       | -       | Queued (refresh, remove, new dialog), Ending, Gone
+//  Backoff | Queued, Intent; or stay under Retry-After | - | - | Queued, Ending, Gone
 //  Ending  | Queued (a new one) | -      | -       | Gone
 //  Gone    | Queued (a new one) | -      | -       | -                  Stored: freed
 //
@@ -92,7 +92,7 @@ struct Event {                      // an input with what it carries
   Notified notified = Notified::No; // Notify
   bool refetch = false;             // Notify: something was missed, full state is needed
   Reason reason = Reason::None;     // Terminated
-  MonoMs timer_n = 32000;           // 64 T1: how long a first NOTIFY may take
+  MonoMs timer_n = 32000;           // 64 T1: how long a first or last NOTIFY may take
   MonoMs due = -1;                  // Loaded: when to refresh
 };
 

@@ -101,6 +101,7 @@ class Subscriptions {
   void to_reap(Subscription&);
   std::string_view destination(const Subscription&) const;
   std::string_view contact_of(const Subscription&) const;
+  MonoMs timer_n() const { return 64 * static_cast<MonoMs>(c_.settings_.t1_ms); }
   void leave_replay(Subscription&);
   void count_reply(const Subscription&, const SipReply&, sub::Input, MonoMs now);
   // NOTIFYs (subscriptions_notify.cpp)

@@ -194,7 +194,9 @@ void Subscriptions::arm(Subscription& s) {
 
 void Subscriptions::due(Subscription& s, MonoMs now) {
   // In state Intent the deadline is the end of our patience with the store, else the machine's own.
-  apply(s, {.input = s.m.state == sub::State::Intent ? sub::Input::Proceed : sub::Input::Due}, nullptr, now);
+  sub::Event e{.input = s.m.state == sub::State::Intent ? sub::Input::Proceed : sub::Input::Due};
+  e.timer_n = timer_n();
+  apply(s, e, nullptr, now);
 }
 
 void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
@@ -297,7 +299,7 @@ void Subscriptions::on_reply(Subscription& s, const SipReply& reply, MonoMs now)
   e.min_expires = reply.min_expires;
   e.max_expires = max_expires_of(c_.settings_, s.event);
   e.retry_after = reply.retry_after;
-  e.timer_n = 64 * static_cast<MonoMs>(c_.settings_.t1_ms);
+  e.timer_n = timer_n();
   apply(s, e, &reply, now);
   start_waiting(s, now);
   reap();

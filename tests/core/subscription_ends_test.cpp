@@ -48,6 +48,33 @@ TEST(SubscriptionEnds, an_unsubscribe_whose_last_notify_never_comes_ends_after_t
   LONGS_EQUAL(2, rig.sent.size());
 }
 
+//   |-- SUBSCRIBE, Expires: 600 -->|   600 s are wanted, 600 s are granted
+//   |   (600 s)                     |   nothing leaves, it ends over there by itself
+//   |<-- NOTIFY, terminated --------|   a moment behind our own timer: taken, and its handler is told
+TEST(SubscriptionEnds, the_last_notify_of_a_subscription_that_ends_by_itself_is_taken) {
+  rig.live({.expires = 600}, 600);
+  rig.advance(600 * kSecond);
+  TEXT_EQUAL("initial", rig.kinds());
+  TEXT_EQUAL("ending", rig.state());
+  rig.advance(200);
+  LONGS_EQUAL(0, rig.rows().size());
+  LONGS_EQUAL(200, rig.notify({.state = "terminated", .reason = "timeout"}).status);
+  TEXT_EQUAL("terminated", rig.heard.back().state);
+  TEXT_EQUAL("timeout", rig.heard.back().reason);
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  TEXT_EQUAL("initial", rig.kinds());
+}
+
+TEST(SubscriptionEnds, a_subscription_that_ends_by_itself_is_gone_after_timer_n_without_a_notify) {
+  rig.live({.expires = 600}, 600);
+  rig.advance(632 * kSecond - 1);
+  TEXT_EQUAL("ending", rig.state());
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  TEXT_EQUAL("initial", rig.kinds());
+}
+
 //   |-- SUBSCRIBE, 0 -->|
 //   |<-- 481 -----------|   that is what was wanted
 TEST(SubscriptionEnds, a_481_to_an_unsubscribe_is_success) {
