@@ -149,7 +149,7 @@ def the_same_over_tcp(ctx):
     control = puad.start().control()
     long = pidf(ALICE, "long").replace("</presence>", f"<!-- {'x' * 9000} --></presence>")
     control.publish(ALICE, long, 600)
-    wait_for(lambda: "refresh" in kinds(server), 8, "a refresh")
+    wait_for(lambda: "refresh" in kinds(server) and control.stats()["in_flight"] == 0, 8, "a refresh and its answer")
     server.restart()                       # the connection breaks
     control.publish(ALICE, pidf(ALICE, "after"), 600)
     equal(note_of(server.one("alice").body), "after", "document after the server's restart")
