@@ -45,7 +45,9 @@ Status InstanceCore::start(event_base* base) {
   auto loop = Loop::create(base, log_, settings_.loop_slow);
   if (!loop) return loop.error();
   loop_ = std::move(*loop);
-  auto store = open_store(store_settings(settings_), log_);
+  StoreLoop store_loop{loop_->base(), &loop_->watchdog(), [loop = loop_.get()] { return loop->now(); },
+                       [this](const std::function<void()>& callback) { run_store_callback(callback); }};
+  auto store = open_store(store_settings(settings_), std::move(store_loop), log_);
   if (!store) return store.error();
   store_ = std::move(*store);
   Result<std::string> saved = store_->get_meta(kClockMeta);
@@ -176,6 +178,15 @@ void InstanceCore::run_store() {
   Frame frame(*this);
   writer_->run(loop_->now());
   if (phase_ != Phase::Ended) store_timer_->arm(writer_->next_due());
+  progress();
+}
+
+// The store's own socket had something to say.
+void InstanceCore::run_store_callback(const std::function<void()>& callback) {
+  Frame frame(*this);
+  callback();
+  if (phase_ == Phase::Ended || !store_timer_) return;
+  store_timer_->arm(writer_->next_due());
   progress();
 }
 

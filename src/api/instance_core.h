@@ -88,6 +88,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   void take_apart();
   void run_engine();
   void run_store();
+  void run_store_callback(const std::function<void()>& callback);
   void progress();            // what waits for the store or for quiet may have it now
   void progress_flushes(MonoMs now);
   void progress_shutdown(MonoMs now);

@@ -56,13 +56,20 @@ StoreSettings store_settings(const Settings& s) {
   out.db_table = s.db_table;
   out.synchronous_full = s.sqlite_synchronous == "full";
   out.cache_mb = static_cast<uint32_t>(s.sqlite_cache_mb);
+  out.wait_at_start = s.db_start == "wait";
+  out.timeout_ms = s.db_timeout;
+  out.socket = s.db_socket;
+  out.tls = s.db_tls != "off";
+  out.tls_verify = s.db_tls == "verify";
+  out.tls_ca = s.db_tls_ca;
   return out;
 }
 
 WriteBehindPolicy write_policy(const Settings& s) {
   WriteBehindPolicy p;
   p.retry_max_ms = static_cast<uint32_t>(s.update_period * 1000);
-  p.group_ms = 0;  // SQLite commits in the loop: what one turn brings is the group, and waiting would only cost time
+  // What comes in while a group is being committed is the next group; waiting longer would only cost time.
+  p.group_ms = 0;
   return p;
 }
 

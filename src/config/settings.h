@@ -17,6 +17,11 @@ struct Settings {
   int64_t hash_size = 9;
   std::string db_url = "mysql://opensips:opensipsrw@localhost/opensips";
   std::string db_table = "pua";
+  std::string db_start = "fail";       // fail | wait
+  int64_t db_timeout = 5000;           // ms
+  std::string db_socket;               // empty: where the client library looks
+  std::string db_tls = "off";          // off | on | verify
+  std::string db_tls_ca;               // file; empty: the system's
   int64_t min_expires = 300;
   std::string max_expires = "86400";   // "86400" or "3600,dialog=600"
   int64_t default_expires = 3600;

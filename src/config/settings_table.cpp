@@ -18,6 +18,20 @@ const Param kTable[] = {
              "\"mysql://user:password@host[,host...][:port]/database\", or \"memory:\" for nothing that outlives the process."},
     {.module = "pua", .name = "db_table", .field = &S::db_table, .check = check_identifier,
      .help = "Name of the table: letters, digits and underscores."},
+    {.module = "pua", .name = "db_start", .field = &S::db_start, .choices = "fail|wait",
+     .help = "What happens where no MariaDB server answers at start: fail, or wait: the program starts, and loads its records when "
+             "a server answers. Until then a new request is answered with 503 after some seconds, and sent later."},
+    {.module = "pua", .name = "db_timeout", .type = ParamType::Int, .field = &S::db_timeout, .min = 100, .max = 600000,
+     .unit = "ms", .help = "A MariaDB server that does not answer a statement for so long is taken for dead. SIP does not wait for "
+             "it; ack_wait says how long callers do."},
+    {.module = "pua", .name = "db_socket", .field = &S::db_socket, .check = check_path,
+     .help = "Unix socket of the MariaDB server where db_url names localhost without a port. Empty: the client library's. Where "
+             "there is none, 127.0.0.1 is tried."},
+    {.module = "pua", .name = "db_tls", .field = &S::db_tls, .choices = "off|on|verify",
+     .help = "Encryption of the connections to MariaDB: off, on, or verify: the server's certificate must be valid and name "
+             "what db_url does."},
+    {.module = "pua", .name = "db_tls_ca", .field = &S::db_tls_ca, .check = check_path,
+     .help = "File with the certificates that a MariaDB server's must descend from. Empty: those of the system."},
     {.module = "pua", .name = "min_expires", .type = ParamType::Int, .field = &S::min_expires, .min = 0, .max = kMaxLifetime,
      .unit = "s", .reloadable = true,
      .help = "Lower bound of Expires on the wire. Never applied to 0, which removes."},

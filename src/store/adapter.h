@@ -1,4 +1,4 @@
-// Store adapter: what every database (memory, SQLite, later MariaDB) does for the write-behind queue.
+// Store adapter: what every database (memory, SQLite, MariaDB) does for the write-behind queue.
 //
 // Rows are compared by (owner_epoch, record_version, node): an older one never replaces or deletes a newer one, an equal
 // one may be written again. The key columns of an id never change. Where a row with another id holds the same unique
@@ -29,6 +29,7 @@ struct WriteReport {
   Lane lane = Lane::Bulk;
   std::span<const WriteResult> results;  // one a row, in the order of the batch
   bool down = false;                     // not about these rows: nothing can be written now (full, locked, gone ...)
+  bool rows_lost = false;                // with down: the table is not there; what was in it may be lost
   std::string_view error;                // for people; names the file or server; empty: no failure
   int64_t took_us = 0;                   // wall clock from write to commit
 };
@@ -79,6 +80,10 @@ class StoreAdapter {
   // Work of the adapter's own (checkpoint, reconnect): when, and do it. A turn of its own, bounded like a write.
   virtual MonoMs next_due() const { return kNever; }
   virtual void run(MonoMs /*now*/) {}
+
+  // Where a write ends later: waits for those under way, without the loop, for so long at most. For the end of an
+  // instance. Reports inside.
+  virtual void pump(MonoMs /*ms*/) {}
 
   // For people, in messages: the file, or the server without its password.
   virtual std::string name() const = 0;

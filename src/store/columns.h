@@ -1,4 +1,4 @@
-// The columns of table pua as SQLite binds and reads them, in the order of the schema. One list for both directions.
+// The columns of table pua, in the order of the schema. One list for every database that speaks SQL, for writing and reading.
 #pragma once
 
 #include <string_view>
@@ -7,54 +7,81 @@
 
 namespace pua {
 
+// What table `version` says of these columns. 9 is OpenSIPS's table; 10 and 11 are the same with the columns that full
+// recovery needs, and a unique key.
+constexpr int kSchemaVersion = 11;
+
 // Key: part of the unique key, written once, never NULL. Text: NULL when empty. Blob: octets.
-// X(kind, column, Row member)
-#define PUA_COLUMNS(X)                        \
-  X(Id, id, id)                               \
-  X(KeyText, pres_uri, pres_uri)              \
-  X(KeyText, pres_id, pres_id)                \
-  X(KeyInt, event, event)                     \
-  X(Int, expires, expires)                    \
-  X(Int, desired_expires, desired_expires)    \
-  X(KeyInt, flag, flag)                       \
-  X(Text, etag, etag)                         \
-  X(Text, tuple_id, tuple_id)                 \
-  X(KeyText, watcher_uri, watcher_uri)        \
-  X(KeyText, to_uri, to_uri)                  \
-  X(Text, call_id, call_id)                   \
-  X(Text, to_tag, to_tag)                     \
-  X(Text, from_tag, from_tag)                 \
-  X(Int, cseq, cseq)                          \
-  X(Text, record_route, record_route)         \
-  X(Text, contact, contact)                   \
-  X(Text, remote_contact, remote_contact)     \
-  X(Int, version, version)                    \
-  X(Text, extra_headers, extra_headers)       \
-  X(Text, sharing_tag, sharing_tag)           \
-  X(Blob, body, body)                         \
-  X(Text, content_type, content_type)         \
-  X(Text, outbound_proxy, outbound_proxy)     \
-  X(Text, event_id, event_id)                 \
-  X(Text, target, target)                     \
-  X(Int, record_version, record_version)      \
-  X(Int, owner_epoch, owner_epoch)            \
-  X(Int, node, node)                          \
-  X(Int, updated_at, updated_at)              \
-  X(Int, intent, intent)                      \
-  X(Int, intent_expires, intent_expires)
+// width: most octets that the column holds in db/mysql (SQLite has no limit); the checks of the core are within it.
+// X(kind, column, Row member, width)
+#define PUA_COLUMNS(X)                              \
+  X(Id, id, id, 0)                                  \
+  X(KeyText, pres_uri, pres_uri, 1023)              \
+  X(KeyText, pres_id, pres_id, 255)                 \
+  X(KeyInt, event, event, 0)                        \
+  X(Int, expires, expires, 0)                       \
+  X(Int, desired_expires, desired_expires, 0)       \
+  X(KeyInt, flag, flag, 0)                          \
+  X(Text, etag, etag, 255)                          \
+  X(Text, tuple_id, tuple_id, 255)                  \
+  X(KeyText, watcher_uri, watcher_uri, 1023)        \
+  X(KeyText, to_uri, to_uri, 1023)                  \
+  X(Text, call_id, call_id, 255)                    \
+  X(Text, to_tag, to_tag, 255)                      \
+  X(Text, from_tag, from_tag, 255)                  \
+  X(Int, cseq, cseq, 0)                             \
+  X(Text, record_route, record_route, 65535)        \
+  X(Text, contact, contact, 1023)                   \
+  X(Text, remote_contact, remote_contact, 1023)     \
+  X(Int, version, version, 0)                       \
+  X(Text, extra_headers, extra_headers, 65535)      \
+  X(Text, sharing_tag, sharing_tag, 255)            \
+  X(Blob, body, body, 16777215)                     \
+  X(Text, content_type, content_type, 255)          \
+  X(Text, outbound_proxy, outbound_proxy, 1023)     \
+  X(Text, event_id, event_id, 255)                  \
+  X(Text, target, target, 1023)                     \
+  X(Int, record_version, record_version, 0)         \
+  X(Int, owner_epoch, owner_epoch, 0)               \
+  X(Int, node, node, 0)                             \
+  X(Int, updated_at, updated_at, 0)                 \
+  X(Int, intent, intent, 0)                         \
+  X(Int, intent_expires, intent_expires, 0)
 
 enum class ColumnKind : uint8_t { Id, KeyText, KeyInt, Int, Text, Blob };
 
 struct Column {
   ColumnKind kind;
   const char* name;
+  size_t width;
 };
 
 inline constexpr Column kColumns[] = {
-#define X(kind, column, member) {ColumnKind::kind, #column},
+#define X(kind, column, member, width) {ColumnKind::kind, #column, width},
     PUA_COLUMNS(X)
 #undef X
 };
 inline constexpr int kColumnCount = static_cast<int>(sizeof kColumns / sizeof kColumns[0]);
+
+// The first column whose value is longer than its width; nullptr: all fit.
+inline const Column* too_long(const Row& r) {
+  int at = 0;
+  const Column* bad = nullptr;
+  auto number = [&](int64_t) { at++; };
+  auto text = [&](std::string_view v) {
+    const Column& c = kColumns[at++];
+    if (!bad && v.size() > c.width) bad = &c;
+  };
+#define WIDTH_Id number
+#define WIDTH_Int number
+#define WIDTH_KeyInt number
+#define WIDTH_KeyText text
+#define WIDTH_Text text
+#define WIDTH_Blob text
+#define X(kind, column, member, width) WIDTH_##kind(r.member);
+  PUA_COLUMNS(X)
+#undef X
+  return bad;
+}
 
 }  // namespace pua

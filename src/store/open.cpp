@@ -4,17 +4,32 @@
 
 #include "store/db_url.h"
 #include "store/memory_store.h"
+#include "store/mysql_store.h"
 #include "store/sqlite_store.h"
 
 namespace pua {
 
-Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings& s, Log& log) {
+Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings& s, StoreLoop loop, Log& log) {
   Result<DbUrl> url = parse_db_url(s.db_url);
   if (!url) return url.error();
   if (Status table = check_table_name(s.db_table); !table) return table.error();
   if (url->kind == DbKind::Memory) {
     log.notice("store: memory: nothing is kept over a restart");
     return std::unique_ptr<StoreAdapter>(std::make_unique<MemoryStore>());
+  }
+  if (url->kind == DbKind::Mysql) {
+    MysqlOptions o;
+    o.url = std::move(*url);
+    o.table = s.db_table;
+    o.socket = s.socket;
+    o.tls = s.tls;
+    o.tls_verify = s.tls_verify;
+    o.tls_ca = s.tls_ca;
+    o.timeout_ms = s.timeout_ms;
+    o.wait_at_start = s.wait_at_start;
+    auto store = MysqlStore::open(o, std::move(loop), log);
+    if (!store) return store.error();
+    return std::unique_ptr<StoreAdapter>(std::move(*store));
   }
   SqliteOptions o;
   o.path = url->path;

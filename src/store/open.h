@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "store/adapter.h"
+#include "store/store_loop.h"
 
 namespace pua {
 
@@ -15,10 +16,16 @@ struct StoreSettings {
   std::string db_table = "pua";
   bool synchronous_full = false;  // sqlite_synchronous: full (fsync at each commit) or normal
   uint32_t cache_mb = 64;         // sqlite_cache_mb
+  bool wait_at_start = false;     // db_start: wait, or fail. The following are MariaDB's
+  MonoMs timeout_ms = 5000;       // db_timeout
+  std::string socket;             // db_socket
+  bool tls = false, tls_verify = false;
+  std::string tls_ca;             // db_tls_ca
 };
 
-// Opens, creates the tables on first use, checks their version. Blocks: for start only. The log outlives the adapter.
-// Errors: bad_config (db_url, db_table), store_failed (everything about the database; the message names the file).
-Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings&, Log&);
+// Opens, checks the version of the tables; SQLite's are created on first use. Blocks: for start only. The log and what
+// `loop` points to outlive the adapter.
+// Errors: bad_config (db_url, db_table), store_failed (everything about the database; the message names the file or server).
+Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings&, StoreLoop loop, Log&);
 
 }  // namespace pua

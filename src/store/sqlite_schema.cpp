@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "store/columns.h"
+
 namespace pua {
 
 namespace {

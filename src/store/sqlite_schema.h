@@ -9,9 +9,6 @@
 
 namespace pua {
 
-// Version 9 is OpenSIPS's table; 10 is the same with the columns that full recovery needs, and a unique key.
-constexpr int kSchemaVersion = 11;
-
 // The SQL text with every quoted name that begins with pua given the name `table` instead. `table` was checked.
 std::string schema_sql(std::string_view table);
 

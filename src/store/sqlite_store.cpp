@@ -1,12 +1,11 @@
 #include "store/sqlite_store.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
 
-#include "store/sqlite_columns.h"
+#include "store/columns.h"
+#include "store/mono.h"
 #include "store/sqlite_schema.h"
 
 namespace pua {
@@ -28,12 +27,6 @@ constexpr int64_t kCheckBytes = 8 * 1024 * 1024;
 // So many rows in a row that stand on damaged pages are named one by one; after that the queue's own search goes on,
 // which takes a store that refuses everything for down.
 constexpr uint32_t kDamagedRows = 64;
-
-int64_t mono_us() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<int64_t>(t.tv_sec) * 1000000 + t.tv_nsec / 1000;
-}
 
 int run_once(const SqliteStmt& st) {
   int rc = sqlite3_step(st.get());
@@ -167,7 +160,7 @@ void SqliteStore::bind(const Row& r) {
 #define BIND_KeyText put_key
 #define BIND_Text put_text
 #define BIND_Blob put_blob
-#define X(kind, column, member) BIND_##kind(r.member);
+#define X(kind, column, member, width) BIND_##kind(r.member);
   PUA_COLUMNS(X)
 #undef X
 }
@@ -226,7 +219,7 @@ int SqliteStore::remove(const Row& r, WriteResult& out) {
 int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
   size_t bytes = 0;
   for (size_t i = 0; i < rows.size(); i++) {
-    if (i > 0 && (bytes > kTurnBytes || mono_us() - start_us > kRowsUs)) break;
+    if (i > 0 && (bytes > kTurnBytes || steady_us() - start_us > kRowsUs)) break;
     Row r;
     RowOp op = rows.row(i, r);
     results_[i] = WriteResult::FailedRetry;
@@ -257,7 +250,7 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
   row_named_ = false;
   WriteReport report;
   report.lane = lane;
-  int64_t start = mono_us();
+  int64_t start = steady_us();
   int rc = run_once(begin_);
   bool begun = rc == SQLITE_OK;
   if (begun) rc = write_rows(rows, start);
@@ -272,7 +265,7 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
       if (r != WriteResult::Deferred) r = WriteResult::FailedRetry;
     }
   }
-  report.took_us = mono_us() - start;
+  report.took_us = steady_us() - start;
   report.results = results_;
   report.error = row_error_;
   if (sink_) sink_->on_written(report, now);
@@ -283,7 +276,7 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
 void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
   page_.clear();
   page_text_.clear();
-  int64_t start = mono_us();
+  int64_t start = steady_us();
   sqlite3_stmt* st = load_.get();
   sqlite3_bind_int64(st, 1, after);
   sqlite3_bind_int64(st, 2, limit);
@@ -296,7 +289,7 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
       if (k != ColumnKind::KeyText && k != ColumnKind::Text && k != ColumnKind::Blob) continue;
       bytes += static_cast<size_t>(sqlite3_column_bytes(st, i));
     }
-    cut = !page_.empty() && (page_text_.size() + bytes > page_text_.capacity() || mono_us() - start > kPageUs);
+    cut = !page_.empty() && (page_text_.size() + bytes > page_text_.capacity() || steady_us() - start > kPageUs);
     if (cut) break;
     page_text_.reserve(page_text_.size() + bytes);  // grows for a first row that is larger than a whole page only
     Row& r = page_.emplace_back();
@@ -318,7 +311,7 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
 #define TAKE_KeyText take_text
 #define TAKE_Text take_text
 #define TAKE_Blob take_text
-#define X(kind, column, member) TAKE_##kind(r.member);
+#define X(kind, column, member, width) TAKE_##kind(r.member);
     PUA_COLUMNS(X)
 #undef X
   }

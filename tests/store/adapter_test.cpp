@@ -4,6 +4,7 @@
 
 #include "store/sqlite_store.h"
 #include "tests/store/fixture.h"
+#include "tests/store/mysql_fixture.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -35,11 +36,16 @@ void check_result(WriteResult want, WriteResult got) { LONGS_EQUAL(static_cast<i
 
 TEST_GROUP(memory_adapter){};
 TEST_GROUP(sqlite_adapter){};
+TEST_GROUP(mysql_adapter){};
 
 #define EACH_ADAPTER(behaviour)                                                                             \
   static void behaviour(StoreAdapter& adapter, Caller& caller);                                             \
   TEST(memory_adapter, behaviour) { MemoryMaker m; auto a = m.open(); Caller c(*a); behaviour(*a, c); }     \
   TEST(sqlite_adapter, behaviour) { SqliteMaker m; auto a = m.open(); Caller c(*a); behaviour(*a, c); }     \
+  TEST(mysql_adapter, behaviour) {                                                                          \
+    if (!MysqlFixture::there()) return;                                                                     \
+    MysqlFixture m; auto a = m.open(); CHECK(a != nullptr); Caller c(*a); behaviour(*a, c);                 \
+  }                                                                                                         \
   static void behaviour([[maybe_unused]] StoreAdapter& adapter, [[maybe_unused]] Caller& caller)
 
 EACH_ADAPTER(a_new_store_has_no_rows) {
@@ -208,7 +214,7 @@ EACH_ADAPTER(pages_come_in_the_order_of_id_and_say_which_is_the_last) {
   auto rows = caller.load_all(2);
   LONGS_EQUAL(5, rows.size());
   for (size_t i = 0; i < 5; i++) LONGS_EQUAL(1 + 2 * static_cast<int>(i), rows[i].row().id);
-  adapter.load(9, 2, 0);
+  caller.load(9, 2);
   CHECK(caller.last);
   CHECK(caller.page.empty());
 }

@@ -104,10 +104,25 @@ class Caller : public AdapterSink {
   explicit Caller(StoreAdapter& a) : adapter_(a) { adapter_.attach(this); }
   ~Caller() override { adapter_.attach(nullptr); }
 
+  // What is deferred is offered again, as the queue does.
   const std::vector<WriteResult>& write(Batch& b, Lane lane = Lane::Fast) {
     reports = 0;
-    adapter_.write(lane, b, 0);
-    return results;
+    std::vector<WriteResult> all;
+    for (Batch rest = b; reports == 0 || !rest.rows.empty();) {
+      reports = 0;
+      adapter_.write(lane, rest, 0);
+      wait([this] { return reports > 0; });
+      size_t taken = 0;
+      while (taken < results.size() && results[taken] != WriteResult::Deferred) all.push_back(results[taken++]);
+      if (taken == 0) break;
+      rest.rows.erase(rest.rows.begin(), rest.rows.begin() + static_cast<ptrdiff_t>(taken));
+    }
+    return results = all;
+  }
+  void load(int64_t after, uint32_t limit) {
+    pages_given = 0;
+    adapter_.load(after, limit, 0);
+    wait([this] { return pages_given > 0; });
   }
   WriteResult put(const StoredRow& r) {
     Batch b;
@@ -126,7 +141,7 @@ class Caller : public AdapterSink {
     int64_t after = 0;
     pages = 0;
     do {
-      adapter_.load(after, limit, 0);
+      load(after, limit);
       pages++;
       for (const StoredRow& r : page) all.push_back(r);
       if (!page.empty()) after = page.back().row().id;
@@ -141,11 +156,15 @@ class Caller : public AdapterSink {
   std::vector<WriteResult> results;
   std::string error;
   bool down = false, last = false, unreadable = false;
-  int reports = 0, pages = 0;
+  int reports = 0, pages = 0, pages_given = 0;
   int64_t took_us = 0;
   std::vector<StoredRow> page;
 
  private:
+  template <class F>
+  void wait(F done) {
+    for (int i = 0; i < 100 && !done() && !adapter_.immediate(); i++) adapter_.pump(100);
+  }
   void on_written(const WriteReport& r, MonoMs) override {
     results.assign(r.results.begin(), r.results.end());
     error = r.error;
@@ -159,6 +178,7 @@ class Caller : public AdapterSink {
     last = is_last;
     error = e;
     unreadable = false;
+    pages_given++;
   }
   void on_unreadable(std::string_view e, MonoMs now) override {
     on_rows({}, false, e, now);

@@ -1,0 +1,437 @@
+#include "store/mysql_conn.h"
+
+#include <arpa/inet.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "store/mono.h"
+#include "store/mysql_sql.h"
+
+namespace pua {
+
+namespace {
+
+constexpr MonoMs kConnectMs = 2000;      // a server that does not let us in by then: the next one
+constexpr MonoMs kFencePoll = 20;        // between two looks whether a killed session is gone
+constexpr uint32_t kCollisions = 3;      // tries after a deadlock
+constexpr size_t kMaxFences = 64;
+constexpr int kUnwindSteps = 64;         // calls that a broken connection's library call may need to come back
+constexpr unsigned kPortOfMysql = 3306;
+
+std::string random_mark() {
+  unsigned long long n = 0;
+  if (getrandom(&n, sizeof n, 0) != static_cast<ssize_t>(sizeof n)) n = static_cast<unsigned long long>(steady_ms());
+  char buf[40];
+  snprintf(buf, sizeof buf, "libpua.%016llx", n);
+  return buf;
+}
+
+bool is_address(const std::string& name) {
+  unsigned char buf[sizeof(in6_addr)];
+  std::string plain = name.substr(0, name.find('%'));
+  return inet_pton(AF_INET, plain.c_str(), buf) == 1 || inet_pton(AF_INET6, plain.c_str(), buf) == 1;
+}
+
+}  // namespace
+
+void MysqlConn::Closer::operator()(MYSQL* m) const { mysql_close(m); }
+
+// A name being resolved. libevent may call back after a cancel, when the connection is gone: it never knows more than this.
+struct MysqlConn::Resolution {
+  MysqlConn* owner;
+  evdns_getaddrinfo_request* request = nullptr;
+};
+
+MysqlConn::MysqlConn(MysqlServers& servers, MysqlHome& home, Log& log) : servers_(servers), home_(home), log_(log) {}
+
+MysqlConn::~MysqlConn() { cancel(); }
+
+void MysqlConn::cancel() {
+  done_ = exec_done_ = nullptr;
+  drop(true);
+}
+
+// --- a statement ---------------------------------------------------------------------------------
+
+void MysqlConn::run(std::string sql, Done done) {
+  sql_ = std::move(sql);
+  done_ = std::move(done);
+  servers_tried_ = collisions_ = 0;
+  begin();
+}
+
+void MysqlConn::begin() {
+  if (state_ == State::Idle && server_ != servers_.current) drop(false);
+  fresh_ = state_ != State::Idle;
+  if (state_ == State::Idle) fence();
+  else connect();
+}
+
+void MysqlConn::run_statement() {
+  exec(sql_, [this](const DbReply& r) {
+    if (r.code == 0 || !again(r)) finish(r);
+  });
+}
+
+// true: the statement is on its way again.
+bool MysqlConn::again(const DbReply& r) {
+  switch (r.fault) {
+    case DbFault::Collision:
+      if (++collisions_ > kCollisions) return false;
+      run_statement();
+      return true;
+    case DbFault::Lost:
+      if (!fresh_) {
+        connect();
+        return true;
+      }
+      break;
+    case DbFault::HostUnfit: drop(false); break;
+    default: return false;
+  }
+  servers_.failed(server_);
+  if (++servers_tried_ >= servers_.list.size()) return false;
+  connect();
+  return true;
+}
+
+void MysqlConn::finish(const DbReply& r) {
+  Done done = std::exchange(done_, nullptr);
+  if (state_ == State::Busy || state_ == State::SettingUp) set_state(State::Idle);
+  if (done) done(r);
+  if (state_ == State::Idle && !done_) wait_idle();
+}
+
+// --- connecting ----------------------------------------------------------------------------------
+
+void MysqlConn::connect() {
+  drop(false);
+  fresh_ = true;
+  server_ = servers_.current;
+  const DbHost& host = servers_.list[server_].host;
+  addresses_.clear();
+  fence_until_ = 0;
+  if (host.name == "localhost") {
+    if (host.port == 0) addresses_.emplace_back();  // the unix socket, as the documentation has it
+    addresses_.insert(addresses_.end(), {"127.0.0.1", "::1"});
+  } else if (is_address(host.name)) {
+    addresses_.push_back(host.name);
+  } else {
+    return resolve(host);
+  }
+  last_error_ = {2002, "no address"};
+  connect_next();
+}
+
+void MysqlConn::resolve(const DbHost& host) {
+  set_state(State::Resolving);
+  evdns_base* dns = home_.dns();
+  if (!dns) return cannot_connect(2005, "no memory for the resolver");
+  evutil_addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_protocol = IPPROTO_TCP;
+  resolution_ = new Resolution{this};
+  auto* request = evdns_getaddrinfo(dns, host.name.c_str(), nullptr, &hints, &MysqlConn::dns_cb, resolution_);
+  if (resolution_) resolution_->request = request;  // else it was answered inside the call: a name of /etc/hosts
+}
+
+void MysqlConn::forget_resolution() {
+  if (!resolution_) return;
+  Resolution* r = std::exchange(resolution_, nullptr);
+  r->owner = nullptr;
+  if (r->request) evdns_getaddrinfo_cancel(r->request);
+}
+
+void MysqlConn::dns_cb(int error, evutil_addrinfo* list, void* resolution) {
+  std::unique_ptr<Resolution> r(static_cast<Resolution*>(resolution));
+  std::vector<std::string> found;
+  for (evutil_addrinfo* a = list; a; a = a->ai_next) {
+    char buf[INET6_ADDRSTRLEN] = "";
+    const void* from = a->ai_family == AF_INET6 ? static_cast<const void*>(&reinterpret_cast<sockaddr_in6*>(a->ai_addr)->sin6_addr)
+                                                : &reinterpret_cast<sockaddr_in*>(a->ai_addr)->sin_addr;
+    if (evutil_inet_ntop(a->ai_family, from, buf, sizeof buf)) found.emplace_back(buf);
+  }
+  if (list) evutil_freeaddrinfo(list);
+  MysqlConn* c = r->owner;
+  if (!c) return;
+  c->resolution_ = nullptr;
+  c->addresses_ = std::move(found);
+  c->last_error_ = {2005, error ? std::string("its name cannot be resolved: ") + evutil_gai_strerror(error) : "no address"};
+  c->set_state(State::Connecting);
+  c->pause(0, [c] { c->connect_next(); });  // not inside the resolver's callback: what follows may free the resolver
+}
+
+void MysqlConn::connect_next() {
+  if (addresses_.empty()) return cannot_connect(last_error_.first, last_error_.second);
+  std::string address = addresses_.front();
+  addresses_.erase(addresses_.begin());
+  set_state(State::Connecting);
+  timed_out_ = false;
+  mysql_.reset(mysql_init(nullptr));
+  if (!mysql_) return cannot_connect(2008, "no memory");
+  set_options();
+  const DbHost& host = servers_.list[server_].host;
+  phase_ = Phase::Connect;
+  deadline_ = steady_ms() + kConnectMs;
+  const char* socket = servers_.socket.empty() ? nullptr : servers_.socket.c_str();
+  call(mysql_real_connect_start(&connected_to_, mysql_.get(), address.empty() ? "localhost" : address.c_str(), servers_.user.c_str(),
+                                servers_.password.c_str(), servers_.database.c_str(), host.port ? host.port : kPortOfMysql,
+                                address.empty() ? socket : nullptr, 0));
+}
+
+void MysqlConn::set_options() {
+  MYSQL* m = mysql_.get();
+  mysql_options(m, MYSQL_OPT_NONBLOCK, nullptr);
+  unsigned connect_s = kConnectMs / 1000, none = 0;
+  mysql_options(m, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+  mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &none);  // a server must not be able to ask for our files
+  mysql_options(m, MYSQL_SET_CHARSET_NAME, "binary");
+  mysql_options4(m, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "libpua");
+  if (!servers_.tls) return;
+  my_bool yes = 1, verify = servers_.tls_verify ? 1 : 0;
+  mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &yes);
+  mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+  if (!servers_.tls_ca.empty()) mysql_options(m, MYSQL_OPT_SSL_CA, servers_.tls_ca.c_str());
+}
+
+void MysqlConn::cannot_connect(unsigned code, const std::string& error) {
+  drop(false);
+  DbReply r;
+  r.code = code;
+  r.fault = fault_of(code);
+  r.error = where() + ": " + error;
+  servers_.failed(server_);
+  if (++servers_tried_ < servers_.list.size()) {
+    log_.warning("store: %s; the next server is tried", r.error.c_str());
+    return connect();
+  }
+  finish(r);
+}
+
+// --- before the first statement ------------------------------------------------------------------
+
+void MysqlConn::set_up() {
+  set_state(State::SettingUp);
+  exec("SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',autocommit=1,wait_timeout=28800,"
+       "innodb_lock_wait_timeout=2,foreign_key_checks=1",
+       [this](const DbReply& r) {
+         if (r.code != 0) return not_set_up(r);
+         mark_ = random_mark();
+         std::string sql = "SELECT GET_LOCK('" + mark_ + "',0),(SELECT `table_version` FROM `version` WHERE `table_name`=";
+         append_quoted(sql, servers_.table);
+         exec(sql + ")", [this](const DbReply& found) { check_version(found); });
+       });
+}
+
+void MysqlConn::check_version(const DbReply& r) {
+  if (r.code != 0) return not_set_up(r);
+  MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+  std::string version = row && row[1] ? row[1] : "";
+  if (version == std::to_string(servers_.version)) return fence();
+  DbReply bad;
+  bad.code = 1;
+  bad.fault = DbFault::Down;
+  bad.error = where() + ": table '" + servers_.table + "' ";
+  bad.error += version.empty() ? "is not there, or has no row in table 'version': see puadbctl create"
+                               : "has schema version " + version.substr(0, 20) + ", this build needs " +
+                                     std::to_string(servers_.version) + ": see puadbctl";
+  not_set_up(bad);
+}
+
+void MysqlConn::not_set_up(const DbReply& r) {
+  if (r.fault == DbFault::Lost || r.fault == DbFault::HostUnfit) {
+    std::string error = r.error;
+    return cannot_connect(r.code, error.substr(std::min(error.size(), where().size() + 2)));
+  }
+  DbReply kept = r;
+  drop(false);
+  finish(kept);
+}
+
+// Ends what broken connections have left behind at this server, then runs the statement.
+void MysqlConn::fence() {
+  std::vector<std::string>& fences = servers_.list[server_].fences;
+  if (fences.empty()) {
+    set_state(State::Busy);
+    return run_statement();
+  }
+  if (state_ != State::SettingUp) {
+    set_state(State::SettingUp);
+    fence_until_ = 0;
+  }
+  MonoMs now = steady_ms();
+  if (fence_until_ == 0) fence_until_ = now + servers_.timeout_ms;
+  if (now > fence_until_) {
+    fence_until_ = 0;
+    return cannot_connect(2013, "a session of ours that broke does not end");
+  }
+  std::string mark = fences.front();
+  exec("SELECT IS_USED_LOCK('" + mark + "')", [this, mark](const DbReply& r) {
+    if (r.code != 0) return not_set_up(r);
+    MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+    if (!row || !row[0]) {
+      std::erase(servers_.list[server_].fences, mark);
+      fence_until_ = 0;
+      return fence();
+    }
+    exec("KILL " + std::to_string(strtoull(row[0], nullptr, 10)), [this](const DbReply& killed) {
+      if (killed.fault == DbFault::Lost) return not_set_up(killed);
+      pause(kFencePoll, [this] { fence(); });
+    });
+  });
+}
+
+// --- one call of the library ---------------------------------------------------------------------
+
+void MysqlConn::exec(std::string sql, Done done) {
+  exec_sql_ = std::move(sql);
+  exec_done_ = std::move(done);
+  timed_out_ = false;
+  phase_ = Phase::Query;
+  deadline_ = steady_ms() + servers_.timeout_ms;
+  call(mysql_real_query_start(&query_error_, mysql_.get(), exec_sql_.data(), exec_sql_.size()));
+}
+
+void MysqlConn::call(int status) {
+  if (status != 0) wait(status);
+  else settled();
+}
+
+int MysqlConn::resume(int ready) {
+  switch (phase_) {
+    case Phase::Connect: return mysql_real_connect_cont(&connected_to_, mysql_.get(), ready);
+    case Phase::Query: return mysql_real_query_cont(&query_error_, mysql_.get(), ready);
+    case Phase::Result: return mysql_store_result_cont(&result_, mysql_.get(), ready);
+  }
+  return 0;
+}
+
+void MysqlConn::settled() {
+  under_way_ = false;
+  if (phase_ == Phase::Connect) {
+    if (connected_to_) return set_up();
+    last_error_ = {mysql_errno(mysql_.get()), mysql_error(mysql_.get())};
+    if (timed_out_) last_error_ = {2002, "does not answer"};
+    drop(false);
+    return connect_next();
+  }
+  if (phase_ == Phase::Query && query_error_ == 0 && mysql_field_count(mysql_.get()) > 0) {
+    phase_ = Phase::Result;
+    return call(mysql_store_result_start(&result_, mysql_.get()));
+  }
+  DbReply r;
+  r.code = mysql_errno(mysql_.get());
+  r.fault = fault_of(r.code);
+  if (r.code != 0) r.error = where() + ": " + mysql_error(mysql_.get()) + " (" + std::to_string(r.code) + ")";
+  if (timed_out_) {
+    r.error = where() + ": no answer within " + std::to_string(servers_.timeout_ms) + " ms";
+    fresh_ = true;  // the same server would keep us waiting again
+  }
+  r.result = std::exchange(result_, nullptr);
+  MYSQL_RES* result = r.result;
+  if (r.fault == DbFault::Lost) drop(true);
+  Done done = std::exchange(exec_done_, nullptr);
+  if (done) done(r);
+  if (result) mysql_free_result(result);
+}
+
+// Closes. statement_under_way: the server may still carry it out.
+void MysqlConn::drop(bool statement_under_way) {
+  forget_resolution();
+  if (event_) event_free(std::exchange(event_, nullptr));
+  after_pause_ = nullptr;
+  if (mysql_) {
+    bool in_session = state_ == State::Busy;
+    if (in_session && statement_under_way) {
+      auto& fences = servers_.list[server_].fences;
+      if (fences.size() >= kMaxFences) fences.erase(fences.begin());
+      fences.push_back(mark_);
+    }
+    break_off();
+    if (result_) mysql_free_result(std::exchange(result_, nullptr));
+    mysql_.reset();
+  }
+  mark_.clear();
+  set_state(State::Closed);
+}
+
+// Ends the call under way at once: on a socket that is shut down it comes back with an error.
+void MysqlConn::break_off() {
+  if (!under_way_) return;
+  ::shutdown(mysql_get_socket(mysql_.get()), SHUT_RDWR);
+  int steps = 0;
+  while (steps++ < kUnwindSteps && resume(MYSQL_WAIT_READ | MYSQL_WAIT_WRITE | MYSQL_WAIT_EXCEPT) != 0) {
+  }
+  under_way_ = false;
+}
+
+// --- events --------------------------------------------------------------------------------------
+
+void MysqlConn::watch(int fd, short what, MonoMs until) {
+  if (event_) event_free(event_);
+  event_ = event_new(home_.base(), fd, what, &MysqlConn::event_cb, this);
+  MonoMs left = std::max<MonoMs>(0, until - steady_ms());
+  timeval tv{static_cast<time_t>(left / 1000), static_cast<suseconds_t>(left % 1000 * 1000)};
+  if (event_) event_add(event_, until == kNever ? nullptr : &tv);
+}
+
+void MysqlConn::wait(int status) {
+  under_way_ = true;
+  watched_ = static_cast<short>((status & MYSQL_WAIT_READ ? EV_READ : 0) | (status & MYSQL_WAIT_WRITE ? EV_WRITE : 0));
+  watch(mysql_get_socket(mysql_.get()), watched_, deadline_);
+}
+
+void MysqlConn::wait_idle() {
+  under_way_ = false;
+  watch(mysql_get_socket(mysql_.get()), EV_READ, kNever);
+}
+
+void MysqlConn::pause(MonoMs ms, std::function<void()> then) {
+  after_pause_ = std::move(then);
+  watch(-1, EV_TIMEOUT, steady_ms() + ms);
+}
+
+void MysqlConn::event_cb(int, short what, void* self) {
+  auto* c = static_cast<MysqlConn*>(self);
+  c->home_.turn([c, what] { c->on_event(what); });
+}
+
+void MysqlConn::on_event(short what) {
+  if (after_pause_) return std::exchange(after_pause_, nullptr)();
+  if (!under_way_) return drop(false);  // idle, and the server says something unasked: it has closed
+  if (what & EV_TIMEOUT) {
+    timed_out_ = true;
+    break_off();
+    return settled();
+  }
+  call(resume((what & EV_READ ? MYSQL_WAIT_READ : 0) | (what & EV_WRITE ? MYSQL_WAIT_WRITE : 0)));
+}
+
+void MysqlConn::before_move() {
+  forget_resolution();
+  if (event_) event_free(std::exchange(event_, nullptr));
+}
+
+void MysqlConn::after_move() {
+  switch (state_) {
+    case State::Closed: return;
+    case State::Resolving: return resolve(servers_.list[server_].host);
+    case State::Idle: return wait_idle();
+    case State::Connecting:
+    case State::SettingUp:
+    case State::Busy: break;
+  }
+  if (after_pause_) return watch(-1, EV_TIMEOUT, 0);
+  if (under_way_) watch(mysql_get_socket(mysql_.get()), watched_, deadline_);
+}
+
+}  // namespace pua

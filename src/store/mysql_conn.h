@@ -1,0 +1,137 @@
+// MysqlConn: one connection to MariaDB, by the client library's non-blocking calls. Runs one statement at a time.
+//
+//   Closed --run--> Resolving --> Connecting --> SettingUp --> Busy --answer--> Idle --run--> Busy ...
+//
+// SettingUp: session settings, the table's version, and fences. A connection that breaks while a statement is under way
+// leaves the statement behind: a middlebox or a stalled server may carry it out much later, when newer ones were written
+// elsewhere (a deleted row would come back). So each connection holds a named lock, and the next one to that server kills
+// the session that still holds the lock, and waits until it is gone, before it does anything else.
+//
+// A statement is run again: on the next server, where this one is unfit or cannot be reached, each once; on a new
+// connection, once, where an old one turns out to be broken; on the same one after a deadlock. All our statements may be
+// run twice.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <mysql.h>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "store/mysql_errors.h"
+#include "store/mysql_home.h"
+#include "store/mysql_servers.h"
+
+struct addrinfo;
+struct event;
+
+namespace pua {
+
+struct DbReply {
+  unsigned code = 0;            // error number of the server or the client library, 0: none
+  DbFault fault = DbFault::None;
+  std::string error;            // names the server
+  MYSQL_RES* result = nullptr;  // of a statement that answers with rows; valid during the callback
+};
+
+class MysqlConn {
+ public:
+  using Done = std::function<void(const DbReply&)>;
+
+  // All three outlive it.
+  MysqlConn(MysqlServers&, MysqlHome&, Log&);
+  ~MysqlConn();                 // callbacks that are due do not come any more
+  MysqlConn(const MysqlConn&) = delete;
+  MysqlConn& operator=(const MysqlConn&) = delete;
+
+  // Precondition: !busy(). done is called once, from the loop or before run() returns; it may call run() again.
+  void run(std::string sql, Done done);
+  // Gives the statement up: done is not called, and the connection closed.
+  void cancel();
+  bool busy() const { return static_cast<bool>(done_); }
+  // Around a move of the home to another base (MysqlHome::move).
+  void before_move();
+  void after_move();
+
+ private:
+  enum class State : uint8_t { Closed, Resolving, Connecting, SettingUp, Busy, Idle };
+  enum class Phase : uint8_t { Connect, Query, Result };       // which call of the library was made last
+  struct Closer {
+    void operator()(MYSQL*) const;
+  };
+  struct Resolution;
+
+  void set_state(State s) { state_ = s; }
+  // a statement
+  void begin();
+  void run_statement();
+  bool again(const DbReply&);
+  void finish(const DbReply&);
+  // connecting
+  void connect();
+  void resolve(const DbHost&);
+  void forget_resolution();
+  static void dns_cb(int error, addrinfo*, void* resolution);
+  void connect_next();
+  void set_options();
+  void cannot_connect(unsigned code, const std::string& error);
+  // before the first statement
+  void set_up();
+  void check_version(const DbReply&);
+  void not_set_up(const DbReply&);
+  void fence();
+  // one call of the library: _start, and _cont until it has settled
+  void exec(std::string sql, Done done);
+  void call(int status);
+  int resume(int ready);
+  void settled();
+  void drop(bool statement_under_way);
+  void break_off();
+  // events
+  void watch(int fd, short what, MonoMs until);
+  void wait(int status);
+  void wait_idle();
+  void pause(MonoMs ms, std::function<void()> then);
+  void on_event(short what);
+  static void event_cb(int fd, short what, void* self);
+  std::string where() const { return servers_.label(server_); }
+
+  MysqlServers& servers_;
+  MysqlHome& home_;
+  Log& log_;
+
+  State state_ = State::Closed;
+  std::unique_ptr<MYSQL, Closer> mysql_;
+  event* event_ = nullptr;
+  std::function<void()> after_pause_;         // event_ is the end of a pause
+  Resolution* resolution_ = nullptr;
+  std::vector<std::string> addresses_;        // of the server, still to be tried; "": its unix socket
+  std::pair<unsigned, std::string> last_error_;
+  size_t server_ = 0;                         // the one that this connection is at
+  std::string mark_;                          // name of the lock that this connection holds
+  MonoMs fence_until_ = 0;
+
+  // The call under way, or made last.
+  Phase phase_ = Phase::Connect;
+  bool under_way_ = false;                    // it waits for event_
+  bool timed_out_ = false;
+  short watched_ = 0;
+  MonoMs deadline_ = 0;
+  MYSQL* connected_to_ = nullptr;
+  int query_error_ = 0;
+  MYSQL_RES* result_ = nullptr;
+  std::string exec_sql_;
+  Done exec_done_;
+
+  // The statement that run() was given.
+  std::string sql_;
+  Done done_;
+  size_t servers_tried_ = 0;
+  uint32_t collisions_ = 0;
+  bool fresh_ = false;                        // no use in a new connection to the same server
+};
+
+}  // namespace pua

@@ -1,0 +1,42 @@
+// The servers that db_url names, and how to log in: shared by all connections of one store, which stay together on one
+// server, so that one lane sees what another has written.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "store/db_url.h"
+
+namespace pua {
+
+struct MysqlServer {
+  DbHost host;
+  // Marks of connections that broke with a statement under way. The server may still carry that statement out, long after:
+  // it must be ended before anything newer is written (mysql_conn.h).
+  std::vector<std::string> fences;
+};
+
+struct MysqlServers {
+  std::string user, password, database, table;
+  std::string socket;           // of "localhost" without a port; empty: where the client library looks
+  bool tls = false, tls_verify = false;
+  std::string tls_ca;           // file; empty: the system's
+  MonoMs timeout_ms = 5000;     // a statement without an answer for so long breaks its connection
+  int version = 0;              // what table `version` must say
+
+  std::vector<MysqlServer> list;
+  size_t current = 0;
+
+  // The server could not be used: on to the next one, unless somebody else has moved on already.
+  void failed(size_t which) {
+    if (which == current) current = (current + 1) % list.size();
+  }
+  std::string label(size_t which) const {
+    const DbHost& h = list[which].host;
+    std::string name = h.name.find(':') != h.name.npos ? "[" + h.name + "]" : h.name;
+    return h.port ? name + ":" + std::to_string(h.port) : name;
+  }
+};
+
+}  // namespace pua

@@ -1,0 +1,130 @@
+#include "store/mysql_sql.h"
+
+#include <charconv>
+
+#include "store/columns.h"
+
+namespace pua {
+
+namespace {
+
+void append_number(std::string& out, int64_t v) {
+  char buf[24];
+  auto [end, err] = std::to_chars(buf, buf + sizeof buf, v);
+  out.append(buf, end);
+}
+
+std::string columns_sql() {
+  std::string out;
+  for (const Column& c : kColumns) out.append(out.empty() ? "`" : ",`").append(c.name).append("`");
+  return out;
+}
+
+// What happens where the id or the key is in the table already (store/adapter.h): @pua_w says whether the new row wins, and
+// is found before the first column changes, because assignments are made from left to right. Key columns never change.
+std::string on_duplicate_sql() {
+  constexpr std::string_view wins =
+      "@pua_w:=IF(`id`=VALUES(`id`),"
+      "(`owner_epoch`,`record_version`,`node`)<=(VALUES(`owner_epoch`),VALUES(`record_version`),VALUES(`node`)),"
+      "(`owner_epoch`,`id`)<=(VALUES(`owner_epoch`),VALUES(`id`)))";
+  std::string out;
+  for (const Column& c : kColumns) {
+    if (c.kind == ColumnKind::KeyText || c.kind == ColumnKind::KeyInt) continue;
+    std::string name = std::string("`") + c.name + "`";
+    out.append(out.empty() ? "" : ",").append(name).append("=IF(");
+    out.append(c.kind == ColumnKind::Id ? wins : "@pua_w").append(",VALUES(").append(name).append("),").append(name).append(")");
+  }
+  return out;
+}
+
+}  // namespace
+
+void append_quoted(std::string& out, std::string_view value) {
+  out += '\'';
+  size_t from = 0;
+  for (size_t i = 0; i < value.size(); i++) {
+    char c = value[i];
+    if (c != '\'' && c != '\\' && c != '\0' && c != '\x1a') continue;
+    out.append(value, from, i - from);
+    out += '\\';
+    out += c == '\0' ? '0' : c == '\x1a' ? 'Z' : c;
+    from = i + 1;
+  }
+  out.append(value, from);
+  out += '\'';
+}
+
+UpsertSql::UpsertSql(std::string_view table)
+    : head_("INSERT INTO `" + std::string(table) + "` (" + columns_sql() + ") VALUES "),
+      tail_(" ON DUPLICATE KEY UPDATE " + on_duplicate_sql() + " RETURNING `id`,`owner_epoch`,`record_version`,`node`") {}
+
+void UpsertSql::add(const Row& r) {
+  if (rows_++ > 0) text_ += ',';
+  text_ += '(';
+  bool first = true;
+  auto put_int = [&](int64_t v) {
+    if (!first) text_ += ',';
+    first = false;
+    append_number(text_, v);
+  };
+  auto put_key = [&](std::string_view v) {
+    text_ += ',';
+    append_quoted(text_, v);
+  };
+  auto put_text = [&](std::string_view v) {
+    if (v.empty()) text_ += ",NULL";
+    else put_key(v);
+  };
+#define PUT_Id put_int
+#define PUT_Int put_int
+#define PUT_KeyInt put_int
+#define PUT_KeyText put_key
+#define PUT_Text put_text
+#define PUT_Blob put_text
+#define X(kind, column, member, width) PUT_##kind(r.member);
+  PUA_COLUMNS(X)
+#undef X
+  text_ += ')';
+}
+
+std::string UpsertSql::take() {
+  std::string out = head_ + text_ + tail_;
+  text_.clear();
+  rows_ = 0;
+  return out;
+}
+
+void DeleteSql::add(const Row& r) {
+  if (!text_.empty()) text_ += " OR ";
+  text_ += "(`id`=";
+  append_number(text_, r.id);
+  text_ += " AND (`owner_epoch`,`record_version`,`node`)<=(";
+  append_number(text_, r.owner_epoch);
+  text_ += ',';
+  append_number(text_, r.record_version);
+  text_ += ',';
+  append_number(text_, r.node);
+  text_ += "))";
+}
+
+std::string DeleteSql::take() {
+  std::string out = "DELETE FROM `" + table_ + "` WHERE " + text_ + " RETURNING `id`";
+  text_.clear();
+  return out;
+}
+
+std::string load_sql(std::string_view table, int64_t after, uint32_t limit) {
+  return "SELECT " + columns_sql() + " FROM `" + std::string(table) + "` WHERE `id`>" + std::to_string(after) +
+         " ORDER BY `id` LIMIT " + std::to_string(limit);
+}
+
+std::string exists_sql(std::string_view table, const std::vector<int64_t>& ids) {
+  std::string out = "SELECT `id` FROM `" + std::string(table) + "` WHERE `id` IN (";
+  for (size_t i = 0; i < ids.size(); i++) {
+    if (i > 0) out += ',';
+    append_number(out, ids[i]);
+  }
+  return out + ")";
+}
+
+}  // namespace pua

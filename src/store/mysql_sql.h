@@ -1,0 +1,49 @@
+// SQL text for MariaDB, pure. Strings go in as octets: the session's character set is binary and its sql_mode is ours, so
+// escaping quotes and backslashes is all that is needed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/store_port.h"
+
+namespace pua {
+
+void append_quoted(std::string& out, std::string_view value);  // 'value', escaped
+
+// One multi-row statement that writes rows, in order, each under the rules of store/adapter.h. It answers with a line per
+// row: id, owner_epoch, record_version, node as they stand in the table afterwards.
+class UpsertSql {
+ public:
+  explicit UpsertSql(std::string_view table);
+  void add(const Row&);
+  bool empty() const { return rows_ == 0; }
+  size_t size() const { return text_.size(); }
+  std::string take();  // the statement; begins anew
+
+ private:
+  std::string head_, tail_, text_;
+  size_t rows_ = 0;
+};
+
+// One statement that deletes rows, unless the one in the table is newer. It answers with the ids that went.
+class DeleteSql {
+ public:
+  explicit DeleteSql(std::string_view table) : table_(table) {}
+  void add(const Row&);
+  bool empty() const { return text_.empty(); }
+  size_t size() const { return text_.size(); }
+  std::string take();
+
+ private:
+  std::string table_, text_;
+};
+
+// Rows with id > after, in the order of id, every column in the order of store/columns.h.
+std::string load_sql(std::string_view table, int64_t after, uint32_t limit);
+// Which of these ids are in the table.
+std::string exists_sql(std::string_view table, const std::vector<int64_t>& ids);
+
+}  // namespace pua

@@ -1,0 +1,339 @@
+#include "store/mysql_store.h"
+
+#include <event2/event.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <unordered_set>
+
+#include "store/columns.h"
+#include "store/mono.h"
+
+namespace pua {
+
+namespace {
+
+// Of one statement: a bulk statement of 64 KB keeps a row that a caller waits for waiting for some milliseconds.
+constexpr size_t kStatementBytes = 64 * 1024;
+// A row is refused before it is sent beyond this; a server takes 16 MB at least, as shipped.
+constexpr size_t kMaxRowBytes = 8 * 1024 * 1024;
+constexpr MonoMs kMetaRetryMs = 1000;
+constexpr MonoMs kLastMetaMs = 200;  // what the end of a store may take to write them
+
+std::string host_name() {
+  char buf[65] = "";
+  if (gethostname(buf, sizeof buf - 1) != 0) return "localhost";
+  return std::string(buf).substr(0, 40);
+}
+
+int64_t number(const char* text) {
+  int64_t v = 0;
+  if (text) std::from_chars(text, text + strlen(text), v);
+  return v;
+}
+
+size_t octets(const Row& r) {
+  return r.body.size() + r.extra_headers.size() + r.record_route.size();  // the others have small bounds
+}
+
+}  // namespace
+
+MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
+    : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log), bulk_(servers_, home_, log),
+      read_(servers_, home_, log), fast_write_(o.table), bulk_write_(o.table) {
+  servers_.user = o.url.user;
+  servers_.password = o.url.password;
+  servers_.database = o.url.database;
+  servers_.table = o.table;
+  servers_.socket = o.socket;
+  servers_.tls = o.tls;
+  servers_.tls_verify = o.tls_verify;
+  servers_.tls_ca = o.tls_ca;
+  servers_.timeout_ms = o.timeout_ms;
+  servers_.version = kSchemaVersion;
+  name_ = "mysql://" + o.url.user + "@";
+  for (const DbHost& h : o.url.hosts) {
+    servers_.list.push_back({h, {}});
+    name_ += (servers_.list.size() > 1 ? "," : "") + servers_.label(servers_.list.size() - 1);
+  }
+  name_ += "/" + o.url.database;
+  fast_write_.lane = Lane::Fast;
+}
+
+Result<std::unique_ptr<MysqlStore>> MysqlStore::open(const MysqlOptions& o, StoreLoop loop, Log& log) {
+  std::unique_ptr<MysqlStore> s(new MysqlStore(o, std::move(loop), log));
+  Status there = s->check_table();
+  if (there.ok()) {
+    log.notice("store: %s", s->name_.c_str());
+    return s;
+  }
+  if (!o.wait_at_start) return there.error();
+  log.error("store: %s; it is waited for, and nothing is known of earlier records until then", there.error().message.c_str());
+  return s;
+}
+
+MysqlStore::~MysqlStore() {
+  if (!metas_.empty() && !fast_.busy()) {
+    bool written = false;
+    send_metas(fast_, [&written] { written = true; });
+    pump_until(kLastMetaMs, [&written] { return written; });
+  }
+}
+
+// --- at the start, and at the end: without the loop ----------------------------------------------
+
+// Turns a base of its own until done() or the end of the time; true: done.
+template <class F>
+bool MysqlStore::pump_until(MonoMs ms, F done) {
+  if (done()) return true;
+  event_base* base = event_base_new();
+  if (!base) return false;
+  auto move = [this](event_base* to) {
+    for (MysqlConn* c : {&fast_, &bulk_, &read_}) c->before_move();
+    home_.move(to);
+    for (MysqlConn* c : {&fast_, &bulk_, &read_}) c->after_move();
+  };
+  move(base);
+  MonoMs until = steady_ms() + ms;
+  for (MonoMs left = ms; left > 0 && !done(); left = until - steady_ms()) {
+    timeval tv{static_cast<time_t>(left / 1000), static_cast<suseconds_t>(left % 1000 * 1000)};
+    event_base_loopexit(base, &tv);
+    event_base_loop(base, EVLOOP_ONCE);
+  }
+  move(nullptr);
+  event_base_free(base);
+  return done();
+}
+
+void MysqlStore::pump(MonoMs ms) {
+  pump_until(ms, [this] { return !fast_.busy() && !bulk_.busy() && !read_.busy(); });
+}
+
+Status MysqlStore::check_table() {
+  bool answered = false;
+  std::string error;
+  read_.run("SELECT `id` FROM `" + servers_.table + "` LIMIT 1", [&](const DbReply& r) {
+    answered = true;
+    error = r.error;
+  });
+  MonoMs longest = static_cast<MonoMs>(servers_.list.size()) * servers_.timeout_ms + 1000;
+  pump_until(longest, [&answered] { return answered; });
+  if (!answered) {
+    read_.cancel();
+    error = "no answer";
+  }
+  if (error.empty()) return success();
+  return {Errc::store_failed, name_ + ": " + error};
+}
+
+Result<std::string> MysqlStore::get_meta(std::string_view name) {
+  if (read_.busy()) return std::string();
+  if (auto it = metas_.find(own(name)); it != metas_.end()) return it->second;
+  bool answered = false;
+  std::string value, error;
+  std::string sql = "SELECT `value` FROM `" + servers_.table + "_meta` WHERE `name`=";
+  append_quoted(sql, own(name));
+  read_.run(sql, [&](const DbReply& r) {
+    answered = true;
+    error = r.error;
+    MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+    if (row && row[0]) value.assign(row[0], mysql_fetch_lengths(r.result)[0]);
+  });
+  pump_until(servers_.timeout_ms + 1000, [&answered] { return answered; });
+  if (!answered) {
+    read_.cancel();
+    error = "no answer";
+  }
+  if (!error.empty()) return {Errc::store_failed, name_ + ": " + error};
+  return value;
+}
+
+// --- values beside the rows ----------------------------------------------------------------------
+
+std::string MysqlStore::own(std::string_view meta) const { return std::string(meta).substr(0, 20) + "@" + node_; }
+
+Status MysqlStore::set_meta(std::string_view name, std::string_view value) {
+  metas_[own(name)] = value;
+  meta_due_ = 0;
+  return success();
+}
+
+void MysqlStore::run(MonoMs now) {
+  if (now < meta_due_) return;
+  if (fast_.busy()) {  // the next batch takes them along
+    meta_due_ = now + kMetaRetryMs;
+    return;
+  }
+  send_metas(fast_, [] {});
+}
+
+// Before any row: a restart must not read rows by another clock than they were written by.
+void MysqlStore::send_metas(MysqlConn& c, std::function<void()> then) {
+  if (metas_.empty()) return then();
+  meta_due_ = kNever;
+  std::string sql = "REPLACE INTO `" + servers_.table + "_meta` (`name`,`value`) VALUES ";
+  for (auto it = metas_.begin(); it != metas_.end(); ++it) {
+    sql += it == metas_.begin() ? "(" : ",(";
+    append_quoted(sql, it->first);
+    sql += ',';
+    append_quoted(sql, it->second);
+    sql += ')';
+  }
+  auto sent = std::move(metas_);
+  metas_.clear();
+  c.run(std::move(sql), [this, sent = std::move(sent), then = std::move(then)](const DbReply& r) mutable {
+    if (r.code != 0) {
+      for (auto& [name, value] : sent) metas_.try_emplace(name, std::move(value));
+      meta_due_ = home_.now() + kMetaRetryMs;
+    }
+    then();
+  });
+}
+
+// --- writing -------------------------------------------------------------------------------------
+
+void MysqlStore::write(Lane lane, RowSource& rows, MonoMs) {
+  Writing& w = lane == Lane::Fast ? fast_write_ : bulk_write_;
+  w.began_us = steady_us();
+  w.error.clear();
+  w.down = w.table_lost = false;
+  take_rows(w, rows);
+  send_metas(conn(lane), [this, &w] { send_upserts(w); });
+}
+
+// Upserts and deletes go apart. That changes their order, which matters within one id only: a row that is there twice is
+// left for the next batch.
+void MysqlStore::take_rows(Writing& w, RowSource& rows) {
+  w.results.assign(rows.size(), WriteResult::Deferred);
+  w.upserts.clear();
+  w.removes.clear();
+  std::unordered_set<int64_t> ids;
+  for (size_t i = 0; i < rows.size(); i++) {
+    Row r;
+    RowOp op = rows.row(i, r);
+    size_t taken = w.upsert.size() + w.remove.size();
+    if (!ids.insert(r.id).second || (taken > 0 && taken + octets(r) > kStatementBytes)) return;
+    Writing::Item item{i, r.id, r.owner_epoch, r.record_version, r.node};
+    if (op == RowOp::Delete) {
+      w.remove.add(r);
+      w.removes.push_back(item);
+      continue;
+    }
+    const Column* wide = too_long(r);
+    if (wide || octets(r) > kMaxRowBytes) {
+      w.results[i] = WriteResult::BadRow;
+      if (w.error.empty())
+        w.error = wide ? std::string(wide->name) + " is longer than " + std::to_string(wide->width) + " octets" : "the row is too large";
+      continue;
+    }
+    w.upsert.add(r);
+    w.upserts.push_back(item);
+  }
+}
+
+void MysqlStore::send_upserts(Writing& w) {
+  if (w.upsert.empty()) return send_removes(w);
+  conn(w.lane).run(w.upsert.take(), [this, &w](const DbReply& r) {
+    if (r.code != 0) failed(w, w.upserts, r);
+    for (const Writing::Item& item : w.upserts) {
+      if (r.code != 0) break;
+      MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+      bool ours = row && number(row[0]) == item.id && number(row[1]) == item.epoch && number(row[2]) == item.version &&
+                  number(row[3]) == item.node;
+      w.results[item.index] = ours ? WriteResult::Ok : WriteResult::RefusedNewer;
+    }
+    send_removes(w);
+  });
+}
+
+void MysqlStore::send_removes(Writing& w) {
+  if (w.remove.empty() || w.down) {
+    w.remove.take();
+    for (const Writing::Item& item : w.removes) w.results[item.index] = WriteResult::FailedRetry;
+    return report(w);
+  }
+  conn(w.lane).run(w.remove.take(), [this, &w](const DbReply& r) {
+    if (r.code != 0) {
+      failed(w, w.removes, r);
+      return report(w);
+    }
+    std::unordered_set<int64_t> gone;
+    while (MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr) gone.insert(number(row[0]));
+    std::vector<Writing::Item> missing;
+    for (const Writing::Item& item : w.removes) {
+      w.results[item.index] = WriteResult::Ok;
+      if (!gone.contains(item.id)) missing.push_back(item);
+    }
+    look_for(w, std::move(missing));
+  });
+}
+
+// Rows that a delete did not meet: not there, which is as good, or newer.
+void MysqlStore::look_for(Writing& w, std::vector<Writing::Item> missing) {
+  if (missing.empty()) return report(w);
+  std::vector<int64_t> ids;
+  for (const Writing::Item& item : missing) ids.push_back(item.id);
+  conn(w.lane).run(exists_sql(servers_.table, ids), [this, &w, missing = std::move(missing)](const DbReply& r) {
+    if (r.code != 0) failed(w, missing, r);
+    std::unordered_set<int64_t> there;
+    while (MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr) there.insert(number(row[0]));
+    for (const Writing::Item& item : missing) {
+      if (there.contains(item.id)) w.results[item.index] = WriteResult::RefusedNewer;
+    }
+    report(w);
+  });
+}
+
+void MysqlStore::failed(Writing& w, const std::vector<Writing::Item>& items, const DbReply& r) {
+  for (const Writing::Item& item : items) w.results[item.index] = WriteResult::FailedRetry;
+  w.error = r.error;
+  w.table_lost = r.fault == DbFault::TableLost;
+  // A row that somebody else has locked is that row's trouble: the queue finds it, and the others go on.
+  w.down = r.fault != DbFault::Row && r.fault != DbFault::Collision;
+}
+
+void MysqlStore::report(Writing& w) {
+  WriteReport out;
+  out.lane = w.lane;
+  out.results = w.results;
+  out.down = w.down;
+  out.rows_lost = w.table_lost;
+  out.error = w.error;
+  out.took_us = steady_us() - w.began_us;
+  if (sink_) sink_->on_written(out, home_.now());
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+void MysqlStore::load(int64_t after, uint32_t limit, MonoMs) {
+  read_.run(load_sql(servers_.table, after, limit), [this, limit](const DbReply& r) { on_page(r, limit); });
+}
+
+void MysqlStore::on_page(const DbReply& reply, uint32_t limit) {
+  page_.clear();
+  while (MYSQL_ROW row = reply.result ? mysql_fetch_row(reply.result) : nullptr) {
+    const unsigned long* length = mysql_fetch_lengths(reply.result);
+    Row& r = page_.emplace_back();
+    int at = 0;
+    auto take_int = [&](auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(number(row[at++])); };
+    auto take_text = [&](std::string_view& v) {
+      if (row[at] && length[at] > 0) v = std::string_view(row[at], length[at]);
+      at++;
+    };
+#define TAKE_Id take_int
+#define TAKE_Int take_int
+#define TAKE_KeyInt take_int
+#define TAKE_KeyText take_text
+#define TAKE_Text take_text
+#define TAKE_Blob take_text
+#define X(kind, column, member, width) TAKE_##kind(r.member);
+    PUA_COLUMNS(X)
+#undef X
+  }
+  bool last = reply.code == 0 && page_.size() < limit;
+  if (sink_) sink_->on_rows(page_, last, reply.error, home_.now());
+}
+
+}  // namespace pua

@@ -1,0 +1,95 @@
+// MysqlStore: MariaDB behind the write-behind queue. Three connections: one for rows that a caller waits for, one for the
+// rest, one for reading. A batch is at most one upsert and one delete, each a statement that commits itself.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "store/adapter.h"
+#include "store/mysql_conn.h"
+#include "store/mysql_sql.h"
+
+namespace pua {
+
+struct MysqlOptions {
+  DbUrl url;
+  std::string table = "pua";    // checked by check_table_name
+  std::string socket;           // of "localhost" without a port; empty: where the client library looks
+  bool tls = false, tls_verify = false;
+  std::string tls_ca;           // file; empty: the system's
+  MonoMs timeout_ms = 5000;
+  bool wait_at_start = false;   // open also where no server answers: the rows are loaded when one does
+};
+
+class MysqlStore : public StoreAdapter {
+ public:
+  // Blocks until a server has answered, or none will. Errors: store_failed. The log outlives the store.
+  static Result<std::unique_ptr<MysqlStore>> open(const MysqlOptions&, StoreLoop, Log&);
+  ~MysqlStore() override;
+
+  BatchLimits limits() const override { return {kFastRows, kBulkRows}; }
+  bool immediate() const override { return false; }
+  void write(Lane lane, RowSource& rows, MonoMs now) override;
+  void load(int64_t after, uint32_t limit, MonoMs now) override;
+  // Names are this node's: another node with the same table has values of its own. get_meta blocks: for start only.
+  Result<std::string> get_meta(std::string_view name) override;
+  Status set_meta(std::string_view name, std::string_view value) override;
+  MonoMs next_due() const override { return meta_due_; }
+  void run(MonoMs now) override;
+  void pump(MonoMs ms) override;
+  std::string name() const override { return name_; }
+
+ private:
+  static constexpr uint32_t kFastRows = 64;
+  static constexpr uint32_t kBulkRows = 512;
+
+  // A batch under way.
+  struct Writing {
+    struct Item {
+      size_t index;             // in the batch
+      int64_t id, epoch;
+      uint32_t version;
+      int32_t node;
+    };
+    Writing(std::string_view table) : upsert(table), remove(table) {}
+    Lane lane = Lane::Bulk;
+    UpsertSql upsert;
+    DeleteSql remove;
+    std::vector<Item> upserts, removes;
+    std::vector<WriteResult> results;
+    std::string error;
+    bool down = false, table_lost = false;
+    int64_t began_us = 0;
+  };
+
+  MysqlStore(const MysqlOptions&, StoreLoop, Log&);
+  Status check_table();
+  void take_rows(Writing&, RowSource&);
+  void send_metas(MysqlConn&, std::function<void()> then);
+  void send_upserts(Writing&);
+  void send_removes(Writing&);
+  void look_for(Writing&, std::vector<Writing::Item> missing);
+  void failed(Writing&, const std::vector<Writing::Item>&, const DbReply&);
+  void report(Writing&);
+  void on_page(const DbReply&, uint32_t limit);
+  MysqlConn& conn(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
+  template <class F>
+  bool pump_until(MonoMs ms, F done);
+  std::string own(std::string_view meta) const;
+
+  MysqlServers servers_;
+  MysqlHome home_;
+  Log& log_;
+  std::string name_, node_;
+  MysqlConn fast_, bulk_, read_;
+  Writing fast_write_, bulk_write_;
+  std::vector<Row> page_;
+  std::map<std::string, std::string, std::less<>> metas_;  // not written yet
+  MonoMs meta_due_ = kNever;
+};
+
+}  // namespace pua
