@@ -104,17 +104,20 @@ class Caller : public AdapterSink {
   explicit Caller(StoreAdapter& a) : adapter_(a) { adapter_.attach(this); }
   ~Caller() override { adapter_.attach(nullptr); }
 
-  // What is deferred is offered again, as the queue does.
-  const std::vector<WriteResult>& write(Batch& b, Lane lane = Lane::Fast) {
+  const std::vector<WriteResult>& write(RowSource& b, Lane lane = Lane::Fast) {
     reports = 0;
+    adapter_.write(lane, b, 0);
+    wait([this] { return reports > 0; });
+    return results;
+  }
+  // What is deferred is offered again, as the queue does.
+  const std::vector<WriteResult>& write_all(Batch rest) {
     std::vector<WriteResult> all;
-    for (Batch rest = b; reports == 0 || !rest.rows.empty();) {
-      reports = 0;
-      adapter_.write(lane, rest, 0);
-      wait([this] { return reports > 0; });
+    while (!rest.rows.empty()) {
       size_t taken = 0;
-      while (taken < results.size() && results[taken] != WriteResult::Deferred) all.push_back(results[taken++]);
+      for (WriteResult r : write(rest)) taken += r != WriteResult::Deferred;
       if (taken == 0) break;
+      all.insert(all.end(), results.begin(), results.begin() + static_cast<ptrdiff_t>(taken));
       rest.rows.erase(rest.rows.begin(), rest.rows.begin() + static_cast<ptrdiff_t>(taken));
     }
     return results = all;
