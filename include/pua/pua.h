@@ -131,6 +131,7 @@ typedef pua_str_t str;
 #define PUA_E_SIP_FAILED       -35 /* the SIP stack could not be started */
 #define PUA_E_NOT_FOUND        -36
 #define PUA_E_LOADING          -37 /* an etag was given and the table is still being loaded: try again soon */
+#define PUA_E_BACKLOG_FULL     -38 /* the database takes nothing, and max_backlog rows wait for it: no new records */
 #define PUA_E_WRONG_ETAG       418
 
 /* Where a reply comes from: pua_reply_origin(). */

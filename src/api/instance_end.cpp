@@ -144,8 +144,9 @@ void InstanceCore::write_rest() {
   MonoMs now = loop_->now();
   MonoMs until = now + kLastWrite;
   writer_->flush(now);
-  while (!writer_->clean() && now < until && writer_->next_due() <= now) {
+  while (!writer_->clean() && now < until && (!store_->immediate() || writer_->next_due() <= now)) {
     writer_->run(now);
+    store_->pump(until - now);  // one that writes by events of its own has the loop no more
     now = loop_->now();
   }
   if (!writer_->clean())

@@ -40,6 +40,7 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   e.max_body = static_cast<uint32_t>(s.max_body);
   e.notify_keep = static_cast<uint32_t>(s.notify_keep);
   e.max_headers = static_cast<uint32_t>(s.max_headers);
+  e.max_backlog = static_cast<uint32_t>(s.max_backlog);
   e.max_in_flight = static_cast<uint32_t>(s.max_in_flight);
   e.ack_wait_ms = static_cast<uint32_t>(s.ack_wait);
   e.t1_ms = static_cast<uint32_t>(s.sip_t1);

@@ -25,6 +25,7 @@ const char* errc_text(Errc e) {
     case Errc::store_failed: return "store failed";
     case Errc::sip_failed: return "SIP stack failed";
     case Errc::not_found: return "not found";
+    case Errc::backlog_full: return "the database takes nothing and too much waits for it";
     case Errc::loading: return "the table is being loaded";
     case Errc::bad_etag: return "entity-tag does not match";
   }

@@ -40,6 +40,7 @@ struct Settings {
   int64_t max_headers = 4096;
   int64_t notify_keep = 1000;          // documents
   int64_t max_records = 2000000;
+  int64_t max_backlog = 500000;
   int64_t max_waiters = 32;
   int64_t max_in_flight = 2000;
   int64_t ack_wait = 100;              // ms

@@ -82,6 +82,9 @@ const Param kTable[] = {
              "is at most 1024 octets long. Handlers and watchers get every document."},
     {.module = "pua", .name = "max_records", .type = ParamType::Int, .field = &S::max_records, .min = 1, .max = 50000000,
      .reloadable = true, .help = "Records held at most; new ones are refused beyond."},
+    {.module = "pua", .name = "max_backlog", .type = ParamType::Int, .field = &S::max_backlog, .min = 0, .max = 50000000,
+     .reloadable = true, .help = "Rows that may wait for a database that takes none; new records are refused beyond. What is there "
+             "already goes on."},
     {.module = "pua", .name = "max_waiters", .type = ParamType::Int, .field = &S::max_waiters, .min = 1, .max = 1024,
      .reloadable = true, .help = "Callers that may wait for one record; more are refused."},
     {.module = "pua", .name = "max_in_flight", .type = ParamType::Int, .field = &S::max_in_flight, .min = 1, .max = 10000,

@@ -26,6 +26,7 @@ void answer_error(Call& call, const Error& error, std::string_view failed) {
     case Errc::bad_body: call.error(400, text); return;
     case Errc::too_large: call.error(413, text); return;
     case Errc::too_many_waiters: call.error(429, text); return;
+    case Errc::backlog_full:
     case Errc::loading:
     case Errc::too_many_records:
     case Errc::shutting_down: call.error(503, text); return;

@@ -108,8 +108,8 @@ Status Engine::admit(const PublishRequest& q, const Accepted& a, uint32_t hash, 
     if (!a.removal && !q.body && (!exists || leaving) && !a.needs_no_body)
       return {Errc::no_body, "a new publication needs a body"};
   }
-  if (!r && table_.size() >= settings_.max_records)
-    return {Errc::too_many_records, "max_records (" + std::to_string(settings_.max_records) + ") is reached"};
+  if (!r)
+    if (auto s = room_for_new(table_.size()); !s) return s;
   if (r && r->extra) {
     uint32_t waiting = r->extra->callers.size() + (r->extra->waiting ? r->extra->waiting->callers.size() : 0);
     if (waiting >= settings_.max_waiters)
@@ -292,6 +292,7 @@ void Engine::run(MonoMs now) {
     else unreachable(static_cast<Record&>(*held), now);
   }
   if (removing_ == Removing::Walk) remove_some(now);
+  if (rewrite_ != Rewrite::No) rewrite_some(now);
   TxnId txn;
   for (int n = 0; n < kSendsPerRun; n++) {
     Entity* e = outbox_.take(now, txn);
@@ -326,7 +327,9 @@ void Engine::run_deliveries() {
 
 MonoMs Engine::next_due() const {
   if (ended()) return kNever;
-  if (!ready_.empty() || subs_.busy() || outbox_.any_held() || removing_ == Removing::Walk || (!loading_ && !idle_.empty())) return 0;
+  if (!ready_.empty() || subs_.busy() || outbox_.any_held() || removing_ == Removing::Walk || rewrite_ != Rewrite::No ||
+      (!loading_ && !idle_.empty()))
+    return 0;
   MonoMs due = std::min(deadlines_.next(), outbox_.next_due());
   return std::min(due, acks_.next_due());
 }
@@ -372,6 +375,18 @@ void Engine::remove_some(MonoMs now) {
     }
   }
   reap();
+}
+
+void Engine::rewrite_some(MonoMs now) {
+  if (rewrite_ == Rewrite::Publications) {
+    rewrite_cursor_ = table_.walk(rewrite_cursor_, kSweepPerRun, [&](Record& r) {
+      if (has_row(r)) mark(r, Lane::Bulk, now);
+    });
+    if (rewrite_cursor_ == 0) rewrite_ = Rewrite::Subscriptions;
+  } else {
+    rewrite_cursor_ = subs_.rewrite_some(rewrite_cursor_, kSweepPerRun, now);
+    if (rewrite_cursor_ == 0) rewrite_ = Rewrite::No;
+  }
 }
 
 bool Engine::quiet() const {

@@ -81,6 +81,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   RowOp row_of(const StoreHook&, Row& out) override;
   void on_stored(StoreHook&, uint32_t version, bool ok, MonoMs now) override;
   void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) override;
+  void on_rows_lost(MonoMs now) override;
 
  private:
   struct Accepted;                          // a checked request, body processed
@@ -117,6 +118,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void to_reap(Record&);
   void leave_idle(Record&, MonoMs now);
   void remove_some(MonoMs now);
+  void rewrite_some(MonoMs now);
   void announce();
   uint32_t next_cseq(const Record&) const;
   void renew_call(Record&);
@@ -139,6 +141,9 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   MonoMs announced_ = kNever;
   uint64_t withdraw_cursor_ = 0, end_cursor_ = 0;
   bool removing_subs_ = false;              // remove_all: the publications are through
+  enum class Rewrite : uint8_t { No, Publications, Subscriptions };  // every row is written again, piece by piece
+  Rewrite rewrite_ = Rewrite::No;
+  uint64_t rewrite_cursor_ = 0;
   LogGate etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
   mutable char call_id_[224] = "", from_tag_[16] = "";  // of the record named last, see name_call
 };

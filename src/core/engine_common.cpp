@@ -9,6 +9,15 @@ bool EngineCommon::has_row(const StoreHook& h) {
   return h.written_version != 0 || h.queue != StoreHook::Queue::None || h.remark;
 }
 
+Status EngineCommon::room_for_new(size_t size) const {
+  if (size >= settings_.max_records)
+    return {Errc::too_many_records, "max_records (" + std::to_string(settings_.max_records) + ") is reached"};
+  if (!store_up_ && ports_.store.backlog() >= settings_.max_backlog)
+    return {Errc::backlog_full, "the database takes nothing, and max_backlog (" + std::to_string(settings_.max_backlog) +
+                                    ") rows wait for it"};
+  return success();
+}
+
 bool EngineCommon::watched(int32_t source) const {
   return std::any_of(observers_.begin(), observers_.end(), [&](auto& o) { return (o.first & source) != 0; });
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/log_gate.h"
 #include "base/random.h"
+#include "base/result.h"
 #include "core/acks.h"
 #include "core/bodies_port.h"
 #include "core/entity.h"
@@ -41,6 +42,8 @@ struct EngineCommon {
   // Whether the entity has a row, or may have one soon.
   static bool has_row(const StoreHook& h);
   bool watched(int32_t source) const;
+  // Whether there is room for one more, of `size` that are there. Errors: too_many_records, backlog_full.
+  Status room_for_new(size_t size) const;
   // Hands an outcome on: when the row as it is now is committed, or cannot be. nothing_to_store: at once, durable.
   void deliver(Entity&, Delivery, bool nothing_to_store, MonoMs now);
   void settle_acks(Entity&, uint32_t version, bool ok);

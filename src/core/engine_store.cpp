@@ -91,6 +91,14 @@ void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
   announce();
 }
 
+void Engine::on_rows_lost(MonoMs) {
+  if (ended()) return;
+  ports_.log.warning("store: the table was away: all %zu records are written again", table_.size() + subs_.size());
+  rewrite_ = Rewrite::Publications;
+  rewrite_cursor_ = 0;
+  announce();
+}
+
 void Engine::event_added(int32_t flag) {
   auto it = parked_.find(flag);
   if (it == parked_.end()) return;

@@ -59,6 +59,8 @@ struct StorePort {
   virtual ~StorePort() = default;
   // The record's row no longer matches: write it. Never calls back from inside. Marking twice is cheap.
   virtual void mark(StoreHook&, Lane, MonoMs now) = 0;
+  // Records whose row waits to be written. Cheap.
+  virtual size_t backlog() const = 0;
   // Ask for the next page of rows with id > after. Answered by on_page.
   virtual void load(int64_t after, uint32_t limit) = 0;
 };
@@ -79,6 +81,8 @@ struct StoreSink {
   // One page of rows at start, perhaps fewer than asked for: `last` alone says that there are no more. error
   // non-empty: the load failed; the store tries the same page again, later and later.
   virtual void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
+  // The table was away and is there again: what was written before may not be in it any more.
+  virtual void on_rows_lost(MonoMs now) = 0;
 };
 
 }  // namespace pua

@@ -43,8 +43,8 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
   SubscriptionKey key{q.source, q.event, q.pres_uri, q.id, q.watcher_uri, q.to_uri};
   uint32_t hash = table_.hash_of(key);
   Subscription* s = table_.find(key, hash);
-  if (!s && table_.size() >= c_.settings_.max_records)
-    return refuse({Errc::too_many_records, "max_records (" + std::to_string(c_.settings_.max_records) + ") is reached"});
+  if (!s)
+    if (auto room = c_.room_for_new(table_.size()); !room) return refuse(room);
   // The id parameter is part of what a dialog's NOTIFYs are told apart by (RFC 6665 section 8.2.1): it stays with the dialog.
   bool there = s && s->m.state != sub::State::Gone && s->m.state != sub::State::Ending && s->m.state != sub::State::Idle;
   if (there && !q.event_id.empty() && q.event_id != s->text.get(Subscription::kEventId))
@@ -251,6 +251,12 @@ bool Subscriptions::remove_some(uint32_t limit, MonoMs now) {
   }
   reap();
   return remove_cursor_ == 0;
+}
+
+uint64_t Subscriptions::rewrite_some(uint64_t cursor, uint32_t limit, MonoMs now) {
+  return table_.walk(cursor, limit, [&](Subscription& s) {
+    if (EngineCommon::has_row(s)) mark(s, Lane::Bulk, now);
+  });
 }
 
 bool Subscriptions::take_callers(uint32_t limit, std::deque<Delivery>& out) {

@@ -48,6 +48,8 @@ class Subscriptions {
   bool quiet() const;                               // no request waits or is out
   // Up to `limit` more are unsubscribed; true: all were looked at.
   bool remove_some(uint32_t limit, MonoMs now);
+  // Writes the rows of up to `limit` more again, from `cursor` (0: the beginning); where to go on, 0: all were looked at.
+  uint64_t rewrite_some(uint64_t cursor, uint32_t limit, MonoMs now);
   // Hands over the open callers of up to `limit` more; true: all were looked at.
   bool take_callers(uint32_t limit, std::deque<Delivery>& out);
   void reap();

@@ -215,6 +215,7 @@ struct EngineSettings {
   std::vector<std::pair<int32_t, uint32_t>> max_expires_by_event;  // event bit, s
   uint32_t default_expires = 3600;
   uint32_t max_records = 2000000;
+  uint32_t max_backlog = 500000;       // rows that may wait for a store that takes nothing
   uint32_t max_waiters = 32;           // per record
   uint32_t max_body = 16384;           // octets
   uint32_t notify_keep = 1000;         // documents of NOTIFYs kept for those who look in

@@ -37,6 +37,7 @@ class MemoryStore : public StoreAdapter {
   std::string name() const override { return "memory:"; }
 
   size_t rows() const { return rows_.size(); }
+  void clear() { rows_.clear(), keys_.clear(); }
   const Row* find(int64_t id) const;
 
  private:

@@ -63,6 +63,7 @@ MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
 }
 
 Result<std::unique_ptr<MysqlStore>> MysqlStore::open(const MysqlOptions& o, StoreLoop loop, Log& log) {
+  if (o.tls_verify && o.tls_ca.empty()) return {Errc::bad_config, "db_tls is verify, and db_tls_ca names no file"};
   std::unique_ptr<MysqlStore> s(new MysqlStore(o, std::move(loop), log));
   Status there = s->check_table();
   if (there.ok()) {

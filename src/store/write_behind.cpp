@@ -208,6 +208,10 @@ void WriteBehind::on_written(const WriteReport& report, MonoMs now) {
     if (!e.hook || e.result == WriteResult::Deferred) continue;
     sink_->on_stored(*e.hook, e.version, e.result == WriteResult::Ok, now);
   }
+  if (rows_ == Rows::ToTell) {
+    rows_ = Rows::Kept;
+    sink_->on_rows_lost(now);
+  }
   reporting_ = false;
   ending_.clear();
   announce();
@@ -257,6 +261,7 @@ void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
   if (ok > 0) lone_failures_ = 0;
   s.split_left -= std::min(s.split_left, tried - failed);
   if (report.down) {
+    if (report.rows_lost) rows_ = Rows::Lost;
     s.split_left = 0;
     went_down(report.error, now);
   } else if (failed > 0 && lone_failures_ >= kLoneFailures) {
@@ -335,6 +340,7 @@ void WriteBehind::came_up(MonoMs now) {
   retry_ms_ = 0;
   if (!down_) return;
   down_ = false;
+  if (rows_ == Rows::Lost) rows_ = Rows::ToTell;
   for (LaneState* l : {&fast_, &bulk_}) l->hurry = !l->queue.empty();
   log_.notice("store: %s takes writes again after %lld s, %zu rows wait", adapter_.name().c_str(),
               static_cast<long long>((now - down_since_) / 1000), fast_.queue.size() + bulk_.queue.size());
@@ -397,6 +403,10 @@ void WriteBehind::give_page(std::span<const Row> rows, bool last, std::string_vi
 
 bool WriteBehind::clean() const {
   return fast_.queue.empty() && bulk_.queue.empty() && fast_.batch.empty() && bulk_.batch.empty() && aside_.empty();
+}
+
+size_t WriteBehind::backlog() const {
+  return fast_.queue.size() + fast_.batch.size() + bulk_.queue.size() + bulk_.batch.size() + aside_.size();
 }
 
 WriteBehindStats WriteBehind::stats(MonoMs now) const {

@@ -59,6 +59,7 @@ class WriteBehind : public StorePort, private AdapterSink {
 
   void mark(StoreHook&, Lane, MonoMs now) override;
   void load(int64_t after, uint32_t limit) override;
+  size_t backlog() const override;
 
   // The record is about to be freed though something of it is unwritten: drop that. Legal at any time, also inside
   // on_stored. What is under way may still be committed.
@@ -133,6 +134,8 @@ class WriteBehind : public StorePort, private AdapterSink {
   std::vector<Entry> ending_;                // batch whose on_stored calls are being made
 
   bool down_ = false;
+  enum class Rows : uint8_t { Kept, Lost, ToTell };  // Lost: the table was found to be away; ToTell: it is back
+  Rows rows_ = Rows::Kept;
   MonoMs down_since_ = 0, retry_at_ = 0;
   uint32_t retry_ms_ = 0;
   uint32_t lone_failures_ = 0;  // rows in a row that failed alone: many of them are no rows' fault

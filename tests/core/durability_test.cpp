@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/core/rig.h"
+#include "tests/core/subs_rig.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -305,4 +305,27 @@ TEST(Durability, for_ever_is_0_in_the_row) {
   rig.refresh(kForEver);
   rig.ok("e2");
   LONGLONGS_EQUAL(0, rig.row().row().desired_expires);
+}
+
+TEST(Durability, after_the_table_was_away_every_row_is_written_again) {
+  SubsRig both;
+  for (int n = 0; n < 600; n++) {   // more than one run looks at
+    both.Rig::ask({.uri = "sip:u" + std::to_string(n) + "@example.com", .expires = 600, .body = "b1"});
+    both.settle();
+    both.ok("e" + std::to_string(n), 600);
+  }
+  both.live();
+  LONGS_EQUAL(601, both.rows().size());
+  both.disk.clear();
+  both.store->down = both.store->table_lost = true;
+  both.Rig::ask({.uri = "sip:u0@example.com", .expires = 0});
+  both.settle();
+  both.advance(200);   // the intent cannot be committed
+  both.ok("e0", 0);
+  both.advance(1000);
+  LONGS_EQUAL(0, both.disk.rows());
+  both.store->down = false;
+  both.advance(60000);
+  LONGS_EQUAL(600, both.disk.rows());
+  CHECK(both.logged(LogLevel::warning, "all 600 records are written again"));
 }

@@ -248,6 +248,23 @@ TEST(Order, records_are_bounded) {
   LONGS_EQUAL(0, static_cast<int>(rig.publish("b2").code));  // those that exist go on
 }
 
+TEST(Order, what_waits_for_a_dead_store_is_bounded) {
+  rig.settings.max_backlog = 2;
+  rig.boot();
+  rig.live("e1");
+  rig.store->down = true;
+  for (const char* uri : {"sip:bob@example.com", "sip:carol@example.com"}) {
+    rig.ask({.uri = uri, .body = "b"});
+    rig.settle();
+    rig.advance(200);
+  }
+  refused(Errc::backlog_full, {.uri = "sip:dave@example.com", .body = "b"});
+  LONGS_EQUAL(0, static_cast<int>(rig.publish("b2").code));  // those that exist go on
+  rig.store->down = false;
+  rig.advance(60000);
+  LONGS_EQUAL(0, static_cast<int>(rig.ask({.uri = "sip:dave@example.com", .body = "b"}).code));
+}
+
 // --- types -------------------------------------------------------------------------------------------------------
 
 TEST(Order, without_a_type_the_record_decides) {

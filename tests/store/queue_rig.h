@@ -91,6 +91,7 @@ class QueueRig : public StoreSink {
     if (when_stored) when_stored(r, version, ok);
     else if (ok && r.gone && r.queue == StoreHook::Queue::None) recs.erase(r.id);
   }
+  void on_rows_lost(MonoMs) override { rows_lost++; }
   void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs at) override {
     page_errors += !error.empty();
     pages.push_back(at);
@@ -108,7 +109,7 @@ class QueueRig : public StoreSink {
   std::vector<Stored> calls;
   std::vector<int64_t> loaded;
   std::vector<MonoMs> pages;
-  int page_errors = 0;
+  int page_errors = 0, rows_lost = 0;
   bool all_loaded = false;
   std::function<void(Rec&, uint32_t version, bool ok)> when_stored;
   std::unique_ptr<StoredRow> row;

@@ -38,6 +38,7 @@ struct RowsOnly : StoreSink {
     return RowOp::Upsert;
   }
   void on_stored(StoreHook&, uint32_t, bool, MonoMs) override {}
+  void on_rows_lost(MonoMs) override {}
   void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs) override {
     for (const Row& r : rows) loaded.insert(r.id);
     all_loaded = last;

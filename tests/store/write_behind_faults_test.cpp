@@ -134,6 +134,24 @@ TEST(store_down, flush_tries_at_once) {
   CHECK(rig.queue->clean());
 }
 
+TEST(store_down, that_the_table_was_away_is_told_once_when_it_is_back) {
+  rig.change(1, Lane::Fast);
+  rig.advance(1010);
+  rig.faulty.down = rig.faulty.table_lost = true;
+  rig.change(2, Lane::Fast);
+  rig.advance(2000);
+  LONGS_EQUAL(0, rig.rows_lost);
+  rig.faulty.down = false;
+  rig.advance(60000);
+  LONGS_EQUAL(1, rig.rows_lost);
+  rig.faulty.down = true, rig.faulty.table_lost = false;   // away, but not the table
+  rig.change(3, Lane::Fast);
+  rig.advance(61000);
+  rig.faulty.down = false;
+  rig.advance(120000);
+  LONGS_EQUAL(1, rig.rows_lost);
+}
+
 TEST(store_down, the_log_says_once_that_it_went_and_once_that_it_came) {
   rig.faulty.down = true;
   rig.change(1, Lane::Fast);

@@ -21,6 +21,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
 
   // --- the script; each may be changed at any time ---
   bool down = false;              // every write and load fails
+  bool table_lost = false;        // with down: because the table is not there
   int fail_writes = 0;            // the next n batches fail like a store that is down
   int fail_unnamed = 0;           // the next n batches fail as a whole, store up, no row named
   int lose_acks = 0;              // the next n batches are committed, but reported as failed
@@ -63,6 +64,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
     }
     batch_sizes.push_back(p.rows.size());
     p.down = down || take(fail_writes);
+    p.table_lost = p.down && table_lost;
     p.unnamed = !p.down && take(fail_unnamed);
     p.lose_ack = !p.down && !p.unnamed && take(lose_acks);
     start(std::move(p), now);
@@ -104,7 +106,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
     bool is_load = false;
     Lane lane = Lane::Bulk;
     MonoMs due = 0;
-    bool down = false, unnamed = false, lose_ack = false;
+    bool down = false, table_lost = false, unnamed = false, lose_ack = false;
     size_t offered = 0;
     std::vector<std::pair<RowOp, StoredRow>> rows;
     int64_t after = 0;
@@ -152,6 +154,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
     report.lane = p.lane;
     report.results = results;
     report.down = p.down || p.lose_ack;
+    report.rows_lost = p.table_lost;
     report.error = report.down || refuse || bad_row ? "scripted fault" : "";
     if (sink_) sink_->on_written(report, now);
   }
