@@ -45,7 +45,7 @@ OPENSIPS = Layout(
     {})
 
 KAMAILIO = Layout(
-    "Kamailio", 7, COMMON | {"etag": 128, "call_id": 255, "to_tag": 128, "from_tag": 128, "tuple_id": 128},
+    "Kamailio", 7, COMMON | {"etag": 128, "call_id": 255, "to_tag": 128, "from_tag": 128},
     {PRESENCE: PRESENCE, PWINFO: PWINFO, BLA: BLA, MSGSUM: MSGSUM, CONFERENCE: CONFERENCE,
      1 << 5: DIALOG, 1 << 6: REGINFO, 1 << 7: XCAPDIFF},
     SOURCES | {1 << 12: 1 << 13, 1 << 13: 1 << 12},      # REGINFO_PUBLISH and REGINFO_SUBSCRIBE
