@@ -120,8 +120,8 @@ def create(args):
         schema = Schema(args.sql, db.kind)
         if db.has(args.table):
             if not db.is_ours(args.table):
-                raise Problem(f"{db.where}: there is a table {args.table} of another program; puadbctl migrate can carry those of "
-                              "OpenSIPS and Kamailio over")
+                raise Problem(f"{db.where}: there is a table {args.table} of another program; puadbctl migrate can carry "
+                              "those of OpenSIPS and Kamailio over")
             version = db.version_of(args.table)
             if version == VERSION and db.has(f"{args.table}_meta"):
                 say(f"{db.where}: table {args.table} is there already")

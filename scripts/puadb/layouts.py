@@ -9,7 +9,8 @@ PRESENCE, PWINFO, BLA, MSGSUM, CONFERENCE, XCAPDIFF, DIALOG, CALLINFO, REGINFO =
 
 # What both forks have in common, with the width of strings in MariaDB. A value as wide as its column may have been cut there.
 COMMON = {
-    "id": 0, "pres_uri": 255, "pres_id": 255, "event": 0, "expires": 0, "desired_expires": 0, "flag": 0, "etag": 64, "tuple_id": 64,
+    "id": 0, "pres_uri": 255, "pres_id": 255, "event": 0, "expires": 0, "desired_expires": 0, "flag": 0, "etag": 64,
+    "tuple_id": 64,
     "watcher_uri": 255, "call_id": 64, "to_tag": 64, "from_tag": 64, "cseq": 0, "record_route": 65535, "contact": 255,
     "remote_contact": 255, "version": 0, "extra_headers": 65535}
 

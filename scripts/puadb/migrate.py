@@ -145,6 +145,7 @@ class Migration:
     def summary(self, dry_run):
         layout = self.source.layout
         done = self.publications + self.subscriptions
-        return (f"{self.source.db.where}: {self.read} rows of table {self.source.table} ({layout.title}, version {layout.version})\n"
+        return (f"{self.source.db.where}: {self.read} rows of table {self.source.table} "
+                f"({layout.title}, version {layout.version})\n"
                 f"{'would carry' if dry_run else 'carried'} {done} ({self.publications} publications, {self.subscriptions} "
                 f"subscriptions); there already {self.there}, expired {self.expired}, not carried {self.refused}")

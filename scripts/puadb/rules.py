@@ -21,8 +21,8 @@ EVENTS = {1: "presence", 2: "presence.winfo", 4: "dialog;sla", 8: "message-summa
           64: "dialog", 128: "call-info", 256: "reg"}
 CALL_INFO = 128          # what it publishes stands in header fields: it needs no body
 
-OWN_HEADERS = frozenset(("via v from f to t call-id i cseq max-forwards event o expires sip-if-match content-type c content-length l "
-                         "contact m route authorization proxy-authorization").split())
+OWN_HEADERS = frozenset(("via v from f to t call-id i cseq max-forwards event o expires sip-if-match content-type c "
+                         "content-length l contact m route authorization proxy-authorization").split())
 TOKEN = re.compile(rb"[-0-9A-Za-z.!%*_+`'~]*")
 CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 FORBIDDEN_IN_URI = re.compile(rb"[\x00-\x20\x7f<>\"?]")
@@ -124,7 +124,8 @@ def digest(row):
         value = row[name] or b""
         return b"%d:%s" % (len(value), value)
 
-    text = b"%s%d,%d,%s%s%s" % (sized("pres_uri"), row["event"], row["flag"], sized("pres_id"), sized("watcher_uri"), sized("to_uri"))
+    text = b"%s%d,%d,%s%s%s" % (sized("pres_uri"), row["event"], row["flag"], sized("pres_id"), sized("watcher_uri"),
+                                sized("to_uri"))
     return hashlib.sha256(text).digest()
 
 

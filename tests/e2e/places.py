@@ -99,13 +99,15 @@ def contents(place, table, columns, order="id"):
     """All rows, with values as hexadecimal digits of their octets; None for NULL."""
     digits = "HEX(CONCAT({0}))" if place.kind == "mysql" else "hex({0})"
     shown = ", ".join(f"CASE WHEN {c} IS NULL THEN 'none' ELSE {digits.format(c)} END" for c in columns)
-    return [[None if cell == "none" else cell for cell in row] for row in place.rows(f"SELECT {shown} FROM {table} ORDER BY {order}")]
+    return [[None if cell == "none" else cell for cell in row]
+            for row in place.rows(f"SELECT {shown} FROM {table} ORDER BY {order}")]
 
 
 # --- tables of the two forks -------------------------------------------------------------------------------------------
 
 OPENSIPS = """
-CREATE TABLE version (table_name CHAR(32) NOT NULL, table_version {uint} DEFAULT 0 NOT NULL, CONSTRAINT t_name_idx UNIQUE (table_name));
+CREATE TABLE version (table_name CHAR(32) NOT NULL, table_version {uint} DEFAULT 0 NOT NULL,
+  CONSTRAINT t_name_idx UNIQUE (table_name));
 INSERT INTO version (table_name, table_version) VALUES ('pua', 9), ('presentity', 5);
 CREATE TABLE pua (id {key}, pres_uri CHAR(255) NOT NULL, pres_id CHAR(255) NOT NULL, event INT NOT NULL, expires INT NOT NULL,
   desired_expires INT NOT NULL, flag INT NOT NULL, etag CHAR(64), tuple_id CHAR(64), watcher_uri CHAR(255), to_uri CHAR(255),
@@ -119,8 +121,8 @@ KAMAILIO = """
 CREATE TABLE version (id {key}, table_name VARCHAR(32) NOT NULL, table_version {uint} DEFAULT 0 NOT NULL,
   CONSTRAINT table_name_idx UNIQUE (table_name));
 INSERT INTO version (table_name, table_version) VALUES ('pua', 7), ('presentity', 5);
-CREATE TABLE pua (id {key}, pres_uri VARCHAR(255) NOT NULL, pres_id VARCHAR(255) NOT NULL, event INT NOT NULL, expires INT NOT NULL,
-  desired_expires INT NOT NULL, flag INT NOT NULL, etag VARCHAR(128) NOT NULL, tuple_id VARCHAR(64),
+CREATE TABLE pua (id {key}, pres_uri VARCHAR(255) NOT NULL, pres_id VARCHAR(255) NOT NULL, event INT NOT NULL,
+  expires INT NOT NULL, desired_expires INT NOT NULL, flag INT NOT NULL, etag VARCHAR(128) NOT NULL, tuple_id VARCHAR(64),
   watcher_uri VARCHAR(255) NOT NULL, call_id VARCHAR(255) NOT NULL, to_tag VARCHAR(128) NOT NULL, from_tag VARCHAR(128) NOT NULL,
   cseq INT NOT NULL, record_route TEXT, contact VARCHAR(255) NOT NULL, remote_contact VARCHAR(255) NOT NULL, version INT NOT NULL,
   extra_headers TEXT NOT NULL, CONSTRAINT pua_idx UNIQUE (etag, tuple_id, call_id, from_tag));
