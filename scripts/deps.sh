@@ -3,6 +3,7 @@
 set -eu
 packages="g++ gcc make patch openssl pkg-config libevent-dev libsofia-sip-ua-dev libsqlite3-dev libxml2-dev libjansson-dev cpputest
 libxml2-utils sqlite3 mandoc python3 sip-tester clang libclang-rt-14-dev faketime
+mariadb-server mariadb-client
 kamailio kamailio-presence-modules kamailio-sqlite-modules kamailio-extra-modules"
 missing=
 for p in $packages; do

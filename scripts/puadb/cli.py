@@ -231,14 +231,15 @@ def migrate(args):
     check_table_name(source_table)
     same = source_place == args.place
     with contextlib.ExitStack() as stack:
-        missing = isinstance(args.place, url.SqliteUrl) and not os.path.exists(args.place.path)
-        db = None if missing and args.dry_run else stack.enter_context(
-            connect(args.place, write=not args.dry_run, create=not same))
         put_aside = False
+        source = None if same else Source(stack.enter_context(connect(source_place)), source_table, layout)
+        missing = isinstance(args.place, url.SqliteUrl) and not os.path.exists(args.place.path)
+        db = None if missing and args.dry_run and not same else stack.enter_context(
+            connect(args.place, write=not args.dry_run, create=not same))
         if same and source_table == args.table:
             source, put_aside = in_place(db, args.table, layout)
-        else:
-            source = Source(db if same else stack.enter_context(connect(source_place)), source_table, layout)
+        elif same:
+            source = Source(db, source_table, layout)
         schema = Schema(args.sql, db.kind if db else "sqlite")
         target = Target(None if put_aside else db, schema, args.table)
         work = Migration(source, target, int(time.time()), args.own_contact, say)

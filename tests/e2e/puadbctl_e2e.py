@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """puadbctl: tables made, checked, removed, upgraded, dumped and loaded, on SQLite and MariaDB."""
+import itertools
 import re
 import time
 
-from harness import HOST, Suite, check, equal, main_is, wait_for
+from harness import HOST, Failure, Suite, check, equal, main_is, wait_for
 from mariadb import MariaDb
 from places import MariaPlace, SqlitePlace, contents, create_text, expect, insert, make_old_table, make_place
 from puad import Puad
@@ -153,6 +154,32 @@ def each_bad_row_is_named(ctx, place):
         check(len(lines) == 1 and what in lines[0], f"row {row['id']}, {what}: {lines}")
     equal(len(out), len(bad) + 1, "lines")
     check("event 512" not in expect(1, "check", "--url", place.url, "--event", "512"), "a registered event is reported")
+
+
+@suite.test
+def the_unique_key_of_mariadb_is_exact_in_every_character_set(ctx):
+    server = MariaDb(ctx)
+    odd = [b"", b"a", b"A", b"a ", b"a\0", b"'", b'"', b"\\", b"\xff\xfe", "\u00e9".encode(), b"e\xcc\x81", b"1:a", b"x" * 1000]
+    sets = ("SET NAMES latin1;", "SET NAMES sjis;", "SET character_set_connection = utf32;",
+            "SET sql_mode = 'PAD_CHAR_TO_FULL_LENGTH';")
+    for number, making in enumerate(sets):
+        place = MariaPlace(server, f"made{number}")
+        place.run(making + create_text("mysql"))
+        for writing in sets:
+            rows = [{"id": n, "pres_uri": uri, "pres_id": uri[:9], "watcher_uri": watcher, "to_uri": uri[::-1], "event": n % 2,
+                     "flag": -n % 3}
+                    for n, (uri, watcher) in enumerate(itertools.product(odd, odd), 1)]
+            script = "".join(f"INSERT INTO pua ({', '.join(row)}) VALUES ({', '.join(map(place.literal, row.values()))});"
+                             for row in rows)
+            place.run(f"FLUSH TABLES; {writing} BEGIN; DELETE FROM pua; {script} COMMIT")
+            out = expect(1, "check", "--url", place.url, holds=f"{len(rows)} rows")     # none is a URI, and that is all
+            check("key" not in out, f"made with {making} written with {writing}: {out[:300]}")
+            try:
+                place.run(writing + script.replace("VALUES (", "VALUES (1000 + ", 1).split(";")[0])
+            except Failure as why:
+                check("Duplicate entry" in str(why), str(why))
+            else:
+                raise Failure(f"made with {making} written with {writing}: a second row of one key was taken")
 
 
 @both
