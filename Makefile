@@ -153,7 +153,8 @@ deps: ## install the missing Debian packages
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/pua $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
 	  $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
-	  $(DESTDIR)$(PREFIX)/share/pua/db/sqlite $(DESTDIR)$(SYSCONFDIR)/pua $(DESTDIR)$(UNITDIR)
+	  $(DESTDIR)$(PREFIX)/share/pua/db/sqlite $(DESTDIR)$(PREFIX)/share/pua/db/mysql $(DESTDIR)$(PREFIX)/share/pua/puadb \
+	  $(DESTDIR)$(SYSCONFDIR)/pua $(DESTDIR)$(UNITDIR)
 	install -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)/libpua.so.$(VERSION)
 	ln -sf libpua.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libpua.so.$(SOVER)
 	ln -sf libpua.so.$(SOVER) $(DESTDIR)$(LIBDIR)/libpua.so
@@ -162,14 +163,18 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -m 644 include/pua/pua.h $(DESTDIR)$(PREFIX)/include/pua/
 	install -m 755 $(B)/puad $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(B)/puactl $(DESTDIR)$(PREFIX)/bin/
+	sed 's,@SYSCONFDIR@,$(SYSCONFDIR),' scripts/puadbctl > $(DESTDIR)$(PREFIX)/sbin/puadbctl
+	chmod 755 $(DESTDIR)$(PREFIX)/sbin/puadbctl
+	install -m 644 scripts/puadb/*.py $(DESTDIR)$(PREFIX)/share/pua/puadb/
 	install -m 644 db/sqlite/*.sql $(DESTDIR)$(PREFIX)/share/pua/db/sqlite/
+	install -m 644 db/mysql/*.sql $(DESTDIR)$(PREFIX)/share/pua/db/mysql/
 	for s in 1 3 5 8; do for m in man/*.$$s; do [ ! -f "$$m" ] || install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man$$s/; done; done
 	[ -f $(DESTDIR)$(SYSCONFDIR)/pua/pua.conf ] || install -m 640 scripts/pua.conf.sample $(DESTDIR)$(SYSCONFDIR)/pua/pua.conf
 	sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' scripts/puad.service.in > $(DESTDIR)$(UNITDIR)/puad.service
 uninstall: ## remove what install put there (the config file stays)
 	rm -f $(DESTDIR)$(LIBDIR)/libpua.so* $(DESTDIR)$(LIBDIR)/libpua.a $(DESTDIR)$(LIBDIR)/pkgconfig/libpua.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/pua $(DESTDIR)$(PREFIX)/share/pua
-	rm -f $(DESTDIR)$(PREFIX)/sbin/puad $(DESTDIR)$(PREFIX)/bin/puactl $(DESTDIR)$(UNITDIR)/puad.service
+	rm -f $(DESTDIR)$(PREFIX)/sbin/puad $(DESTDIR)$(PREFIX)/sbin/puadbctl $(DESTDIR)$(PREFIX)/bin/puactl $(DESTDIR)$(UNITDIR)/puad.service
 	for m in man/*.[0-9]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 clean: ## remove build/
 	rm -rf build

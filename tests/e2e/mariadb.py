@@ -90,7 +90,8 @@ class MariaDb:
         """Starts it on its folder and port, and waits until it answers. Also after stop() and kill()."""
         user = [f"--user={user_name()}"] if os.getuid() == 0 else []
         self.process = self.ctx.start(self.name, [
-            self.server, "--no-defaults", *user, f"--datadir={self.data}", f"--socket={self.socket}", f"--pid-file={self.pid_file}",
+            self.server, "--no-defaults", *user, f"--datadir={self.data}", f"--socket={self.socket}",
+            f"--pid-file={self.pid_file}",
             f"--tmpdir={self.tmp}", f"--bind-address={HOST}", f"--port={self.port}", *OPTIONS, *self.options])
         self.ctx.callback(self.process.kill)   # at the end of a test nobody waits for an orderly shutdown
         self.pid = self.process.pid
@@ -111,7 +112,8 @@ class MariaDb:
             return subprocess.run([self.client, "--no-defaults", f"--socket={self.socket}", "--user=root", "--batch",
                                    "--skip-column-names", "--default-character-set=utf8mb4", *arguments,
                                    *([database] if database else [])],
-                                  input=text.encode("utf-8", "surrogateescape"), capture_output=True, timeout=timeout, check=False)
+                                  input=text.encode("utf-8", "surrogateescape"), capture_output=True, timeout=timeout,
+                                  check=False)
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} did not answer in {timeout} s: {text[:120]}") from None
 

@@ -1,0 +1,271 @@
+"""The command line of puadbctl, and what each command does in a few lines."""
+import argparse
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import sys
+import time
+
+from puadb import config, url
+from puadb.check import Check
+from puadb.database import Problem
+from puadb.dump import Dump, dump, load
+from puadb.layouts import LAYOUTS
+from puadb.maria_db import MariaDb
+from puadb.migrate import Migration, Source, Target, in_place, put_aside_name
+from puadb.rules import EVENTS
+from puadb.schema import VERSION, Schema, check_table_name
+from puadb.sqlite_db import SqliteDb
+
+FINE, FINDINGS, CANNOT = 0, 1, 2
+
+
+def main(arguments, sql_folder, config_file):
+    """The exit status. sql_folder: where db/mysql and db/sqlite are; config_file: the one of puad."""
+    args = parse(arguments, config_file)
+    args.sql = args.sql or sql_folder
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))    # files with passwords are removed on the way out
+    try:
+        text, table = (args.url, config.DEFAULT_TABLE) if args.url else config.read(args.config)
+        args.table = args.table or table
+        check_table_name(args.table)
+        args.place = parse_url(text)
+        return args.run(args)
+    except Problem as why:
+        print(f"puadbctl: {why}", file=sys.stderr)
+        return CANNOT
+    except BrokenPipeError:      # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CANNOT
+
+
+def parse(arguments, config_file):
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("-f", "--config", metavar="FILE", type=pathlib.Path, default=config_file,
+                       help="take db_url and db_table from this file (%(default)s)")
+    where.add_argument("--url", metavar="URL", help="the database; @FILE: the URL is the first line of FILE")
+    where.add_argument("--table", metavar="NAME", help="the table, in place of db_table")
+    where.add_argument("--sql", metavar="FOLDER", type=pathlib.Path, help=argparse.SUPPRESS)
+    options = argparse.ArgumentParser(prog="puadbctl", description="The database of libpua. See puadbctl(8).")
+    commands = options.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name, run, what):
+        parser = commands.add_parser(name, parents=[where], help=what, description=what)
+        parser.set_defaults(run=run)
+        return parser
+
+    command("create", create, "make the tables")
+    check = command("check", check_all, "look at schema and rows; status 1 if something does not fit")
+    check.add_argument("--event", metavar="BIT", type=int, action="append", default=[], help="an event that programs register")
+    drop = command("drop", drop_tables, "remove the tables, with all rows")
+    drop.add_argument("--yes", action="store_true", help="do not ask")
+    command("upgrade", upgrade, "bring tables of an older version of this library to this one")
+    out = command("dump", dump_rows, "write all rows as SQL")
+    out.add_argument("file", nargs="?", default="-", help="readable for nobody else; none: standard output")
+    back = command("load", load_rows, "read what dump wrote, into a database of either kind")
+    back.add_argument("file", nargs="?", default="-", help="none: standard input")
+    back.add_argument("--replace", action="store_true", help="remove the rows that are there")
+    over = command("migrate", migrate, "carry the rows of a table of OpenSIPS or Kamailio over")
+    over.add_argument("--from", dest="layout", choices=LAYOUTS, required=True, help="whose table it is")
+    over.add_argument("--source", metavar="URL", help="its database, where that is another one; @FILE as with --url")
+    over.add_argument("--source-table", metavar="NAME", help="its name (pua)")
+    over.add_argument("--own-contact", action="store_true", help="subscriptions take the library's Contact")
+    over.add_argument("--dry-run", action="store_true", help="change nothing, say what would be done")
+    return options.parse_args(arguments)
+
+
+def parse_url(text):
+    if text.startswith("@"):
+        try:
+            text = pathlib.Path(text[1:]).read_text(errors="surrogateescape").partition("\n")[0].strip()
+        except OSError as why:
+            raise Problem(f"{text[1:]}: {why.strerror}") from None
+    return url.parse(text)
+
+
+def connect(place, write=False, create=False):
+    return (SqliteDb if isinstance(place, url.SqliteUrl) else MariaDb)(place, write, create)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def ours(db, table):
+    """A Problem if this is not our table in our version."""
+    if not db.has(table):
+        raise Problem(f"{db.where}: there is no table {table}: puadbctl create makes it")
+    version = db.version_of(table)
+    if version != VERSION or not db.is_ours(table):
+        raise Problem(f"{db.where}: table {table} has schema version {version}, this puadbctl is for {VERSION}")
+
+
+def make_tables(db, schema, table):
+    """What is missing of them: in MariaDB an interruption may have left a part."""
+    part = db.is_ours(table)
+    with db.transaction() as change:
+        for statement in schema.statements(table):
+            if not part or not re.match("CREATE (?!TABLE IF NOT EXISTS )", statement):
+                change.run(statement)
+
+
+# --- the commands ----------------------------------------------------------------------------------------------------
+
+
+def create(args):
+    with connect(args.place, write=True, create=True) as db:
+        schema = Schema(args.sql, db.kind)
+        if db.has(args.table):
+            if not db.is_ours(args.table):
+                raise Problem(f"{db.where}: there is a table {args.table} of another program; puadbctl migrate can carry "
+                              "those of OpenSIPS and Kamailio over")
+            version = db.version_of(args.table)
+            if version == VERSION and db.has(f"{args.table}_meta"):
+                say(f"{db.where}: table {args.table} is there already")
+                return FINE
+            if version not in (None, VERSION):
+                raise Problem(f"{db.where}: table {args.table} has schema version {version}, not {VERSION}: see puadbctl upgrade")
+        make_tables(db, schema, args.table)
+        say(f"{db.where}: table {args.table} made")
+    return FINE
+
+
+def check_all(args):
+    with connect(args.place) as db:
+        check = Check(db, Schema(args.sql, db.kind), args.table, {*EVENTS, *args.event}, int(time.time()), say)
+        found = check.run()
+        say(f"{db.where}: table {args.table}, {check.looked_at} rows, {found or 'no'} finding{'s' if found != 1 else ''}")
+    return FINDINGS if found else FINE
+
+
+def drop_tables(args):
+    with connect(args.place, write=True) as db:
+        if not db.has(args.table):
+            raise Problem(f"{db.where}: there is no table {args.table}")
+        if not db.is_ours(args.table):
+            raise Problem(f"{db.where}: table {args.table} belongs to another program: left as it is")
+        if not args.yes:
+            print(f"{db.where}: remove table {args.table} with {db.count(args.table)} rows? (yes/no) ", end="", flush=True)
+            if sys.stdin.readline().strip() != "yes":
+                say("nothing done")
+                return FINDINGS
+        numbered = db.version_of(args.table) is not None
+        with db.transaction() as change:
+            change.run(f"DROP TABLE {args.table}")
+            change.run(f"DROP TABLE IF EXISTS {args.table}_meta")
+            if numbered:
+                change.run(f"DELETE FROM version WHERE table_name = '{args.table}'")
+        say(f"{db.where}: table {args.table} removed")
+    return FINE
+
+
+def upgrade(args):
+    with connect(args.place, write=True) as db:
+        schema = Schema(args.sql, db.kind)
+        if not db.has(args.table):
+            raise Problem(f"{db.where}: there is no table {args.table}")
+        version = db.version_of(args.table)
+        if version == VERSION:
+            say(f"{db.where}: table {args.table} has version {VERSION}: nothing to do")
+            return FINE
+        if version is None:
+            raise Problem(f"{db.where}: table version has no row for {args.table}: puadbctl check says what is missing")
+        if version > VERSION:
+            raise Problem(f"{db.where}: table {args.table} has version {version}, from a later libpua; this one knows {VERSION}")
+        steps = [schema.upgrade(number, args.table) for number in range(version, VERSION)]
+        if None in steps or not db.is_ours(args.table):
+            raise Problem(f"{db.where}: table {args.table} has version {version}, and there is no way from that to {VERSION}; "
+                          "tables of OpenSIPS and Kamailio are carried over by puadbctl migrate")
+        for number, statements in enumerate(steps, version + 1):
+            with db.transaction() as change:
+                for statement in statements:
+                    change.run(statement)
+                change.run(db.set_version(args.table, number))
+            say(f"{db.where}: table {args.table} is version {number} now")
+    return FINE
+
+
+@contextlib.contextmanager
+def opened(path, write):
+    if path == "-":
+        yield sys.stdout if write else sys.stdin
+        return
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC if write else os.O_RDONLY, 0o600)
+    except OSError as why:
+        raise Problem(f"{path}: {why.strerror}") from None
+    with open(handle, "w" if write else "r", encoding="ascii", errors="replace") as file:
+        yield file
+
+
+def dump_rows(args):
+    with connect(args.place) as db:
+        ours(db, args.table)
+        with opened(args.file, write=True) as out:
+            count = dump(db, Schema(args.sql, db.kind), args.table, out)
+        print(f"{db.where}: {count} rows written", file=sys.stderr)
+    return FINE
+
+
+def load_rows(args):
+    with opened(args.file, write=False) as lines, connect(args.place, write=True, create=True) as db:
+        schema = Schema(args.sql, db.kind)
+        rows = Dump(lines, schema, "standard input" if args.file == "-" else args.file)
+        if not db.has(args.table):
+            make_tables(db, schema, args.table)
+        ours(db, args.table)
+        there = db.count(args.table)
+        if there and not args.replace:
+            raise Problem(f"{db.where}: table {args.table} holds {there} rows; --replace removes them first")
+        say(f"{db.where}: {load(db, rows, args.table, args.replace)} rows loaded")
+    return FINE
+
+
+def migrate(args):
+    layout = LAYOUTS[args.layout]
+    source_place = parse_url(args.source) if args.source else args.place
+    source_table = args.source_table or (args.table if source_place == args.place else config.DEFAULT_TABLE)
+    check_table_name(source_table)
+    same = source_place == args.place
+    with contextlib.ExitStack() as stack:
+        put_aside = False
+        source = None if same else Source(stack.enter_context(connect(source_place)), source_table, layout)
+        missing = isinstance(args.place, url.SqliteUrl) and not os.path.exists(args.place.path)
+        db = None if missing and args.dry_run and not same else stack.enter_context(
+            connect(args.place, write=not args.dry_run, create=not same))
+        if same and source_table == args.table:
+            source, put_aside = in_place(db, args.table, layout)
+        elif same:
+            source = Source(db, source_table, layout)
+        schema = Schema(args.sql, db.kind if db else "sqlite")
+        target = Target(None if put_aside else db, schema, args.table)
+        work = Migration(source, target, int(time.time()), args.own_contact, say)
+        work.look()
+        if args.dry_run:
+            for _ in work.carry():
+                pass
+        else:
+            write_migrated(db, schema, args.table, work, put_aside)
+        say(work.summary(args.dry_run))
+    return FINDINGS if work.refused else FINE
+
+
+def write_migrated(db, schema, table, work, put_aside):
+    """In three steps, after each of which a further run goes on."""
+    if put_aside:
+        old, statements = put_aside_name(table, work.source.layout), []
+        if db.version_of(table) is not None:
+            statements.append(db.set_version(old, work.source.layout.version))
+        with db.transaction() as change:
+            for statement in (*statements, db.rename(table, old)):
+                change.run(statement)
+        work.source.table = old
+        say(f"{db.where}: table {table} is kept as {old}")
+    if not db.has(table):
+        make_tables(db, schema, table)
+    columns = [(column.name, column.kind) for column in schema.columns]
+    with db.transaction() as change:
+        change.insert(table, columns, ([row[name] for name in schema.names] for row in work.carry()))

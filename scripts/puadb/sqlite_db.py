@@ -1,0 +1,125 @@
+"""SQLite: one file. Who writes to it holds the same claim on it as puad does."""
+import contextlib
+import fcntl
+import os
+import pathlib
+import sqlite3
+import urllib.parse
+
+from puadb.database import Database, Problem, Text, name_of
+
+
+class SqliteDb(Database):
+    kind = "sqlite"
+
+    def __init__(self, url, write=False, create=False):
+        """write: with a claim on the file; create: the file may be missing."""
+        self.path = self.where = os.path.realpath(url.path)
+        self.claim = None
+        path = pathlib.Path(self.path)
+        if not path.parent.is_dir():
+            raise Problem(f"{path.parent}: no such folder")
+        if path.exists() and not path.is_file():
+            raise Problem(f"{path}: not a file")
+        if not path.exists() and not create:
+            raise Problem(f"{path}: no such file")
+        if write:
+            self._take_claim()
+            self._make_file(self.path, os.O_RDWR | os.O_CREAT)
+        try:
+            self.db = sqlite3.connect(f"file:{urllib.parse.quote(self.path)}?mode={'rw' if write else 'ro'}", uri=True,
+                                      isolation_level=None, timeout=5)
+            self.db.text_factory = Text
+            self.db.execute("SELECT count(*) FROM sqlite_schema")
+        except sqlite3.Error as why:
+            raise self._problem(why) from None
+
+    def _make_file(self, path, flags):
+        """A new file belongs to whom its folder belongs: made by root, it must still be puad's. Returns it, open."""
+        new = not os.path.exists(path)
+        try:
+            handle = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+            if new and os.geteuid() == 0:
+                folder = os.stat(os.path.dirname(path))
+                os.fchown(handle, folder.st_uid, folder.st_gid)
+        except OSError as why:
+            raise Problem(f"{path}: {why.strerror}") from None
+        return handle
+
+    def _take_claim(self):
+        self.claim = self._make_file(f"{self.path}.lock", os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(self.claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.pread(self.claim, 15, 0).decode(errors="replace").strip()
+            raise Problem(f"{self.path}: in use by {f'process {owner}' if owner.isdigit() else 'another process'}") from None
+        os.ftruncate(self.claim, 0)
+        os.pwrite(self.claim, f"{os.getpid()}\n".encode(), 0)
+
+    def close(self):
+        self.db.close()
+        if self.claim is not None:
+            os.close(self.claim)
+
+    def _problem(self, why):
+        return Problem(f"{self.path}: {why}")
+
+    def _all(self, sql, *values):
+        try:
+            return self.db.execute(sql, values).fetchall()
+        except sqlite3.Error as why:
+            raise self._problem(why) from None
+
+    def describe(self, table):
+        return {name.decode(): (type.decode().upper(), bool(not_null))
+                for _, name, type, not_null, _, _ in self._all(f'PRAGMA table_info("{name_of(table)}")')}
+
+    def unique_keys(self, table):
+        keys = [frozenset(name.decode() for _, name, _, _, _, key in self._all(f'PRAGMA table_info("{name_of(table)}")') if key)]
+        for _, index, unique, _, partial in self._all(f'PRAGMA index_list("{name_of(table)}")'):
+            columns = [row for row in self._all("SELECT name, coll FROM pragma_index_xinfo(?) WHERE key", index.decode())]
+            if unique and not partial and all(collation == b"BINARY" for _, collation in columns):
+                keys.append(frozenset(name.decode() for name, _ in columns if name))
+        return keys
+
+    def key_columns(self):
+        return frozenset(("pres_uri", "event", "flag", "pres_id", "watcher_uri", "to_uri"))
+
+    def rows(self, table, columns, order="id"):
+        names = ", ".join(f'"{name_of(name)}"' for name, _ in columns)
+        try:
+            yield from map(list, self.db.execute(f'SELECT {names} FROM "{name_of(table)}" ORDER BY "{name_of(order)}"'))
+        except sqlite3.Error as why:
+            raise self._problem(why) from None
+
+    def count(self, table):
+        return self._all(f'SELECT count(*) FROM "{name_of(table)}"')[0][0]
+
+    @contextlib.contextmanager
+    def transaction(self):
+        self.run("BEGIN IMMEDIATE")
+        try:
+            yield self
+            self.run("COMMIT")
+        finally:
+            if self.db.in_transaction:
+                self.db.rollback()
+
+    def run(self, statement):
+        self._all(statement)
+
+    def insert(self, table, columns, rows):
+        names = ", ".join(f'"{name_of(name)}"' for name, _ in columns)
+        for row in rows:
+            # What is bound as octets would stay a blob, which is never equal to a text of the same octets.
+            marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, Text) else "?" for value in row)
+            try:
+                self.db.execute(f'INSERT INTO "{name_of(table)}" ({names}) VALUES ({marks})', row)
+            except sqlite3.Error as why:
+                raise Problem(f"{self.path}: {why} (table {table}, {columns[0][0]} {row[0]!r})") from None
+
+    def set_version(self, table, version):
+        return f"INSERT OR REPLACE INTO version (table_name, table_version) VALUES ('{name_of(table)}', {int(version)})"
+
+    def rename(self, table, to):
+        return f'ALTER TABLE "{name_of(table)}" RENAME TO "{name_of(to)}"'

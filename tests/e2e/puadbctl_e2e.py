@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""puadbctl: tables made, checked, removed, upgraded, dumped and loaded, on SQLite and MariaDB."""
+import itertools
+import re
+import time
+
+from harness import HOST, Failure, Suite, check, equal, main_is, wait_for
+from mariadb import MariaDb
+from places import MariaPlace, SqlitePlace, contents, create_text, expect, insert, make_old_table, make_place
+from puad import Puad
+
+suite = Suite()
+
+NOW = int(time.time())
+COLUMNS = """id pres_uri pres_id event expires desired_expires flag etag tuple_id watcher_uri to_uri call_id to_tag from_tag cseq
+  record_route contact remote_contact version extra_headers sharing_tag body content_type outbound_proxy event_id target
+  record_version owner_epoch node updated_at intent intent_expires""".split()
+
+
+def both(test):
+    """The test once for each kind of database."""
+    for kind in ("sqlite", "mysql"):
+        def one(ctx, kind=kind):
+            test(ctx, make_place(ctx, kind))
+        one.__name__ = f"{test.__name__}_{'sqlite' if kind == 'sqlite' else 'mariadb'}"
+        suite.test(one)
+    return test
+
+
+def publication(number, **more):
+    return {"id": number, "pres_uri": b"sip:p%d@example.com" % number, "event": 1, "flag": 64, "expires": NOW + 600,
+            "desired_expires": NOW + 3600, "etag": b"a.1", **more}
+
+
+def subscription(number, **more):
+    return {"id": number, "pres_uri": b"sip:s%d@example.com" % number, "event": 1, "flag": 256, "expires": NOW + 600,
+            "desired_expires": 0, "watcher_uri": b"sip:w@example.com", "call_id": b"c%d" % number, "to_tag": b"t",
+            "from_tag": b"f",
+            "cseq": 5, "contact": b"sip:w@192.0.2.1", "remote_contact": b"sip:n@192.0.2.2", **more}
+
+
+# What the library leaves aside, by the column that its log names.
+BAD_PUBLICATIONS = [("flag", 0), ("expires", -1), ("desired_expires", 10 ** 12), ("pres_uri", b"alice"),
+                    ("pres_uri", b"sip:a b@x"),
+                    ("pres_uri", b"sip:@x"), ("pres_uri", b"sip:a@x?y=1"), ("pres_uri", b"sip:" + b"a" * 1015 + b"@xyz.example"),
+                    ("pres_id", b"a\nb"), ("etag", b"a b"), ("tuple_id", b"\x7f"), ("content_type", b"a\0b"),
+                    ("extra_headers", b"X: 1"), ("extra_headers", b"Event: presence\r\n"), ("extra_headers", b"no colon\r\n"),
+                    ("outbound_proxy", b"http://x")]
+BAD_SUBSCRIPTIONS = [("watcher_uri", b"w"), ("to_uri", b"x"), ("contact", b"<sip:x>"), ("remote_contact", b"sip:"),
+                     ("target", b"sip:a@;x"), ("outbound_proxy", b"mailto:x"), ("event_id", b"a;b"), ("call_id", b"a\r\nb"),
+                     ("from_tag", b"a b"), ("to_tag", b"\xff"), ("record_route", b"<sip:a;lr>\r\n"), ("pres_id", b"\x01")]
+GOOD = [publication(1), subscription(2), publication(3, pres_uri=b"tel:+49123", extra_headers=b"X-A : b\tc\r\nx:\r\n", etag=None),
+        publication(4, pres_uri="PRES:j\u00f6rg@\u00e9".encode(), pres_id=b"a b'\"\xff", call_id=b"a\r\n"),
+        subscription(5, pres_uri=b"sips:host", call_id=b"<a b>@x", record_route=b"<sip:p;lr>, <sip:q;lr>", event_id=b"e1")]
+
+
+def bad_rows(first):
+    makers = [(publication, pair) for pair in BAD_PUBLICATIONS] + [(subscription, pair) for pair in BAD_SUBSCRIPTIONS]
+    return [(column, maker(first + n, **{column: value})) for n, (maker, (column, value)) in enumerate(makers)]
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+@both
+def tables_are_made_checked_and_removed(ctx, place):
+    expect(2, "check", "--url", f"sqlite://{ctx.dir}/none.db", holds="no such file")
+    expect(0, "create", "--url", place.url, holds="table pua made")
+    expect(0, "create", "--url", place.url, holds="there already")
+    expect(0, "create", "--url", place.url, "--table", "other")
+    equal(place.tables(), ["other", "other_meta", "pua", "pua_meta", "version"], "tables")
+    equal(place.rows("SELECT table_name, table_version FROM version ORDER BY 1"), [["other", "11"], ["pua", "11"]], "versions")
+    for table in ("pua", "other"):
+        expect(0, "check", "--url", place.url, "--table", table, holds="no findings")
+    insert(place, "pua", publication(1))
+    expect(0, "check", "--url", place.url, holds="1 rows, no findings")
+    expect(1, "drop", "--url", place.url, stdin="y\n", holds=["with 1 rows?", "nothing done"])
+    expect(0, "drop", "--url", place.url, stdin="yes\n", holds="removed")
+    equal(place.tables(), ["other", "other_meta", "version"], "tables left")
+    equal(place.rows("SELECT table_name FROM version"), [["other"]], "versions left")
+    expect(2, "drop", "--url", place.url, "--yes", holds="there is no table pua")
+    expect(1, "check", "--url", place.url, holds="there is no table pua")
+    expect(0, "drop", "--url", place.url, "--table", "other", "--yes")
+
+
+@both
+def the_version_table_of_another_program_is_used_as_it_is(ctx, place):
+    for fork, version in (("opensips", "9"), ("kamailio", "7")):
+        make_old_table(place, fork)
+        for command in ("create", "drop", "upgrade", "dump", "load") if fork == "opensips" else ["drop"]:
+            expect(2, command, "--url", place.url, *(["--yes"] if command == "drop" else []),
+                   stdin=f"-- puadbctl dump 1: table pua, schema version 11, from {place.kind}\n", holds="table pua")
+        expect(1, "check", "--url", place.url, holds=[f"version {version}", "migrate"])
+        expect(0, "create", "--url", place.url, "--table", "pua11")
+        expect(0, "check", "--url", place.url, "--table", "pua11")
+        expect(0, "drop", "--url", place.url, "--table", "pua11", "--yes")
+        equal(place.rows("SELECT table_name, table_version FROM version ORDER BY 1"), [["presentity", "5"], ["pua", version]],
+              "versions")
+        place.run("DROP TABLE pua; DROP TABLE version")
+
+
+@suite.test
+def a_half_made_table_is_completed_mariadb(ctx):
+    place = make_place(ctx, "mysql")
+    place.run(create_text("mysql").partition("-- Small values")[0])
+    expect(1, "check", "--url", place.url, holds=["no row for pua", "pua_meta"])
+    expect(0, "create", "--url", place.url, holds="made")
+    expect(0, "check", "--url", place.url)
+
+
+@both
+def each_fault_of_a_schema_is_named(ctx, place):
+    maria = place.kind == "mysql"
+    faults = [(r"^  etag .*\n", "", "column etag is missing"),
+              (r"cseq( +)\w+,", r"cseq\1" + ("VARCHAR(9)," if maria else "TEXT,"), "cseq is"),
+              (r"(\n +pres_id.*) NOT NULL( DEFAULT '')", r"\1\2", "pres_id may be NULL"),
+              (r"(?<= target)( +\w+)(\(\d+\))?", r"\1" + ("(200)" if maria else " NOT NULL DEFAULT ''"),
+               "VARBINARY(200)" if maria else "target may not be NULL"),
+              (r"(\n +cseq)", r"\n  more INT NOT NULL DEFAULT 0,\1", "more is unknown"),
+              (r"UNIQUE (KEY pua_key|INDEX)", r"\1" if maria else "INDEX", "no unique key"),
+              (r"\('pua', 11\)", "('pua', 12)", "version 12"), (r"INSERT [^;]*'pua', 11[^;]*;", "", "no row for pua"),
+              (r"INTO .version. .*", "INTO version VALUES ('puaa', 11);", "no row for pua"),
+              ("pua_meta", "pua_other", "pua_meta")]
+    if not maria:
+        faults += [(r"INTEGER PRIMARY KEY NOT NULL", "INTEGER NOT NULL", "primary key"),
+                   (r"(INDEX .*pres_uri)", r"\1 COLLATE NOCASE", "no unique key")]
+    for pattern, replacement, said in faults:
+        text = re.sub(pattern, replacement, create_text(place.kind), flags=re.MULTILINE)
+        check(text != create_text(place.kind), f"{pattern} changes nothing")
+        place.run(text)
+        out = expect(1, "check", "--url", place.url, holds=["schema: ", said])
+        equal(out.count("schema: "), 1, f"findings for {pattern}: {out}")
+        place.run("DROP TABLE pua; DROP TABLE version; DROP TABLE IF EXISTS pua_meta; DROP TABLE IF EXISTS pua_other")
+
+
+@both
+def each_bad_row_is_named(ctx, place):
+    expect(0, "create", "--url", place.url)
+    insert(place, "pua", *GOOD)
+    expect(0, "check", "--url", place.url, holds="5 rows, no findings")
+    bad = [(f": {column} cannot be read", row) for column, row in bad_rows(100)
+           if place.kind == "sqlite" or len(row["pres_uri"]) <= 1023]      # longer ones do not fit there
+    insert(place, "pua", *(row for _, row in bad))
+    for number, row, said in ((90, publication(90, event=512), "event 512 is known to nobody"),
+                              (91, publication(91, expires=NOW - 9000, desired_expires=NOW - 8000), "long past"),
+                              (92, subscription(92, expires=0, desired_expires=1), "long past")):
+        insert(place, "pua", row)
+        bad.append((said, row))
+    insert(place, "pua", subscription(93, expires=NOW - 9000),
+           publication(94, desired_expires=NOW - 9000))   # still wanted; still granted
+    out = expect(1, "check", "--url", place.url).splitlines()
+    for what, row in bad:
+        lines = [line for line in out if line.startswith(f"row {row['id']} ")]
+        check(len(lines) == 1 and what in lines[0], f"row {row['id']}, {what}: {lines}")
+    equal(len(out), len(bad) + 1, "lines")
+    check("event 512" not in expect(1, "check", "--url", place.url, "--event", "512"), "a registered event is reported")
+
+
+@suite.test
+def the_unique_key_of_mariadb_is_exact_in_every_character_set(ctx):
+    server = MariaDb(ctx)
+    odd = [b"", b"a", b"A", b"a ", b"a\0", b"'", b'"', b"\\", b"\xff\xfe", "\u00e9".encode(), b"e\xcc\x81", b"1:a", b"x" * 1000]
+    sets = ("SET NAMES latin1;", "SET NAMES sjis;", "SET character_set_connection = utf32;",
+            "SET sql_mode = 'PAD_CHAR_TO_FULL_LENGTH';")
+    for number, making in enumerate(sets):
+        place = MariaPlace(server, f"made{number}")
+        place.run(making + create_text("mysql"))
+        for writing in sets:
+            rows = [{"id": n, "pres_uri": uri, "pres_id": uri[:9], "watcher_uri": watcher, "to_uri": uri[::-1], "event": n % 2,
+                     "flag": -n % 3}
+                    for n, (uri, watcher) in enumerate(itertools.product(odd, odd), 1)]
+            script = "".join(f"INSERT INTO pua ({', '.join(row)}) VALUES ({', '.join(map(place.literal, row.values()))});"
+                             for row in rows)
+            place.run(f"FLUSH TABLES; {writing} BEGIN; DELETE FROM pua; {script} COMMIT")
+            out = expect(1, "check", "--url", place.url, holds=f"{len(rows)} rows")     # none is a URI, and that is all
+            check("key" not in out, f"made with {making} written with {writing}: {out[:300]}")
+            try:
+                place.run(writing + script.replace("VALUES (", "VALUES (1000 + ", 1).split(";")[0])
+            except Failure as why:
+                check("Duplicate entry" in str(why), str(why))
+            else:
+                raise Failure(f"made with {making} written with {writing}: a second row of one key was taken")
+
+
+@both
+def rows_of_one_key_are_found_where_nothing_keeps_them_apart(ctx, place):
+    expect(0, "create", "--url", place.url)
+    place.run("ALTER TABLE pua DROP KEY pua_key" if place.kind == "mysql" else "DROP INDEX pua_key")
+    insert(place, "pua", publication(1), publication(2, pres_uri=b"sip:p1@example.com"),
+           publication(3, pres_uri=b"sip:P1@example.com"), publication(4, pres_uri=b"sip:p1@example.com", pres_id=b" "))
+    out = expect(1, "check", "--url", place.url, holds=["row 2 ", "the same key as row 1", "no unique key"])
+    equal(out.count("the same key"), 1, "rows with the same key")
+
+
+@suite.test
+def values_of_another_kind_are_found_sqlite(ctx):
+    place = SqlitePlace(ctx)
+    expect(0, "create", "--url", place.url)
+    place.run("INSERT INTO pua (id, pres_uri, event, flag, cseq) VALUES (1, 'sip:a@b', 1, 64, 'x'), "
+              "(2, X'7369703A614062', 1, 64, 1), (3, 'sip:a@b', 1, 128, 1), (4, 'sip:a@b', 4294967297, 64, 1)")
+    expect(1, "check", "--url", place.url, holds=["row 1 (sip:a@b): cseq is not a number",
+                                                  "row 2 (sip:a@b): pres_uri is stored as a blob",
+                                                 "row 4 (sip:a@b): event is not a number that fits", "4 rows"])
+
+
+@suite.test
+def the_library_takes_the_rows_that_check_takes(ctx):
+    place = SqlitePlace(ctx, "puad")
+    expect(0, "create", "--url", place.url)
+    bad = bad_rows(100)
+    insert(place, "pua", *GOOD, *(row for _, row in bad))
+    found = expect(1, "check", "--url", place.url).count(" cannot be read ")
+    puad = Puad(ctx, server=f"sip:{HOST}:{ctx.port()}").start()
+    control = puad.control()
+    stats = wait_for(lambda: (s := control.stats())["load_bad"] + s["loaded"] == len(GOOD) + len(bad) and s, 10,
+                     "all rows are loaded")
+    equal((found, stats["load_bad"], stats["loaded"]), (len(bad), len(bad), len(GOOD)),
+          "refused by check, by puad; taken by puad")
+    for command in ("create", "drop", "load", "upgrade", "migrate"):     # puad has the file
+        more = {"drop": ["--yes"], "migrate": ["--from", "opensips"]}.get(command, [])
+        expect(2, command, "--url", place.url, *more, holds=f"in use by process {puad.process.pid}",
+               stdin="-- puadbctl dump 1: table pua, schema version 11, from sqlite\n")
+    expect(1, "check", "--url", place.url)
+    check(expect(0, "dump", "--url", place.url).count("INSERT INTO pua ") >= len(bad), "rows are missing in a dump beside puad")
+
+
+@suite.test
+def upgrades_go_step_by_step(ctx):
+    for kind in ("sqlite", "mysql"):
+        place = make_place(ctx, kind)
+        expect(0, "create", "--url", place.url)
+        expect(0, "upgrade", "--url", place.url, holds="nothing to do")
+        place.run("UPDATE version SET table_version = 12")
+        expect(2, "upgrade", "--url", place.url, holds="from a later libpua")
+        place.run("UPDATE version SET table_version = 9")
+        expect(2, "upgrade", "--url", place.url, holds=["version 9", "no way"])
+        sql = ctx.dir / f"sql-{kind}"
+        for folder in ("sqlite", "mysql"):
+            (sql / folder).mkdir(parents=True)
+            (sql / folder / "pua-create.sql").write_text(create_text(folder))
+        quote = '"' if kind == "sqlite" else "`"
+        for step in (9, 10):
+            (sql / kind / f"upgrade-{step}.sql").write_text(
+                f"-- a step; with a comment\nINSERT INTO {quote}pua_meta{quote} (name, value) VALUES ('step{step}', 'x');\n")
+        expect(0, "upgrade", "--url", place.url, "--sql", sql, holds=["version 10 now", "version 11 now"])
+        equal(place.rows("SELECT name FROM pua_meta ORDER BY 1"), [["step10"], ["step9"]], "steps done")
+        expect(0, "check", "--url", place.url)
+
+
+# --- dump and load ---------------------------------------------------------------------------------------------------
+
+ODD = [b"", b"sip:a@b ", b"\0", b"a\0b", b"'", b'"', b"\\", b"\\'; DROP TABLE pua; --", b"\xff\xfe\x80", b"NULL", b"%s",
+       b"\r\n\t",
+       "\u00e9\U0001f600".encode(), b"A", b"a", b"`", bytes(range(256)), b"X'41'", b"/* */", b"-- x"]
+
+
+def odd_rows():
+    for number, value in enumerate(ODD, 1):
+        text = {name: value for name in ("pres_id", "etag", "tuple_id", "call_id", "record_route", "contact", "extra_headers",
+                                         "body",
+                                         "sharing_tag", "content_type")}
+        if len(value) > 255:
+            text = {"record_route": value, "body": value * 200}
+        yield {"id": number * 10 ** 6, "pres_uri": b"sip:x" + value, "watcher_uri": value, "event": 1 << number % 9, "flag": 64,
+               "expires": 0, "cseq": -number, "version": 2 ** 32 + number, "updated_at": 10 ** 15, **text}
+
+
+def as_blob(place, script):
+    """SQLite keeps bodies as blobs."""
+    return script if place.kind == "mysql" else script + "UPDATE pua SET body = CAST(body AS BLOB);"
+
+
+@suite.test
+def a_dump_is_exact_from_either_kind_into_either_kind(ctx):
+    server = MariaDb(ctx)
+    sources = [SqlitePlace(ctx, "from"), MariaPlace(server, "from")]
+    targets = [SqlitePlace(ctx, "to"), MariaPlace(server, "to")]
+    wanted = None
+    for source in sources:
+        expect(0, "create", "--url", source.url)
+        insert(source, "pua", *odd_rows())
+        source.run(as_blob(source, "INSERT INTO pua_meta (name, value) VALUES ('clock', '- 0 0 0');"))
+        wanted = wanted or contents(source, "pua", COLUMNS)
+        equal(contents(source, "pua", COLUMNS), wanted, f"rows as they were put into {source.kind}")
+        file = ctx.dir / f"{source.kind}.sql"
+        expect(0, "dump", "--url", source.url, file)
+        equal(file.stat().st_mode & 0o777, 0o600, "mode of the dump")
+        for target in targets:
+            expect(0, "load", "--url", target.url, "--replace", file, holds=f"{len(ODD)} rows loaded")
+            equal(contents(target, "pua", COLUMNS), wanted, f"rows from {source.kind} to {target.kind}")
+            equal(contents(target, "pua_meta", ["name", "value"], "name"),
+                  contents(source, "pua_meta", ["name", "value"], "name"), "meta")
+            if target.kind == "sqlite":
+                equal(target.rows("SELECT DISTINCT typeof(pres_uri), typeof(etag) FROM pua WHERE etag IS NOT NULL"),
+                      [["text", "text"]], "how text is stored")
+            expect(2, "load", "--url", target.url, file, holds="--replace removes them")
+            expect(0, "load", "--url", target.url, "--table", "third", stdin=file.read_text())
+            equal(contents(target, "third", COLUMNS), wanted, "rows under another name")
+            expect(0, "drop", "--yes", "--url", target.url, "--table", "third")
+        # By hand, into its own kind.
+        by_hand = SqlitePlace(ctx, "hand") if source.kind == "sqlite" else MariaPlace(server, "hand")
+        by_hand.run(create_text(source.kind))
+        by_hand.run(file.read_text())
+        equal(contents(by_hand, "pua", COLUMNS), wanted, f"rows of {source.kind} by hand")
+
+
+@both
+def a_dump_that_is_not_whole_changes_nothing(ctx, place):
+    expect(0, "create", "--url", place.url)
+    insert(place, "pua", publication(1), publication(2))
+    whole = expect(0, "dump", "--url", place.url)
+    before = contents(place, "pua", COLUMNS)
+    lines = whole.splitlines(keepends=True)
+    for broken, said in (("".join(lines[:-1]), "cut off"), ("".join(lines[:3]), "cut off"),
+                         (whole.replace("(2,", "(2.", 1), "the value of"),
+                         ("".join(lines[:3] + lines[4:]), "what its last line says"), (whole.replace("(2,", "(1,", 1), ""),
+                         (whole.replace("table pua", "table other", 1), ""), ("hello\n", "not a dump"), ("", "not a dump"),
+                         (whole.replace("version 11", "version 9", 1), "version 9"),
+                         (whole.replace("id, pres_uri", "pres_uri, id", 1), ":3: other columns"),
+                         (whole.replace("COMMIT;", "DROP TABLE pua;", 1), "no line of a dump"),
+                         (whole.replace(" 64,", " 64, 5,", 1), ":3:")):
+        expect(2, "load", "--url", place.url, "--replace", stdin=broken, holds=said)
+        equal(contents(place, "pua", COLUMNS), before, f"rows after a load that failed with {said!r}")
+    expect(0, "load", "--url", place.url, "--replace", stdin=whole)
+
+
+main_is(suite)
