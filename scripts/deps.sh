@@ -3,7 +3,8 @@
 set -eu
 packages="g++ gcc make patch openssl pkg-config libevent-dev libsofia-sip-ua-dev libsqlite3-dev libxml2-dev libjansson-dev cpputest
 libxml2-utils sqlite3 mandoc python3 sip-tester clang libclang-rt-14-dev faketime
-kamailio kamailio-presence-modules kamailio-sqlite-modules kamailio-extra-modules"
+kamailio kamailio-presence-modules kamailio-sqlite-modules kamailio-extra-modules kamailio-mysql-modules
+mariadb-server mariadb-client"
 missing=
 for p in $packages; do
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] || missing="$missing $p"

@@ -1,30 +1,32 @@
-"""Debian's Kamailio as publisher and subscriber at its best settings, with a SQLite file of its own."""
+"""Debian's Kamailio as publisher and subscriber at its best settings."""
 import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import time
 
+from databases import SqliteFile
 from measure import HERE, OURS, call, cpu_of, free_port, pinned, start, stop, tree
 
 
 class Kamailio:
-    """Debian's Kamailio as publisher at its best settings: hash_size 16, -x fm, few processes, no log."""
+    """hash_size 16, -x fm, few processes, no log. db: with Kamailio's tables in it; none: a SQLite file in the folder."""
 
-    def __init__(self, sink, folder, period=3600, rows=None, shm_mb=3072, pkg_mb=512, wt_ms=5000, http=False):
-        self.dir, self.sink, self.port = folder, sink, free_port()
+    def __init__(self, sink, folder, period=3600, rows=None, shm_mb=3072, pkg_mb=512, wt_ms=5000, http=False, db=None):
+        self.dir, self.sink, self.port, self.period = folder, sink, free_port(), period
         os.makedirs(folder, exist_ok=True)
-        self.db = os.path.join(folder, "pua.db")
         self.sock = os.path.join(folder, "rpc.sock")
-        if not os.path.exists(self.db):
-            self.make_db(self.db)
+        if not db:
+            db = SqliteFile(folder)
+            if not os.path.exists(db.path):
+                db.schema_of_kamailio()
+        self.db = db
         if rows:
-            self.fill(*rows)
+            db.fill_for_kamailio(*rows)
         text = open(os.path.join(HERE, "kamailio-pua.cfg.in")).read()
         for k, v in (("DIR", folder), ("PORT", self.port), ("SINK", sink.port), ("PERIOD", period),
-                     ("WT", wt_ms)):
+                     ("WT", wt_ms), ("DBMODULE", db.module), ("DBURL", db.url)):
             text = text.replace(f"@{k}@", str(v))
         self.http = free_port(socket.SOCK_STREAM) if http else 0
         text = text.replace("#H " if http else "#D ", "").replace("@HTTP@", str(self.http))
@@ -32,28 +34,6 @@ class Kamailio:
         with open(self.cfg, "w") as f:
             f.write(text)
         self.shm_mb, self.pkg_mb = shm_mb, pkg_mb
-
-    @staticmethod
-    def make_db(path):
-        db = sqlite3.connect(path)
-        for part in ("standard", "presence"):
-            with open(f"/usr/share/kamailio/db_sqlite/{part}-create.sql") as f:
-                db.executescript(f.read())
-        db.commit()
-        db.close()
-
-    def fill(self, count, expires_in):
-        """Rows of publications for ever, as Kamailio itself writes them."""
-        db = sqlite3.connect(self.db)
-        db.execute("pragma synchronous=off")
-        end = int(time.time()) + expires_in
-        db.executemany(
-            "insert into pua(pres_uri,pres_id,event,expires,desired_expires,flag,etag,tuple_id,watcher_uri,call_id,to_tag,"
-            "from_tag,cseq,record_route,contact,remote_contact,version,extra_headers) "
-            "values(?,'',1,?,0,64,?,'t1','','','','',0,'','','',0,'')",
-            ((f"sip:user{i:07d}@example.org", end, f"e{i:026d}") for i in range(count)))
-        db.commit()
-        db.close()
 
     def start(self, wait=120):
         self.p = start(pinned(OURS, "kamailio", "-f", self.cfg, "-DD", "-E", "-x", "fm", "-m", str(self.shm_mb), "-M",

@@ -5,6 +5,7 @@ import signal
 import socket
 import statistics
 import subprocess
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -143,3 +144,19 @@ def drop_from_cache(*paths):
             os.fsync(fd)
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(fd)
+
+
+def flush_times(folder, count=200):
+    """Milliseconds of an fdatasync after a small write, one by one."""
+    path, times = os.path.join(folder, "flush"), []
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.pwrite(fd, bytes(512 * count), 0)
+    os.fsync(fd)
+    for i in range(count):
+        t0 = time.monotonic()
+        os.pwrite(fd, b"x" * 512, 512 * i)
+        os.fdatasync(fd)
+        times.append((time.monotonic() - t0) * 1000)
+    os.close(fd)
+    os.unlink(path)
+    return times

@@ -3,17 +3,18 @@ import os
 import subprocess
 import time
 
-from measure import BUILD, OURS, cpu_of, free_port, pinned, start, stop
+from measure import BUILD, OURS, call, cpu_of, free_port, pinned, start, stop
 
 
 class Puad:
-    def __init__(self, sink, folder, listens=False):
+    def __init__(self, sink, folder, listens=False, db_url=None):
         os.makedirs(folder, exist_ok=True)
         self.dir = folder
         self.sock = os.path.join(folder, "puad.sock")
         self.cfg = os.path.join(folder, "pua.conf")
+        db_url = db_url or f"sqlite:///{folder}/pua.db"
         with open(self.cfg, "w") as f:
-            f.write(f'modparam("pua", "db_url", "sqlite:///{folder}/pua.db")\n'
+            f.write(f'modparam("pua", "db_url", "{db_url}")\n'
                     f'modparam("pua", "sip_listen", "sip:127.0.0.1:{free_port()}")\n'
                     + (f'modparam("pua", "listen", "sip:127.0.0.1:{free_port()}")\n'
                        f'modparam("pua", "outbound_proxy", "sip:127.0.0.1:{sink.port}")\n' if listens else "") +
@@ -30,6 +31,9 @@ class Puad:
                 raise RuntimeError("puad did not start: " + open(os.path.join(self.dir, "log")).read()[-800:])
             time.sleep(0.01)
         self.pids = [self.p.pid]
+
+    def stats(self):
+        return call(self.sock, "pua_stats")["result"]
 
     def cpu(self):
         return cpu_of(self.pids)

@@ -22,11 +22,13 @@ class Report:
         if verdict == "MISS":
             self.missed.append(name)
 
-    def pairs(self, name, ours, kamailio, bar=None):
-        """A metric of interleaved pairs. The bar is met if the median ratio less the spread is within it."""
+    def pairs(self, name, ours, kamailio, bar=None, least=False):
+        """A metric of interleaved pairs. The bar, the most that the median ratio may be or with `least` the least, is met
+        if it lies within the spread of that."""
         ratios = [a / k for a, k in zip(ours, kamailio)]
         r, s = statistics.median(ratios), spread(ratios)
-        self.line(name, statistics.median(ours), statistics.median(kamailio), r, s, bar, bar is None or r - s <= bar)
+        met = bar is None or (r + s >= bar if least else r - s <= bar)
+        self.line(name, statistics.median(ours), statistics.median(kamailio), r, s, bar, met)
 
     def info(self, name, **kw):
         say("info " + name + "".join(f" {k}={v}" for k, v in kw.items()))

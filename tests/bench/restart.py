@@ -27,7 +27,7 @@ def kamailio_restart(run, n, cold):
     k0.stop()
     k = Kamailio(run.sink, d, rows=(n, 3600), shm_mb=4096, pkg_mb=pkg)
     if cold:
-        drop_from_cache(k.db)
+        drop_from_cache(k.db.path)
     after = k.start(wait=300)
     k.stop()
     run.clean(d)
@@ -70,4 +70,30 @@ def at_size(run, tag, n, kamailio):
              turn_wall_max_ms=turn_wall, cold_turn_cpu_max_ms=turns[1]["turn_cpu_max_ms"],
              cold_turn_wall_max_ms=turns[1]["turn_wall_max_ms"], first_answer_s=warm[-1]["first_answer_s"],
              rss_mb=warm[-1]["rss_mb"], kamailio_loaded_used=round(kused), kamailio_loaded_real=round(kreal))
+    run.clean(d)
+
+
+def on_mariadb(run, tag, n, rounds, bar=None):
+    name = f"restart_db_{tag}"
+    d = run.folder()
+    mine, theirs = run.our_database(d), run.server().database()
+    theirs.schema_of_kamailio()
+    filled = run.ours("heap", mine.url, timeout=1800, count=n)
+    ours, kam = [], []
+    for i in range(rounds):
+        theirs.fill_for_kamailio(n, 3600)
+        ours.append(run.ours("restart", mine.url, count=n, ask=9999999 - i))
+        f = run.folder()
+        k = Kamailio(run.sink, f, db=theirs, shm_mb=4096, pkg_mb=4000 if n > 500000 else 1000)
+        k.start(wait=300)
+        kam.append(k.ready_s)
+        k.stop()
+        theirs.clear()
+        run.clean(f)
+    last = ours[-1]
+    run.pairs(name, [r["ready_s"] for r in ours], kam, bar)
+    run.info(name, first_answer_s=last["first_answer_s"], peak_mb=last["peak_mb"], rss_mb=last["rss_mb"], cpu_s=last["cpu_s"],
+             fill_s=filled["fill_s"])
+    for db in (mine, theirs):
+        db.drop()
     run.clean(d)
