@@ -3,9 +3,11 @@
 //   bench refresh --sink PORT --db PATH --count N                         CPU per refresh, all due at once
 //   bench heap    --sink PORT --db PATH --count N [--window 100]          octets per idle publication; leaves the file
 //   bench rate    --sink PORT --db PATH --rate PER_S --seconds S --tick_ms 1   answer times at a steady rate
-//   bench restart --sink PORT --db PATH --count N                         from the start until all N rows are armed
-//   bench subscribe and bench subheap: tests/bench/bench_subscriptions.cpp
-// --turns 1 measures each turn of the loop, which delays its timers by up to 1 ms. The sink must run; PATH is on a fresh folder but for `restart`.
+//   bench restart --sink PORT --db PATH --count N [--ask I]               from the start until all N rows are armed, and
+//                                                                         a request for record I was answered
+//   bench subscribe and bench subheap: tests/bench/bench_subscriptions.cpp; bench writeback: tests/bench/bench_writeback.cpp
+// --turns 1 measures each turn of the loop, which delays its timers by up to 1 ms. The sink must run; PATH is an absolute path
+// of a SQLite file or a db_url, and empty but for `restart`.
 #include <malloc.h>
 #include <unistd.h>
 
@@ -118,7 +120,7 @@ int restart(const Options& o, const std::string& db) {
   Host h(o, db);
   int64_t made = wall_ns();
   h.measure_turns(o.number("turns", 0) != 0);
-  h.publish(9999999);
+  h.publish(unsigned(o.number("ask", 9999999)));
   int64_t answered = 0, looked = 0, loaded = 0;
   h.run_until([&] {
     int64_t now = wall_ns();
@@ -131,11 +133,11 @@ int restart(const Options& o, const std::string& db) {
   }, 120, "restart");
   double all = double(wall_ns() - t0) / 1e9;
   double cpu = double(cpu_ns() - c0) / 1e9;
-  int64_t rss = rss_now();
+  int64_t rss = rss_now(), peak = peak_now();
   h.idle(0.2);
   printf("{\"count\":%lld,\"ready_s\":%.3f,\"made_s\":%.3f,\"first_answer_s\":%.3f,\"cpu_s\":%.3f,\"live\":%lld,\"records\":%lld,"
-         "\"rss_mb\":%lld,%s,\"loop_max_ms\":%lld}\n", (long long)n, all, double(made - t0) / 1e9, double(answered - t0) / 1e9,
-         cpu, (long long)h.stat("live"), (long long)h.stat("records"), (long long)(rss >> 20),
+         "\"rss_mb\":%lld,\"peak_mb\":%lld,%s,\"loop_max_ms\":%lld}\n", (long long)n, all, double(made - t0) / 1e9, double(answered - t0) / 1e9,
+         cpu, (long long)h.stat("live"), (long long)h.stat("records"), (long long)(rss >> 20), (long long)(peak >> 20),
          turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
   h.shutdown();
   return 0;
@@ -146,7 +148,7 @@ int restart(const Options& o, const std::string& db) {
 int main(int argc, char** argv) {
   Options o{argc, argv};
   std::string mode = argc > 1 ? argv[1] : "", db = o.text("db", "");
-  if (db.empty() || db[0] != '/') mode = "";
+  if (db.empty() || (db[0] != '/' && db.find("://") == db.npos)) mode = "";
   if (mode == "publish") return publish(o, db);
   if (mode == "refresh") return refresh(o, db);
   if (mode == "heap") return heap(o, db);
@@ -154,6 +156,7 @@ int main(int argc, char** argv) {
   if (mode == "restart") return restart(o, db);
   if (mode == "subscribe") return subscribe(o, db);
   if (mode == "subheap") return subscription_heap(o, db);
-  fprintf(stderr, "usage: bench publish|refresh|heap|rate|restart|subscribe|subheap --sink PORT --db /PATH --count N ...\n");
+  if (mode == "writeback") return writeback(o, db);
+  fprintf(stderr, "usage: bench publish|refresh|heap|rate|restart|subscribe|subheap|writeback --sink PORT --db /PATH|URL --count N ...\n");
   return 2;
 }

@@ -70,7 +70,8 @@ Host::Host(const Options& o, const std::string& db, bool listens) {
   pua_config_t* c = pua_config_new();
   std::string listen = "sip:127.0.0.1:" + std::to_string(free_port());
   proxy_ = "sip:127.0.0.1:" + std::to_string(sink_port);
-  bool ok = pua_config_set_str(c, "pua", "db_url", ("sqlite://" + db).c_str()) == 0 &&
+  std::string url = db[0] == '/' ? "sqlite://" + db : db;
+  bool ok = pua_config_set_str(c, "pua", "db_url", url.c_str()) == 0 &&
             pua_config_set_str(c, "pua", "sip_listen", listen.c_str()) == 0 &&
             pua_config_set_str(c, "pua", "outbound_proxy", proxy_.c_str()) == 0;
   std::string notify_at = "sip:127.0.0.1:" + std::to_string(free_port());
@@ -115,12 +116,19 @@ int Host::on_reply(pua_reply_t* reply, void* param) {
 }
 
 void Host::publish(unsigned i) {
+  pua_str_t b = view(body_text());
+  submit(i, &b, -1);
+}
+
+void Host::refresh(unsigned i, int expires) { submit(i, nullptr, expires); }
+
+void Host::submit(unsigned i, pua_str_t* body, int expires) {
   std::string uri = uri_of(i);
-  pua_str_t u = view(uri), b = view(body_text());
+  pua_str_t u = view(uri);
   publ_info_t p{};
   p.pres_uri = &u;
-  p.body = &b;
-  p.expires = -1;
+  p.body = body;
+  p.expires = expires;
   p.source_flag = UL_PUBLISH;
   p.event = PRESENCE_EVENT;
   p.cbrpl = on_reply;

@@ -18,13 +18,14 @@ struct Turns {
 
 class Host {
  public:
-  // db: path of the SQLite file. Ends the process with a message where anything fails: a benchmark has no plan B.
+  // db: absolute path of the SQLite file, or a db_url. Ends the process with a message where anything fails: a benchmark has no plan B.
   // listens: NOTIFYs are taken at a port of its own.
   Host(const Options& o, const std::string& db, bool listens = false);
   ~Host();
 
   pua_t* pua() { return pua_; }
   void publish(unsigned i);                  // presence of uri_of(i); counts in submitted()
+  void refresh(unsigned i, int expires);     // of what publish() made; a new lifetime, no document; counts likewise
   void subscribe(unsigned i);                // of watcher_text() to presence of uri_of(i), for an hour; counts likewise
   // Runs turns until done() says so, which is asked before each; ends the process if `seconds` pass. Turns are at
   // most 10 ms apart, 1 ms where they are measured.
@@ -55,6 +56,7 @@ class Host {
   Times* times = nullptr;                    // ... and where the answer times go
 
  private:
+  void submit(unsigned i, pua_str_t* body, int expires);
   static int on_reply(pua_reply_t* reply, void* param);
   static int on_notify(ua_pres_t* s, const pua_notification_t* n, void*);
   void turn();

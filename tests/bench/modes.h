@@ -1,4 +1,4 @@
-// What the modes of `bench` share: memory, turns as JSON, rest. And the modes on subscriptions.
+// What the modes of `bench` share: memory, turns as JSON, rest. And the modes that have files of their own.
 #pragma once
 
 #include <malloc.h>
@@ -11,6 +11,7 @@ namespace bench {
 
 int subscribe(const Options& o, const std::string& db);
 int subscription_heap(const Options& o, const std::string& db);
+int writeback(const Options& o, const std::string& db);
 
 inline int64_t heap_now() {
   struct mallinfo2 m = mallinfo2();
@@ -28,6 +29,15 @@ inline int64_t rss_now() {
   if (fscanf(f, "%ld %ld", &size, &resident) != 2) resident = 0;
   fclose(f);
   return int64_t(resident) * sysconf(_SC_PAGESIZE);
+}
+inline int64_t peak_now() {  // VmHWM, octets
+  long kb = 0;
+  FILE* f = fopen("/proc/self/status", "r");
+  if (!f) return 0;
+  for (char line[256]; fgets(line, sizeof line, f);)
+    if (sscanf(line, "VmHWM: %ld", &kb) == 1) break;
+  fclose(f);
+  return int64_t(kb) << 10;
 }
 
 inline std::string turns_json(const Turns& t) {
