@@ -158,7 +158,7 @@ class Caller : public AdapterSink {
 
   std::vector<WriteResult> results;
   std::string error;
-  bool down = false, last = false, unreadable = false;
+  bool down = false, rows_lost = false, last = false, unreadable = false;
   int reports = 0, pages = 0, pages_given = 0;
   int64_t took_us = 0;
   std::vector<StoredRow> page;
@@ -172,6 +172,7 @@ class Caller : public AdapterSink {
     results.assign(r.results.begin(), r.results.end());
     error = r.error;
     down = r.down;
+    rows_lost = r.rows_lost;
     took_us = r.took_us;
     reports++;
   }

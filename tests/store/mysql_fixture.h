@@ -54,27 +54,10 @@ class MysqlFixture {
     return s ? std::move(*s) : nullptr;
   }
 
-  // Runs statements over a connection of its own; the first column of the first row of the last. "!...": an error.
-  std::string sql(const std::string& text) {
-    if (!mysql_) {
-      DbUrl u = *parse_db_url(getenv("PUA_TEST_MYSQL"));
-      mysql_.reset(mysql_init(nullptr));
-      if (!mysql_real_connect(mysql_.get(), u.hosts[0].name.c_str(), u.user.c_str(), u.password.c_str(), u.database.c_str(),
-                              u.hosts[0].port, nullptr, CLIENT_MULTI_STATEMENTS))
-        return std::string("!") + mysql_error(mysql_.get());
-    }
-    std::string value;
-    if (mysql_real_query(mysql_.get(), text.data(), text.size()) != 0) return std::string("!") + mysql_error(mysql_.get());
-    do {
-      if (MYSQL_RES* r = mysql_store_result(mysql_.get())) {
-        MYSQL_ROW row = mysql_fetch_row(r);
-        value = row && row[0] ? std::string(row[0], mysql_fetch_lengths(r)[0]) : "";
-        mysql_free_result(r);
-      }
-      if (mysql_errno(mysql_.get()) != 0) return std::string("!") + mysql_error(mysql_.get());
-    } while (mysql_next_result(mysql_.get()) == 0);
-    return mysql_errno(mysql_.get()) ? std::string("!") + mysql_error(mysql_.get()) : value;
-  }
+  // Runs statements over a connection of its own, as the user of the tests or as root; the first column of the first row of
+  // the last. "!...": an error.
+  std::string sql(const std::string& text) { return run(user_, false, text); }
+  std::string root(const std::string& text) { return run(root_, true, text); }
 
   TestLog log;
   event_base* base;
@@ -83,7 +66,33 @@ class MysqlFixture {
   struct Close {
     void operator()(MYSQL* m) const { mysql_close(m); }
   };
-  std::unique_ptr<MYSQL, Close> mysql_;
+  using Session = std::unique_ptr<MYSQL, Close>;
+
+  static std::string run(Session& session, bool root, const std::string& text) {
+    if (!session) {
+      DbUrl u = *parse_db_url(getenv("PUA_TEST_MYSQL"));
+      session.reset(mysql_init(nullptr));
+      MYSQL* m = session.get();
+      const char* socket = getenv("PUA_TEST_MYSQL_SOCKET");
+      if (!(root ? mysql_real_connect(m, "localhost", "root", "", u.database.c_str(), 0, socket, CLIENT_MULTI_STATEMENTS)
+                 : mysql_real_connect(m, u.hosts[0].name.c_str(), u.user.c_str(), u.password.c_str(), u.database.c_str(),
+                                      u.hosts[0].port, nullptr, CLIENT_MULTI_STATEMENTS)))
+        return std::string("!") + mysql_error(m);
+    }
+    MYSQL* m = session.get();
+    std::string value;
+    if (mysql_real_query(m, text.data(), text.size()) != 0) return std::string("!") + mysql_error(m);
+    do {
+      if (MYSQL_RES* r = mysql_store_result(m)) {
+        MYSQL_ROW row = mysql_fetch_row(r);
+        value = row && row[0] ? std::string(row[0], mysql_fetch_lengths(r)[0]) : "";
+        mysql_free_result(r);
+      }
+    } while (mysql_next_result(m) == 0);
+    return mysql_errno(m) ? std::string("!") + mysql_error(m) : value;
+  }
+
+  Session user_, root_;
 };
 
 }  // namespace pua::test
