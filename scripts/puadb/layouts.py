@@ -10,9 +10,8 @@ PRESENCE, PWINFO, BLA, MSGSUM, CONFERENCE, XCAPDIFF, DIALOG, CALLINFO, REGINFO =
 # What both forks have in common, with the width of strings in MariaDB. A value as wide as its column may have been cut there.
 COMMON = {
     "id": 0, "pres_uri": 255, "pres_id": 255, "event": 0, "expires": 0, "desired_expires": 0, "flag": 0, "etag": 64,
-    "tuple_id": 64,
-    "watcher_uri": 255, "call_id": 64, "to_tag": 64, "from_tag": 64, "cseq": 0, "record_route": 65535, "contact": 255,
-    "remote_contact": 255, "version": 0, "extra_headers": 65535}
+    "tuple_id": 64, "watcher_uri": 255, "call_id": 64, "to_tag": 64, "from_tag": 64, "cseq": 0, "record_route": 65535,
+    "contact": 255, "remote_contact": 255, "version": 0, "extra_headers": 65535}
 
 # Source bits that have the same value and meaning everywhere: up to DIALOG_PUBLISH, XMPP_INITIAL_SUBS kept as XMPP_SUBSCRIBE.
 SOURCES = {1 << n: 1 << n for n in range(11)} | {1 << 5: 1 << 4}

@@ -89,6 +89,18 @@ def make_place(ctx, kind):
     return SqlitePlace(ctx) if kind == "sqlite" else MariaPlace(MariaDb(ctx))
 
 
+def on_both(suite):
+    """A decorator: the test, which gets a place, once for each kind of database."""
+    def both(test):
+        for kind, name in (("sqlite", "sqlite"), ("mysql", "mariadb")):
+            def one(ctx, kind=kind):
+                test(ctx, make_place(ctx, kind))
+            one.__name__ = f"{test.__name__}_{name}"
+            suite.test(one)
+        return test
+    return both
+
+
 def insert(place, table, *rows):
     """Rows as dicts; strings as octets."""
     place.run("".join(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(map(place.literal, row.values()))});\n"

@@ -1,30 +1,18 @@
 #!/usr/bin/env python3
-"""puadbctl: tables made, checked, removed, upgraded, dumped and loaded, on SQLite and MariaDB."""
+"""puadbctl: tables made, checked, removed and upgraded, on SQLite and MariaDB."""
 import itertools
 import re
 import time
 
 from harness import HOST, Failure, Suite, check, equal, main_is, wait_for
 from mariadb import MariaDb
-from places import MariaPlace, SqlitePlace, contents, create_text, expect, insert, make_old_table, make_place
+from places import MariaPlace, SqlitePlace, create_text, expect, insert, make_old_table, make_place, on_both
 from puad import Puad
 
 suite = Suite()
+both = on_both(suite)
 
 NOW = int(time.time())
-COLUMNS = """id pres_uri pres_id event expires desired_expires flag etag tuple_id watcher_uri to_uri call_id to_tag from_tag cseq
-  record_route contact remote_contact version extra_headers sharing_tag body content_type outbound_proxy event_id target
-  record_version owner_epoch node updated_at intent intent_expires""".split()
-
-
-def both(test):
-    """The test once for each kind of database."""
-    for kind in ("sqlite", "mysql"):
-        def one(ctx, kind=kind):
-            test(ctx, make_place(ctx, kind))
-        one.__name__ = f"{test.__name__}_{'sqlite' if kind == 'sqlite' else 'mariadb'}"
-        suite.test(one)
-    return test
 
 
 def publication(number, **more):
@@ -35,14 +23,13 @@ def publication(number, **more):
 def subscription(number, **more):
     return {"id": number, "pres_uri": b"sip:s%d@example.com" % number, "event": 1, "flag": 256, "expires": NOW + 600,
             "desired_expires": 0, "watcher_uri": b"sip:w@example.com", "call_id": b"c%d" % number, "to_tag": b"t",
-            "from_tag": b"f",
-            "cseq": 5, "contact": b"sip:w@192.0.2.1", "remote_contact": b"sip:n@192.0.2.2", **more}
+            "from_tag": b"f", "cseq": 5, "contact": b"sip:w@192.0.2.1", "remote_contact": b"sip:n@192.0.2.2", **more}
 
 
 # What the library leaves aside, by the column that its log names.
 BAD_PUBLICATIONS = [("flag", 0), ("expires", -1), ("desired_expires", 10 ** 12), ("pres_uri", b"alice"),
-                    ("pres_uri", b"sip:a b@x"),
-                    ("pres_uri", b"sip:@x"), ("pres_uri", b"sip:a@x?y=1"), ("pres_uri", b"sip:" + b"a" * 1015 + b"@xyz.example"),
+                    ("pres_uri", b"sip:a b@x"), ("pres_uri", b"sip:@x"), ("pres_uri", b"sip:a@x?y=1"),
+                    ("pres_uri", b"sip:" + b"a" * 1015 + b"@xyz.example"),
                     ("pres_id", b"a\nb"), ("etag", b"a b"), ("tuple_id", b"\x7f"), ("content_type", b"a\0b"),
                     ("extra_headers", b"X: 1"), ("extra_headers", b"Event: presence\r\n"), ("extra_headers", b"no colon\r\n"),
                     ("outbound_proxy", b"http://x")]
@@ -168,7 +155,7 @@ def the_unique_key_of_mariadb_is_exact_in_every_character_set(ctx):
         for writing in sets:
             rows = [{"id": n, "pres_uri": uri, "pres_id": uri[:9], "watcher_uri": watcher, "to_uri": uri[::-1], "event": n % 2,
                      "flag": -n % 3}
-                    for n, (uri, watcher) in enumerate(itertools.product(odd, odd), 1)]
+                    for n, (uri, watcher) in enumerate(itertools.product(odd, odd[:5]), 1)]
             script = "".join(f"INSERT INTO pua ({', '.join(row)}) VALUES ({', '.join(map(place.literal, row.values()))});"
                              for row in rows)
             place.run(f"FLUSH TABLES; {writing} BEGIN; DELETE FROM pua; {script} COMMIT")
@@ -245,83 +232,6 @@ def upgrades_go_step_by_step(ctx):
         expect(0, "upgrade", "--url", place.url, "--sql", sql, holds=["version 10 now", "version 11 now"])
         equal(place.rows("SELECT name FROM pua_meta ORDER BY 1"), [["step10"], ["step9"]], "steps done")
         expect(0, "check", "--url", place.url)
-
-
-# --- dump and load ---------------------------------------------------------------------------------------------------
-
-ODD = [b"", b"sip:a@b ", b"\0", b"a\0b", b"'", b'"', b"\\", b"\\'; DROP TABLE pua; --", b"\xff\xfe\x80", b"NULL", b"%s",
-       b"\r\n\t",
-       "\u00e9\U0001f600".encode(), b"A", b"a", b"`", bytes(range(256)), b"X'41'", b"/* */", b"-- x"]
-
-
-def odd_rows():
-    for number, value in enumerate(ODD, 1):
-        text = {name: value for name in ("pres_id", "etag", "tuple_id", "call_id", "record_route", "contact", "extra_headers",
-                                         "body",
-                                         "sharing_tag", "content_type")}
-        if len(value) > 255:
-            text = {"record_route": value, "body": value * 200}
-        yield {"id": number * 10 ** 6, "pres_uri": b"sip:x" + value, "watcher_uri": value, "event": 1 << number % 9, "flag": 64,
-               "expires": 0, "cseq": -number, "version": 2 ** 32 + number, "updated_at": 10 ** 15, **text}
-
-
-def as_blob(place, script):
-    """SQLite keeps bodies as blobs."""
-    return script if place.kind == "mysql" else script + "UPDATE pua SET body = CAST(body AS BLOB);"
-
-
-@suite.test
-def a_dump_is_exact_from_either_kind_into_either_kind(ctx):
-    server = MariaDb(ctx)
-    sources = [SqlitePlace(ctx, "from"), MariaPlace(server, "from")]
-    targets = [SqlitePlace(ctx, "to"), MariaPlace(server, "to")]
-    wanted = None
-    for source in sources:
-        expect(0, "create", "--url", source.url)
-        insert(source, "pua", *odd_rows())
-        source.run(as_blob(source, "INSERT INTO pua_meta (name, value) VALUES ('clock', '- 0 0 0');"))
-        wanted = wanted or contents(source, "pua", COLUMNS)
-        equal(contents(source, "pua", COLUMNS), wanted, f"rows as they were put into {source.kind}")
-        file = ctx.dir / f"{source.kind}.sql"
-        expect(0, "dump", "--url", source.url, file)
-        equal(file.stat().st_mode & 0o777, 0o600, "mode of the dump")
-        for target in targets:
-            expect(0, "load", "--url", target.url, "--replace", file, holds=f"{len(ODD)} rows loaded")
-            equal(contents(target, "pua", COLUMNS), wanted, f"rows from {source.kind} to {target.kind}")
-            equal(contents(target, "pua_meta", ["name", "value"], "name"),
-                  contents(source, "pua_meta", ["name", "value"], "name"), "meta")
-            if target.kind == "sqlite":
-                equal(target.rows("SELECT DISTINCT typeof(pres_uri), typeof(etag) FROM pua WHERE etag IS NOT NULL"),
-                      [["text", "text"]], "how text is stored")
-            expect(2, "load", "--url", target.url, file, holds="--replace removes them")
-            expect(0, "load", "--url", target.url, "--table", "third", stdin=file.read_text())
-            equal(contents(target, "third", COLUMNS), wanted, "rows under another name")
-            expect(0, "drop", "--yes", "--url", target.url, "--table", "third")
-        # By hand, into its own kind.
-        by_hand = SqlitePlace(ctx, "hand") if source.kind == "sqlite" else MariaPlace(server, "hand")
-        by_hand.run(create_text(source.kind))
-        by_hand.run(file.read_text())
-        equal(contents(by_hand, "pua", COLUMNS), wanted, f"rows of {source.kind} by hand")
-
-
-@both
-def a_dump_that_is_not_whole_changes_nothing(ctx, place):
-    expect(0, "create", "--url", place.url)
-    insert(place, "pua", publication(1), publication(2))
-    whole = expect(0, "dump", "--url", place.url)
-    before = contents(place, "pua", COLUMNS)
-    lines = whole.splitlines(keepends=True)
-    for broken, said in (("".join(lines[:-1]), "cut off"), ("".join(lines[:3]), "cut off"),
-                         (whole.replace("(2,", "(2.", 1), "the value of"),
-                         ("".join(lines[:3] + lines[4:]), "what its last line says"), (whole.replace("(2,", "(1,", 1), ""),
-                         (whole.replace("table pua", "table other", 1), ""), ("hello\n", "not a dump"), ("", "not a dump"),
-                         (whole.replace("version 11", "version 9", 1), "version 9"),
-                         (whole.replace("id, pres_uri", "pres_uri, id", 1), ":3: other columns"),
-                         (whole.replace("COMMIT;", "DROP TABLE pua;", 1), "no line of a dump"),
-                         (whole.replace(" 64,", " 64, 5,", 1), ":3:")):
-        expect(2, "load", "--url", place.url, "--replace", stdin=broken, holds=said)
-        equal(contents(place, "pua", COLUMNS), before, f"rows after a load that failed with {said!r}")
-    expect(0, "load", "--url", place.url, "--replace", stdin=whole)
 
 
 main_is(suite)

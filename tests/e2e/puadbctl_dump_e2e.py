@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""puadbctl dump and load: octet by octet, from either kind of database into either kind."""
+from harness import Suite, equal, main_is
+from mariadb import MariaDb
+from places import MariaPlace, SqlitePlace, contents, create_text, expect, insert, on_both
+
+suite = Suite()
+both = on_both(suite)
+
+COLUMNS = """id pres_uri pres_id event expires desired_expires flag etag tuple_id watcher_uri to_uri call_id to_tag from_tag cseq
+  record_route contact remote_contact version extra_headers sharing_tag body content_type outbound_proxy event_id target
+  record_version owner_epoch node updated_at intent intent_expires""".split()
+
+ODD = [b"", b"sip:a@b ", b"\0", b"a\0b", b"'", b'"', b"\\", b"\\'; DROP TABLE pua; --", b"\xff\xfe\x80", b"NULL", b"%s",
+       b"\r\n\t", "\u00e9\U0001f600".encode(), b"A", b"a", b"`", bytes(range(256)), b"X'41'", b"/* */", b"-- x"]
+
+
+def odd_rows():
+    for number, value in enumerate(ODD, 1):
+        text = {name: value for name in ("pres_id", "etag", "tuple_id", "call_id", "record_route", "contact", "extra_headers",
+                                         "body", "sharing_tag", "content_type")}
+        if len(value) > 255:
+            text = {"record_route": value, "body": value * 200}
+        yield {"id": number * 10 ** 6, "pres_uri": b"sip:x" + value, "watcher_uri": value, "event": 1 << number % 9, "flag": 64,
+               "expires": 0, "cseq": -number, "version": 2 ** 32 + number, "updated_at": 10 ** 15, **text}
+
+
+def as_blob(place, script):
+    """SQLite keeps bodies as blobs."""
+    return script if place.kind == "mysql" else script + "UPDATE pua SET body = CAST(body AS BLOB);"
+
+
+@suite.test
+def a_dump_is_exact_from_either_kind_into_either_kind(ctx):
+    server = MariaDb(ctx)
+    sources = [SqlitePlace(ctx, "from"), MariaPlace(server, "from")]
+    targets = [SqlitePlace(ctx, "to"), MariaPlace(server, "to")]
+    wanted = None
+    for source in sources:
+        expect(0, "create", "--url", source.url)
+        insert(source, "pua", *odd_rows())
+        source.run(as_blob(source, "INSERT INTO pua_meta (name, value) VALUES ('clock', '- 0 0 0');"))
+        wanted = wanted or contents(source, "pua", COLUMNS)
+        equal(contents(source, "pua", COLUMNS), wanted, f"rows as they were put into {source.kind}")
+        file = ctx.dir / f"{source.kind}.sql"
+        expect(0, "dump", "--url", source.url, file)
+        equal(file.stat().st_mode & 0o777, 0o600, "mode of the dump")
+        for target in targets:
+            expect(0, "load", "--url", target.url, "--replace", file, holds=f"{len(ODD)} rows loaded")
+            equal(contents(target, "pua", COLUMNS), wanted, f"rows from {source.kind} to {target.kind}")
+            equal(contents(target, "pua_meta", ["name", "value"], "name"),
+                  contents(source, "pua_meta", ["name", "value"], "name"), "meta")
+            if target.kind == "sqlite":
+                equal(target.rows("SELECT DISTINCT typeof(pres_uri), typeof(etag) FROM pua WHERE etag IS NOT NULL"),
+                      [["text", "text"]], "how text is stored")
+            expect(2, "load", "--url", target.url, file, holds="--replace removes them")
+            expect(0, "load", "--url", target.url, "--table", "third", stdin=file.read_text())
+            equal(contents(target, "third", COLUMNS), wanted, "rows under another name")
+            expect(0, "drop", "--yes", "--url", target.url, "--table", "third")
+        # By hand, into its own kind.
+        by_hand = SqlitePlace(ctx, "hand") if source.kind == "sqlite" else MariaPlace(server, "hand")
+        by_hand.run(create_text(source.kind))
+        by_hand.run(file.read_text())
+        equal(contents(by_hand, "pua", COLUMNS), wanted, f"rows of {source.kind} by hand")
+
+
+@both
+def a_dump_that_is_not_whole_changes_nothing(ctx, place):
+    expect(0, "create", "--url", place.url)
+    insert(place, "pua", *({"id": number, "pres_uri": b"sip:p%d@example.com" % number, "event": 1, "flag": 64, "etag": b"a.1"}
+                           for number in (1, 2)))
+    whole = expect(0, "dump", "--url", place.url)
+    before = contents(place, "pua", COLUMNS)
+    lines = whole.splitlines(keepends=True)
+    for broken, said in (("".join(lines[:-1]), "cut off"), ("".join(lines[:3]), "cut off"),
+                         (whole.replace("(2,", "(2.", 1), "the value of"),
+                         ("".join(lines[:3] + lines[4:]), "what its last line says"), (whole.replace("(2,", "(1,", 1), ""),
+                         (whole.replace("table pua", "table other", 1), ""), ("hello\n", "not a dump"), ("", "not a dump"),
+                         (whole.replace("version 11", "version 9", 1), "version 9"),
+                         (whole.replace("id, pres_uri", "pres_uri, id", 1), ":3: other columns"),
+                         (whole.replace("COMMIT;", "DROP TABLE pua;", 1), "no line of a dump"),
+                         (whole.replace(" 64,", " 64, 5,", 1), ":3:")):
+        expect(2, "load", "--url", place.url, "--replace", stdin=broken, holds=said)
+        equal(contents(place, "pua", COLUMNS), before, f"rows after a load that failed with {said!r}")
+    expect(0, "load", "--url", place.url, "--replace", stdin=whole)
+
+
+main_is(suite)
