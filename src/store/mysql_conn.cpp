@@ -340,6 +340,7 @@ void MysqlConn::settled() {
   }
   r.result = std::exchange(result_, nullptr);
   MYSQL_RES* result = r.result;
+  r.owner = &result;
   if (r.fault == DbFault::Lost) drop(true);
   Done done = std::exchange(exec_done_, nullptr);
   if (done) done(r);

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <mysql.h>
@@ -34,7 +35,9 @@ struct DbReply {
   unsigned code = 0;            // error number of the server or the client library, 0: none
   DbFault fault = DbFault::None;
   std::string error;            // names the server
-  MYSQL_RES* result = nullptr;  // of a statement that answers with rows; valid during the callback
+  MYSQL_RES* result = nullptr;  // of a statement that answers with rows; valid during the callback, which may take() it
+  MYSQL_RES** owner = nullptr;
+  MYSQL_RES* take() const { return owner ? std::exchange(*owner, nullptr) : nullptr; }
 };
 
 class MysqlConn {

@@ -15,8 +15,12 @@ namespace pua {
 
 namespace {
 
-// Of one statement: a bulk statement of 64 KB keeps a row that a caller waits for waiting for some milliseconds.
+// Of one statement. Bulk statements keep rows that a caller waits for waiting, as server and disk are shared: while there
+// are such rows they are small, and take half of the time at most. Alone, a large one costs one commit.
 constexpr size_t kStatementBytes = 64 * 1024;
+constexpr size_t kSmallStatementBytes = 16 * 1024;
+constexpr size_t kLargeStatementBytes = 256 * 1024;
+constexpr MonoMs kFastActive = 100;  // since the last batch of the Fast lane
 // A row is refused before it is sent beyond this; a server takes 16 MB at least, as shipped.
 constexpr size_t kMaxRowBytes = 8 * 1024 * 1024;
 constexpr MonoMs kMetaRetryMs = 1000;
@@ -200,6 +204,9 @@ void MysqlStore::write(Lane lane, RowSource& rows, MonoMs) {
   w.began_us = steady_us();
   w.error.clear();
   w.down = w.table_lost = false;
+  if (next_.state != Page::State::None && !page_wanted_) forget_page();  // it may hold one of these rows as it was
+  if (lane == Lane::Fast) fast_at_ = home_.now();
+  w.bytes = lane == Lane::Fast ? kStatementBytes : fast_active() ? kSmallStatementBytes : kLargeStatementBytes;
   take_rows(w, rows);
   send_metas(conn(lane), [this, &w] { send_upserts(w); });
 }
@@ -215,7 +222,7 @@ void MysqlStore::take_rows(Writing& w, RowSource& rows) {
     Row r;
     RowOp op = rows.row(i, r);
     size_t taken = w.upsert.size() + w.remove.size();
-    if (!ids.insert(r.id).second || (taken > 0 && taken + octets(r) > kStatementBytes)) return;
+    if (!ids.insert(r.id).second || (taken > 0 && taken + octets(r) > w.bytes)) return;
     Writing::Item item{i, r.id, r.owner_epoch, r.record_version, r.node};
     if (op == RowOp::Delete) {
       w.remove.add(r);
@@ -295,7 +302,10 @@ void MysqlStore::failed(Writing& w, const std::vector<Writing::Item>& items, con
   w.down = r.fault != DbFault::Row && r.fault != DbFault::Collision;
 }
 
+bool MysqlStore::fast_active() const { return fast_.busy() || home_.now() - fast_at_ < kFastActive; }
+
 void MysqlStore::report(Writing& w) {
+  if (w.lane == Lane::Bulk && fast_active()) bulk_not_before_ = home_.now() + 1 + (steady_us() - w.began_us) / 1000;
   WriteReport out;
   out.lane = w.lane;
   out.results = w.results;
@@ -308,14 +318,62 @@ void MysqlStore::report(Writing& w) {
 
 // --- reading -------------------------------------------------------------------------------------
 
+// The next page is fetched while the engine works on this one: server and library work side by side.
 void MysqlStore::load(int64_t after, uint32_t limit, MonoMs) {
-  read_.run(load_sql(servers_.table, after, limit), [this, limit](const DbReply& r) { on_page(r, limit); });
+  page_wanted_ = true;
+  bool same = next_.after == after && next_.limit == limit;
+  if (same && next_.state == Page::State::There) return give_page();
+  if (same && next_.state == Page::State::Fetching) return;
+  if (read_.busy()) {  // with another page: fetched again when that has come
+    next_.state = Page::State::Stale;
+    next_.after = after;
+    next_.limit = limit;
+    return;
+  }
+  fetch(after, limit);
 }
 
-void MysqlStore::on_page(const DbReply& reply, uint32_t limit) {
+void MysqlStore::fetch(int64_t after, uint32_t limit) {
+  next_.state = Page::State::Fetching;
+  next_.after = after;
+  next_.limit = limit;
+  next_.rows.reset();
+  read_.run(load_sql(servers_.table, after, limit), [this](const DbReply& r) { on_fetched(r); });
+}
+
+void MysqlStore::forget_page() {
+  next_.rows.reset();
+  next_.state = next_.state == Page::State::There ? Page::State::None : Page::State::Stale;
+}
+
+void MysqlStore::on_fetched(const DbReply& r) {
+  if (next_.state == Page::State::Stale) {
+    next_.state = Page::State::None;
+    if (page_wanted_) fetch(next_.after, next_.limit);
+    return;
+  }
+  next_.state = Page::State::There;
+  next_.rows.reset(r.take());
+  next_.error = r.error;
+  if (page_wanted_) give_page();
+}
+
+void MysqlStore::give_page() {
+  page_wanted_ = false;
+  auto rows = std::move(next_.rows);  // the views of page_ point into them
+  std::string error = std::exchange(next_.error, {});
+  uint32_t limit = next_.limit;
+  next_.state = Page::State::None;
+  read_page(rows.get());
+  bool last = error.empty() && page_.size() < limit;
+  if (error.empty() && !last && !read_.busy()) fetch(page_.back().id, limit);
+  if (sink_) sink_->on_rows(page_, last, error, home_.now());
+}
+
+void MysqlStore::read_page(MYSQL_RES* rows) {
   page_.clear();
-  while (MYSQL_ROW row = reply.result ? mysql_fetch_row(reply.result) : nullptr) {
-    const unsigned long* length = mysql_fetch_lengths(reply.result);
+  while (MYSQL_ROW row = rows ? mysql_fetch_row(rows) : nullptr) {
+    const unsigned long* length = mysql_fetch_lengths(rows);
     Row& r = page_.emplace_back();
     int at = 0;
     auto take_int = [&](auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(number(row[at++])); };
@@ -333,8 +391,6 @@ void MysqlStore::on_page(const DbReply& reply, uint32_t limit) {
     PUA_COLUMNS(X)
 #undef X
   }
-  bool last = reply.code == 0 && page_.size() < limit;
-  if (sink_) sink_->on_rows(page_, last, reply.error, home_.now());
 }
 
 }  // namespace pua

@@ -31,7 +31,7 @@ class MysqlStore : public StoreAdapter {
   static Result<std::unique_ptr<MysqlStore>> open(const MysqlOptions&, StoreLoop, Log&);
   ~MysqlStore() override;
 
-  BatchLimits limits() const override { return {kFastRows, kBulkRows}; }
+  BatchLimits limits() const override { return {kFastRows, kBulkRows, bulk_not_before_}; }
   bool immediate() const override { return false; }
   void write(Lane lane, RowSource& rows, MonoMs now) override;
   void load(int64_t after, uint32_t limit, MonoMs now) override;
@@ -63,6 +63,7 @@ class MysqlStore : public StoreAdapter {
     std::vector<WriteResult> results;
     std::string error;
     bool down = false, table_lost = false;
+    size_t bytes = 0;             // that the statements may have
     int64_t began_us = 0;
   };
 
@@ -75,7 +76,13 @@ class MysqlStore : public StoreAdapter {
   void look_for(Writing&, std::vector<Writing::Item> missing);
   void failed(Writing&, const std::vector<Writing::Item>&, const DbReply&);
   void report(Writing&);
-  void on_page(const DbReply&, uint32_t limit);
+  bool fast_active() const;
+  // reading
+  void fetch(int64_t after, uint32_t limit);
+  void on_fetched(const DbReply&);
+  void give_page();
+  void read_page(MYSQL_RES*);
+  void forget_page();
   MysqlConn& conn(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
   template <class F>
   bool pump_until(MonoMs ms, F done);
@@ -87,6 +94,18 @@ class MysqlStore : public StoreAdapter {
   std::string name_, node_;
   MysqlConn fast_, bulk_, read_;
   Writing fast_write_, bulk_write_;
+  MonoMs fast_at_ = -1000000, bulk_not_before_ = 0;  // last batch of the Fast lane; when the other lane may go on
+
+  // The page that was asked for, or the one behind it, which is fetched while the engine works on this one.
+  struct Page {
+    enum class State : uint8_t { None, Fetching, Stale, There };  // Stale: being fetched, but rows were written meanwhile
+    State state = State::None;
+    int64_t after = 0;
+    uint32_t limit = 0;
+    std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> rows{nullptr, &mysql_free_result};
+    std::string error;
+  } next_;
+  bool page_wanted_ = false;     // load() waits for next_
   std::vector<Row> page_;
   std::map<std::string, std::string, std::less<>> metas_;  // not written yet
   MonoMs meta_due_ = kNever;

@@ -108,6 +108,7 @@ MonoMs WriteBehind::lane_due(Lane l) const {
     now = now || s.queue.size() >= policy_.group_rows;
     return std::max(gate, now ? s.since : std::max(s.since, s.started + policy_.group_ms));
   }
+  gate = std::max(gate, adapter_.limits().bulk_not_before);
   now = now || s.queue.size() >= policy_.bulk_rush;
   MonoMs first = s.queue.front()->dirty_since;
   return std::max(gate, now ? first : first + policy_.bulk_ms);
