@@ -199,7 +199,8 @@ void MysqlConn::set_options() {
   mysql_options(m, MYSQL_SET_CHARSET_NAME, "binary");
   mysql_options4(m, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "libpua");
   if (!servers_.tls) return;
-  my_bool yes = 1, verify = servers_.tls_verify ? 1 : 0;
+  // The library compares names with what it was given, which is an address: only where db_url names one.
+  my_bool yes = 1, verify = servers_.tls_verify && is_address(servers_.list[server_].host.name) ? 1 : 0;
   mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &yes);
   mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
   if (!servers_.tls_ca.empty()) mysql_options(m, MYSQL_OPT_SSL_CA, servers_.tls_ca.c_str());

@@ -347,3 +347,28 @@ TEST(mysql_store, the_session_is_ours_whatever_the_server_is_set_to) {
   CHECK(r == WriteResult::Ok);
   CHECK(back == odd);
 }
+
+TEST(mysql_store, tls_is_used_where_it_is_asked_for_and_the_chain_is_checked) {
+  if (!there()) return;
+  std::string ca = getenv("PUA_TEST_MYSQL_CA"), other = ca.substr(0, ca.rfind('/')) + "/other-ca.pem";
+  MysqlOptions o = db->options();
+  db->root("ALTER USER pua@'%', pua@localhost REQUIRE SSL");
+  std::string plain = refused(o);
+  o.tls = true;
+  bool on = db->try_open(o).ok();
+  o.tls_verify = true;
+  Errc no_ca = db->try_open(o).code();
+  o.tls_ca = other;
+  std::string strange = refused(o);
+  o.tls_ca = ca;
+  std::string unnamed = refused(o);        // the certificate names localhost, and no address
+  o.url.hosts[0].name = "localhost";
+  bool named = db->try_open(o).ok();
+  db->root("ALTER USER pua@'%', pua@localhost REQUIRE NONE");
+  CHECK(contains(plain, "Access denied"));
+  CHECK(on);
+  LONGS_EQUAL(static_cast<int>(Errc::bad_config), static_cast<int>(no_ca));
+  CHECK_TEXT(contains(strange, "certificate") || contains(strange, "TLS/SSL"), strange.c_str());
+  CHECK_TEXT(contains(unnamed, "certificate") || contains(unnamed, "TLS/SSL"), unnamed.c_str());
+  CHECK(named);
+}
