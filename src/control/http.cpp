@@ -22,9 +22,9 @@ namespace {
 
 constexpr int kBacklog = 64;
 constexpr const char* kText = "text/plain; charset=utf-8";
-// Every method that evhttp knows: what a path does not take is told by its 405.
+// Every method that has to do with a path: what it does not take is told by its 405.
 constexpr uint16_t kEveryMethod = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                              EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH;
+                                  EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH;
 
 Error bad(const std::string& address, const std::string& why) {
   return Error{Errc::bad_config, "http_listen " + address + ": " + why};

@@ -30,8 +30,8 @@ struct MetricFamily {
   void (*write)(const MetricsInput&, MetricWriter&);
 };
 
-// All families, in the order of the page and of puad(8). Every statistic of PUA_STATS and PUA_CONTROL_STATS is in one of them: a new
-// one comes in by itself, under its own name.
+// All families, in the order of the page and of puad(8). Every statistic of PUA_STATS and PUA_CONTROL_STATS is in one of
+// them: a new one comes in by itself, under its own name.
 const std::vector<MetricFamily>& metric_families();
 
 // The whole page.

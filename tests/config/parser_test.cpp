@@ -242,8 +242,8 @@ TEST(ConfigParser, http_is_listened_for_at_an_address_with_a_port) {
   STRCMP_EQUAL("", good("").http_listen.c_str());
   for (const char* a : {"", "127.0.0.1:8088", "0.0.0.0:1", "[::1]:65535", "[2001:db8::1]:8088"})
     STRCMP_EQUAL(a, good(set("http_listen", std::string("\"") + a + "\"", "pua_mi")).http_listen.c_str());
-  for (const char* a : {"8088", ":8088", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http", "localhost:8088",
-                        "::1:8088", "[::1]", "[127.0.0.1]:8088", "127.0.0.1:8088 ", "1.2.3:8088", "http://127.0.0.1:8088"})
+  for (const char* a : {"8088", ":8088", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http",
+                        "localhost:8088", "::1:8088", "[::1]", "[127.0.0.1]:8088", "127.0.0.1:8088 ", "1.2.3:8088", "http://127.0.0.1:8088"})
     refused(set("http_listen", std::string("\"") + a + "\"", "pua_mi"),
             std::string("t.conf:1:35: parameter \"http_listen\" is \"") + a +
                 "\", not an address with a port like \"127.0.0.1:8088\" or \"[::1]:8088\"");

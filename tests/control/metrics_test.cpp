@@ -82,7 +82,8 @@ TEST(Metrics, names_follow_the_conventions) {
     CHECK_TEXT(f.type == "counter" || f.type == "gauge" || f.type == "histogram", f.name.c_str());
     CHECK_TEXT(f.name.ends_with("_total") == (f.type == "counter"), f.name.c_str());
     CHECK_TEXT(f.type != "histogram" || f.name.ends_with("_seconds"), f.name.c_str());
-    for (const char* other : {"_ms", "_ms_total", "_us", "_bucket", "_sum", "_count"}) CHECK_TEXT(!f.name.ends_with(other), f.name.c_str());
+    for (const char* other : {"_ms", "_ms_total", "_us", "_bucket", "_sum", "_count"})
+      CHECK_TEXT(!f.name.ends_with(other), f.name.c_str());
     CHECK_TEXT(f.help.size() > 5, f.name.c_str());
   }
 }

@@ -21,7 +21,8 @@ TEST_GROUP(Measures) {
       for (size_t f = 0; f < kFinals; f++) {
         int64_t n = ended(method, static_cast<Final>(f));
         if (n == 0) continue;
-        all += (all.empty() ? "" : ", ") + std::string(method_name(method)) + ' ' + final_name(static_cast<Final>(f)) + ' ' + std::to_string(n);
+        if (!all.empty()) all += ", ";
+        all += std::string(method_name(method)) + ' ' + final_name(static_cast<Final>(f)) + ' ' + std::to_string(n);
       }
     }
     return all;

@@ -59,7 +59,8 @@ void World::check_numbers() {
   }
   for (const StateCount& c : engine_->publications_by_state()) records += c.records;
   for (const StateCount& c : engine_->subscriptions_by_state()) records += c.records;
-  if (sent != ended + s.in_flight) fail(std::to_string(sent) + " requests sent, " + std::to_string(ended) + " ended, " + std::to_string(s.in_flight) + " out");
+  if (sent != ended + s.in_flight)
+    fail(std::to_string(sent) + " requests sent, " + std::to_string(ended) + " ended, " + std::to_string(s.in_flight) + " out");
   if (timed != replies) fail(std::to_string(replies) + " final replies, " + std::to_string(timed) + " of them timed");
   if (records != s.records + s.subscriptions) fail("the states do not add up to the records");
   if (static_cast<int64_t>(engine_->measures().waits.count()) != s.completed) fail("not every completion was timed");
