@@ -38,6 +38,13 @@ timeval to_timeval(std::chrono::steady_clock::duration d) {
   return tv;
 }
 
+// Beyond the largest request nothing is read: evhttp itself would keep a chunk's line of any length. Not by a watermark:
+// libevent calls a reader that leaves its buffer full again and again.
+void stop_at_the_limit(evbuffer* input, const evbuffer_cb_info*, void* bev) {
+  constexpr size_t kMost = HttpLimits::kHead + HttpLimits::kBody + 1024;
+  if (evbuffer_get_length(input) > kMost) bufferevent_disable(static_cast<bufferevent*>(bev), EV_READ);
+}
+
 // A socket that listens there. port: the real one.
 Result<int> listen_at(const std::string& address, uint16_t& port) {
   auto at = parse_host_port(address);
@@ -83,8 +90,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(event_base* base, const std
   if (s->http_ == nullptr || s->timer_ == nullptr) return Error{Errc::no_memory, "http_listen: no event"};
   timeval silence = to_timeval(limits.silence);
   evhttp_set_timeout_tv(s->http_, &silence);
-  evhttp_set_max_headers_size(s->http_, static_cast<ev_ssize_t>(limits.head));
-  evhttp_set_max_body_size(s->http_, static_cast<ev_ssize_t>(limits.body));
+  evhttp_set_max_headers_size(s->http_, HttpLimits::kHead);
+  evhttp_set_max_body_size(s->http_, HttpLimits::kBody);
   evhttp_set_allowed_methods(s->http_, kEveryMethod);
   evhttp_set_bevcb(s->http_, &HttpServer::opened, s.get());
   evhttp_set_gencb(s->http_, &HttpServer::requested, s.get());
@@ -114,8 +121,7 @@ bufferevent* HttpServer::opened(event_base* base, void* self) {
   // The descriptor goes with the last reference, which is ours: no sooner than libevent has let go of it.
   bufferevent* bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
   if (bev == nullptr) return nullptr;
-  // Beyond the largest request nothing is read: evhttp itself would keep a chunk's line of any length.
-  bufferevent_setwatermark(bev, EV_READ, 0, s->limits_.head + s->limits_.body + 1024);
+  evbuffer_add_cb(bufferevent_get_input(bev), &stop_at_the_limit, bev);
   bufferevent_incref(bev);
   Time now = std::chrono::steady_clock::now();
   s->open_.push_back({bev, now});

@@ -37,7 +37,7 @@ struct HttpLimits {
   size_t connections = 64;
   Ms silence = Ms(5000);                   // without an octet, either way
   Ms lifetime = Ms(10000);                 // of a connection, however busy
-  size_t head = 8192, body = 4096;         // octets of a request
+  static constexpr size_t kHead = 8192, kBody = 4096;  // octets of a request
 };
 
 class HttpServer {

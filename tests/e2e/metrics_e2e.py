@@ -237,13 +237,15 @@ def requests_that_are_too_large_or_nonsense_are_refused(ctx):
 
 @suite.test
 def slow_clients_are_closed_and_hold_up_nobody(ctx):
-    """One says nothing, one half a request, one an octet a second for ever, one does not read."""
+    """One says nothing, one half a request, one an octet a second for ever, one a line that does not end."""
     setup = Setup(ctx)
-    silent, half, dripping = (setup.connect() for _ in range(3))
+    silent, half, dripping, endless = (setup.connect() for _ in range(4))
     half.sendall(GET[:20])
+    endless.setblocking(False)
+    endless.send(b"POST /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 100_000)
     dripping.sendall(GET[:-2])
     dripping.settimeout(1)
-    begin = time.monotonic()
+    begin, cpu = time.monotonic(), setup.puad.process.cpu_seconds()
     setup.serves("slow clients")
     data = b"x"
     while data and time.monotonic() - begin < 15:
@@ -259,7 +261,10 @@ def slow_clients_are_closed_and_hold_up_nobody(ctx):
     for client in (silent, half):
         equal(client.recv(1000), b"", "what a client that says nothing gets")
         client.close()
-    dripping.close()
+    cpu = setup.puad.process.cpu_seconds() - cpu
+    check(cpu < 1, f"they cost {cpu:.1f} s of CPU")
+    for client in (dripping, endless):
+        client.close()
     setup.serves("slow clients")
 
 
