@@ -55,6 +55,8 @@ class Composed : public Instance {
     return core_->engine().show(pres_uri, event, source, fn, core_->loop().now());
   }
   Stats stats() const override { return core_->stats(); }
+  Measurements measurements() const override { return core_->measurements(); }
+  Watchdog* watchdog() override { return &core_->loop().watchdog(); }
   void flush(std::function<void(bool)> done) override { core_->flush(std::move(done)); }
   Status reload(const Settings& fresh, std::vector<std::string>& ignored) override { return core_->reload(fresh, ignored); }
   void shutdown(std::function<void(bool)> done) override { core_->shutdown(std::move(done)); }

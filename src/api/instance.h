@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/measurements.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "config/settings.h"
@@ -68,7 +69,11 @@ class Instance {
   // The records of one presentity (event, source 0: any). not_found if there is none.
   virtual Status show(std::string_view pres_uri, int32_t event, int32_t source,
                       const std::function<void(const RecordView&)>& fn) = 0;
+  // Both cost the same however many records there are.
   virtual Stats stats() const = 0;
+  virtual Measurements measurements() const = 0;
+  // Of the loop, for callbacks on base() that are not the instance's; nullptr: there is none. Lives as long as the instance.
+  virtual Watchdog* watchdog() = 0;
   // Writes everything unwritten; done(ok) once, later. ok = false: not all could be written within shutdown_timeout.
   virtual void flush(std::function<void(bool ok)> done) = 0;
   // Takes over those settings that can change in a running instance; names of the others go to `ignored`.

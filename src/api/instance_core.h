@@ -51,6 +51,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   NotifyAnswer notify_received(const NotifyRequest&);
   Status update_contact(std::string_view message);
   Stats stats() const;
+  Measurements measurements() const;
   void flush(std::function<void(bool)> done);
   Status reload(const Settings&, std::vector<std::string>& ignored);
   void shutdown(std::function<void(bool)> done);

@@ -54,6 +54,7 @@ void Watchdog::leave(Scope& s) {
   int64_t now = clocks_.wall_ns();
   int64_t wall = now - s.began_;
   bool outermost = !s.outer_;
+  if (outermost) times_.add(wall / 1000);
   bool new_max = outermost && wall > report_.max_ns;
   if (wall <= slow_ns_ && !new_max) return;  // nearly always
 
@@ -70,7 +71,10 @@ void Watchdog::leave(Scope& s) {
     }
     return;
   }
-  if (wall > slow_ns_) report_.slow++;
+  if (wall > slow_ns_) {
+    report_.slow++;
+    named(culprit).slow++;
+  }
   if (new_max) {
     report_.max_ns = wall;
     report_.max_name = culprit;
@@ -79,12 +83,23 @@ void Watchdog::leave(Scope& s) {
   if (cpu > report_.max_cpu_ns) report_.max_cpu_ns = cpu;
 }
 
-void Watchdog::warn(const char* name, int64_t wall, int64_t cpu, int64_t now) {
-  Quiet* q = nullptr;
-  for (Quiet& it : quiet_) {
-    if (strcmp(it.name, name) == 0) q = &it;
+Watchdog::Named& Watchdog::named(const char* name) {
+  for (Named& it : named_) {
+    if (strcmp(it.name, name) == 0) return it;
   }
-  if (!q) q = &quiet_.emplace_back(Quiet{name, INT64_MIN, 0});
+  return named_.emplace_back(Named{name, 0, INT64_MIN, 0});
+}
+
+std::vector<Watchdog::Slow> Watchdog::slow_by_name() const {
+  std::vector<Slow> out;
+  for (const Named& it : named_) {
+    if (it.slow) out.push_back({it.name, it.slow});
+  }
+  return out;
+}
+
+void Watchdog::warn(const char* name, int64_t wall, int64_t cpu, int64_t now) {
+  Named* q = &named(name);
   if (now < q->until) {
     q->held_back++;
     return;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/histogram.h"
+
 namespace pua {
 
 class Log;
@@ -28,6 +30,14 @@ class Watchdog {
     int64_t max_cpu_ns = 0;    // most CPU time of a callback so far, of those over the threshold and of each new max_ns
   };
 
+  // Slow callbacks by the name that was to blame for each (as in Report::max_name).
+  struct Slow {
+    const char* name;
+    uint64_t count;
+  };
+  // 0.1 ms ... 1 s.
+  static constexpr int64_t kBounds[] = {100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000};
+
   // slow_ms: callbacks that run longer are counted and logged. log outlives the watchdog.
   explicit Watchdog(Log& log, int64_t slow_ms = 10, Clocks clocks = system_clocks());
   ~Watchdog() { detach(); }
@@ -36,10 +46,12 @@ class Watchdog {
 
   void set_slow_ms(int64_t slow_ms) { slow_ns_ = slow_ms * 1000000; }
   const Report& report() const { return report_; }
+  std::vector<Slow> slow_by_name() const;                 // adds up to Report::slow
+  const Histogram& times() const { return times_; }       // wall clock of all callbacks; scopes inside others left out
   bool inside() const { return top_ != nullptr; }  // a callback is running
   // Lets go of the scopes that are open now: they measure nothing more, and the log may go before they end.
   void detach();
-  // Forgets the maxima (not the count): for measurements that begin now.
+  // Forgets the maxima (not the counts): for measurements that begin now.
   void reset_max();
 
   // One callback, or a named part of one: the part is blamed instead of the whole if the time went there.
@@ -67,11 +79,13 @@ class Watchdog {
   };
 
  private:
-  struct Quiet {               // one line in kQuietNs per name
+  struct Named {               // a name that was to blame
     const char* name;
-    int64_t until;
+    uint64_t slow;             // outermost callbacks that it made slow
+    int64_t until;             // one line in kQuietNs per name
     uint64_t held_back;
   };
+  Named& named(const char* name);
   void enter(Scope& s, const char* name);
   void leave(Scope& s);
   void warn(const char* name, int64_t wall, int64_t cpu, int64_t now);
@@ -82,8 +96,9 @@ class Watchdog {
   Scope* top_ = nullptr;
   int64_t cpu_mark_ = 0;       // CPU clock, read at cpu_mark_at_
   int64_t cpu_mark_at_ = 0;    // wall clock; at most kMarkNs before a callback begins
-  std::vector<Quiet> quiet_;
+  std::vector<Named> named_;
   Report report_;
+  Histogram times_{kBounds};
 };
 
 }  // namespace pua

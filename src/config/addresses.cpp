@@ -1,6 +1,9 @@
 #include "config/addresses.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <charconv>
 #include <string>
 #include <string_view>
 
@@ -60,6 +63,21 @@ std::optional<Misfit> fit_addresses(const Settings& s) {
     }
   }
   return {};
+}
+
+std::optional<HostPort> parse_host_port(std::string_view text) {
+  HostPort out;
+  size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return {};
+  std::string_view host = text.substr(0, colon), port = text.substr(colon + 1);
+  auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+  if (error != std::errc() || end != port.data() + port.size()) return {};
+  out.v6 = host.starts_with('[') && host.ends_with(']');
+  if (out.v6) host = host.substr(1, host.size() - 2);
+  out.host = host;
+  in6_addr octets;
+  bool fine = host.find('\0') == host.npos && inet_pton(out.v6 ? AF_INET6 : AF_INET, out.host.c_str(), &octets) == 1;
+  return fine ? std::optional(out) : std::nullopt;
 }
 
 }  // namespace pua

@@ -1,7 +1,10 @@
 // Addresses that sockets are bound to, and whether they fit together.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "config/checks.h"
 #include "config/settings.h"
@@ -11,5 +14,13 @@ namespace pua {
 // No address of `listen` may be one of sip_listen, nor stand there twice: each has a socket of its own. An address without
 // transport= is UDP and TCP; one of all interfaces (0.0.0.0, [::], *) is that of each; with port * it is nobody else's.
 std::optional<Misfit> fit_addresses(const Settings&);
+
+// "192.0.2.1:8088", "[2001:db8::1]:8088" taken apart. None: it is something else.
+struct HostPort {
+  std::string host;   // without brackets
+  bool v6 = false;
+  uint16_t port = 0;
+};
+std::optional<HostPort> parse_host_port(std::string_view);
 
 }  // namespace pua

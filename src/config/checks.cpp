@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "config/addresses.h"
+
 namespace pua {
 
 namespace {
@@ -291,6 +293,13 @@ std::string check_path(std::string_view v) {
 std::string check_socket_path(std::string_view v) {
   if (std::string what = check_path(v); !what.empty()) return what;
   return v.size() <= 107 ? "" : "is too long for a unix socket (107 octets at most)";
+}
+
+std::string check_http_listen(std::string_view v) {
+  if (v.empty()) return "";
+  auto at = parse_host_port(v);
+  bool fine = at && at->port != 0;
+  return fine ? "" : "is \"" + shown(v) + "\", not an address with a port like \"127.0.0.1:8088\" or \"[::1]:8088\"";
 }
 
 std::string check_user_agent(std::string_view v) {

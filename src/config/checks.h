@@ -59,6 +59,7 @@ std::string check_listen(std::string_view);           // sip: or sips:, no user 
 std::string check_path(std::string_view);             // absolute; may be empty
 std::string check_socket_path(std::string_view);      // as check_path, and short enough for a unix socket
 std::string check_user_agent(std::string_view);
+std::string check_http_listen(std::string_view);      // 192.0.2.1:8088, [2001:db8::1]:8088; may be empty
 std::string check_max_expires(std::string_view);
 std::string check_credential(std::string_view);
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "config/man_page.h"
 #include "config/settings_table.h"
 
 namespace pua {
@@ -68,18 +69,6 @@ std::vector<std::string> literals(const Settings& s, const Param& p, bool hide) 
   return std::visit(show, p.field);
 }
 
-// Takes the next line of at most `width` octets off the text, broken at a blank where there is one.
-std::string_view take_line(std::string_view& text, size_t width) {
-  size_t n = text.size();
-  if (n > width) {
-    n = text.rfind(' ', width);
-    if (n == std::string_view::npos) n = std::min(text.find(' '), text.size());
-  }
-  std::string_view line = text.substr(0, n);
-  text.remove_prefix(std::min(n + 1, text.size()));
-  return line;
-}
-
 void add_comment(std::string& out, std::string_view text) {
   while (!text.empty()) out.append("# ").append(take_line(text, 98)).append("\n");
 }
@@ -93,31 +82,6 @@ std::string facts(const Param& p, bool hide) {
   if (p.reloadable) out += "; reloadable";
   return out;
 }
-
-// Text for an mdoc line: no escape, no macro at its start. quotes: also within a macro line.
-std::string mdoc_text(std::string_view text, bool quotes = false) {
-  std::string out;
-  for (char c : text) {
-    if (c == '\\') out += "\\e";
-    else if (c == '"' && quotes) out += "\\(dq";
-    else out += c;
-  }
-  if (!out.empty() && (out[0] == '.' || out[0] == '\'')) out.insert(0, "\\&");
-  return out;
-}
-
-// One sentence a line, as mdoc wants it.
-void add_sentences(std::string& out, std::string_view text) {
-  while (!text.empty()) {
-    size_t end = text.find(". ");
-    std::string_view sentence = end == std::string_view::npos ? text : text.substr(0, end + 1);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 2);
-    while (!sentence.empty()) out += mdoc_text(take_line(sentence, 72)) + "\n";
-  }
-}
-
-constexpr std::string_view kBegin = ".\\\" BEGIN PARAMETERS: made from the settings table, see src/config/README.md\n";
-constexpr std::string_view kEnd = ".\\\" END PARAMETERS\n";
 
 }  // namespace
 
@@ -150,19 +114,12 @@ std::string man_parameters() {
       out.append(".Ss Module ").append(module).append("\n.Bl -tag -width Ds\n");
     }
     out.append(".It Cm ").append(p.name).append(" Pq ").append(mdoc_text(facts(p, false), true)).append("\n");
-    add_sentences(out, p.help);
+    add_mdoc(out, p.help);
   }
   out += ".El\n";
   return out;
 }
 
-Result<std::string> fill_man_page(std::string_view page) {
-  size_t begin = page.find(kBegin), end = page.find(kEnd);
-  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) {
-    return {Errc::bad_argument, "the page lacks the marker lines BEGIN PARAMETERS and END PARAMETERS"};
-  }
-  begin += kBegin.size();
-  return std::string(page.substr(0, begin)) + man_parameters() + std::string(page.substr(end));
-}
+Result<std::string> fill_man_page(std::string_view page) { return fill_man_page(page, "PARAMETERS", man_parameters()); }
 
 }  // namespace pua

@@ -65,6 +65,7 @@ struct Settings {
   int64_t fifo_mode = 0660;
   std::string presence_server;         // outbound proxy of control publications
   int64_t max_request = 65536;         // octets of one control request
+  std::string http_listen;             // "127.0.0.1:8088"; empty: no HTTP
 };
 
 }  // namespace pua

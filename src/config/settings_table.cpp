@@ -132,6 +132,9 @@ const Param kTable[] = {
      .reloadable = true, .help = "Next hop of publications made through the control interface. Empty: outbound_proxy."},
     {.module = "pua_mi", .name = "max_request", .type = ParamType::Size, .field = &S::max_request, .min = 1024,
      .max = 1048576, .unit = "octets", .help = "Longest control request taken."},
+    {.module = "pua_mi", .name = "http_listen", .field = &S::http_listen, .check = check_http_listen,
+     .help = "Address and port of the HTTP server, which shows the metrics: \"127.0.0.1:8088\", \"[::1]:8088\". Whoever can "
+             "reach it can read them. Empty: none."},
 };
 
 }  // namespace

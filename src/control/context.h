@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,7 +25,10 @@ namespace pua {
   X(replies, "replies sent")                                                     \
   X(replies_dropped, "replies not sent: client gone or not reading")             \
   X(pushed, "NOTIFYs sent on to clients that watch")                             \
-  X(pushes_lost, "NOTIFYs that a watching client had no room for")
+  X(pushes_lost, "NOTIFYs that a watching client had no room for")               \
+  X(http_requests, "HTTP requests answered")                                     \
+  X(http_refused, "of those, with a status of 400 or more")                      \
+  X(http_cut_off, "HTTP connections closed: too many, or open for too long")
 
 struct ControlCounters {
 #define X(name, help) int64_t name = 0;
@@ -46,6 +50,7 @@ struct ControlContext {
   ControlCounters counters = {};
   Watches watches{pua};
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  time_t started_at = time(nullptr);  // the same by the calendar, as it was then
 };
 
 }  // namespace pua

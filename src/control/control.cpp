@@ -2,6 +2,8 @@
 
 #include <event2/event.h>
 
+#include "pua/pua.h"
+
 namespace pua {
 
 Control::Control(Instance& instance, const BodiesPort& events, std::string version,
@@ -46,7 +48,23 @@ Status Control::open_transports() {
     if (!opened) return opened.error();
     fifo_ = std::move(*opened);
   }
+  if (!http_ && !settings_.http_listen.empty()) {
+    auto opened = HttpServer::open(base, settings_.http_listen, context_.pua.watchdog(), context_.counters);
+    if (!opened) return opened.error();
+    http_ = std::move(*opened);
+    http_->get("/metrics", [this] { return HttpAnswer{200, std::string(kMetricsType), metrics_text(metrics_input())}; });
+  }
   return success();
+}
+
+MetricsInput Control::metrics_input() const {
+  auto up = std::chrono::steady_clock::now() - context_.started;
+  return {.stats = context_.pua.stats(),
+          .more = context_.pua.measurements(),
+          .control = context_.counters,
+          .version = PUA_VERSION_STRING,
+          .started_at = context_.started_at,
+          .uptime_us = std::chrono::duration_cast<std::chrono::microseconds>(up).count()};
 }
 
 void Control::reload(const Settings& settings) {

@@ -13,6 +13,8 @@
 #include "control/dgram.h"
 #include "control/dispatcher.h"
 #include "control/fifo.h"
+#include "control/http.h"
+#include "control/metrics.h"
 
 struct event;
 
@@ -35,18 +37,21 @@ class Control {
   void reload(const Settings& settings);
 
   Dispatcher& dispatcher() { return dispatcher_; }
+  const HttpServer* http() const { return http_.get(); }  // nullptr: none
 
  private:
   Control(Instance& instance, const BodiesPort& events, std::string version,
           std::function<Result<std::vector<std::string>>()> reload);
   void configure(const Settings&);
   Status open_transports();
+  MetricsInput metrics_input() const;
   static void check_files(int, short, void* self);
 
   ControlContext context_;
   Dispatcher dispatcher_;
   std::unique_ptr<DgramTransport> dgram_;
   std::unique_ptr<FifoTransport> fifo_;
+  std::unique_ptr<HttpServer> http_;
   Settings settings_;  // what the transports were opened with
   event* check_ = nullptr;
 };

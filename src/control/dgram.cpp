@@ -84,7 +84,11 @@ DgramTransport::~DgramTransport() {
   guard_.remove();
 }
 
-void DgramTransport::readable(int, short, void* self) { static_cast<DgramTransport*>(self)->read_some(); }
+void DgramTransport::readable(int, short, void* self) {
+  auto* t = static_cast<DgramTransport*>(self);
+  Watchdog::Scope scope(t->dispatcher_.context().pua.watchdog(), "control.dgram");
+  t->read_some();
+}
 
 void DgramTransport::read_some() {
   // One octet more than a request may have: the dispatcher sees that it is too long, and says so.

@@ -75,10 +75,15 @@ FifoTransport::~FifoTransport() {
   close(fd_);
 }
 
-void FifoTransport::readable(int, short, void* self) { static_cast<FifoTransport*>(self)->read_some(); }
+void FifoTransport::readable(int, short, void* self) {
+  auto* t = static_cast<FifoTransport*>(self);
+  Watchdog::Scope scope(t->dispatcher_.context().pua.watchdog(), "control.fifo");
+  t->read_some();
+}
 
 void FifoTransport::waited_enough(int, short, void* self) {
   auto* t = static_cast<FifoTransport*>(self);
+  Watchdog::Scope scope(t->dispatcher_.context().pua.watchdog(), "control.fifo");
   t->framing_.give_up([t](std::string_view name, std::string_view text) { t->request(name, text); });
 }
 

@@ -145,7 +145,7 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
     if (!outbox_.queued(r)) idle_.push_back(r);
   }
   if (r.pub.state == State::Sending)
-    park_request(r, a, q, std::move(done));
+    park_request(r, a, q, std::move(done), now);
   else
     take_over(r, a, q, std::move(done), now);
   reap();
@@ -176,7 +176,7 @@ void Engine::want(Record& r, bool something) {
 void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
   RecordExtra& x = r.need_extra();
   x.callers.mark_superseded();
-  x.callers.push(std::move(done));
+  x.callers.push(std::move(done), now);
   if (q.cb_param) x.cb_param = q.cb_param;
   want(r, !a.removal);
   if (!a.removal) {
@@ -204,17 +204,17 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
 }
 
 // A request is out: this one waits, in place of those that waited before it.
-void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, PublishDone done) {
+void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
   RecordExtra& x = r.need_extra();
   bool removing = r.pub.wanted != Wanted::Something;
   if (a.removal && removing && !x.waiting) {  // asked for twice: the one that is out answers both
-    x.callers.push(std::move(done));
+    x.callers.push(std::move(done), now);
     return;
   }
   if (!x.waiting) x.waiting = std::make_unique<WaitingRequest>();
   WaitingRequest& w = *x.waiting;
   w.callers.mark_superseded();
-  w.callers.push(std::move(done));
+  w.callers.push(std::move(done), now);
   w.removal = a.removal;
   if (q.cb_param) w.cb_param = q.cb_param;
   if (a.removal) return;  // a body that waited stays: a later refresh of this key means it
@@ -301,14 +301,14 @@ void Engine::run(MonoMs now) {
     else send(static_cast<Record&>(*e), txn, now);
   }
   reap();
-  run_deliveries();
+  run_deliveries(now);
   if (!ended()) subs_.run(now);
   if (ended()) return;   // a completion ended the instance
   announced_ = kNever;
   announce();
 }
 
-void Engine::run_deliveries() {
+void Engine::run_deliveries(MonoMs now) {
   for (int n = 0; n < kDeliveriesPerRun && !ready_.empty() && !ended(); n++) {
     Delivery d = std::move(ready_.front());
     ready_.pop_front();
@@ -318,6 +318,7 @@ void Engine::run_deliveries() {
       count_.completed++;
       if (o.superseded) count_.superseded++;
       if (!o.durable) count_.completed_not_durable++;
+      measures_.waits.add(static_cast<int64_t>(static_cast<uint32_t>(now) - w->since) * 1000);
       if (w->done) w->done(o);
     }
     o.superseded = false;

@@ -68,11 +68,17 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
                 MonoMs now) const;
   Status show(std::string_view pres_uri, int32_t event, int32_t source,
               const std::function<void(const RecordView&)>&, MonoMs now) const;
+  // These cost the same however many records there are.
   Stats stats() const;
+  const Measures& measures() const { return measures_; }
+  std::array<StateCount, kStates> publications_by_state() const;
+  std::array<StateCount, sub::kStates> subscriptions_by_state() const { return subs_.by_state(); }
   // How often each (state, input) pair was met.
   const std::array<std::array<uint64_t, kInputs>, kStates>& coverage() const { return coverage_; }
   const auto& subscription_coverage() const { return subs_.coverage(); }
   size_t records() const { return table_.size(); }
+  // Records that walks over the tables looked at so far.
+  uint64_t looked_at() const { return table_.looked_at() + subs_.looked_at(); }
   // For tests and simulation: the record of this key, or nullptr.
   const Record* find(const RecordKey&) const;
   const Subscription* find_subscription(const SubscriptionKey& k) const { return subs_.find(k); }
@@ -95,7 +101,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   Status admit(const PublishRequest&, const Accepted&, uint32_t hash, Place&) const;
   Result<Unit> prepare_body(const PublishRequest&, const Place&, const EventInfo&, Accepted&, MonoMs now);
   void take_over(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
-  void park_request(Record&, Accepted&, const PublishRequest&, PublishDone);
+  void park_request(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
   void want(Record&, bool something);
   void start_waiting(Record&, MonoMs now);
   Record& create(const PublishRequest&, uint32_t hash);
@@ -126,7 +132,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   uint32_t ask(const Record&, MonoMs now) const;
   std::string_view destination(const Record&) const;
   RecordView view(const Record&, MonoMs now) const;
-  void run_deliveries();
+  void run_deliveries(MonoMs now);
   void notify(const Delivery&, const Outcome&);
 
   Table<Record> table_;

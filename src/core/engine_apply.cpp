@@ -199,7 +199,7 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
 }
 
 void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
-  count_class(reply);
+  count_final(Method::Publish, reply, r.pub.sent_at, now);
   if (reply.origin != ReplyOrigin::Wire) return;
   auto say = [&](LogGate& gate, LogLevel level, const char* what) { log_reply(gate, level, "PUBLISH", r.pres_uri(), reply.status, what, now); };
   switch (classify(reply)) {

@@ -51,17 +51,10 @@ void EngineCommon::log_reply(LogGate& gate, LogLevel level, const char* method, 
   (ports_.log.*line)("%s%s for %.*s: %s%s", answer.c_str(), method, static_cast<int>(uri.size()), uri.data(), what, left_out);
 }
 
-void EngineCommon::count_class(const SipReply& reply) {
-  if (reply.origin == ReplyOrigin::Timeout) count_.timeouts++;
-  if (reply.origin == ReplyOrigin::Transport) count_.transport_errors++;
-  if (reply.origin != ReplyOrigin::Wire) return;
-  switch (reply.status / 100) {
-    case 2: count_.replies_2xx++; break;
-    case 3: count_.replies_3xx++; break;
-    case 4: count_.replies_4xx++; break;
-    case 5: count_.replies_5xx++; break;
-    default: count_.replies_6xx++;
-  }
+void EngineCommon::count_final(Method method, const SipReply& reply, MonoMs sent_at, MonoMs now) {
+  MethodMeasures& m = measures_.of(method);
+  m.finals[static_cast<size_t>(final_of(reply))]++;
+  if (reply.origin == ReplyOrigin::Wire) m.latency.add((now - sent_at) * 1000);
 }
 
 }  // namespace pua

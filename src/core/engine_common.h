@@ -14,6 +14,7 @@
 #include "core/acks.h"
 #include "core/bodies_port.h"
 #include "core/entity.h"
+#include "core/measures.h"
 #include "core/outbox.h"
 #include "core/sip_port.h"
 #include "core/store_port.h"
@@ -49,8 +50,8 @@ struct EngineCommon {
   void settle_acks(Entity&, uint32_t version, bool ok);
   // One line of the log about a reply (status 0: about the request), if the gate lets it pass.
   void log_reply(LogGate&, LogLevel, const char* method, std::string_view uri, int status, const char* what, MonoMs now);
-  // Counts what both kinds count alike.
-  void count_class(const SipReply&);
+  // Counts what both kinds count alike. sent_at: when the request left.
+  void count_final(Method, const SipReply&, MonoMs sent_at, MonoMs now);
 
   EngineSettings settings_;
   EnginePorts ports_;
@@ -61,7 +62,8 @@ struct EngineCommon {
   std::deque<Delivery> ready_;
   std::deque<std::pair<int32_t, EngineObserver>> observers_;  // never moved: one may register another
   std::unordered_map<int32_t, uint64_t> parked_;  // event flag -> rows kept aside
-  Stats count_;
+  Stats count_;           // but for what is a sum of measures_
+  Measures measures_;
   int64_t epoch_offset_ = 0;
   int64_t next_id_ = 1;
   Removing removing_ = Removing::No;

@@ -84,6 +84,13 @@ Status Engine::show(std::string_view pres_uri, int32_t event, int32_t source,
 
 Stats Engine::stats() const {
   Stats s = count_;
+  s.replies_2xx = measures_.all(Final::C2xx);
+  s.replies_3xx = measures_.all(Final::C3xx);
+  s.replies_4xx = measures_.all(Final::C4xx);
+  s.replies_5xx = measures_.all(Final::C5xx);
+  s.replies_6xx = measures_.all(Final::C6xx);
+  s.timeouts = measures_.all(Final::Timeout);
+  s.transport_errors = measures_.all(Final::Transport);
   auto in = [&](State st) { return by_state_[static_cast<int>(st)]; };
   s.records = static_cast<int64_t>(table_.size());
   s.live = in(State::Live);
@@ -99,6 +106,12 @@ Stats Engine::stats() const {
   subs_.add_stats(s);
   for (auto& [flag, n] : parked_) s.parked += static_cast<int64_t>(n);
   return s;
+}
+
+std::array<StateCount, kStates> Engine::publications_by_state() const {
+  std::array<StateCount, kStates> out{};
+  for (size_t i = 0; i < kStates; i++) out[i] = {state_name(static_cast<State>(i)), by_state_[i]};
+  return out;
 }
 
 const Record* Engine::find(const RecordKey& k) const { return table_.find(k, table_.hash_of(k)); }

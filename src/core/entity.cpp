@@ -4,9 +4,10 @@
 
 namespace pua {
 
-void WaiterList::push(PublishDone done) {
+void WaiterList::push(PublishDone done, MonoMs now) {
   auto w = std::make_unique<Waiter>();
   w->done = std::move(done);
+  w->since = static_cast<uint32_t>(now);
   Waiter* raw = w.get();
   (tail_ ? tail_->next : head_) = std::move(w);
   tail_ = raw;

@@ -16,6 +16,7 @@ struct Waiter {
   std::unique_ptr<Waiter> next;
   PublishDone done;
   bool superseded = false;
+  uint32_t since = 0;                     // low half of the MonoMs at which it was accepted
 };
 
 // Waiters in the order they came. The last one is the request that counts; the others were replaced by it.
@@ -29,7 +30,7 @@ class WaiterList {
   }
   bool empty() const { return !head_; }
   uint32_t size() const { return size_; }
-  void push(PublishDone done);
+  void push(PublishDone done, MonoMs now);
   void mark_superseded();                 // all that are here now
   void append(WaiterList&& other);
   std::unique_ptr<Waiter> pop();

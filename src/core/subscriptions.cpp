@@ -60,7 +60,7 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
     wanted = !s->extra->waiting->removal && s->extra->waiting->wanted_end > now;
   if (q.keep_existing && wanted) {
     Delivery d;
-    d.callers.push(std::move(done));
+    d.callers.push(std::move(done), now);
     d.result.status = 200;
     d.result.reason = "Exists already";
     d.result.durable = s->version != 0 && s->written_version == s->version;
@@ -108,7 +108,7 @@ void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, Publis
   bool removal = q.expires == 0;
   SubscriptionExtra& x = s.need_extra();
   x.callers.mark_superseded();
-  x.callers.push(std::move(done));
+  x.callers.push(std::move(done), now);
   if (q.cb_param) x.cb_param = q.cb_param;
   want(s, removal);
   auto text = s.text.views();
@@ -132,13 +132,13 @@ void Subscriptions::park(Subscription& s, const SubscribeRequest& q, PublishDone
   bool removing = s.m.wanted == sub::Wanted::Nothing || s.m.wanted == sub::Wanted::Leaving;
   bool fetching = s.m.wanted == sub::Wanted::Once;
   if (removal && (removing || fetching) && !x.waiting) {   // asked for twice: the one that is out answers both
-    x.callers.push(std::move(done));
+    x.callers.push(std::move(done), now);
     return;
   }
   if (!x.waiting) x.waiting = std::make_unique<WaitingSubscribe>();
   WaitingSubscribe& w = *x.waiting;
   w.callers.mark_superseded();
-  w.callers.push(std::move(done));
+  w.callers.push(std::move(done), now);
   w.removal = removal;
   if (q.cb_param) w.cb_param = q.cb_param;
   if (removal) return;

@@ -60,6 +60,8 @@ class Subscriptions {
   bool show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>&,
             MonoMs now) const;
   void add_stats(Stats&) const;
+  std::array<StateCount, sub::kStates> by_state() const;
+  uint64_t looked_at() const { return table_.looked_at(); }
   size_t size() const { return table_.size(); }
   const Subscription* find(const SubscriptionKey& k) const { return table_.find(k, table_.hash_of(k)); }
   const std::array<std::array<uint64_t, sub::kInputs>, sub::kStates>& coverage() const { return coverage_; }

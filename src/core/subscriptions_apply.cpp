@@ -265,7 +265,7 @@ void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
 }
 
 void Subscriptions::count_reply(const Subscription& s, const SipReply& reply, sub::Input input, MonoMs now) {
-  c_.count_class(reply);
+  c_.count_final(Method::Subscribe, reply, s.m.sent_at, now);
   if (reply.origin != ReplyOrigin::Wire) return;
   auto say = [&](LogGate& gate, LogLevel level, const char* what) {
     c_.log_reply(gate, level, "SUBSCRIBE", s.pres_uri(), reply.status, what, now);

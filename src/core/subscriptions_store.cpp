@@ -303,4 +303,10 @@ void Subscriptions::add_stats(Stats& s) const {
   s.subs_backoff = in(sub::State::Backoff);
 }
 
+std::array<StateCount, sub::kStates> Subscriptions::by_state() const {
+  std::array<StateCount, sub::kStates> out{};
+  for (size_t i = 0; i < sub::kStates; i++) out[i] = {sub::state_name(static_cast<sub::State>(i)), by_state_[i]};
+  return out;
+}
+
 }  // namespace pua

@@ -129,6 +129,7 @@ uint64_t Table<R>::walk(uint64_t cursor, uint32_t limit, const std::function<voi
     for (R* r = bucket(hash).get(); r; r = r->bucket_next.get()) {
       fn(*r);
       seen++;
+      looked_at_++;
     }
     uint64_t width = 1ull << (32 - log2);
     cursor = (cursor / width + 1) * width;

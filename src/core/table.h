@@ -33,6 +33,7 @@ class Table {
   // Visits up to `limit` records in hash order from `cursor` (0: the beginning), whole buckets at a time. Returns the
   // cursor to go on with, 0 when all were seen. fn must not insert or remove.
   uint64_t walk(uint64_t cursor, uint32_t limit, const std::function<void(R&)>& fn) const;
+  uint64_t looked_at() const { return looked_at_; }  // records visited by walks so far
 
  private:
   using Bucket = std::unique_ptr<R>;
@@ -50,6 +51,7 @@ class Table {
   Array now_, next_;        // next_: being filled; buckets of now_ below moved_ are there already
   uint64_t moved_ = 0;
   size_t size_ = 0;
+  mutable uint64_t looked_at_ = 0;
 };
 
 extern template class Table<Record>;

@@ -200,7 +200,9 @@ RowOp WriteBehind::LaneState::row(size_t i, Row& out) {
 // --- how it ended --------------------------------------------------------------------------------
 
 void WriteBehind::on_written(const WriteReport& report, MonoMs now) {
-  flush_max_us_ = std::max({flush_max_us_, report.took_us, (now - lane(report.lane).started) * 1000});
+  int64_t took_us = std::max(report.took_us, (now - lane(report.lane).started) * 1000);
+  flush_max_us_ = std::max(flush_max_us_, took_us);
+  writes_.add(took_us);
   sort_results(report.lane, report, now);
   // Every hook is where it belongs: now the engine may mark, free and ask as it likes.
   reporting_ = true;
@@ -311,11 +313,15 @@ void WriteBehind::put_aside(const Entry& e, std::string_view error, MonoMs now) 
   uint32_t shift = std::min<uint32_t>(h.failures - 1u, 16);
   uint64_t wait = std::min<uint64_t>(static_cast<uint64_t>(policy_.aside_first_ms) << shift, policy_.retry_max_ms);
   aside_.emplace(now + static_cast<MonoMs>(wait), &h);
+  aside_since_.insert(h.dirty_since);
 }
 
 void WriteBehind::take_aside(StoreHook& h) {
   auto it = std::find_if(aside_.begin(), aside_.end(), [&](const auto& a) { return a.second == &h; });
-  if (it != aside_.end()) aside_.erase(it);
+  if (it != aside_.end()) {
+    aside_.erase(it);
+    aside_since_.erase(aside_since_.find(h.dirty_since));
+  }
   h.queue = StoreHook::Queue::None;
 }
 
@@ -323,6 +329,7 @@ void WriteBehind::retry_aside(MonoMs until, MonoMs now) {
   while (!aside_.empty() && aside_.begin()->first <= until) {
     StoreHook& h = *aside_.begin()->second;
     aside_.erase(aside_.begin());
+    aside_since_.erase(aside_since_.find(h.dirty_since));
     enqueue(h, Lane::Bulk, now);
   }
 }
@@ -421,7 +428,7 @@ WriteBehindStats WriteBehind::stats(MonoMs now) const {
       if (e.hook) oldest = std::min(oldest, e.since);
     }
   }
-  for (const auto& [at, h] : aside_) oldest = std::min(oldest, h->dirty_since);
+  if (!aside_since_.empty()) oldest = std::min(oldest, *aside_since_.begin());
   s.backlog += aside_.size();
   s.set_aside = aside_.size();
   s.oldest_ms = now - oldest;

@@ -11,10 +11,12 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/histogram.h"
 #include "base/log.h"
 #include "core/store_port.h"
 #include "store/adapter.h"
@@ -50,6 +52,10 @@ struct WriteBehindStats {
   bool down = false;
 };
 
+// Of batches: 0.1 ms ... 5 s.
+inline constexpr int64_t kWriteBounds[] = {100,   250,   500,    1000,   2500,    5000,    10000,
+                                           25000, 50000, 100000, 250000, 1000000, 5000000};
+
 class WriteBehind : public StorePort, private AdapterSink {
  public:
   // The adapter and the log outlive this object. wake may be empty. attach() comes before the first run().
@@ -74,6 +80,7 @@ class WriteBehind : public StorePort, private AdapterSink {
 
   bool clean() const;       // nothing is unwritten
   WriteBehindStats stats(MonoMs now) const;
+  const Histogram& writes() const { return writes_; }   // how long batches took, those that failed too
 
  private:
   struct Entry {
@@ -131,6 +138,7 @@ class WriteBehind : public StorePort, private AdapterSink {
   LaneState fast_{StoreHook::Queue::Fast};
   LaneState bulk_{StoreHook::Queue::Bulk};
   std::multimap<MonoMs, StoreHook*> aside_;  // by time of the next try
+  std::multiset<MonoMs> aside_since_;        // dirty_since of the same
   std::vector<Entry> ending_;                // batch whose on_stored calls are being made
 
   bool down_ = false;
@@ -153,6 +161,7 @@ class WriteBehind : public StorePort, private AdapterSink {
   MonoMs announced_ = kNever;   // next_due as the owner knows it
   WriteBehindStats stats_;
   int64_t flush_max_us_ = 0;
+  Histogram writes_{kWriteBounds};
 };
 
 }  // namespace pua

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/instance.h"
+#include "store/write_behind.h"
 #include "tests/api/rig.h"
 
 #include <CppUTest/TestHarness.h>
@@ -54,4 +55,36 @@ TEST_GROUP(ApiInstance) {
 TEST(ApiInstance, shutdown_says_whether_everything_was_written) {
   LONGS_EQUAL(1, end_of_a_run(false));
   LONGS_EQUAL(0, end_of_a_run(true));
+}
+
+TEST(ApiInstance, what_the_rooms_count_and_time_is_collected) {
+  Settings s;
+  s.db_url = "sqlite://" + dir.path("pua.db");
+  s.sip_listen = {"sip:127.0.0.1:*"};
+  s.outbound_proxy = "sip:127.0.0.1:9";
+  auto made = Instance::create(s, base, {});
+  CHECK_TEXT(made.ok(), made.ok() ? "" : made.error().message.c_str());
+  std::unique_ptr<Instance> pua = std::move(*made);
+  for (int i = 0; i < 1000 && pua->stats().loading; i++) event_base_loop(base, EVLOOP_NONBLOCK);
+  PublishRequest q;
+  q.source = 1;
+  q.event = 1;
+  q.pres_uri = "sip:alice@example.com";
+  q.body = kDocument;
+  q.expires = 600;
+  CHECK(pua->publish(q, [](const Outcome&) {}).ok());
+  for (int i = 0; i < 1000 && pua->stats().store_rows_written == 0; i++) event_base_loop(base, EVLOOP_ONCE);
+  Measurements m = pua->measurements();
+  int64_t publications = 0, subscriptions = 0;
+  for (const StateCount& c : m.publications) publications += c.records;
+  for (const StateCount& c : m.subscriptions) subscriptions += c.records;
+  LONGS_EQUAL(1, publications);
+  LONGS_EQUAL(0, subscriptions);
+  CHECK(m.store_up);
+  CHECK(m.writes.count() >= 1);
+  LONGS_EQUAL(kWriteBounds[0], m.writes.bounds()[0]);
+  CHECK(m.callbacks.count() > 0);
+  CHECK(m.longest_callback_us > 0);
+  CHECK(pua->watchdog() != nullptr);
+  LONGS_EQUAL(0, m.sip.of(Method::Subscribe).of(Final::C2xx));
 }

@@ -145,6 +145,47 @@ TEST(Watchdog, the_cpu_clock_is_read_at_most_once_a_millisecond_while_all_is_qui
   CHECK_TRUE(g_cpu_reads - before <= 2);
 }
 
+TEST(Watchdog, every_callback_is_in_the_histogram_once_and_its_parts_are_not) {
+  callback("quick", 1, 1);
+  {
+    Watchdog::Scope outer(&wd, "sip.io");
+    callback("part", 3, 1);
+    pass(1, 1);
+  }
+  callback("slow", 2000, 1);
+  UNSIGNED_LONGS_EQUAL(3, wd.times().count());
+  LONGLONGS_EQUAL(2005000, wd.times().sum_us());
+  UNSIGNED_LONGS_EQUAL(1, wd.times().in_bucket(3));                              // 1 ms
+  UNSIGNED_LONGS_EQUAL(1, wd.times().in_bucket(5));                              // 5 ms: the whole of 4
+  UNSIGNED_LONGS_EQUAL(1, wd.times().in_bucket(wd.times().bounds().size()));     // beyond 1 s
+  wd.reset_max();
+  UNSIGNED_LONGS_EQUAL(3, wd.times().count());
+}
+
+TEST(Watchdog, slow_callbacks_are_counted_by_the_name_to_blame) {
+  callback("store", 20, 1);
+  callback("quick", 5, 1);
+  callback("store", 30, 1);
+  {
+    Watchdog::Scope outer(&wd, "sip.io");
+    callback("engine", 50, 1);
+  }
+  {
+    Watchdog::Scope outer(&wd, "sip.io");
+    callback("engine", 12, 1);
+    pass(30, 1);
+  }
+  auto slow = wd.slow_by_name();
+  LONGS_EQUAL(3, slow.size());
+  STRCMP_EQUAL("store", slow[0].name);
+  UNSIGNED_LONGS_EQUAL(2, slow[0].count);
+  STRCMP_EQUAL("engine", slow[1].name);
+  UNSIGNED_LONGS_EQUAL(1, slow[1].count);
+  STRCMP_EQUAL("sip.io", slow[2].name);
+  UNSIGNED_LONGS_EQUAL(1, slow[2].count);
+  UNSIGNED_LONGS_EQUAL(4, wd.report().slow);
+}
+
 TEST(Watchdog, no_watchdog_is_fine) {
   {
     Watchdog::Scope scope(nullptr, "x");

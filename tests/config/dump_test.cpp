@@ -67,6 +67,7 @@ modparam("pua_mi", "fifo_reply_dir", "/run")
 modparam("pua_mi", "fifo_mode", 0600)
 modparam("pua_mi", "presence_server", "sip:127.0.0.2")
 modparam("pua_mi", "max_request", 2048)
+modparam("pua_mi", "http_listen", "[::1]:8088")
 )";
 
 Settings parsed(const std::string& text) {

@@ -238,6 +238,17 @@ TEST(ConfigParser, notifies_are_taken_at_an_address_of_their_own) {
           "t.conf:1:27: parameter \"listen\" is \"sip:me@h\", not an address like \"sip:192.0.2.1:5070;transport=udp\"");
 }
 
+TEST(ConfigParser, http_is_listened_for_at_an_address_with_a_port) {
+  STRCMP_EQUAL("", good("").http_listen.c_str());
+  for (const char* a : {"", "127.0.0.1:8088", "0.0.0.0:1", "[::1]:65535", "[2001:db8::1]:8088"})
+    STRCMP_EQUAL(a, good(set("http_listen", std::string("\"") + a + "\"", "pua_mi")).http_listen.c_str());
+  for (const char* a : {"8088", ":8088", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http",
+                        "localhost:8088", "::1:8088", "[::1]", "[127.0.0.1]:8088", "127.0.0.1:8088 ", "1.2.3:8088", "http://127.0.0.1:8088"})
+    refused(set("http_listen", std::string("\"") + a + "\"", "pua_mi"),
+            std::string("t.conf:1:35: parameter \"http_listen\" is \"") + a +
+                "\", not an address with a port like \"127.0.0.1:8088\" or \"[::1]:8088\"");
+}
+
 TEST(ConfigParser, a_broken_credential_is_refused_without_showing_it) {
   for (const char* c : {"\"secret\"", "\"realm:secret\"", "\":u:secret\"", "\"r::secret\""}) {
     refused(set("credential", c), "t.conf:1:31: parameter \"credential\" is not of the form \"realm:user:password\"");

@@ -60,6 +60,7 @@ class FakeInstance : public Instance {
   std::string last_filter_uri;
   std::vector<std::function<void(bool)>> flushes;
   Stats counters;
+  Measurements measured;
 
   std::shared_ptr<const ReplyMessage> message;  // of the next completions
   std::map<int, NotifyObserver> notify_observers;
@@ -191,6 +192,8 @@ class FakeInstance : public Instance {
   }
 
   Stats stats() const override { return counters; }
+  Measurements measurements() const override { return measured; }
+  Watchdog* watchdog() override { return nullptr; }
   void flush(std::function<void(bool ok)> done) override { flushes.push_back(std::move(done)); }
   Status reload(const Settings&, std::vector<std::string>&) override { return success(); }
   void shutdown(std::function<void(bool ok)> done) override { done(true); }

@@ -13,7 +13,7 @@ TEST_GROUP(WaiterList) {
   std::vector<int> told;
   WaiterList list;
   void push(WaiterList& l, int n) {
-    l.push([this, n](const Outcome&) { told.push_back(n); });
+    l.push([this, n](const Outcome&) { told.push_back(n); }, 1000 + n);
   }
   std::string drain(WaiterList& l) {
     std::string s;
@@ -35,6 +35,17 @@ TEST(WaiterList, they_come_out_in_the_order_they_came) {
   LONGS_EQUAL(0, list.size());
   push(list, 4);  // and it can be filled again
   STRCMP_EQUAL("4 ", drain(list).c_str());
+}
+
+TEST(WaiterList, each_knows_when_it_came_in_no_more_memory) {
+  push(list, 7);
+  UNSIGNED_LONGS_EQUAL(1007, list.pop()->since);
+  struct Without {
+    std::unique_ptr<Waiter> next;
+    PublishDone done;
+    bool superseded;
+  };
+  LONGS_EQUAL(sizeof(Without), sizeof(Waiter));
 }
 
 TEST(WaiterList, those_that_are_here_now_are_marked_not_those_that_come) {

@@ -89,6 +89,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
   std::vector<pua::StoredRow> rows();
   void ended(Owner& o) { o.ended = true, o.ended_seq = o.last_seq; }
   void check();
+  void check_numbers();
   void check_restored();
   void check_healed();
   void check_remove_all();

@@ -41,9 +41,29 @@ void World::check() {
     const Record* r = engine_->find({64, 1, state.uri, {}});
     if (!r || r->etag() != tag) fail("state " + tag + " of " + state.uri + " is an orphan though its reply was processed");
   }
-  auto coverage_of = engine_->stats();
-  if (coverage_of.in_flight > static_cast<int64_t>(settings_.max_in_flight)) fail("max_in_flight exceeded");
+  check_numbers();
   watchers_.check(disk_);
+}
+
+// What operators see adds up: each request sent has ended or is out, each record is in one state.
+void World::check_numbers() {
+  Stats s = engine_->stats();
+  if (s.in_flight > static_cast<int64_t>(settings_.max_in_flight)) fail("max_in_flight exceeded");
+  int64_t sent = s.requests_initial + s.requests_refresh + s.requests_modify + s.requests_remove + s.subscribes_initial +
+                 s.subscribes_refresh + s.subscribes_remove + s.subscribes_fetch;
+  int64_t ended = 0, records = 0, timed = 0, replies = 0;
+  for (const MethodMeasures& m : engine_->measures().methods) {
+    for (int64_t n : m.finals) ended += n;
+    for (Final f : {Final::C2xx, Final::C3xx, Final::C4xx, Final::C5xx, Final::C6xx}) replies += m.of(f);
+    timed += static_cast<int64_t>(m.latency.count());
+  }
+  for (const StateCount& c : engine_->publications_by_state()) records += c.records;
+  for (const StateCount& c : engine_->subscriptions_by_state()) records += c.records;
+  if (sent != ended + s.in_flight)
+    fail(std::to_string(sent) + " requests sent, " + std::to_string(ended) + " ended, " + std::to_string(s.in_flight) + " out");
+  if (timed != replies) fail(std::to_string(replies) + " final replies, " + std::to_string(timed) + " of them timed");
+  if (records != s.records + s.subscriptions) fail("the states do not add up to the records");
+  if (static_cast<int64_t>(engine_->measures().waits.count()) != s.completed) fail("not every completion was timed");
 }
 
 // Right after a kill: the disk against what was reported durable.

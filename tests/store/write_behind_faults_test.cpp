@@ -28,6 +28,20 @@ TEST(store_down, everything_stays_queued_and_is_written_when_it_is_back) {
   LONGS_EQUAL(600, rig.memory.rows());
 }
 
+TEST(store_down, every_batch_is_timed_and_those_that_fail_too) {
+  rig.faulty.delay_ms = 3;
+  rig.change(1, Lane::Fast);
+  rig.advance(1100);
+  UNSIGNED_LONGS_EQUAL(1, rig.queue->writes().count());
+  LONGLONGS_EQUAL(3000, rig.queue->writes().sum_us());
+  rig.faulty.down = true;
+  rig.change(1, Lane::Fast);
+  rig.advance(1120);
+  UNSIGNED_LONGS_EQUAL(2, rig.queue->writes().count());
+  LONGLONGS_EQUAL(6000, rig.queue->writes().sum_us());
+  LONGS_EQUAL(3, rig.stats().flush_max_ms);
+}
+
 TEST(store_down, tries_get_rarer_up_to_update_period) {
   WriteBehindPolicy p;
   p.retry_max_ms = 5000;
@@ -193,6 +207,26 @@ TEST(bad_row, a_named_bad_row_is_set_aside_and_the_others_are_written) {
   LONGS_EQUAL(1, rig.stats().backlog);
   LONGS_EQUAL(1, rig.acks(5, false));
   CHECK(rig.log.has("row 5"));
+}
+
+TEST(bad_row, the_age_gauge_knows_the_oldest_row_that_is_set_aside) {
+  rig.faulty.bad_row = [](const Row& r) { return r.id <= 3; };
+  for (int64_t id = 1; id <= 3; id++) {
+    rig.change(id, Lane::Fast);
+    rig.advance(rig.now + 10);
+  }
+  LONGS_EQUAL(3, rig.stats().set_aside);
+  LONGS_EQUAL(30, rig.stats().oldest_ms);
+  rig.faulty.bad_row = [](const Row& r) { return r.id == 2; };
+  rig.change(1, Lane::Fast);             // it changed: it may be good now
+  rig.advance(rig.now);
+  LONGS_EQUAL(2, rig.stats().set_aside);
+  LONGS_EQUAL(20, rig.stats().oldest_ms);
+  rig.queue->forget(rig.rec(2));
+  LONGS_EQUAL(10, rig.stats().oldest_ms);
+  rig.advance(rig.now + 60000);
+  LONGS_EQUAL(0, rig.stats().set_aside);
+  LONGS_EQUAL(0, rig.stats().oldest_ms);
 }
 
 TEST(bad_row, an_unnamed_bad_row_is_found_by_halving) {

@@ -1,0 +1,151 @@
+#include "control/metrics.h"
+
+#include <algorithm>
+
+#include "config/man_page.h"
+
+namespace pua {
+
+namespace {
+
+using In = const MetricsInput&;
+using Out = MetricWriter&;
+
+// Statistics that a family of the list below shows in another way: with labels, or in seconds.
+constexpr std::string_view kShownElsewhere[] = {
+    "records", "live", "sending", "queued", "intent", "backoff", "gone", "in_flight",
+    "requests_initial", "requests_refresh", "requests_modify", "requests_remove",
+    "replies_2xx", "replies_3xx", "replies_4xx", "replies_5xx", "replies_6xx", "timeouts", "transport_errors",
+    "subscriptions", "subs_live", "subs_waiting", "subs_backoff",
+    "subscribes_initial", "subscribes_refresh", "subscribes_remove", "subscribes_fetch",
+    "store_oldest_ms", "store_flush_max_ms", "loop_slow", "loop_max_ms"};
+
+void add_states(const std::vector<StateCount>& states, Out out) {
+  for (const StateCount& s : states) out.add(s.records, {{"state", s.state}});
+}
+
+void add_requests(In in, Out out) {
+  const Stats& s = in.stats;
+  out.add(s.requests_initial, {{"method", "PUBLISH"}, {"kind", "initial"}});
+  out.add(s.requests_refresh, {{"method", "PUBLISH"}, {"kind", "refresh"}});
+  out.add(s.requests_modify, {{"method", "PUBLISH"}, {"kind", "modify"}});
+  out.add(s.requests_remove, {{"method", "PUBLISH"}, {"kind", "remove"}});
+  out.add(s.subscribes_initial, {{"method", "SUBSCRIBE"}, {"kind", "initial"}});
+  out.add(s.subscribes_refresh, {{"method", "SUBSCRIBE"}, {"kind", "refresh"}});
+  out.add(s.subscribes_remove, {{"method", "SUBSCRIBE"}, {"kind", "remove"}});
+  out.add(s.subscribes_fetch, {{"method", "SUBSCRIBE"}, {"kind", "fetch"}});
+}
+
+constexpr Method kBoth[] = {Method::Publish, Method::Subscribe};
+
+void add_finals(In in, Out out) {
+  for (Method m : kBoth) {
+    for (size_t f = 0; f < kFinals; f++)
+      out.add(in.more.sip.of(m).finals[f], {{"method", method_name(m)}, {"class", final_name(static_cast<Final>(f))}});
+  }
+}
+
+void add_latency(In in, Out out) {
+  for (Method m : kBoth) out.add_histogram(in.more.sip.of(m).latency, {{"method", method_name(m)}});
+}
+
+int64_t queued(const std::vector<StateCount>& states) {
+  int64_t all = 0;
+  for (const StateCount& s : states) all += s.state == std::string_view("queued") ? s.records : 0;
+  return all;
+}
+
+const MetricFamily kList[] = {
+    {"pua_build_info", "gauge", "version", "always 1; the version is its label",
+     [](In in, Out out) { out.add(1, {{"version", in.version}}); }},
+    {"pua_process_start_time_seconds", "gauge", "", "when the process was started, in seconds since 1970",
+     [](In in, Out out) { out.add(in.started_at); }},
+    {"pua_uptime_seconds", "gauge", "", "how long it has been running, whatever the calendar says",
+     [](In in, Out out) { out.add_seconds(in.uptime_us); }},
+
+    {"pua_publications", "gauge", "state", "publications in memory",
+     [](In in, Out out) { add_states(in.more.publications, out); }},
+    {"pua_subscriptions", "gauge", "state", "subscriptions in memory",
+     [](In in, Out out) { add_states(in.more.subscriptions, out); }},
+
+    {"pua_sip_requests_total", "counter", "method, kind", "SIP requests sent; repetitions with credentials are not counted",
+     add_requests},
+    {"pua_sip_replies_total", "counter", "method, class",
+     "how SIP requests ended: with a final reply of this class, a timeout, a transport_error, or local (refused by our own SIP "
+     "stack, or the end of the process)",
+     add_finals},
+    {"pua_sip_request_duration_seconds", "histogram", "method",
+     "from a SIP request to its final reply; those without one are left out", add_latency},
+    {"pua_caller_wait_seconds", "histogram", "", "from the acceptance of a caller's request to its completion",
+     [](In in, Out out) { out.add_histogram(in.more.sip.waits); }},
+    {"pua_sip_requests_in_flight", "gauge", "", "SIP requests out", [](In in, Out out) { out.add(in.stats.in_flight); }},
+    {"pua_sip_requests_queued", "gauge", "", "SIP requests that wait for a slot, or for a destination that does not answer",
+     [](In in, Out out) { out.add(queued(in.more.publications) + queued(in.more.subscriptions)); }},
+
+    {"pua_store_up", "gauge", "", "0 while the database takes no writes, else 1",
+     [](In in, Out out) { out.add(in.more.store_up); }},
+    {"pua_store_oldest_unwritten_seconds", "gauge", "", "age of the oldest unwritten change",
+     [](In in, Out out) { out.add_seconds(in.stats.store_oldest_ms * 1000); }},
+    {"pua_store_write_duration_seconds", "histogram", "", "how long writes took, each of a group of rows",
+     [](In in, Out out) { out.add_histogram(in.more.writes); }},
+    {"pua_store_write_max_seconds", "gauge", "", "longest write so far",
+     [](In in, Out out) { out.add_seconds(in.stats.store_flush_max_ms * 1000); }},
+
+    {"pua_loop_callback_duration_seconds", "histogram", "", "how long callbacks of the event loop took",
+     [](In in, Out out) { out.add_histogram(in.more.callbacks); }},
+    {"pua_loop_callback_max_seconds", "gauge", "", "longest callback so far",
+     [](In in, Out out) { out.add_seconds(in.more.longest_callback_us); }},
+    {"pua_loop_slow_callbacks_total", "counter", "name", "callbacks that ran longer than loop_slow, by the name to blame",
+     [](In in, Out out) {
+       for (const Watchdog::Slow& s : in.more.slow_callbacks) out.add(static_cast<int64_t>(s.count), {{"name", s.name}});
+     }},
+};
+
+bool shown_elsewhere(std::string_view name) {
+  return std::find(std::begin(kShownElsewhere), std::end(kShownElsewhere), name) != std::end(kShownElsewhere);
+}
+
+std::vector<MetricFamily> make_families() {
+  std::vector<MetricFamily> all(std::begin(kList), std::end(kList));
+  auto add = [&](std::string name, bool gauge, std::string_view help, void (*write)(In, Out)) {
+    all.push_back({"pua_" + name + (gauge ? "" : "_total"), gauge ? "gauge" : "counter", "", help, write});
+  };
+#define X(name, kind, help) \
+  if (!shown_elsewhere(#name)) add(#name, #kind[0] == 'g', help, [](In in, Out out) { out.add(in.stats.name); });
+  PUA_STATS(X)
+#undef X
+#define X(name, help) add("control_" #name, false, help, [](In in, Out out) { out.add(in.control.name); });
+  PUA_CONTROL_STATS(X)
+#undef X
+  return all;
+}
+
+}  // namespace
+
+const std::vector<MetricFamily>& metric_families() {
+  static const std::vector<MetricFamily> kAll = make_families();
+  return kAll;
+}
+
+std::string metrics_text(const MetricsInput& in) {
+  std::string out;
+  out.reserve(24 * 1024);
+  for (const MetricFamily& f : metric_families()) {
+    MetricWriter samples(out, f.name, f.type, f.help);
+    f.write(in, samples);
+  }
+  return out;
+}
+
+std::string man_metrics() {
+  std::string out = ".Bl -tag -width Ds\n";
+  for (const MetricFamily& f : metric_families()) {
+    out.append(".It Cm ").append(f.name).append(" Pq ").append(f.type);
+    if (!f.labels.empty()) out.append(" by ").append(mdoc_text(f.labels, true));
+    out += "\n";
+    add_mdoc(out, f.help);
+  }
+  return out + ".El\n";
+}
+
+}  // namespace pua
