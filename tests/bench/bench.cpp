@@ -29,8 +29,9 @@ int publish(const Options& o, const std::string& db) {
   int64_t w = wall_ns() - w0;
   settle(h);
   double us = double(cpu_ns() - c0) / 1e3 / n;
-  printf("{\"count\":%u,\"cpu_us\":%.3f,\"wall_s\":%.3f,\"durable\":%llu,\"failed\":%llu,\"rows\":%lld,%s,\"loop_max_ms\":%lld}\n", n,
-         us, double(w) / 1e9, (unsigned long long)(h.durable() - durable), (unsigned long long)(h.failed() - failed),
+  printf("{\"count\":%u,\"cpu_us\":%.3f,\"wall_s\":%.3f,\"durable\":%llu,\"failed\":%llu,\"rows\":%lld,%s,"
+         "\"loop_max_ms\":%lld}\n", n, us, double(w) / 1e9, (unsigned long long)(h.durable() - durable),
+         (unsigned long long)(h.failed() - failed),
          (long long)(h.stat("store_rows_written") - rows), turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
   h.shutdown();
   return 0;
@@ -136,7 +137,8 @@ int restart(const Options& o, const std::string& db) {
   int64_t rss = rss_now(), peak = peak_now();
   h.idle(0.2);
   printf("{\"count\":%lld,\"ready_s\":%.3f,\"made_s\":%.3f,\"first_answer_s\":%.3f,\"cpu_s\":%.3f,\"live\":%lld,\"records\":%lld,"
-         "\"rss_mb\":%lld,\"peak_mb\":%lld,%s,\"loop_max_ms\":%lld}\n", (long long)n, all, double(made - t0) / 1e9, double(answered - t0) / 1e9,
+         "\"rss_mb\":%lld,\"peak_mb\":%lld,%s,\"loop_max_ms\":%lld}\n", (long long)n, all,
+         double(made - t0) / 1e9, double(answered - t0) / 1e9,
          cpu, (long long)h.stat("live"), (long long)h.stat("records"), (long long)(rss >> 20), (long long)(peak >> 20),
          turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
   h.shutdown();
@@ -157,6 +159,7 @@ int main(int argc, char** argv) {
   if (mode == "subscribe") return subscribe(o, db);
   if (mode == "subheap") return subscription_heap(o, db);
   if (mode == "writeback") return writeback(o, db);
-  fprintf(stderr, "usage: bench publish|refresh|heap|rate|restart|subscribe|subheap|writeback --sink PORT --db /PATH|URL --count N ...\n");
+  fprintf(stderr, "usage: bench publish|refresh|heap|rate|restart|subscribe|subheap|writeback --sink PORT --db /PATH|URL "
+          "--count N ...\n");
   return 2;
 }

@@ -18,8 +18,8 @@ struct Turns {
 
 class Host {
  public:
-  // db: absolute path of the SQLite file, or a db_url. Ends the process with a message where anything fails: a benchmark has no plan B.
-  // listens: NOTIFYs are taken at a port of its own.
+  // db: absolute path of the SQLite file, or a db_url. Ends the process with a message where anything fails: a benchmark
+  // has no plan B. listens: NOTIFYs are taken at a port of its own.
   Host(const Options& o, const std::string& db, bool listens = false);
   ~Host();
 

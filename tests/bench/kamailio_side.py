@@ -30,6 +30,8 @@ class Kamailio:
             text = text.replace(f"@{k}@", str(v))
         self.http = free_port(socket.SOCK_STREAM) if http else 0
         text = text.replace("#H " if http else "#D ", "").replace("@HTTP@", str(self.http))
+        if db.module == "db_mysql":
+            text = text.replace("#M ", "")
         self.cfg = os.path.join(folder, "kamailio.cfg")
         with open(self.cfg, "w") as f:
             f.write(text)

@@ -146,7 +146,7 @@ def drop_from_cache(*paths):
             os.close(fd)
 
 
-def flush_times(folder, count=200):
+def flush_times(folder, count=100):
     """Milliseconds of an fdatasync after a small write, one by one."""
     path, times = os.path.join(folder, "flush"), []
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

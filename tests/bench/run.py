@@ -4,7 +4,7 @@ import shutil
 import statistics
 
 from databases import Server, SqliteFile
-from measure import BIN, OURS, Sink, flush_times, pinned, run_json, spread
+from measure import BIN, OURS, Sink, flush_times, pinned, run_json
 from report import Report
 
 SIZED = ("heap", "restart", "subheap")  # modes whose longest turns are told apart by the number of records
@@ -15,7 +15,7 @@ class Run(Report):
         super().__init__()
         self.opt, self.top, self.n = opt, top, 0
         self.sink = Sink()
-        self.started_server, self.flushes = None, None
+        self.started_server = None
         self.turns = []  # (what, cpu ms, wall ms)
         self.pair_count = opt.pairs or (3 if opt.quick else 5)
         self.kamailio_real = {}  # octets of its records as driven at 100,000: a million requests of it take minutes
@@ -33,11 +33,8 @@ class Run(Report):
         return not self.opt.only or any(n in self.opt.only for n in names)
 
     def flush_ms(self):
-        """What the disk takes to make a small change durable: a commit's part that is nobody's doing. Measured once."""
-        if self.flushes is None:
-            self.flushes = flush_times(self.top)
-            self.info("disk", fdatasync_ms=f"{statistics.median(self.flushes):.3f}", spread=f"{spread(self.flushes):.3f}")
-        return statistics.median(self.flushes)
+        """What the disk takes now to make a small change durable: a commit's part that is nobody's doing."""
+        return round(statistics.median(flush_times(self.top)), 3)
 
     def server(self):
         """The MariaDB server, started when it is first needed."""
