@@ -230,6 +230,24 @@ TEST(mysql_store, a_row_that_somebody_else_has_locked_is_that_rows_trouble) {
   CHECK(caller.put(row_of(1, 2)) == WriteResult::Ok);
 }
 
+TEST(mysql_store, a_page_that_was_fetched_ahead_is_fetched_again_when_rows_were_written_meanwhile) {
+  if (!there()) return;
+  auto s = db->open();
+  Caller caller(*s);
+  for (int64_t id = 1; id <= 10; id++) caller.put(row_of(id));
+  caller.load(0, 5);
+  s->pump(100);                  // the next page has come
+  caller.put(row_of(6, 2));
+  caller.drop(row_of(7, 2));
+  caller.load(5, 5);
+  LONGS_EQUAL(4, caller.page.size());
+  LONGS_EQUAL(2, caller.page[0].row().record_version);
+  LONGS_EQUAL(8, caller.page[1].row().id);
+  caller.load(0, 5);             // from the beginning again, though another page was fetched ahead
+  LONGS_EQUAL(5, caller.page.size());
+  LONGS_EQUAL(1, caller.page[0].row().id);
+}
+
 TEST(mysql_store, a_table_that_is_gone_is_told_as_lost_rows) {
   if (!there()) return;
   auto s = db->open();
