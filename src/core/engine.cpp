@@ -142,7 +142,15 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
   if (!at.record) at.record = &create(q, hash);
   Record& r = *at.record;
   if (at.maybe_in_table) {
-    if (!outbox_.queued(r)) idle_.push_back(r);
+    if (!outbox_.queued(r)) {
+      idle_.push_back(r);
+      Row key;   // its row, if there is one, is wanted now and not with its page
+      key.flag = r.source;
+      key.event = r.event;
+      key.pres_uri = r.pres_uri();
+      key.pres_id = r.pres_id();
+      ports_.store.find(key);
+    }
   }
   if (r.pub.state == State::Sending)
     park_request(r, a, q, std::move(done), now);

@@ -87,6 +87,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   RowOp row_of(const StoreHook&, Row& out) override;
   void on_stored(StoreHook&, uint32_t version, bool ok, MonoMs now) override;
   void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) override;
+  void on_found(const Row& key, const Row* row, int64_t top, MonoMs now) override;
   void on_rows_lost(MonoMs now) override;
 
  private:

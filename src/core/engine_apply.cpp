@@ -288,6 +288,7 @@ void Engine::reap() {
 void Engine::to_reap(Record& r) {
   if (r.reaping) return;
   r.reaping = true;
+  if (loading_) ended_rows_.insert(r.id);
   reap_.push_back(&r);
 }
 

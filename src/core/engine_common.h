@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/deadline_heap.h"
@@ -69,6 +70,7 @@ struct EngineCommon {
   Removing removing_ = Removing::No;
   Shutdown shutdown_ = Shutdown::No;
   bool loading_ = false;
+  std::unordered_set<int64_t> ended_rows_;        // while loading: a page that was read before may bring them again
   bool store_up_ = true;
   bool stopping_ = false;
 };

@@ -12,7 +12,6 @@ namespace pua {
 namespace {
 
 // Monotonic deadline <-> seconds of calendar time in a row (0: none), rounded up: never early after a restart.
-constexpr int64_t kMaxId = 1000000000000000;  // nobody counts so far: a larger one is damage
 constexpr int64_t kMaxEpoch = 100000000000;   // the same for seconds
 
 int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
@@ -122,7 +121,7 @@ void Engine::on_page(std::span<const Row> rows, bool last, std::string_view erro
   }
   for (const Row& row : rows) {
     last_loaded_ = std::max(last_loaded_, row.id);
-    if (row.id <= kMaxId) next_id_ = std::max(next_id_, row.id + 1);
+    if (row.id <= kMaxRowId) next_id_ = std::max(next_id_, row.id + 1);
     load_row(row, now);
   }
   if (last) {
@@ -134,10 +133,25 @@ void Engine::on_page(std::span<const Row> rows, bool last, std::string_view erro
   announce();
 }
 
+void Engine::on_found(const Row& key, const Row* row, int64_t top, MonoMs now) {
+  if (ended() || !loading_) return;
+  next_id_ = std::max(next_id_, top + 1);
+  if (row) {
+    load_row(*row, now);
+  } else if (!key.watcher_uri.empty()) {
+    subs_.not_in_table(key, now);
+  } else {
+    RecordKey k{key.flag, key.event, key.pres_uri, key.pres_id};
+    if (Record* r = table_.find(k, table_.hash_of(k)); r && r->pub.state == State::Idle) leave_idle(*r, now);
+  }
+  reap();
+  announce();
+}
+
 // Why a row cannot be taken; nullptr: it can.
 const char* Engine::unreadable(const Row& row) const {
   auto odd = [](int64_t seconds) { return seconds < 0 || seconds > kMaxEpoch; };
-  if (row.id <= 0 || row.id > kMaxId) return "id";
+  if (row.id <= 0 || row.id > kMaxRowId) return "id";
   if (row.flag <= 0) return "flag";
   if (odd(row.expires)) return "expires";
   if (odd(row.desired_expires)) return "desired_expires";
@@ -152,7 +166,7 @@ const char* Engine::unreadable(const Row& row) const {
 }
 
 void Engine::load_row(const Row& row, MonoMs now) {
-  if (load_only_ && row.event != load_only_) return;
+  if ((load_only_ && row.event != load_only_) || ended_rows_.contains(row.id)) return;
   if (!row.watcher_uri.empty()) return subs_.load_row(row, now);
   if (const char* column = unreadable(row)) {
     count_.load_bad++;
@@ -264,6 +278,7 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
 }
 
 void Engine::finish_load() {
+  ended_rows_.clear();
   loading_ = false;  // what waited for a row that did not come goes on in run()
   load_only_ = 0;
   ports_.log.notice("load: %zu publications, %zu subscriptions", table_.size(), subs_.size());

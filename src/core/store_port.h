@@ -16,6 +16,8 @@ namespace pua {
 
 enum class Lane : uint8_t { Bulk, Fast };  // Fast: a caller waits for the commit
 
+constexpr int64_t kMaxRowId = 1000000000000000;  // nobody counts so far: a row with a larger id is damaged
+
 // One row of table `pua`. Views stay valid as long as the call that shows them. Times: EpochS; 0 = none / for ever.
 struct Row {
   int64_t id = 0;            // primary key, given by the engine, never reused
@@ -63,6 +65,9 @@ struct StorePort {
   virtual size_t backlog() const = 0;
   // Ask for the next page of rows with id > after. Answered by on_page.
   virtual void load(int64_t after, uint32_t limit) = 0;
+  // Ask for the row of this key (its six columns count), out of turn while the table is being loaded. Answered by on_found,
+  // unless the store cannot read now: then the row comes with its page.
+  virtual void find(const Row& key) = 0;
 };
 
 enum class RowOp : uint8_t { Upsert, Delete };
@@ -81,6 +86,8 @@ struct StoreSink {
   // One page of rows at start, perhaps fewer than asked for: `last` alone says that there are no more. error
   // non-empty: the load failed; the store tries the same page again, later and later.
   virtual void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
+  // The row of `key`, nullptr: there is none. top: the largest id in the table, up to kMaxRowId; 0: no row.
+  virtual void on_found(const Row& key, const Row* row, int64_t top, MonoMs now) = 0;
   // The table was away and is there again: what was written before may not be in it any more.
   virtual void on_rows_lost(MonoMs now) = 0;
 };

@@ -69,7 +69,17 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
   }
   bool maybe_in_table = c_.loading_ && (!s || s->m.state == sub::State::Idle);
   if (!s) s = &create(q, hash);
-  if (maybe_in_table && !c_.outbox_.queued(*s)) idle_.push_back(*s);
+  if (maybe_in_table && !c_.outbox_.queued(*s)) {
+    idle_.push_back(*s);
+    Row row;   // its row, if there is one, is wanted now and not with its page
+    row.flag = s->source;
+    row.event = s->event;
+    row.pres_uri = s->pres_uri();
+    row.pres_id = s->text.get(Subscription::kId);
+    row.watcher_uri = s->text.get(Subscription::kWatcher);
+    row.to_uri = s->text.get(Subscription::kTo);
+    c_.ports_.store.find(row);
+  }
   if (s->m.state == sub::State::Sending) park(*s, q, std::move(done), now);
   else take_over(*s, q, std::move(done), now);
   reap();
@@ -293,6 +303,7 @@ void Subscriptions::reap() {
 void Subscriptions::to_reap(Subscription& s) {
   if (s.reaping) return;
   s.reaping = true;
+  if (c_.loading_) c_.ended_rows_.insert(s.id);
   reap_.push_back(&s);
 }
 

@@ -8,7 +8,6 @@
 namespace pua {
 
 namespace {
-constexpr int64_t kMaxId = 1000000000000000;  // nobody counts so far: a larger one is damage
 constexpr int64_t kMaxEpoch = 100000000000;   // the same for seconds
 // The row may be older than the last request: CSeq goes on behind anything that can have been used since (RFC 3261 section 12.2.1.1).
 // A hundred a second: two restarts in a row, with nothing written between them, must not meet either.
@@ -87,7 +86,7 @@ void Subscriptions::on_stored(Subscription& s, uint32_t version, bool ok, MonoMs
 const char* Subscriptions::unreadable(const Row& row) const {
   auto odd = [](int64_t seconds) { return seconds < 0 || seconds > kMaxEpoch; };
   auto no_uri = [](std::string_view uri) { return !uri.empty() && !check_uri("uri", uri); };
-  if (row.id <= 0 || row.id > kMaxId) return "id";
+  if (row.id <= 0 || row.id > kMaxRowId) return "id";
   if (row.flag <= 0) return "flag";
   if (odd(row.expires)) return "expires";
   if (odd(row.desired_expires)) return "desired_expires";
@@ -203,6 +202,11 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
 }
 
 // --- a piece of what is left to do ---------------------------------------------------------------------------------
+
+void Subscriptions::not_in_table(const Row& key, MonoMs now) {
+  SubscriptionKey k{key.flag, key.event, key.pres_uri, key.pres_id, key.watcher_uri, key.to_uri};
+  if (Subscription* s = table_.find(k, table_.hash_of(k)); s && s->m.state == sub::State::Idle) leave_idle(*s, now);
+}
 
 bool Subscriptions::busy() const { return !notifications_.empty() || (!c_.loading_ && !idle_.empty()); }
 

@@ -40,6 +40,8 @@ struct AdapterSink {
   virtual void on_written(const WriteReport&, MonoMs now) = 0;
   // error non-empty: nothing was read.
   virtual void on_rows(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
+  // row: nullptr: none has this key. error non-empty: nothing was read.
+  virtual void on_found(const Row* /*row*/, int64_t /*top*/, std::string_view /*error*/, MonoMs /*now*/) {}
   // In place of on_rows: the rows asked for are damaged, trying again will hardly help. Those before them were given.
   virtual void on_unreadable(std::string_view error, MonoMs now) { on_rows({}, false, error, now); }
 };
@@ -72,6 +74,9 @@ class StoreAdapter {
   // Reads rows with id > after in the order of id, `limit` at most (fewer where they are large). One at a time.
   // Ends in one on_rows or on_unreadable.
   virtual void load(int64_t after, uint32_t limit, MonoMs now) = 0;
+  // Reads the row with this unique key, and the largest id up to kMaxRowId. One at a time, beside a load. The views of `key`
+  // are valid during the call. Ends in one on_found.
+  virtual void find(const Row& key, MonoMs now) = 0;
 
   // A few small values beside the rows (clock state and the like). get_meta: empty if never set. set_meta: committed
   // before any row written later. Errors: store_failed.

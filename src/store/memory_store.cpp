@@ -2,38 +2,6 @@
 
 namespace pua {
 
-namespace {
-
-// Every string of a row, so that copying one cannot forget another.
-constexpr std::string_view Row::*kTexts[] = {
-    &Row::pres_uri,     &Row::pres_id, &Row::watcher_uri,    &Row::to_uri,        &Row::etag,        &Row::tuple_id,
-    &Row::call_id,      &Row::to_tag,  &Row::from_tag,       &Row::record_route,  &Row::contact,     &Row::remote_contact,
-    &Row::extra_headers, &Row::sharing_tag, &Row::body,      &Row::content_type,  &Row::outbound_proxy,
-    &Row::event_id,     &Row::target};
-
-}  // namespace
-
-void StoredRow::adopt() {
-  size_t total = 0;
-  for (auto t : kTexts) total += (row_.*t).size();
-  std::string text;
-  text.reserve(total);
-  for (auto t : kTexts) text.append(row_.*t);
-  text_ = std::move(text);
-  size_t at = 0;
-  for (auto t : kTexts) {
-    size_t n = (row_.*t).size();
-    row_.*t = std::string_view(text_).substr(at, n);
-    at += n;
-  }
-}
-
-StoredRow& StoredRow::operator=(const StoredRow& o) {
-  row_ = o.row_;
-  adopt();
-  return *this;
-}
-
 MemoryStore::Key MemoryStore::key_of(const Row& r) {
   return {std::string(r.pres_uri), r.event, r.flag, std::string(r.pres_id), std::string(r.watcher_uri),
           std::string(r.to_uri)};
@@ -84,6 +52,13 @@ void MemoryStore::load(int64_t after, uint32_t limit, MonoMs now) {
   auto it = rows_.upper_bound(after);
   for (; it != rows_.end() && page.size() < limit; ++it) page.push_back(it->second.row());
   sink_->on_rows(page, it == rows_.end(), {}, now);
+}
+
+void MemoryStore::find(const Row& key, MonoMs now) {
+  auto it = keys_.find(key_of(key));
+  auto above = rows_.upper_bound(kMaxRowId);
+  int64_t top = above == rows_.begin() ? 0 : std::prev(above)->first;
+  sink_->on_found(it == keys_.end() ? nullptr : find(it->second), top, {}, now);
 }
 
 Result<std::string> MemoryStore::get_meta(std::string_view name) {

@@ -7,22 +7,9 @@
 #include <vector>
 
 #include "store/adapter.h"
+#include "store/stored_row.h"
 
 namespace pua {
-
-// A row that owns its strings.
-class StoredRow {
- public:
-  explicit StoredRow(const Row& r) : row_(r) { adopt(); }
-  StoredRow(const StoredRow& o) : row_(o.row_) { adopt(); }
-  StoredRow& operator=(const StoredRow& o);
-  const Row& row() const { return row_; }
-
- private:
-  void adopt();  // copies what row_'s views point at, and points them at the copy
-  Row row_;
-  std::string text_;
-};
 
 // How two versions of one id are ordered: owner_epoch, record_version, node.
 inline auto row_order(const Row& r) { return std::tuple(r.owner_epoch, r.record_version, r.node); }
@@ -32,6 +19,7 @@ class MemoryStore : public StoreAdapter {
   bool immediate() const override { return true; }
   void write(Lane lane, RowSource& rows, MonoMs now) override;
   void load(int64_t after, uint32_t limit, MonoMs now) override;
+  void find(const Row& key, MonoMs now) override;
   Result<std::string> get_meta(std::string_view name) override;
   Status set_meta(std::string_view name, std::string_view value) override;
   std::string name() const override { return "memory:"; }

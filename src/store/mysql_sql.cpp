@@ -118,6 +118,18 @@ std::string load_sql(std::string_view table, int64_t after, uint32_t limit) {
          " ORDER BY `id` LIMIT " + std::to_string(limit);
 }
 
+// What the digest of a key is made of: the same as column key_digest in db/mysql.
+std::string find_sql(std::string_view table, const Row& key) {
+  auto sized = [](std::string_view v) { return std::to_string(v.size()) + ":" + std::string(v); };
+  std::string text = sized(key.pres_uri) + std::to_string(key.event) + "," + std::to_string(key.flag) + "," + sized(key.pres_id) +
+                     sized(key.watcher_uri) + sized(key.to_uri);
+  std::string t = "`" + std::string(table) + "`";
+  std::string out = "SELECT m.top," + columns_sql() + " FROM (SELECT MAX(`id`) AS top FROM " + t + " WHERE `id`<=" +
+                    std::to_string(kMaxRowId) + ") m LEFT JOIN " + t + " ON `key_digest`=UNHEX(SHA2(";
+  append_quoted(out, text);
+  return out + ",256))";
+}
+
 std::string exists_sql(std::string_view table, const std::vector<int64_t>& ids) {
   std::string out = "SELECT `id` FROM `" + std::string(table) + "` WHERE `id` IN (";
   for (size_t i = 0; i < ids.size(); i++) {

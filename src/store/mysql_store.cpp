@@ -38,6 +38,25 @@ int64_t number(const char* text) {
   return v;
 }
 
+// The views point into the result.
+void read_row(MYSQL_ROW row, const unsigned long* length, Row& r) {
+  int at = 0;
+  auto take_int = [&](auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(number(row[at++])); };
+  auto take_text = [&](std::string_view& v) {
+    if (row[at] && length[at] > 0) v = std::string_view(row[at], length[at]);
+    at++;
+  };
+#define TAKE_Id take_int
+#define TAKE_Int take_int
+#define TAKE_KeyInt take_int
+#define TAKE_KeyText take_text
+#define TAKE_Text take_text
+#define TAKE_Blob take_text
+#define X(kind, column, member, width) TAKE_##kind(r.member);
+  PUA_COLUMNS(X)
+#undef X
+}
+
 size_t octets(const Row& r) {
   return r.body.size() + r.extra_headers.size() + r.record_route.size();  // the others have small bounds
 }
@@ -46,7 +65,7 @@ size_t octets(const Row& r) {
 
 MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
     : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log), bulk_(servers_, home_, log),
-      read_(servers_, home_, log), fast_write_(o.table), bulk_write_(o.table) {
+      read_(servers_, home_, log), find_(servers_, home_, log), fast_write_(o.table), bulk_write_(o.table) {
   servers_.user = o.url.user;
   servers_.password = o.url.password;
   servers_.database = o.url.database;
@@ -96,9 +115,9 @@ bool MysqlStore::pump_until(MonoMs ms, F done) {
   event_base* base = event_base_new();
   if (!base) return false;
   auto move = [this](event_base* to) {
-    for (MysqlConn* c : {&fast_, &bulk_, &read_}) c->before_move();
+    for (MysqlConn* c : connections()) c->before_move();
     home_.move(to);
-    for (MysqlConn* c : {&fast_, &bulk_, &read_}) c->after_move();
+    for (MysqlConn* c : connections()) c->after_move();
   };
   move(base);
   MonoMs until = steady_ms() + ms;
@@ -113,7 +132,7 @@ bool MysqlStore::pump_until(MonoMs ms, F done) {
 }
 
 void MysqlStore::pump(MonoMs ms) {
-  pump_until(ms, [this] { return !fast_.busy() && !bulk_.busy() && !read_.busy(); });
+  pump_until(ms, [this] { return !fast_.busy() && !bulk_.busy() && !read_.busy() && !find_.busy(); });
 }
 
 Status MysqlStore::check_table() {
@@ -370,27 +389,20 @@ void MysqlStore::give_page() {
   if (sink_) sink_->on_rows(page_, last, error, home_.now());
 }
 
+void MysqlStore::find(const Row& key, MonoMs) {
+  find_.run(find_sql(servers_.table, key), [this](const DbReply& r) {
+    MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+    Row found;
+    bool there = row && row[1];
+    if (there) read_row(row + 1, mysql_fetch_lengths(r.result) + 1, found);
+    std::string error = !row && r.error.empty() ? "no answer" : r.error;
+    if (sink_) sink_->on_found(there ? &found : nullptr, row ? number(row[0]) : 0, error, home_.now());
+  });
+}
+
 void MysqlStore::read_page(MYSQL_RES* rows) {
   page_.clear();
-  while (MYSQL_ROW row = rows ? mysql_fetch_row(rows) : nullptr) {
-    const unsigned long* length = mysql_fetch_lengths(rows);
-    Row& r = page_.emplace_back();
-    int at = 0;
-    auto take_int = [&](auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(number(row[at++])); };
-    auto take_text = [&](std::string_view& v) {
-      if (row[at] && length[at] > 0) v = std::string_view(row[at], length[at]);
-      at++;
-    };
-#define TAKE_Id take_int
-#define TAKE_Int take_int
-#define TAKE_KeyInt take_int
-#define TAKE_KeyText take_text
-#define TAKE_Text take_text
-#define TAKE_Blob take_text
-#define X(kind, column, member, width) TAKE_##kind(r.member);
-    PUA_COLUMNS(X)
-#undef X
-  }
+  while (MYSQL_ROW row = rows ? mysql_fetch_row(rows) : nullptr) read_row(row, mysql_fetch_lengths(rows), page_.emplace_back());
 }
 
 }  // namespace pua

@@ -1,5 +1,5 @@
-// MysqlStore: MariaDB behind the write-behind queue. Three connections: one for rows that a caller waits for, one for the
-// rest, one for reading. A batch is at most one upsert and one delete, each a statement that commits itself.
+// MysqlStore: MariaDB behind the write-behind queue. Connections: one for rows that a caller waits for, one for the rest, one
+// for reading, and one, made when it is needed, for rows that are wanted out of turn. A batch is at most one upsert and one delete, each a statement that commits itself.
 #pragma once
 
 #include <array>
@@ -35,6 +35,7 @@ class MysqlStore : public StoreAdapter {
   bool immediate() const override { return false; }
   void write(Lane lane, RowSource& rows, MonoMs now) override;
   void load(int64_t after, uint32_t limit, MonoMs now) override;
+  void find(const Row& key, MonoMs now) override;
   // Names are this node's: another node with the same table has values of its own. get_meta blocks: for start only.
   Result<std::string> get_meta(std::string_view name) override;
   Status set_meta(std::string_view name, std::string_view value) override;
@@ -82,6 +83,7 @@ class MysqlStore : public StoreAdapter {
   void on_fetched(const DbReply&);
   void give_page();
   void read_page(MYSQL_RES*);
+  std::array<MysqlConn*, 4> connections() { return {&fast_, &bulk_, &read_, &find_}; }
   void forget_page();
   MysqlConn& conn(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
   template <class F>
@@ -92,7 +94,7 @@ class MysqlStore : public StoreAdapter {
   MysqlHome home_;
   Log& log_;
   std::string name_, node_;
-  MysqlConn fast_, bulk_, read_;
+  MysqlConn fast_, bulk_, read_, find_;
   Writing fast_write_, bulk_write_;
   MonoMs fast_at_ = -1000000, bulk_not_before_ = 0;  // last batch of the Fast lane; when the other lane may go on
 

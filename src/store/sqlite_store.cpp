@@ -28,6 +28,8 @@ constexpr int64_t kCheckBytes = 8 * 1024 * 1024;
 // which takes a store that refuses everything for down.
 constexpr uint32_t kDamagedRows = 64;
 
+const std::string kKeyIs = "pres_uri=?1 AND event=?2 AND flag=?3 AND pres_id=?4 AND watcher_uri=?5 AND to_uri=?6";
+
 int run_once(const SqliteStmt& st) {
   int rc = sqlite3_step(st.get());
   sqlite3_reset(st.get());
@@ -48,6 +50,15 @@ bool damaged(int rc) {
 
 void bind_text(sqlite3_stmt* st, int at, std::string_view v) {
   sqlite3_bind_text(st, at, v.data() ? v.data() : "", static_cast<int>(v.size()), SQLITE_STATIC);
+}
+
+void bind_key(sqlite3_stmt* st, const Row& r) {
+  bind_text(st, 1, r.pres_uri);
+  sqlite3_bind_int64(st, 2, r.event);
+  sqlite3_bind_int64(st, 3, r.flag);
+  bind_text(st, 4, r.pres_id);
+  bind_text(st, 5, r.watcher_uri);
+  bind_text(st, 6, r.to_uri);
 }
 
 std::string columns_sql() {
@@ -125,8 +136,9 @@ Status SqliteStore::prepare_statements() {
       {upsert_, upsert_sql(table_)},
       {delete_, "DELETE FROM " + t + " WHERE id=?1 AND (owner_epoch,record_version,node)<=(?2,?3,?4)"},
       {exists_, "SELECT 1 FROM " + t + " WHERE id=?1"},
-      {find_key_, "SELECT id,owner_epoch FROM " + t + " WHERE pres_uri=?1 AND event=?2 AND flag=?3 AND pres_id=?4 "
-                  "AND watcher_uri=?5 AND to_uri=?6"},
+      {find_key_, "SELECT id,owner_epoch FROM " + t + " WHERE " + kKeyIs},
+      {find_row_, "SELECT m.top," + columns_sql() + " FROM (SELECT MAX(id) AS top FROM " + t + " WHERE id<=?7) m LEFT JOIN " + t +
+                      " ON " + kKeyIs},
       {load_, "SELECT " + columns_sql() + " FROM " + t + " WHERE id>?1 ORDER BY id LIMIT ?2"},
       {get_meta_, "SELECT value FROM " + meta + " WHERE name=?1"},
       {set_meta_, "INSERT OR REPLACE INTO " + meta + " (name,value) VALUES (?1,?2)"}};
@@ -176,12 +188,7 @@ int SqliteStore::upsert(const Row& r, WriteResult& out) {
 // Another id holds the key. See store/adapter.h for which of the two stays.
 int SqliteStore::upsert_over_other_id(const Row& r, WriteResult& out) {
   sqlite3_stmt* st = find_key_.get();
-  bind_text(st, 1, r.pres_uri);
-  sqlite3_bind_int64(st, 2, r.event);
-  sqlite3_bind_int64(st, 3, r.flag);
-  bind_text(st, 4, r.pres_id);
-  bind_text(st, 5, r.watcher_uri);
-  bind_text(st, 6, r.to_uri);
+  bind_key(st, r);
   int rc = sqlite3_step(st);
   int64_t id = sqlite3_column_int64(st, 0), epoch = sqlite3_column_int64(st, 1);
   sqlite3_reset(st);
@@ -273,6 +280,40 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
 
 // --- reading -------------------------------------------------------------------------------------
 
+// Column `at` and those behind it. The views point into `text`, which has room for them.
+void SqliteStore::read_row(sqlite3_stmt* st, int at, Row& r, std::string& text) {
+  // As octets also where the column is text: asking for text may copy, to add a 0 at the end.
+  auto take_text = [&](std::string_view& v) {
+    const void* p = sqlite3_column_blob(st, at);
+    size_t n = p ? static_cast<size_t>(sqlite3_column_bytes(st, at)) : 0;
+    at++;
+    if (n == 0) return;
+    size_t from = text.size();
+    text.append(static_cast<const char*>(p), n);
+    v = std::string_view(text.data() + from, n);
+  };
+  auto take_int = [&](auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, at++)); };
+#define TAKE_Id take_int
+#define TAKE_Int take_int
+#define TAKE_KeyInt take_int
+#define TAKE_KeyText take_text
+#define TAKE_Text take_text
+#define TAKE_Blob take_text
+#define X(kind, column, member, width) TAKE_##kind(r.member);
+  PUA_COLUMNS(X)
+#undef X
+}
+
+size_t SqliteStore::text_bytes(sqlite3_stmt* st, int first) {
+  size_t bytes = 0;
+  for (int i = 0; i < kColumnCount; i++) {
+    ColumnKind k = kColumns[i].kind;
+    if (k != ColumnKind::KeyText && k != ColumnKind::Text && k != ColumnKind::Blob) continue;
+    bytes += static_cast<size_t>(sqlite3_column_bytes(st, first + i));
+  }
+  return bytes;
+}
+
 void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
   page_.clear();
   page_text_.clear();
@@ -283,37 +324,12 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
   int rc;
   bool cut = false;
   while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-    size_t bytes = 0;
-    for (int i = 0; i < kColumnCount; i++) {
-      ColumnKind k = kColumns[i].kind;
-      if (k != ColumnKind::KeyText && k != ColumnKind::Text && k != ColumnKind::Blob) continue;
-      bytes += static_cast<size_t>(sqlite3_column_bytes(st, i));
-    }
+    size_t bytes = text_bytes(st, 0);
     cut = !page_.empty() && (page_text_.size() + bytes > page_text_.capacity() || steady_us() - start > kPageUs);
     if (cut) break;
     page_text_.reserve(page_text_.size() + bytes);  // grows for a first row that is larger than a whole page only
     Row& r = page_.emplace_back();
-    int at = 0;
-    // As octets also where the column is text: asking for text may copy, to add a 0 at the end.
-    auto take_text = [&](std::string_view& v) {
-      const void* p = sqlite3_column_blob(st, at);
-      size_t n = p ? static_cast<size_t>(sqlite3_column_bytes(st, at)) : 0;
-      at++;
-      if (n == 0) return;
-      size_t from = page_text_.size();
-      page_text_.append(static_cast<const char*>(p), n);
-      v = std::string_view(page_text_.data() + from, n);
-    };
-    auto take_int = [&](auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, at++)); };
-#define TAKE_Id take_int
-#define TAKE_Int take_int
-#define TAKE_KeyInt take_int
-#define TAKE_KeyText take_text
-#define TAKE_Text take_text
-#define TAKE_Blob take_text
-#define X(kind, column, member, width) TAKE_##kind(r.member);
-    PUA_COLUMNS(X)
-#undef X
+    read_row(st, 0, r, page_text_);
   }
   bool failed = !cut && rc != SQLITE_DONE;
   std::string error = failed && page_.empty() ? db_.text(rc) : std::string();
@@ -323,6 +339,24 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
   if (!sink_) return;
   if (!error.empty() && damaged(rc)) return sink_->on_unreadable(error, now);
   sink_->on_rows(page_, last, error, now);
+}
+
+void SqliteStore::find(const Row& key, MonoMs now) {
+  sqlite3_stmt* st = find_row_.get();
+  bind_key(st, key);
+  sqlite3_bind_int64(st, 7, kMaxRowId);
+  int rc = sqlite3_step(st);
+  Row row;
+  std::string text;
+  bool found = rc == SQLITE_ROW && sqlite3_column_type(st, 1) != SQLITE_NULL;
+  int64_t top = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+  if (found) {
+    text.reserve(text_bytes(st, 1));
+    read_row(st, 1, row, text);
+  }
+  std::string error = rc == SQLITE_ROW ? std::string() : db_.text(rc);
+  sqlite3_reset(st);
+  if (sink_) sink_->on_found(found ? &row : nullptr, top, error, now);
 }
 
 // --- values beside the rows ----------------------------------------------------------------------

@@ -29,6 +29,7 @@ class SqliteStore : public StoreAdapter {
   bool immediate() const override { return true; }
   void write(Lane lane, RowSource& rows, MonoMs now) override;
   void load(int64_t after, uint32_t limit, MonoMs now) override;
+  void find(const Row& key, MonoMs now) override;
   Result<std::string> get_meta(std::string_view name) override;
   Status set_meta(std::string_view name, std::string_view value) override;
   MonoMs next_due() const override;  // a checkpoint
@@ -48,6 +49,8 @@ class SqliteStore : public StoreAdapter {
   int upsert_over_other_id(const Row&, WriteResult&);
   int remove(const Row&, WriteResult&);
   void bind(const Row&);
+  static void read_row(sqlite3_stmt*, int at, Row&, std::string& text);
+  static size_t text_bytes(sqlite3_stmt*, int first);
   // Rows that fit into the turn; returns SQLITE_OK or what ended the transaction.
   int write_rows(RowSource&, int64_t start_us);
   static int on_commit(void* self, sqlite3*, const char*, int frames);
@@ -56,7 +59,7 @@ class SqliteStore : public StoreAdapter {
   std::string table_;
   Log& log_;
   SqliteStmt begin_, commit_, rollback_;
-  SqliteStmt upsert_, delete_, exists_, find_key_, load_, get_meta_, set_meta_;
+  SqliteStmt upsert_, delete_, exists_, find_key_, find_row_, load_, get_meta_, set_meta_;
 
   std::vector<WriteResult> results_;
   std::string row_error_;         // of the first bad row of a batch

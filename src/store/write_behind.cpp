@@ -12,7 +12,7 @@ namespace {
 constexpr uint32_t kLoneFailures = 8;
 
 // Fast gets at least every second turn; the others share the rest.
-constexpr size_t kSteps = 6;
+constexpr size_t kSteps = 8;
 
 uint32_t doubled(uint32_t ms, uint32_t first, uint32_t ceiling) {
   return std::max(1u, std::min(ceiling, ms == 0 ? first : ms * 2));
@@ -74,6 +74,11 @@ void WriteBehind::load(int64_t after, uint32_t limit) {
   announce();
 }
 
+void WriteBehind::find(const Row& key) {
+  finds_.emplace_back(key);
+  if (finds_.size() == 1) announce();
+}
+
 void WriteBehind::forget(StoreHook& h) {
   switch (h.queue) {
     case StoreHook::Queue::Fast: fast_.queue.erase(h); break;
@@ -119,6 +124,7 @@ MonoMs WriteBehind::due(Job j) const {
     case Job::Fast: return lane_due(Lane::Fast);
     case Job::Bulk: return lane_due(Lane::Bulk);
     case Job::Load: return load_ == Load::Wanted ? load_at_ : kNever;
+    case Job::Find: return finds_.empty() || finding_ ? kNever : 0;
     case Job::Adapter: return adapter_.next_due();
   }
   return kNever;
@@ -126,7 +132,7 @@ MonoMs WriteBehind::due(Job j) const {
 
 MonoMs WriteBehind::next_due() const {
   MonoMs m = aside_.empty() ? kNever : aside_.begin()->first;
-  for (Job j : {Job::Fast, Job::Bulk, Job::Load, Job::Adapter}) m = std::min(m, due(j));
+  for (Job j : {Job::Fast, Job::Bulk, Job::Load, Job::Find, Job::Adapter}) m = std::min(m, due(j));
   return m;
 }
 
@@ -142,7 +148,8 @@ void WriteBehind::announce() {
 
 void WriteBehind::run(MonoMs now) {
   if (running_ || reporting_) return;
-  static constexpr Job kOrder[kSteps] = {Job::Fast, Job::Load, Job::Fast, Job::Bulk, Job::Fast, Job::Adapter};
+  static constexpr Job kOrder[kSteps] = {Job::Fast, Job::Find, Job::Fast, Job::Load,
+                                          Job::Fast, Job::Bulk, Job::Fast, Job::Adapter};
   running_ = true;
   retry_aside(now, now);
   bool one = adapter_.immediate();
@@ -163,6 +170,9 @@ void WriteBehind::run_job(Job j, MonoMs now) {
     case Job::Load:
       load_ = Load::UnderWay;
       return adapter_.load(skip_.after(), skip_.limit(), now);
+    case Job::Find:
+      finding_ = true;
+      return adapter_.find(finds_.front().row(), now);
     case Job::Adapter: return adapter_.run(now);
   }
 }
@@ -380,6 +390,20 @@ void WriteBehind::on_unreadable(std::string_view error, MonoMs now) {
   }
   load_ = Load::Wanted;
   load_at_ = now;
+  announce();
+}
+
+void WriteBehind::on_found(const Row* row, int64_t top, std::string_view error, MonoMs now) {
+  finding_ = false;
+  if (!error.empty()) {  // the load goes on when the store can be read again, and brings them all
+    finds_.clear();
+    return announce();
+  }
+  StoredRow key = std::move(finds_.front());
+  finds_.pop_front();
+  reporting_ = true;
+  sink_->on_found(key.row(), row, top, now);
+  reporting_ = false;
   announce();
 }
 

@@ -9,6 +9,7 @@
 // became earlier. With an adapter that writes inside the call (SQLite), each run() does one bounded piece of work.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -22,6 +23,7 @@
 #include "store/adapter.h"
 #include "store/damage_skip.h"
 #include "store/hook_queue.h"
+#include "store/stored_row.h"
 
 namespace pua {
 
@@ -65,6 +67,7 @@ class WriteBehind : public StorePort, private AdapterSink {
 
   void mark(StoreHook&, Lane, MonoMs now) override;
   void load(int64_t after, uint32_t limit) override;
+  void find(const Row& key) override;
   size_t backlog() const override;
 
   // The record is about to be freed though something of it is unwritten: drop that. Legal at any time, also inside
@@ -104,11 +107,12 @@ class WriteBehind : public StorePort, private AdapterSink {
     size_t split_left = 0;     // a batch failed as a whole: this many rows at the front are suspects,
     size_t split_rows = 0;     // tried in batches of this size until the bad one is found
   };
-  enum class Job : uint8_t { Fast, Bulk, Load, Adapter };
+  enum class Job : uint8_t { Fast, Bulk, Load, Find, Adapter };
 
   void on_written(const WriteReport&, MonoMs now) override;
   void on_rows(std::span<const Row>, bool last, std::string_view error, MonoMs now) override;
   void on_unreadable(std::string_view error, MonoMs now) override;
+  void on_found(const Row* row, int64_t top, std::string_view error, MonoMs now) override;
   void give_page(std::span<const Row>, bool last, std::string_view error, MonoMs now);
   void tell_skipped(int64_t to);
 
@@ -153,6 +157,8 @@ class WriteBehind : public StorePort, private AdapterSink {
   DamageSkip skip_;             // what to read next
   std::string skip_error_;
   MonoMs load_at_ = 0;
+  std::deque<StoredRow> finds_;  // keys; the first is under way if finding_
+  bool finding_ = false;
   uint32_t load_retry_ms_ = 0;
 
   bool running_ = false;        // run() is on the stack

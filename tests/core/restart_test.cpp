@@ -291,6 +291,7 @@ TEST(Restart, a_load_that_does_not_end_does_not_keep_an_owner_waiting) {
   rig.kill();
   rig.loads_to_fail = 1000000;
   rig.boot();
+  rig.store->fail_finds = true;
   Call& c = rig.publish("b2");
   rig.advance(kIdlePatience - 100);
   LONGS_EQUAL(0, c.completed);
@@ -302,6 +303,64 @@ TEST(Restart, a_load_that_does_not_end_does_not_keep_an_owner_waiting) {
   rig.advance(60 * kSecond);
   TEXT_EQUAL("initial modify", rig.kinds());
   TEXT_EQUAL("b2", rig.last().body);
+}
+
+//  owner                  engine                 store
+//    |-- publish ----------->|-- find its row ------>|   the load under way may take long
+//    |                       |<-- the row -----------|
+//    |                       |-- modify, If-Match ---> at once
+TEST(Restart, a_request_during_a_long_load_goes_on_with_its_row_at_once) {
+  rig.live("e1");
+  rig.kill();
+  rig.loads_to_fail = 1000000;
+  rig.boot();
+  Call& c = rig.publish("b2");
+  rig.settle();
+  CHECK(rig.engine->loading());
+  TEXT_EQUAL("initial modify", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.ok("e2");
+  rig.advance(100);
+  LONGS_EQUAL(200, c.status);
+  CHECK(c.durable);
+}
+
+TEST(Restart, a_new_request_during_a_long_load_goes_out_at_once_with_an_id_of_its_own) {
+  rig.live("e1");
+  int64_t taken = rig.row().row().id;
+  rig.kill();
+  rig.loads_to_fail = 1000000;
+  rig.boot();
+  Call& c = rig.ask({.uri = "sip:new@example.com", .body = "b"});
+  rig.settle();
+  TEXT_EQUAL("sip:new@example.com", rig.last().uri);
+  rig.ok("n1");
+  rig.advance(100);
+  LONGS_EQUAL(200, c.status);
+  LONGS_EQUAL(2, rig.rows().size());
+  LONGLONGS_EQUAL(taken + 1, rig.rows()[1].row().id);
+  rig.store->fail_loads = 0;
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(2, rig.engine->records());   // its own row, met by the load, is no second record
+}
+
+TEST(Restart, what_was_removed_during_the_load_is_not_brought_back_by_a_page_that_was_read_before) {
+  rig.live("e1");
+  Row row = rig.row().row();
+  StoredRow old(row);
+  rig.kill();
+  rig.loads_to_fail = 1000000;
+  rig.boot();
+  rig.remove();
+  rig.settle();
+  rig.ok("", 0);
+  rig.advance(1000);
+  LONGS_EQUAL(0, rig.rows().size());
+  LONGS_EQUAL(0, rig.engine->records());
+  CHECK(rig.engine->loading());
+  rig.engine->on_page(std::span(&old.row(), 1), true, {}, rig.now);
+  LONGS_EQUAL(0, rig.engine->records());
+  CHECK_FALSE(rig.engine->loading());
 }
 
 TEST(Restart, a_document_that_comes_before_its_row_counts_on_from_it) {

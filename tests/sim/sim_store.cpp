@@ -19,11 +19,23 @@ struct Capture : AdapterSink {
   std::vector<WriteResult> results;
   void on_written(const WriteReport& r, MonoMs) override { results.assign(r.results.begin(), r.results.end()); }
   void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
+  void on_found(const Row*, int64_t, std::string_view, MonoMs) override {}
+};
+struct KeepPage : AdapterSink {
+  std::vector<StoredRow> rows;
+  bool last = false;
+  void on_written(const WriteReport&, MonoMs) override {}
+  void on_rows(std::span<const Row> page, bool is_last, std::string_view, MonoMs) override {
+    for (const Row& r : page) rows.emplace_back(r);
+    last = is_last;
+  }
+  void on_found(const Row*, int64_t, std::string_view, MonoMs) override {}
 };
 struct Forward : AdapterSink {
   AdapterSink* to = nullptr;
   void on_written(const WriteReport&, MonoMs) override {}
   void on_rows(std::span<const Row> r, bool last, std::string_view e, MonoMs now) override { to->on_rows(r, last, e, now); }
+  void on_found(const Row* r, int64_t top, std::string_view e, MonoMs now) override { to->on_found(r, top, e, now); }
 };
 }  // namespace
 
@@ -76,25 +88,48 @@ void SimStore::finish(Lane lane, Batch& b, MonoMs now) {
 }
 
 void SimStore::load(int64_t after, uint32_t limit, MonoMs now) {
-  load_ = {now + static_cast<MonoMs>(random_.below(40)), after, limit, true};
+  load_ = {now + static_cast<MonoMs>(random_.below(40)), after, limit, true, {}};
+  if (random_.below(2)) return;
+  KeepPage keep;   // as MariaDB's adapter fetches the next page while the engine works on one
+  disk_.attach(&keep);
+  disk_.load(after, limit, now);
+  load_.early.emplace(std::move(keep.rows), keep.last);
 }
+
+void SimStore::find(const Row& key, MonoMs now) { find_.emplace(now + static_cast<MonoMs>(random_.below(20)), StoredRow(key)); }
 
 MonoMs SimStore::next_due() const {
   MonoMs due = kNever;
   for (auto& b : batch_)
     if (b.active) due = std::min(due, b.due);
   if (load_.active) due = std::min(due, load_.due);
+  if (find_) due = std::min(due, find_->first);
   return due;
 }
 
 void SimStore::run(MonoMs now) {
   for (int l = 0; l < 2; l++)
     if (batch_[l].active && batch_[l].due <= now) finish(static_cast<Lane>(l), batch_[l], now);
+  if (find_ && find_->first <= now) {
+    StoredRow key = find_->second;
+    find_.reset();
+    Forward f;
+    f.to = sink_;
+    disk_.attach(&f);
+    if (mode == StoreMode::Down) sink_->on_found(nullptr, 0, "simulated read failure", now);
+    else disk_.find(key.row(), now);
+  }
   if (load_.active && load_.due <= now) {
     load_.active = false;
     if (mode == StoreMode::Down || (mode == StoreMode::Failing && random_.below(3) == 0)) {
       sink_->on_rows({}, false, "simulated read failure", now);
     } else {
+      if (load_.early) {
+        auto early = std::move(*load_.early);
+        std::vector<Row> rows;
+        for (const StoredRow& r : early.first) rows.push_back(r.row());
+        return sink_->on_rows(rows, early.second, {}, now);
+      }
       Forward f;
       f.to = sink_;
       disk_.attach(&f);

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -25,6 +26,7 @@ class SimStore : public pua::StoreAdapter {
   pua::BatchLimits limits() const override { return {16, 32}; }
   void write(pua::Lane lane, pua::RowSource& rows, MonoMs now) override;
   void load(int64_t after, uint32_t limit, MonoMs now) override;
+  void find(const pua::Row& key, MonoMs now) override;
   pua::Result<std::string> get_meta(std::string_view name) override { return disk_.get_meta(name); }
   pua::Status set_meta(std::string_view n, std::string_view v) override { return disk_.set_meta(n, v); }
   std::string name() const override { return "sim"; }
@@ -36,7 +38,14 @@ class SimStore : public pua::StoreAdapter {
  private:
   struct Item { pua::RowOp op; pua::StoredRow row; };
   struct Batch { MonoMs due = 0; std::vector<Item> items; bool active = false; };
-  struct Load { MonoMs due = 0; int64_t after = 0; uint32_t limit = 0; bool active = false; };
+  // early: the page as it was when it was asked for; else it is read when it is given.
+  struct Load {
+    MonoMs due = 0;
+    int64_t after = 0;
+    uint32_t limit = 0;
+    bool active = false;
+    std::optional<std::pair<std::vector<pua::StoredRow>, bool>> early;
+  };
   void finish(pua::Lane lane, Batch& b, MonoMs now);
   void to_disk(std::vector<Item>& items, std::vector<pua::WriteResult>& results, MonoMs now);
 
@@ -45,6 +54,7 @@ class SimStore : public pua::StoreAdapter {
   bool immediate_;
   Batch batch_[2];
   Load load_;
+  std::optional<std::pair<MonoMs, pua::StoredRow>> find_;
 };
 
 }  // namespace sim

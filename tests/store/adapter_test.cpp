@@ -239,6 +239,31 @@ EACH_ADAPTER(rows_that_change_while_pages_are_read_come_once_and_as_they_are) {
   }
 }
 
+EACH_ADAPTER(a_row_is_found_by_its_whole_key) {
+  caller.find(row_of(1).row());
+  CHECK(caller.found == nullptr);
+  LONGLONGS_EQUAL(0, caller.top);
+  std::string odd("it's \0 \\ \xff ", 10);
+  StoredRow want = with(row_of(7, 3), [&](Row& r) { r.pres_id = odd, r.watcher_uri = "sip:w@x", r.to_uri = "sip:t@x", r.event = 8; });
+  caller.put(row_of(5));
+  caller.put(want);
+  caller.put(with(row_of(9), [](Row& r) { r.id = kMaxRowId + 5; }));  // damage: no new id counts on from it
+  caller.find(want.row());
+  CHECK(caller.found != nullptr && same(want.row(), caller.found->row()));
+  LONGLONGS_EQUAL(7, caller.top);
+  auto missed = [&](auto change) {
+    caller.find(with(want, change).row());
+    CHECK(caller.found == nullptr);
+    CHECK(caller.error.empty());
+  };
+  missed([](Row& r) { r.pres_uri = "sip:USER7@example.com"; });
+  missed([](Row& r) { r.pres_id = "x"; });
+  missed([](Row& r) { r.watcher_uri = {}; });
+  missed([](Row& r) { r.to_uri = {}; });
+  missed([](Row& r) { r.event = 1; });
+  missed([](Row& r) { r.flag = 1; });
+}
+
 EACH_ADAPTER(meta_values_are_kept_octet_by_octet) {
   STRCMP_EQUAL("", adapter.get_meta("clock")->c_str());
   std::string v("a\0b\xff'", 5);

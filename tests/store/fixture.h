@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -137,6 +138,11 @@ class Caller : public AdapterSink {
     b.rows.emplace_back(RowOp::Delete, r);
     return write(b)[0];
   }
+  void find(const Row& key) {
+    finds_given = 0;
+    adapter_.find(key, 0);
+    wait([this] { return finds_given > 0; });
+  }
   // Reads everything, page by page; between() runs after each page.
   template <class F>
   std::vector<StoredRow> load_all(uint32_t limit, F between) {
@@ -159,7 +165,9 @@ class Caller : public AdapterSink {
   std::vector<WriteResult> results;
   std::string error;
   bool down = false, rows_lost = false, last = false, unreadable = false;
-  int reports = 0, pages = 0, pages_given = 0;
+  std::unique_ptr<StoredRow> found;
+  int64_t top = -1;
+  int reports = 0, pages = 0, pages_given = 0, finds_given = 0;
   int64_t took_us = 0;
   std::vector<StoredRow> page;
 
@@ -183,6 +191,13 @@ class Caller : public AdapterSink {
     error = e;
     unreadable = false;
     pages_given++;
+  }
+  void on_found(const Row* row, int64_t is_top, std::string_view e, MonoMs) override {
+    found.reset();
+    if (row) found = std::make_unique<StoredRow>(*row);
+    top = is_top;
+    error = e;
+    finds_given++;
   }
   void on_unreadable(std::string_view e, MonoMs now) override {
     on_rows({}, false, e, now);

@@ -92,6 +92,9 @@ class QueueRig : public StoreSink {
     else if (ok && r.gone && r.queue == StoreHook::Queue::None) recs.erase(r.id);
   }
   void on_rows_lost(MonoMs) override { rows_lost++; }
+  void on_found(const Row& key, const Row* hit, int64_t top, MonoMs) override {
+    found.push_back(std::string(key.pres_uri) + " " + (hit ? std::to_string(hit->id) : "-") + " " + std::to_string(top));
+  }
   void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs at) override {
     page_errors += !error.empty();
     pages.push_back(at);
@@ -109,6 +112,7 @@ class QueueRig : public StoreSink {
   std::vector<Stored> calls;
   std::vector<int64_t> loaded;
   std::vector<MonoMs> pages;
+  std::vector<std::string> found;
   int page_errors = 0, rows_lost = 0;
   bool all_loaded = false;
   std::function<void(Rec&, uint32_t version, bool ok)> when_stored;

@@ -39,6 +39,7 @@ struct RowsOnly : StoreSink {
   }
   void on_stored(StoreHook&, uint32_t, bool, MonoMs) override {}
   void on_rows_lost(MonoMs) override {}
+  void on_found(const Row&, const Row*, int64_t, MonoMs) override {}
   void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs) override {
     for (const Row& r : rows) loaded.insert(r.id);
     all_loaded = last;

@@ -531,3 +531,29 @@ TEST(queue_loading, a_crash_loses_nothing_that_was_reported) {
   }
   LONGS_EQUAL(5, rig.memory.rows());
 }
+
+TEST(queue_loading, rows_wanted_out_of_turn_are_found_between_pages_and_in_order) {
+  for (int64_t id = 1; id <= 30; id++) rig.change(id, Lane::Fast);
+  rig.advance(2000);
+  rig.faulty.delay_ms = 5;
+  rig.queue->load(0, 10);
+  for (int64_t id : {25, 99, 3}) rig.queue->find(row_of(id).row());
+  rig.advance(3000);
+  LONGS_EQUAL(3, rig.found.size());
+  STRCMP_EQUAL("sip:user25@example.com 25 30", rig.found[0].c_str());
+  STRCMP_EQUAL("sip:user99@example.com - 30", rig.found[1].c_str());
+  STRCMP_EQUAL("sip:user3@example.com 3 30", rig.found[2].c_str());
+  CHECK(rig.all_loaded);
+}
+
+TEST(queue_loading, what_cannot_be_found_now_waits_for_its_page) {
+  rig.faulty.down = true;
+  for (int64_t id : {1, 2, 3}) rig.queue->find(row_of(id).row());
+  rig.advance(5000);
+  LONGS_EQUAL(0, rig.found.size());
+  LONGS_EQUAL(1, rig.faulty.finds);
+  rig.faulty.down = false;
+  rig.queue->find(row_of(4).row());
+  rig.advance(6000);
+  LONGS_EQUAL(1, rig.found.size());
+}

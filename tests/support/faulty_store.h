@@ -26,6 +26,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
   int fail_unnamed = 0;           // the next n batches fail as a whole, store up, no row named
   int lose_acks = 0;              // the next n batches are committed, but reported as failed
   int fail_loads = 0;             // the next n pages fail
+  bool fail_finds = false;
   std::function<bool(int64_t id)> unreadable;  // a page with such a row in it is damaged
   size_t rows_a_turn = SIZE_MAX;  // the rest of a batch is deferred
   MonoMs delay_ms = 0;            // > 0: batches and pages end later, from run()
@@ -36,14 +37,14 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
 
   // --- what happened ---
   std::vector<size_t> batch_sizes;  // rows tried, batch by batch
-  int loads = 0;
+  int loads = 0, finds = 0;
 
   // The process dies. What was under way was committed or not: the server's choice, not ours.
   void crash(bool committed) {
     AdapterSink* sink = std::exchange(sink_, nullptr);
     auto pending = std::exchange(pending_, {});
     for (Pending& p : pending) {
-      if (committed && !p.is_load) finish(p, p.due);
+      if (committed && !p.is_load && !p.is_find) finish(p, p.due);
     }
     sink_ = sink;
   }
@@ -81,6 +82,16 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
     start(std::move(p), now);
   }
 
+  void find(const Row& key, MonoMs now) override {
+    Pending p;
+    p.is_find = true;
+    p.due = now + delay_ms;
+    p.down = down || fail_finds;
+    p.rows.emplace_back(RowOp::Upsert, key);
+    finds++;
+    start(std::move(p), now);
+  }
+
   Result<std::string> get_meta(std::string_view n) override { return inner_.get_meta(n); }
   Status set_meta(std::string_view n, std::string_view v) override { return inner_.set_meta(n, v); }
   std::string name() const override { return "faulty"; }
@@ -103,7 +114,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
 
  private:
   struct Pending {
-    bool is_load = false;
+    bool is_load = false, is_find = false;
     Lane lane = Lane::Bulk;
     MonoMs due = 0;
     bool down = false, table_lost = false, unnamed = false, lose_ack = false;
@@ -130,6 +141,11 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
   }
 
   void finish(const Pending& p, MonoMs now) {
+    if (p.is_find) {
+      if (!p.down) return inner_.find(p.rows[0].second.row(), now);
+      if (sink_) sink_->on_found(nullptr, 0, "the scripted store cannot read", now);
+      return;
+    }
     if (p.is_load) {
       if (!p.down) return inner_.load(p.after, p.limit, now);
       if (sink_) sink_->on_rows({}, false, "the scripted store cannot read", now);
@@ -160,6 +176,9 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
   }
 
   void on_written(const WriteReport& r, MonoMs) override { inner_results_.assign(r.results.begin(), r.results.end()); }
+  void on_found(const Row* row, int64_t top, std::string_view error, MonoMs now) override {
+    if (sink_) sink_->on_found(row, top, error, now);
+  }
   void on_rows(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) override {
     if (!sink_) return;
     if (unreadable && std::any_of(rows.begin(), rows.end(), [&](const Row& r) { return unreadable(r.id); }))
