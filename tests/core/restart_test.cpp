@@ -346,8 +346,7 @@ TEST(Restart, a_new_request_during_a_long_load_goes_out_at_once_with_an_id_of_it
 
 TEST(Restart, what_was_removed_during_the_load_is_not_brought_back_by_a_page_that_was_read_before) {
   rig.live("e1");
-  Row row = rig.row().row();
-  StoredRow old(row);
+  StoredRow old = rig.row();
   rig.kill();
   rig.loads_to_fail = 1000000;
   rig.boot();
