@@ -21,7 +21,9 @@ namespace {
 
 constexpr MonoMs kConnectMs = 2000;      // a server that does not let us in by then: the next one
 constexpr MonoMs kFencePoll = 20;        // between two looks whether a killed session is gone
-constexpr uint32_t kCollisions = 3;      // tries after a deadlock
+// Before each further try after a deadlock, or where a row is locked: nobody waits for a lock in the server, where the
+// rows behind would wait, too. Our own lanes hold theirs for some milliseconds.
+constexpr MonoMs kCollisionPauses[] = {2, 10, 50};
 constexpr size_t kMaxFences = 64;
 constexpr int kUnwindSteps = 64;         // calls that a broken connection's library call may need to come back
 constexpr unsigned kPortOfMysql = 3306;
@@ -85,8 +87,8 @@ void MysqlConn::run_statement() {
 bool MysqlConn::again(const DbReply& r) {
   switch (r.fault) {
     case DbFault::Collision:
-      if (++collisions_ > kCollisions) return false;
-      run_statement();
+      if (collisions_ >= std::size(kCollisionPauses)) return false;
+      pause(kCollisionPauses[collisions_++], [this] { run_statement(); });
       return true;
     case DbFault::Lost:
       if (!fresh_) {
@@ -222,7 +224,7 @@ void MysqlConn::cannot_connect(unsigned code, const std::string& error) {
 void MysqlConn::set_up() {
   set_state(State::SettingUp);
   exec("SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',autocommit=1,wait_timeout=28800,"
-       "innodb_lock_wait_timeout=2,foreign_key_checks=1",
+       "innodb_lock_wait_timeout=0,foreign_key_checks=1",
        [this](const DbReply& r) {
          if (r.code != 0) return not_set_up(r);
          mark_ = random_mark();
