@@ -72,6 +72,7 @@ Result<std::unique_ptr<MysqlStore>> MysqlStore::open(const MysqlOptions& o, Stor
   }
   if (!o.wait_at_start) return there.error();
   log.error("store: %s; it is waited for, and nothing is known of earlier records until then", there.error().message.c_str());
+  s->waiting_ = true;
   return s;
 }
 
@@ -130,7 +131,7 @@ Status MysqlStore::check_table() {
 }
 
 Result<std::string> MysqlStore::get_meta(std::string_view name) {
-  if (read_.busy()) return std::string();
+  if (read_.busy() || waiting_) return std::string();
   if (auto it = metas_.find(own(name)); it != metas_.end()) return it->second;
   bool answered = false;
   std::string value, error;

@@ -35,7 +35,8 @@ class MysqlStore : public StoreAdapter {
   bool immediate() const override { return false; }
   void write(Lane lane, RowSource& rows, MonoMs now) override;
   void load(int64_t after, uint32_t limit, MonoMs now) override;
-  // Names are this node's: another node with the same table has values of its own. get_meta blocks: for start only.
+  // Names are this node's: another node with the same table has values of its own. get_meta blocks: for start only. Where no
+  // server was there at start (wait_at_start), nothing is known of earlier values: empty.
   Result<std::string> get_meta(std::string_view name) override;
   Status set_meta(std::string_view name, std::string_view value) override;
   MonoMs next_due() const override { return meta_due_; }
@@ -90,6 +91,7 @@ class MysqlStore : public StoreAdapter {
   std::vector<Row> page_;
   std::map<std::string, std::string, std::less<>> metas_;  // not written yet
   MonoMs meta_due_ = kNever;
+  bool waiting_ = false;        // no server answered at the start
 };
 
 }  // namespace pua
