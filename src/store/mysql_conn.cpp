@@ -241,7 +241,7 @@ void MysqlConn::check_version(const DbReply& r) {
   if (version == std::to_string(servers_.version)) return fence();
   DbReply bad;
   bad.code = 1;
-  bad.fault = DbFault::Down;
+  bad.fault = version.empty() ? DbFault::TableLost : DbFault::Down;
   bad.error = where() + ": table '" + servers_.table + "' ";
   bad.error += version.empty() ? "is not there, or has no row in table 'version': see puadbctl create"
                                : "has schema version " + version.substr(0, 20) + ", this build needs " +

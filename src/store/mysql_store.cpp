@@ -19,6 +19,7 @@ namespace {
 constexpr size_t kStatementBytes = 64 * 1024;
 // A row is refused before it is sent beyond this; a server takes 16 MB at least, as shipped.
 constexpr size_t kMaxRowBytes = 8 * 1024 * 1024;
+constexpr unsigned kUnknownDatabase = 1049;
 constexpr MonoMs kMetaRetryMs = 1000;
 constexpr MonoMs kLastMetaMs = 200;  // what the end of a store may take to write them
 
@@ -291,7 +292,7 @@ void MysqlStore::look_for(Writing& w, std::vector<Writing::Item> missing) {
 void MysqlStore::failed(Writing& w, const std::vector<Writing::Item>& items, const DbReply& r) {
   for (const Writing::Item& item : items) w.results[item.index] = WriteResult::FailedRetry;
   w.error = r.error;
-  w.table_lost = r.fault == DbFault::TableLost;
+  w.table_lost = r.fault == DbFault::TableLost || r.code == kUnknownDatabase;
   // A row that somebody else has locked is that row's trouble: the queue finds it, and the others go on.
   w.down = r.fault != DbFault::Row && r.fault != DbFault::Collision;
 }
