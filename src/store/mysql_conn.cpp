@@ -174,7 +174,7 @@ void MysqlConn::dns_cb(int error, evutil_addrinfo* list, void* resolution) {
 
 void MysqlConn::connect_next() {
   if (addresses_.empty()) return cannot_connect(last_error_.first, last_error_.second);
-  std::string address = addresses_.front();
+  address_ = addresses_.front();
   addresses_.erase(addresses_.begin());
   set_state(State::Connecting);
   timed_out_ = false;
@@ -185,9 +185,9 @@ void MysqlConn::connect_next() {
   phase_ = Phase::Connect;
   deadline_ = steady_ms() + kConnectMs;
   const char* socket = servers_.socket.empty() ? nullptr : servers_.socket.c_str();
-  call(mysql_real_connect_start(&connected_to_, mysql_.get(), address.empty() ? "localhost" : address.c_str(), servers_.user.c_str(),
+  call(mysql_real_connect_start(&connected_to_, mysql_.get(), address_.empty() ? "localhost" : address_.c_str(), servers_.user.c_str(),
                                 servers_.password.c_str(), servers_.database.c_str(), host.port ? host.port : kPortOfMysql,
-                                address.empty() ? socket : nullptr, 0));
+                                address_.empty() ? socket : nullptr, 0));
 }
 
 void MysqlConn::set_options() {

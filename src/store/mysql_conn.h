@@ -109,6 +109,7 @@ class MysqlConn {
   std::function<void()> after_pause_;         // event_ is the end of a pause
   Resolution* resolution_ = nullptr;
   std::vector<std::string> addresses_;        // of the server, still to be tried; "": its unix socket
+  std::string address_;                       // the one being tried: the library looks at it until the connection stands
   std::pair<unsigned, std::string> last_error_;
   size_t server_ = 0;                         // the one that this connection is at
   std::string mark_;                          // name of the lock that this connection holds
