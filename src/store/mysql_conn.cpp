@@ -19,7 +19,6 @@ namespace pua {
 
 namespace {
 
-constexpr MonoMs kConnectMs = 2000;      // a server that does not let us in by then: the next one
 constexpr MonoMs kFencePoll = 20;        // between two looks whether a killed session is gone
 // Before each further try after a deadlock, or where a row is locked: nobody waits for a lock in the server, where the
 // rows behind would wait, too. Our own lanes hold theirs for some milliseconds.
@@ -143,7 +142,9 @@ void MysqlConn::resolve(const DbHost& host) {
   hints.ai_protocol = IPPROTO_TCP;
   resolution_ = new Resolution{this};
   auto* request = evdns_getaddrinfo(dns, host.name.c_str(), nullptr, &hints, &MysqlConn::dns_cb, resolution_);
-  if (resolution_) resolution_->request = request;  // else it was answered inside the call: a name of /etc/hosts
+  if (!resolution_) return;  // it was answered inside the call: a name of /etc/hosts
+  resolution_->request = request;
+  pause(kConnectMs, [this] { cannot_connect(2005, "its name cannot be resolved: the name servers do not answer"); });
 }
 
 void MysqlConn::forget_resolution() {

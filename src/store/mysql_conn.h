@@ -40,6 +40,8 @@ struct DbReply {
 class MysqlConn {
  public:
   using Done = std::function<void(const DbReply&)>;
+  // A name that is not resolved, and a server that does not let us in by then: the next one.
+  static constexpr MonoMs kConnectMs = 2000;
 
   // All three outlive it.
   MysqlConn(MysqlServers&, MysqlHome&, Log&);

@@ -80,16 +80,16 @@ Result<std::unique_ptr<MysqlStore>> MysqlStore::open(const MysqlOptions& o, Stor
 MysqlStore::~MysqlStore() {
   if (!metas_.empty() && !fast_.busy()) {
     bool written = false;
-    send_metas(fast_, [&written] { written = true; });
-    pump_until(kLastMetaMs, [&written] { return written; });
+    pump_until(kLastMetaMs, [&] { send_metas(fast_, [&written] { written = true; }); }, [&written] { return written; });
   }
 }
 
 // --- at the start, and at the end: without the loop ----------------------------------------------
 
-// Turns a base of its own until done() or the end of the time; true: done.
-template <class F>
-bool MysqlStore::pump_until(MonoMs ms, F done) {
+// Calls start(), and turns a base of its own until done() or the end of the time; true: done. (What start() begins does not
+// have to move: a name being resolved would have to be asked for again.)
+template <class S, class F>
+bool MysqlStore::pump_until(MonoMs ms, S start, F done) {
   if (done()) return true;
   event_base* base = event_base_new();
   if (!base) return false;
@@ -99,6 +99,7 @@ bool MysqlStore::pump_until(MonoMs ms, F done) {
     for (MysqlConn* c : {&fast_, &bulk_, &read_}) c->after_move();
   };
   move(base);
+  start();
   MonoMs until = steady_ms() + ms;
   for (MonoMs left = ms; left > 0 && !done(); left = until - steady_ms()) {
     timeval tv{static_cast<time_t>(left / 1000), static_cast<suseconds_t>(left % 1000 * 1000)};
@@ -111,18 +112,21 @@ bool MysqlStore::pump_until(MonoMs ms, F done) {
 }
 
 void MysqlStore::pump(MonoMs ms) {
-  pump_until(ms, [this] { return !fast_.busy() && !bulk_.busy() && !read_.busy(); });
+  pump_until(ms, [] {}, [this] { return !fast_.busy() && !bulk_.busy() && !read_.busy(); });
 }
 
 Status MysqlStore::check_table() {
   bool answered = false;
   std::string error;
-  read_.run("SELECT `id` FROM `" + servers_.table + "` LIMIT 1", [&](const DbReply& r) {
-    answered = true;
-    error = r.error;
-  });
-  MonoMs longest = static_cast<MonoMs>(servers_.list.size()) * servers_.timeout_ms + 1000;
-  pump_until(longest, [&answered] { return answered; });
+  auto ask = [&] {
+    read_.run("SELECT `id` FROM `" + servers_.table + "` LIMIT 1", [&](const DbReply& r) {
+      answered = true;
+      error = r.error;
+    });
+  };
+  // Each server may take that long to be resolved, to connect, and for a few statements.
+  MonoMs longest = static_cast<MonoMs>(servers_.list.size()) * (2 * MysqlConn::kConnectMs + 2 * servers_.timeout_ms) + 1000;
+  pump_until(longest, ask, [&answered] { return answered; });
   if (!answered) {
     read_.cancel();
     error = "no answer";
@@ -138,13 +142,15 @@ Result<std::string> MysqlStore::get_meta(std::string_view name) {
   std::string value, error;
   std::string sql = "SELECT `value` FROM `" + servers_.table + "_meta` WHERE `name`=";
   append_quoted(sql, own(name));
-  read_.run(sql, [&](const DbReply& r) {
-    answered = true;
-    error = r.error;
-    MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
-    if (row && row[0]) value.assign(row[0], mysql_fetch_lengths(r.result)[0]);
-  });
-  pump_until(servers_.timeout_ms + 1000, [&answered] { return answered; });
+  auto ask = [&] {
+    read_.run(sql, [&](const DbReply& r) {
+      answered = true;
+      error = r.error;
+      MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+      if (row && row[0]) value.assign(row[0], mysql_fetch_lengths(r.result)[0]);
+    });
+  };
+  pump_until(servers_.timeout_ms + 1000, ask, [&answered] { return answered; });
   if (!answered) {
     read_.cancel();
     error = "no answer";

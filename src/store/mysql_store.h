@@ -78,8 +78,8 @@ class MysqlStore : public StoreAdapter {
   void report(Writing&);
   void on_page(const DbReply&, uint32_t limit);
   MysqlConn& conn(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
-  template <class F>
-  bool pump_until(MonoMs ms, F done);
+  template <class S, class F>
+  bool pump_until(MonoMs ms, S start, F done);
   std::string own(std::string_view meta) const;
 
   MysqlServers servers_;
