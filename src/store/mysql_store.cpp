@@ -42,8 +42,9 @@ size_t octets(const Row& r) {
 }  // namespace
 
 MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
-    : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log), bulk_(servers_, home_, log),
-      read_(servers_, home_, log), fast_write_(o.table), bulk_write_(o.table) {
+    : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log, MysqlConn::Use::Write),
+      bulk_(servers_, home_, log, MysqlConn::Use::Write), read_(servers_, home_, log, MysqlConn::Use::Read),
+      fast_write_(o.table, own("writer")), bulk_write_(o.table, own("writer")) {
   servers_.user = o.url.user;
   servers_.password = o.url.password;
   servers_.database = o.url.database;
@@ -54,6 +55,7 @@ MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
   servers_.tls_ca = o.tls_ca;
   servers_.timeout_ms = o.timeout_ms;
   servers_.version = kSchemaVersion;
+  servers_.writer_name = own("writer");
   name_ = "mysql://" + o.url.user + "@";
   for (const DbHost& h : o.url.hosts) {
     servers_.list.push_back({h, {}});

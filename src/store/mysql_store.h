@@ -56,7 +56,7 @@ class MysqlStore : public StoreAdapter {
       uint32_t version;
       int32_t node;
     };
-    Writing(std::string_view table) : upsert(table), remove(table) {}
+    Writing(std::string_view table, std::string_view writer) : upsert(table, writer), remove(table) {}
     Lane lane = Lane::Bulk;
     UpsertSql upsert;
     DeleteSql remove;
