@@ -83,8 +83,8 @@ void MysqlConn::begin() {
 void MysqlConn::run_statement() {
   exec(sql_, [this](const DbReply& r) {
     if (r.code != 0 && again(r)) return;
+    if (r.fault == DbFault::TableLost || r.code == kNotTheWriter) servers_.writer_stands = false;
     if (r.code != kNotTheWriter) return finish(r);
-    servers_.writer_stands = false;
     DbReply told = r;
     told.fault = DbFault::TableLost;
     told.error = where() + ": " + servers_.writer_name + " in table '" + servers_.table +
@@ -268,6 +268,7 @@ void MysqlConn::check_version(const DbReply& r) {
 
 void MysqlConn::not_set_up(const DbReply& r) {
   if (r.fault == DbFault::Lost && !fresh_) return connect();
+  if (r.fault == DbFault::TableLost) servers_.writer_stands = false;
   if (r.fault == DbFault::Lost || r.fault == DbFault::HostUnfit) {
     std::string error = r.error;
     return cannot_connect(r.code, error.substr(std::min(error.size(), where().size() + 2)));
