@@ -19,11 +19,11 @@ namespace pua {
 
 namespace {
 
-constexpr MonoMs kConnectMs = 2000;      // a server that does not let us in by then: the next one
 constexpr MonoMs kFencePoll = 20;        // between two looks whether a killed session is gone
 // Before each further try after a deadlock, or where a row is locked: nobody waits for a lock in the server, where the
 // rows behind would wait, too. Our own lanes hold theirs for some milliseconds.
 constexpr MonoMs kCollisionPauses[] = {2, 10, 50};
+constexpr uint32_t kWriterTries = 3;
 constexpr size_t kMaxFences = 64;
 constexpr int kUnwindSteps = 64;         // calls that a broken connection's library call may need to come back
 constexpr unsigned kPortOfMysql = 3306;
@@ -52,7 +52,10 @@ struct MysqlConn::Resolution {
   evdns_getaddrinfo_request* request = nullptr;
 };
 
-MysqlConn::MysqlConn(MysqlServers& servers, MysqlHome& home, Log& log) : servers_(servers), home_(home), log_(log) {}
+MysqlConn::MysqlConn(MysqlServers& servers, MysqlHome& home, Log& log, Use use)
+    : servers_(servers), home_(home), log_(log), use_(use) {
+  if (servers_.writer.empty()) servers_.writer = random_mark();
+}
 
 MysqlConn::~MysqlConn() { cancel(); }
 
@@ -66,7 +69,7 @@ void MysqlConn::cancel() {
 void MysqlConn::run(std::string sql, Done done) {
   sql_ = std::move(sql);
   done_ = std::move(done);
-  servers_tried_ = collisions_ = 0;
+  servers_tried_ = collisions_ = not_writer_ = 0;
   begin();
 }
 
@@ -79,12 +82,24 @@ void MysqlConn::begin() {
 
 void MysqlConn::run_statement() {
   exec(sql_, [this](const DbReply& r) {
-    if (r.code == 0 || !again(r)) finish(r);
+    if (r.code != 0 && again(r)) return;
+    if (r.fault == DbFault::TableLost || r.code == kNotTheWriter) servers_.writer_stands = false;
+    if (r.code != kNotTheWriter) return finish(r);
+    DbReply told = r;
+    told.fault = DbFault::TableLost;
+    told.error = where() + ": " + servers_.writer_name + " in table '" + servers_.table +
+                 "_meta' is not what it was: the tables were made anew, or another program writes in our name";
+    finish(told);
   });
 }
 
 // true: the statement is on its way again.
 bool MysqlConn::again(const DbReply& r) {
+  if (r.code == kNotTheWriter && writer_ != servers_.writer && not_writer_++ < kWriterTries) {
+    fence_until_ = 0;
+    fence();
+    return true;
+  }
   switch (r.fault) {
     case DbFault::Collision:
       if (collisions_ >= std::size(kCollisionPauses)) return false;
@@ -143,7 +158,9 @@ void MysqlConn::resolve(const DbHost& host) {
   hints.ai_protocol = IPPROTO_TCP;
   resolution_ = new Resolution{this};
   auto* request = evdns_getaddrinfo(dns, host.name.c_str(), nullptr, &hints, &MysqlConn::dns_cb, resolution_);
-  if (resolution_) resolution_->request = request;  // else it was answered inside the call: a name of /etc/hosts
+  if (!resolution_) return;  // it was answered inside the call: a name of /etc/hosts
+  resolution_->request = request;
+  pause(kConnectMs, [this] { cannot_connect(2005, "its name cannot be resolved: the name servers do not answer"); });
 }
 
 void MysqlConn::forget_resolution() {
@@ -174,7 +191,7 @@ void MysqlConn::dns_cb(int error, evutil_addrinfo* list, void* resolution) {
 
 void MysqlConn::connect_next() {
   if (addresses_.empty()) return cannot_connect(last_error_.first, last_error_.second);
-  std::string address = addresses_.front();
+  address_ = addresses_.front();
   addresses_.erase(addresses_.begin());
   set_state(State::Connecting);
   timed_out_ = false;
@@ -184,10 +201,10 @@ void MysqlConn::connect_next() {
   const DbHost& host = servers_.list[server_].host;
   phase_ = Phase::Connect;
   deadline_ = steady_ms() + kConnectMs;
-  const char* socket = servers_.socket.empty() ? nullptr : servers_.socket.c_str();
-  call(mysql_real_connect_start(&connected_to_, mysql_.get(), address.empty() ? "localhost" : address.c_str(), servers_.user.c_str(),
-                                servers_.password.c_str(), servers_.database.c_str(), host.port ? host.port : kPortOfMysql,
-                                address.empty() ? socket : nullptr, 0));
+  const char* to = address_.empty() ? "localhost" : address_.c_str();
+  const char* socket = address_.empty() && !servers_.socket.empty() ? servers_.socket.c_str() : nullptr;
+  call(mysql_real_connect_start(&connected_to_, mysql_.get(), to, servers_.user.c_str(), servers_.password.c_str(),
+                                servers_.database.c_str(), host.port ? host.port : kPortOfMysql, socket, 0));
 }
 
 void MysqlConn::set_options() {
@@ -242,7 +259,7 @@ void MysqlConn::check_version(const DbReply& r) {
   if (version == std::to_string(servers_.version)) return fence();
   DbReply bad;
   bad.code = 1;
-  bad.fault = DbFault::Down;
+  bad.fault = version.empty() ? DbFault::TableLost : DbFault::Down;
   bad.error = where() + ": table '" + servers_.table + "' ";
   bad.error += version.empty() ? "is not there, or has no row in table 'version': see puadbctl create"
                                : "has schema version " + version.substr(0, 20) + ", this build needs " +
@@ -251,6 +268,8 @@ void MysqlConn::check_version(const DbReply& r) {
 }
 
 void MysqlConn::not_set_up(const DbReply& r) {
+  if (r.fault == DbFault::Lost && !fresh_) return connect();
+  if (r.fault == DbFault::TableLost) servers_.writer_stands = false;
   if (r.fault == DbFault::Lost || r.fault == DbFault::HostUnfit) {
     std::string error = r.error;
     return cannot_connect(r.code, error.substr(std::min(error.size(), where().size() + 2)));
@@ -263,10 +282,7 @@ void MysqlConn::not_set_up(const DbReply& r) {
 // Ends what broken connections have left behind at this server, then runs the statement.
 void MysqlConn::fence() {
   std::vector<std::string>& fences = servers_.list[server_].fences;
-  if (fences.empty()) {
-    set_state(State::Busy);
-    return run_statement();
-  }
+  if (fences.empty()) return become_writer();
   if (state_ != State::SettingUp) {
     set_state(State::SettingUp);
     fence_until_ = 0;
@@ -290,6 +306,37 @@ void MysqlConn::fence() {
       if (killed.fault == DbFault::Lost) return not_set_up(killed);
       pause(kFencePoll, [this] { fence(); });
     });
+  });
+}
+
+// Writes and learns who may write, where that has changed, then runs the statement.
+void MysqlConn::become_writer() {
+  set_state(State::Busy);
+  if (!servers_.writer_stands) {
+    if (fence_until_ == 0) fence_until_ = steady_ms() + servers_.timeout_ms;
+    std::string sql = "REPLACE INTO `" + servers_.table + "_meta` (`name`,`value`) VALUES (";
+    append_quoted(sql, servers_.writer_name);
+    sql += ",'" + servers_.writer + "')";
+    return exec(sql, [this, written = servers_.writer](const DbReply& r) {
+      if (r.fault == DbFault::Collision) {  // locked by a statement that has not committed yet
+        if (steady_ms() < fence_until_) return pause(kFencePoll, [this] { become_writer(); });
+        return cannot_connect(r.code, servers_.writer_name + " is locked by a statement that does not end");
+      }
+      if (r.code == 0) {
+        if (servers_.writer == written) servers_.writer_stands = true;
+        return become_writer();
+      }
+      // Rows of a server that takes no writes can be read all the same.
+      if (use_ == Use::Write || r.fault == DbFault::Lost) return not_set_up(r);
+      run_statement();
+    });
+  }
+  fence_until_ = 0;
+  if (use_ == Use::Read || writer_ == servers_.writer) return run_statement();
+  exec("SET @pua_writer='" + servers_.writer + "'", [this, told = servers_.writer](const DbReply& r) {
+    if (r.code != 0) return not_set_up(r);
+    writer_ = told;
+    become_writer();
   });
 }
 
@@ -359,12 +406,15 @@ void MysqlConn::drop(bool statement_under_way) {
       auto& fences = servers_.list[server_].fences;
       if (fences.size() >= kMaxFences) fences.erase(fences.begin());
       fences.push_back(mark_);
+      servers_.writer = random_mark();
+      servers_.writer_stands = false;
     }
     break_off();
     if (result_) mysql_free_result(std::exchange(result_, nullptr));
     mysql_.reset();
   }
   mark_.clear();
+  writer_.clear();
   set_state(State::Closed);
 }
 

@@ -7,6 +7,12 @@
 // elsewhere (a deleted row would come back). So each connection holds a named lock, and the next one to that server kills
 // the session that still holds the lock, and waits until it is gone, before it does anything else.
 //
+// That reaches only what stands at the server of the next connection, and nothing of a process that was killed. So there is
+// a second fence, in the table: line writer@node of the meta table holds a random value, made anew by each process and
+// after each statement left behind, and written before anything newer. An upsert names the value that its session knew, and
+// fails where another one stands. (A late delete harms nobody: versions decide.) Where the line is not what we wrote last, the
+// tables are not those that we wrote to.
+//
 // A statement is run again: on the next server, where this one is unfit or cannot be reached, each once; on a new
 // connection, once, where an old one turns out to be broken; on the same one after a deadlock. All our statements may be
 // run twice.
@@ -43,9 +49,12 @@ struct DbReply {
 class MysqlConn {
  public:
   using Done = std::function<void(const DbReply&)>;
+  // A name that is not resolved, and a server that does not let us in by then: the next one.
+  static constexpr MonoMs kConnectMs = 2000;
 
+  enum class Use : uint8_t { Write, Read };
   // All three outlive it.
-  MysqlConn(MysqlServers&, MysqlHome&, Log&);
+  MysqlConn(MysqlServers&, MysqlHome&, Log&, Use);
   ~MysqlConn();                 // callbacks that are due do not come any more
   MysqlConn(const MysqlConn&) = delete;
   MysqlConn& operator=(const MysqlConn&) = delete;
@@ -86,6 +95,7 @@ class MysqlConn {
   void check_version(const DbReply&);
   void not_set_up(const DbReply&);
   void fence();
+  void become_writer();
   // one call of the library: _start, and _cont until it has settled
   void exec(std::string sql, Done done);
   void call(int status);
@@ -105,6 +115,7 @@ class MysqlConn {
   MysqlServers& servers_;
   MysqlHome& home_;
   Log& log_;
+  Use use_;
 
   State state_ = State::Closed;
   std::unique_ptr<MYSQL, Closer> mysql_;
@@ -112,9 +123,11 @@ class MysqlConn {
   std::function<void()> after_pause_;         // event_ is the end of a pause
   Resolution* resolution_ = nullptr;
   std::vector<std::string> addresses_;        // of the server, still to be tried; "": its unix socket
+  std::string address_;                       // the one being tried: the library looks at it until the connection stands
   std::pair<unsigned, std::string> last_error_;
   size_t server_ = 0;                         // the one that this connection is at
   std::string mark_;                          // name of the lock that this connection holds
+  std::string writer_;                        // @pua_writer of the session
   MonoMs fence_until_ = 0;
 
   // The call under way, or made last.
@@ -133,7 +146,7 @@ class MysqlConn {
   std::string sql_;
   Done done_;
   size_t servers_tried_ = 0;
-  uint32_t collisions_ = 0;
+  uint32_t collisions_ = 0, not_writer_ = 0;
   bool fresh_ = false;                        // no use in a new connection to the same server
 };
 

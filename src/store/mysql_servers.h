@@ -25,12 +25,19 @@ struct MysqlServers {
   MonoMs timeout_ms = 5000;     // a statement without an answer for so long breaks its connection
   int version = 0;              // what table `version` must say
 
+  // Who may write: the name of a line in the meta table, and what it must say. Changed whenever a statement was left behind
+  // that somebody may still carry out (mysql_conn.h).
+  std::string writer_name, writer;
+  bool writer_stands = false;   // the line says so
+
   std::vector<MysqlServer> list;
   size_t current = 0;
 
   // The server could not be used: on to the next one, unless somebody else has moved on already.
   void failed(size_t which) {
-    if (which == current) current = (current + 1) % list.size();
+    if (which != current) return;
+    current = (current + 1) % list.size();
+    writer_stands = false;      // the other one may lag behind
   }
   std::string label(size_t which) const {
     const DbHost& h = list[which].host;

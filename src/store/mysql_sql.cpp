@@ -54,17 +54,24 @@ void append_quoted(std::string& out, std::string_view value) {
   out += '\'';
 }
 
-UpsertSql::UpsertSql(std::string_view table)
+UpsertSql::UpsertSql(std::string_view table, std::string_view writer)
     : head_("INSERT INTO `" + std::string(table) + "` (" + columns_sql() + ") VALUES "),
-      tail_(" ON DUPLICATE KEY UPDATE " + on_duplicate_sql() + " RETURNING `id`,`owner_epoch`,`record_version`,`node`") {}
+      tail_(" ON DUPLICATE KEY UPDATE " + on_duplicate_sql() + " RETURNING `id`,`owner_epoch`,`record_version`,`node`") {
+  // In place of the first id. Reading the line locks it, shared: a new writer waits until the statement has committed.
+  writer_ = "IF((SELECT `value` FROM `" + std::string(table) + "_meta` WHERE `name`=";
+  append_quoted(writer_, writer);
+  writer_ += ")=@pua_writer,";
+}
 
 void UpsertSql::add(const Row& r) {
-  if (rows_++ > 0) text_ += ',';
-  text_ += '(';
-  bool first = true;
+  bool guarded = rows_++ == 0;
+  text_ += guarded ? "(" + writer_ : ",(";
+  auto put_id = [&](int64_t v) {
+    append_number(text_, v);
+    if (guarded) text_ += ",NULL)";
+  };
   auto put_int = [&](int64_t v) {
-    if (!first) text_ += ',';
-    first = false;
+    text_ += ',';
     append_number(text_, v);
   };
   auto put_key = [&](std::string_view v) {
@@ -75,7 +82,7 @@ void UpsertSql::add(const Row& r) {
     if (v.empty()) text_ += ",NULL";
     else put_key(v);
   };
-#define PUT_Id put_int
+#define PUT_Id put_id
 #define PUT_Int put_int
 #define PUT_KeyInt put_int
 #define PUT_KeyText put_key

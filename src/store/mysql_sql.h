@@ -15,18 +15,21 @@ void append_quoted(std::string& out, std::string_view value);  // 'value', escap
 
 // One multi-row statement that writes rows, in order, each under the rules of store/adapter.h. It answers with a line per
 // row: id, owner_epoch, record_version, node as they stand in the table afterwards.
+// It fails with kNotTheWriter unless line `writer` of the meta table holds the session's @pua_writer (mysql_conn.h).
 class UpsertSql {
  public:
-  explicit UpsertSql(std::string_view table);
+  UpsertSql(std::string_view table, std::string_view writer);
   void add(const Row&);
   bool empty() const { return rows_ == 0; }
   size_t size() const { return text_.size(); }
   std::string take();  // the statement; begins anew
 
  private:
-  std::string head_, tail_, text_;
+  std::string head_, writer_, tail_, text_;
   size_t rows_ = 0;
 };
+
+inline constexpr unsigned kNotTheWriter = 1048;  // a column cannot be NULL: no other statement of ours brings that about
 
 // One statement that deletes rows, unless the one in the table is newer. It answers with the ids that went.
 class DeleteSql {

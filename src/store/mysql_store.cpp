@@ -23,6 +23,7 @@ constexpr size_t kLargeStatementBytes = 256 * 1024;
 constexpr MonoMs kFastActive = 100;  // since the last batch of the Fast lane
 // A row is refused before it is sent beyond this; a server takes 16 MB at least, as shipped.
 constexpr size_t kMaxRowBytes = 8 * 1024 * 1024;
+constexpr unsigned kUnknownDatabase = 1049;
 constexpr MonoMs kMetaRetryMs = 1000;
 constexpr MonoMs kLastMetaMs = 200;  // what the end of a store may take to write them
 
@@ -64,8 +65,9 @@ size_t octets(const Row& r) {
 }  // namespace
 
 MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
-    : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log), bulk_(servers_, home_, log),
-      read_(servers_, home_, log), find_(servers_, home_, log), fast_write_(o.table), bulk_write_(o.table) {
+    : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log, MysqlConn::Use::Write),
+      bulk_(servers_, home_, log, MysqlConn::Use::Write), read_(servers_, home_, log, MysqlConn::Use::Read),
+      find_(servers_, home_, log, MysqlConn::Use::Read), fast_write_(o.table, own("writer")), bulk_write_(o.table, own("writer")) {
   servers_.user = o.url.user;
   servers_.password = o.url.password;
   servers_.database = o.url.database;
@@ -76,6 +78,7 @@ MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
   servers_.tls_ca = o.tls_ca;
   servers_.timeout_ms = o.timeout_ms;
   servers_.version = kSchemaVersion;
+  servers_.writer_name = own("writer");
   name_ = "mysql://" + o.url.user + "@";
   for (const DbHost& h : o.url.hosts) {
     servers_.list.push_back({h, {}});
@@ -95,22 +98,23 @@ Result<std::unique_ptr<MysqlStore>> MysqlStore::open(const MysqlOptions& o, Stor
   }
   if (!o.wait_at_start) return there.error();
   log.error("store: %s; it is waited for, and nothing is known of earlier records until then", there.error().message.c_str());
+  s->waiting_ = true;
   return s;
 }
 
 MysqlStore::~MysqlStore() {
   if (!metas_.empty() && !fast_.busy()) {
     bool written = false;
-    send_metas(fast_, [&written] { written = true; });
-    pump_until(kLastMetaMs, [&written] { return written; });
+    pump_until(kLastMetaMs, [&] { send_metas(fast_, [&written] { written = true; }); }, [&written] { return written; });
   }
 }
 
 // --- at the start, and at the end: without the loop ----------------------------------------------
 
-// Turns a base of its own until done() or the end of the time; true: done.
-template <class F>
-bool MysqlStore::pump_until(MonoMs ms, F done) {
+// Calls start(), and turns a base of its own until done() or the end of the time; true: done. (What start() begins does not
+// have to move: a name being resolved would have to be asked for again.)
+template <class S, class F>
+bool MysqlStore::pump_until(MonoMs ms, S start, F done) {
   if (done()) return true;
   event_base* base = event_base_new();
   if (!base) return false;
@@ -120,6 +124,7 @@ bool MysqlStore::pump_until(MonoMs ms, F done) {
     for (MysqlConn* c : connections()) c->after_move();
   };
   move(base);
+  start();
   MonoMs until = steady_ms() + ms;
   for (MonoMs left = ms; left > 0 && !done(); left = until - steady_ms()) {
     timeval tv{static_cast<time_t>(left / 1000), static_cast<suseconds_t>(left % 1000 * 1000)};
@@ -132,18 +137,21 @@ bool MysqlStore::pump_until(MonoMs ms, F done) {
 }
 
 void MysqlStore::pump(MonoMs ms) {
-  pump_until(ms, [this] { return !fast_.busy() && !bulk_.busy() && !read_.busy() && !find_.busy(); });
+  pump_until(ms, [] {}, [this] { return !fast_.busy() && !bulk_.busy() && !read_.busy() && !find_.busy(); });
 }
 
 Status MysqlStore::check_table() {
   bool answered = false;
   std::string error;
-  read_.run("SELECT `id` FROM `" + servers_.table + "` LIMIT 1", [&](const DbReply& r) {
-    answered = true;
-    error = r.error;
-  });
-  MonoMs longest = static_cast<MonoMs>(servers_.list.size()) * servers_.timeout_ms + 1000;
-  pump_until(longest, [&answered] { return answered; });
+  auto ask = [&] {
+    read_.run("SELECT `id` FROM `" + servers_.table + "` LIMIT 1", [&](const DbReply& r) {
+      answered = true;
+      error = r.error;
+    });
+  };
+  // Each server may take that long to be resolved, to connect, and for a few statements.
+  MonoMs longest = static_cast<MonoMs>(servers_.list.size()) * (2 * MysqlConn::kConnectMs + 2 * servers_.timeout_ms) + 1000;
+  pump_until(longest, ask, [&answered] { return answered; });
   if (!answered) {
     read_.cancel();
     error = "no answer";
@@ -153,19 +161,21 @@ Status MysqlStore::check_table() {
 }
 
 Result<std::string> MysqlStore::get_meta(std::string_view name) {
-  if (read_.busy()) return std::string();
+  if (read_.busy() || waiting_) return std::string();
   if (auto it = metas_.find(own(name)); it != metas_.end()) return it->second;
   bool answered = false;
   std::string value, error;
   std::string sql = "SELECT `value` FROM `" + servers_.table + "_meta` WHERE `name`=";
   append_quoted(sql, own(name));
-  read_.run(sql, [&](const DbReply& r) {
-    answered = true;
-    error = r.error;
-    MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
-    if (row && row[0]) value.assign(row[0], mysql_fetch_lengths(r.result)[0]);
-  });
-  pump_until(servers_.timeout_ms + 1000, [&answered] { return answered; });
+  auto ask = [&] {
+    read_.run(sql, [&](const DbReply& r) {
+      answered = true;
+      error = r.error;
+      MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+      if (row && row[0]) value.assign(row[0], mysql_fetch_lengths(r.result)[0]);
+    });
+  };
+  pump_until(servers_.timeout_ms + 1000, ask, [&answered] { return answered; });
   if (!answered) {
     read_.cancel();
     error = "no answer";
@@ -316,7 +326,7 @@ void MysqlStore::look_for(Writing& w, std::vector<Writing::Item> missing) {
 void MysqlStore::failed(Writing& w, const std::vector<Writing::Item>& items, const DbReply& r) {
   for (const Writing::Item& item : items) w.results[item.index] = WriteResult::FailedRetry;
   w.error = r.error;
-  w.table_lost = r.fault == DbFault::TableLost;
+  w.table_lost = r.fault == DbFault::TableLost || r.code == kUnknownDatabase;
   // A row that somebody else has locked is that row's trouble: the queue finds it, and the others go on.
   w.down = r.fault != DbFault::Row && r.fault != DbFault::Collision;
 }

@@ -36,7 +36,8 @@ class MysqlStore : public StoreAdapter {
   void write(Lane lane, RowSource& rows, MonoMs now) override;
   void load(int64_t after, uint32_t limit, MonoMs now) override;
   void find(const Row& key, MonoMs now) override;
-  // Names are this node's: another node with the same table has values of its own. get_meta blocks: for start only.
+  // Names are this node's: another node with the same table has values of its own. get_meta blocks: for start only. Where no
+  // server was there at start (wait_at_start), nothing is known of earlier values: empty.
   Result<std::string> get_meta(std::string_view name) override;
   Status set_meta(std::string_view name, std::string_view value) override;
   MonoMs next_due() const override { return meta_due_; }
@@ -56,7 +57,7 @@ class MysqlStore : public StoreAdapter {
       uint32_t version;
       int32_t node;
     };
-    Writing(std::string_view table) : upsert(table), remove(table) {}
+    Writing(std::string_view table, std::string_view writer) : upsert(table, writer), remove(table) {}
     Lane lane = Lane::Bulk;
     UpsertSql upsert;
     DeleteSql remove;
@@ -86,8 +87,8 @@ class MysqlStore : public StoreAdapter {
   std::array<MysqlConn*, 4> connections() { return {&fast_, &bulk_, &read_, &find_}; }
   void forget_page();
   MysqlConn& conn(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
-  template <class F>
-  bool pump_until(MonoMs ms, F done);
+  template <class S, class F>
+  bool pump_until(MonoMs ms, S start, F done);
   std::string own(std::string_view meta) const;
 
   MysqlServers servers_;
@@ -111,6 +112,7 @@ class MysqlStore : public StoreAdapter {
   std::vector<Row> page_;
   std::map<std::string, std::string, std::less<>> metas_;  // not written yet
   MonoMs meta_due_ = kNever;
+  bool waiting_ = false;        // no server answered at the start
 };
 
 }  // namespace pua

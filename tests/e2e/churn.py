@@ -74,9 +74,12 @@ class Churn:
             person.asked = f"{person.user}v{person.version}"
             # Longer than the test and than any clock step in it.
             wanted = self.random.choice([-1, 3 * 3600, 86400])
-            params = publish_params(person.uri, pidf(person.uri, person.asked), wanted)
+            params = publish_params(person.uri, self.document(person), wanted)
         person.request = self.control.submit("pua_publish", params)
         self.by_request[person.request] = person
+
+    def document(self, person):
+        return pidf(person.uri, person.asked)
 
     def _take_answers(self):
         for number, answer in self.control.answers.items():

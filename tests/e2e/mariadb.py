@@ -70,25 +70,34 @@ def template(server):
 
 
 class MariaDb:
-    """Started by making it, ready when made; ends with its context. `options` are further ones of mariadbd."""
+    """Started by making it, ready when made; ends with its context. `options` are further ones of mariadbd.
 
-    def __init__(self, ctx, name="mariadb", options=()):
+    user: for root, another user that it runs as; root itself else."""
+
+    def __init__(self, ctx, name="mariadb", options=(), user=None):
         self.ctx, self.name, self.options, self.process, self.pid = ctx, name, tuple(options), None, None
         self.server, self.client = tool("mariadbd", "mysqld"), tool("mariadb", "mysql")
         self.port, self.data, self.tmp = ctx.port(), ctx.dir / f"{name}.data", ctx.dir / f"{name}.tmp"
-        self.pid_file, self.socket = ctx.dir / f"{name}.pid", ctx.dir / f"{name}.sock"
+        self.user = user or user_name()
+        self.pid_file, self.socket = self.tmp / "pid", self.tmp / "sock"
         if len(os.fsencode(self.socket)) > SOCKET_PATH_MAX:
             short = tempfile.mkdtemp(prefix="pua-", dir="/tmp")
             ctx.callback(shutil.rmtree, short, ignore_errors=True)
             self.socket = pathlib.Path(short, "mariadb.sock")
+            if user:
+                shutil.chown(short, user)
         shutil.copytree(template(self.server), self.data)
         self.data.chmod(0o700)
         self.tmp.mkdir()
+        if user:
+            ctx.dir.chmod(0o711)
+            for path in [self.data, self.tmp, *self.data.rglob("*")]:
+                shutil.chown(path, user)
         self.start()
 
     def start(self, timeout=60):
         """Starts it on its folder and port, and waits until it answers. Also after stop() and kill()."""
-        user = [f"--user={user_name()}"] if os.getuid() == 0 else []
+        user = [f"--user={self.user}"] if os.getuid() == 0 else []
         self.process = self.ctx.start(self.name, [
             self.server, "--no-defaults", *user, f"--datadir={self.data}", f"--socket={self.socket}",
             f"--pid-file={self.pid_file}",
