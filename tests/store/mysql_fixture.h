@@ -88,6 +88,7 @@ class MysqlFixture {
         value = row && row[0] ? std::string(row[0], mysql_fetch_lengths(r)[0]) : "";
         mysql_free_result(r);
       }
+      if (mysql_errno(m) != 0) return std::string("!") + mysql_error(m);
     } while (mysql_next_result(m) == 0);
     return mysql_errno(m) ? std::string("!") + mysql_error(m) : value;
   }
