@@ -9,6 +9,7 @@ namespace pua {
 
 constexpr size_t kMaxUri = 1023;   // octets
 constexpr size_t kMaxToken = 255;  // ids, entity-tags, content types
+constexpr size_t kMaxRoutes = 4096;  // a route set
 
 // sip:, sips:, pres: or tel: with something behind it; no blank, control character, quote or angle bracket; a port that is a
 // number; where it is escaped, escaped as a whole.
