@@ -14,7 +14,9 @@ COMMON = {
     "contact": 255, "remote_contact": 255, "version": 0, "extra_headers": 65535}
 
 # Source bits that have the same value and meaning everywhere: up to DIALOG_PUBLISH, XMPP_INITIAL_SUBS kept as XMPP_SUBSCRIBE.
-SOURCES = {1 << n: 1 << n for n in range(11)} | {1 << 5: 1 << 4}
+# What was published by command has one key here, however it was answered there: MI_ASYN_PUBLISH becomes MI_PUBLISH, which the
+# commands of puad go by.
+SOURCES = {1 << n: 1 << n for n in range(11)} | {1 << 5: 1 << 4, 1 << 7: 1 << 6}
 
 
 # Of columns that the library does not look at when it loads a row.

@@ -29,6 +29,11 @@ TOKEN = re.compile(rb"[-0-9A-Za-z.!%*_+`'~]*")
 CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 FORBIDDEN_IN_URI = re.compile(rb"[\x00-\x20\x7f<>\"?]")
 SCHEME = re.compile(rb"(?:sips?|pres|tel):", re.IGNORECASE)
+# Where octets are escaped, all are that need it.
+ESCAPED = re.compile(rb"(?:%[0-9A-Fa-f]{2}|[-0-9A-Za-z_.!~*'()&=+$,;/:])*")
+HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]*\]|[^:;/#%\[\]][^:/#%\[\]]*)(?::[0-9]+)?")
+TAG = re.compile(rb"[\x21-\x7e]*")
+NOT_IN_TAG = re.compile(rb"[;,<>\"]")
 NAME = re.compile(rb"([-0-9A-Za-z.!%*_+`'~]+)[ \t]*:")
 
 URIS = ("to_uri", "contact", "remote_contact", "target")
@@ -38,9 +43,18 @@ NARROW = ("flag", "event", "node", "intent", "intent_expires")   # 32 bits
 def is_uri(value):
     if len(value) > MAX_URI or not SCHEME.match(value) or FORBIDDEN_IN_URI.search(value):
         return False
-    rest = value.split(b":", 1)[1]
-    user, at, host = rest.rpartition(b"@")
-    return not (at and not user) and bool(host) and host[:1] not in (b";", b":")
+    scheme, rest = value.split(b":", 1)
+    if scheme.lower() == b"tel" and b"%" in rest.split(b";", 1)[0]:
+        return False
+    user, at, rest = rest.rpartition(b"@")
+    if at and (not user or b"@" in user or user[:1] in (b";", b"#") or not is_escaped(user)):
+        return False
+    host, semicolon, parameters = rest.partition(b";")
+    return bool(HOST.fullmatch(host)) and is_escaped(semicolon + parameters)
+
+
+def is_escaped(part):
+    return b"%" not in part or bool(ESCAPED.fullmatch(part))
 
 
 def is_text(value, most=MAX_TOKEN):
@@ -49,6 +63,10 @@ def is_text(value, most=MAX_TOKEN):
 
 def is_token(value):
     return len(value) <= MAX_TOKEN and bool(TOKEN.fullmatch(value))
+
+
+def is_tag(value):
+    return len(value) <= MAX_TOKEN and bool(TAG.fullmatch(value)) and not NOT_IN_TAG.search(value)
 
 
 def are_headers(value):
@@ -99,8 +117,11 @@ def unreadable(row):
     for name in ("pres_id", "call_id") if subscription else ("pres_id", "tuple_id", "content_type"):
         if not is_text(octets(name)):
             return name
-    for name in ("event_id", "from_tag", "to_tag") if subscription else ("etag",):
+    for name in ("event_id",) if subscription else ("etag",):
         if not is_token(octets(name)):
+            return name
+    for name in ("from_tag", "to_tag") if subscription else ():
+        if not is_tag(octets(name)):
             return name
     if subscription and not is_text(octets("record_route"), MAX_ROUTES):
         return "record_route"

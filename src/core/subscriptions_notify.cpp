@@ -60,7 +60,9 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
     return {};
   }
   if (!n.contact.empty() && !check_uri("Contact", n.contact).ok()) return refuse(400, "Contact is no URI");
-  if (n.remote_tag.size() > kMaxToken) return refuse(400, "From tag is too long");
+  // A host hands in what it likes; what goes into a row must come out of it again.
+  if (!check_tag("From", n.remote_tag)) return refuse(400, "From tag is not usable");
+  if (!check_text("Record-Route", n.route_set, kMaxRoutes)) return refuse(400, "Record-Route is not usable");
   DocumentState doc;
   if (!n.body.empty()) {
     if (n.content_type.empty()) return refuse(400, "Content-Type is missing");

@@ -100,9 +100,9 @@ const char* Subscriptions::unreadable(const Row& row) const {
   if (!check_text("pres_id", row.pres_id, kMaxToken)) return "pres_id";
   if (!row.event_id.empty() && !check_etag(row.event_id)) return "event_id";
   if (row.call_id.size() > kMaxToken || !check_text("call_id", row.call_id, kMaxToken)) return "call_id";
-  if (!row.from_tag.empty() && !check_etag(row.from_tag)) return "from_tag";
-  if (!row.to_tag.empty() && !check_etag(row.to_tag)) return "to_tag";
-  if (!check_text("record_route", row.record_route, 4096)) return "record_route";
+  if (!check_tag("from_tag", row.from_tag)) return "from_tag";
+  if (!check_tag("to_tag", row.to_tag)) return "to_tag";
+  if (!check_text("record_route", row.record_route, kMaxRoutes)) return "record_route";
   if (!check_headers(row.extra_headers, SIZE_MAX)) return "extra_headers";
   return nullptr;
 }

@@ -14,6 +14,37 @@ static bool token_char(char c) {
          std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos;
 }
 
+// Where octets are escaped, all are that need it: '%' with two hexadecimal digits, beside it what RFC 3261 section 25.1 allows.
+// SIP stacks make no request of anything else.
+static bool half_escaped(std::string_view part) {
+  if (part.find('%') == std::string_view::npos) return false;
+  auto hex = [&](size_t i) { return i < part.size() && isxdigit(static_cast<unsigned char>(part[i])); };
+  for (size_t i = 0; i < part.size(); i++) {
+    unsigned char c = static_cast<unsigned char>(part[i]);
+    bool allowed = isalnum(c) || std::string_view("-_.!~*'()&=+$,;/:").find(part[i]) != std::string_view::npos;
+    if (c == '%' ? !hex(i + 1) || !hex(i + 2) : !allowed) return true;
+  }
+  return false;
+}
+
+// host [ ":" port ]
+static const char* bad_host(std::string_view host) {
+  size_t end = 0;
+  if (host.starts_with('[')) {
+    end = host.find(']');
+    if (end == std::string_view::npos || host.substr(1, end - 1).find_first_not_of("0123456789abcdefABCDEF:.") != host.npos)
+      return " has an IPv6 address that is none";
+    end++;
+  }
+  size_t colon = std::min(host.find(':', end), host.size());
+  if (host.substr(end, colon - end).find_first_of("/#%[]") != std::string_view::npos || (end && colon != end))
+    return " has a host that is none";
+  std::string_view port = host.substr(colon);
+  if (!port.empty() && (port.size() == 1 || port.find_first_not_of("0123456789", 1) != std::string_view::npos))
+    return " has a port that is no number";
+  return nullptr;
+}
+
 Status check_uri(std::string_view field, std::string_view uri) {
   std::string name(field);
   if (uri.empty()) return {Errc::bad_uri, name + " is empty"};
@@ -30,12 +61,20 @@ Status check_uri(std::string_view field, std::string_view uri) {
   // A '?' would be read as header fields to put into the request (RFC 3261 19.1.1).
   if (uri.find('?') != std::string_view::npos) return {Errc::bad_uri, name + " holds '?'"};
   std::string_view rest = uri.substr(colon + 1);
-  if (size_t at = rest.rfind('@'); at != std::string_view::npos) {
+  if (scheme == "tel" && rest.substr(0, rest.find(';')).find('%') != rest.npos)
+    return {Errc::bad_uri, name + " holds '%' in its number"};
+  if (size_t at = rest.find('@'); at != std::string_view::npos) {
     if (at == 0) return {Errc::bad_uri, name + " has no user before '@'"};
+    if (rest.find('@', at + 1) != std::string_view::npos) return {Errc::bad_uri, name + " holds more than one '@'"};
+    if (rest[0] == ';' || rest[0] == '#') return {Errc::bad_uri, name + " has a user that begins with ';' or '#'"};
+    if (half_escaped(rest.substr(0, at))) return {Errc::bad_uri, name + ": its user is not escaped as a whole"};
     rest.remove_prefix(at + 1);
   }
   if (rest.empty() || rest[0] == ';' || rest[0] == '?' || (rest[0] == ':' ))
     return {Errc::bad_uri, name + " has no host"};
+  size_t semicolon = std::min(rest.find(';'), rest.size());
+  if (half_escaped(rest.substr(semicolon))) return {Errc::bad_uri, name + ": its parameters are not escaped as a whole"};
+  if (const char* why = bad_host(rest.substr(0, semicolon))) return {Errc::bad_uri, name + why};
   return success();
 }
 
@@ -49,6 +88,13 @@ Status check_text(std::string_view field, std::string_view value, size_t max) {
 Status check_etag(std::string_view etag) {
   if (etag.size() > kMaxToken) return {Errc::too_large, "etag is longer than 255 octets"};
   if (!std::all_of(etag.begin(), etag.end(), token_char)) return {Errc::bad_header, "etag is not a token"};
+  return success();
+}
+
+Status check_tag(std::string_view field, std::string_view tag) {
+  bool word = std::all_of(tag.begin(), tag.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (tag.size() > kMaxToken || !word || tag.find_first_of(";,<>\"") != tag.npos)
+    return {Errc::bad_header, std::string(field) + " is no tag"};
   return success();
 }
 

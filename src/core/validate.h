@@ -9,13 +9,17 @@ namespace pua {
 
 constexpr size_t kMaxUri = 1023;   // octets
 constexpr size_t kMaxToken = 255;  // ids, entity-tags, content types
+constexpr size_t kMaxRoutes = 4096;  // a route set
 
-// sip:, sips:, pres: or tel: with something behind it; no blank, control character, quote or angle bracket.
+// sip:, sips:, pres: or tel: with something behind it; no blank, control character, quote or angle bracket; a port that is a
+// number; where it is escaped, escaped as a whole.
 Status check_uri(std::string_view field, std::string_view uri);
 // No control characters, at most `max` octets.
 Status check_text(std::string_view field, std::string_view value, size_t max);
 // RFC 3903 entity-tag: a token.
 Status check_etag(std::string_view etag);
+// A tag of From or To. More than a token: some put an IPv6 address into it.
+Status check_tag(std::string_view field, std::string_view tag);
 // Whole header lines "Name: value" CRLF, none of those that we write ourselves, at most `max` octets.
 Status check_headers(std::string_view lines, size_t max);
 

@@ -80,6 +80,9 @@ bool is_id(std::string_view s) {
          std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.'; });
 }
 
+// A line break, written as a character reference: a row takes none.
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
 // Makes ids that nothing else in the document has.
 class IdMaker {
  public:
@@ -138,7 +141,9 @@ Result<Unit> process_pidf(XmlReader& reader, const BodyRequest& req, std::string
     }
     out = set_attributes(req.body, edits);
   }
-  tuple = seen.first_tuple.size() <= kMaxTupleId ? std::move(seen.first_tuple) : std::string();
+  const std::string& id = seen.first_tuple;
+  bool fits = id.size() <= kMaxTupleId && std::none_of(id.begin(), id.end(), is_control);
+  tuple = fits ? std::move(seen.first_tuple) : std::string();
   return success();
 }
 

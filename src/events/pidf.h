@@ -13,7 +13,8 @@ namespace pua {
 // - tuple, person and device without an id get one that is derived from the record's key (pres_uri, id, source), the
 //   same each time; the first tuple gets `tuple` if that names one (the id used so far);
 // - a missing entity is made from pres_uri: "pres:user@host" for a SIP URI (RFC 3863 4.1.1), else pres_uri as it is.
-// tuple, out: the id of the first tuple; empty if there is none or it is over kMaxTupleId octets.
+// tuple, out: the id of the first tuple; empty if there is none, or it is over kMaxTupleId octets or holds a
+// control character.
 // unchanged: nothing had to be added, out is untouched.
 // Errors (bad_body): see XmlReader::read; root element that is not presence in urn:ietf:params:xml:ns:pidf; more than 64
 // elements without an id.

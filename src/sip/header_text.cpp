@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMaxTag = 255;
 constexpr size_t kMaxUri = 1023;    // as parse_target takes it
 constexpr size_t kMaxRoutes = 64;   // nobody has that many proxies on the way
+constexpr size_t kMaxRouteText = 4096;   // as a row takes it
 
 }  // namespace
 
@@ -53,6 +54,14 @@ bool field_text(const union msg_header_u* h, std::string& out) {
   return true;
 }
 
+bool readable_url(std::string_view uri) {
+  char copy[kMaxUri + 1];
+  url_t url;
+  if (uri.size() > kMaxUri) return false;
+  copy[uri.copy(copy, kMaxUri)] = 0;
+  return url_d(&url, copy) == 0;
+}
+
 std::string contact_uri(const sip_contact_s* m) {
   if (!m) return {};
   url_t url = *m->m_url;
@@ -81,7 +90,7 @@ bool route_text(const sip_route_s* r, RouteOrder order, std::string& out) {
     if (!out.empty()) out.append(", ");
     out.append(one);
   }
-  return true;
+  return out.size() <= kMaxRouteText;
 }
 
 }  // namespace pua

@@ -22,6 +22,9 @@ void unfold(std::string& s);
 // The value of the header field, of a list its first element, unfolded. false: sofia cannot print it.
 bool field_text(const union msg_header_u* h, std::string& out);
 
+// Whether sofia can read this URI. Where it cannot and has to make a request of it, it ends the program.
+bool readable_url(std::string_view uri);
+
 // URI of the first Contact, as it may stand in a Request-URI: without its header part. Empty: none, "*", or not usable.
 std::string contact_uri(const sip_contact_s*);
 

@@ -6,10 +6,12 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "sip/digest.h"
 #include "sip/endpoint.h"
+#include "sip/header_text.h"
 #include "sip/listener.h"
 #include "sip/reply.h"
 #include "sip/request.h"
@@ -199,6 +201,9 @@ Status SipStack::Core::start(Txn& t, const SipRequest& r, uint32_t cseq) {
   if (!way) return way.error();
   if (auto st = next_hop(way->proxy, way->hop, proxy_); !st) return st;
   uri_.assign(way->uri);
+  for (const std::string& uri : {std::cref(uri_), std::cref(proxy_)})   // whatever let it through: rows, routes, Contacts
+    if (!uri.empty() && !readable_url(uri))
+      return {Errc::bad_uri, "\"" + uri.substr(0, 80) + "\" is not a URI that can be sent to"};
   method_.assign(r.method);
   headers_.clear();
   Listener* listener = nullptr;

@@ -235,9 +235,12 @@ TEST(SubscriptionNotify, what_lacks_a_needed_field_is_400) {
   LONGS_EQUAL(4, rig.stats().notifies_bad);
 }
 
-TEST(SubscriptionNotify, a_from_tag_longer_than_any_column_is_400) {
+TEST(SubscriptionNotify, a_from_tag_or_route_set_that_no_column_takes_is_400) {
   rig.subscribe();
   LONGS_EQUAL(400, rig.refused({.remote_tag = std::string(256, 'x')}));
+  LONGS_EQUAL(400, rig.refused({.remote_tag = "a\r\nb"}));
+  LONGS_EQUAL(400, rig.refused({.route_set = "<sip:" + std::string(4096, 'x') + ";lr>"}));
+  LONGS_EQUAL(400, rig.refused({.route_set = "<sip:a;lr>\r\nX: y"}));
   TEXT_EQUAL("early", rig.dialog());
   LONGS_EQUAL(200, rig.notify({.remote_tag = std::string(255, 'x')}).status);
 }

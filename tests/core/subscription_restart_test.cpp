@@ -503,6 +503,17 @@ TEST(SubscriptionRestart, a_row_that_another_program_wrote_is_taken) {
   CHECK(rig.last().cseq > 17);
 }
 
+TEST(SubscriptionRestart, a_dialog_whose_tags_are_no_tokens_goes_on) {
+  Row row = foreign(rig);
+  row.to_tag = "[2001:db8::1]";   // as it was taken from the 2xx
+  insert(rig, row);
+  rig.restart();
+  rig.advance(kSecond);
+  LONGS_EQUAL(0, rig.stats().load_bad);
+  TEXT_EQUAL("refresh", rig.kinds());
+  TEXT_EQUAL("[2001:db8::1]", rig.last().to_tag);
+}
+
 TEST(SubscriptionRestart, a_row_with_a_broken_column_stays_as_it_is_and_the_log_names_the_column) {
   struct { const char* column; void (*spoil)(Row&); } rows[] = {
       {"id", [](Row& r) { r.id = 2000000000000000; }},

@@ -134,10 +134,10 @@ class Kamailio:
         return rows[0]
 
     def watchers(self, user=None, event=None):
-        """Subscriptions at the server: rows with callid, watcher, event, status, local_cseq, remote_cseq."""
+        """Subscriptions at the server: rows with callid, tags, watcher, contact, event, status, local_cseq, remote_cseq."""
         found = self.reader.execute(
-            "select callid, watcher_username || '@' || watcher_domain as watcher, event, status, local_cseq, remote_cseq, "
-            "presentity_uri from active_watchers where expires > ? order by id", (int(time.time()),))
+            "select callid, from_tag, to_tag, watcher_username || '@' || watcher_domain as watcher, contact, event, status, "
+            "local_cseq, remote_cseq, presentity_uri from active_watchers where expires > ? order by id", (int(time.time()),))
         names = [c[0] for c in found.description]
         rows = [dict(zip(names, r)) for r in found.fetchall()]
         return [r for r in rows if (user is None or r["presentity_uri"].startswith(f"sip:{user}@")) and event in (None, r["event"])]

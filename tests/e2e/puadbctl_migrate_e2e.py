@@ -15,8 +15,8 @@ FULL = b"Call-Info: <sip:x>;appearance-state=idle\r\n"
 # Bits of both forks and ours; None: no value here.
 EVENTS = {"opensips": {bit: bit for bit in (1, 2, 4, 8, 16, 32, 64, 128, 256)} | {512: None, 3: None, 0: None, -1: None},
           "kamailio": {1: 1, 2: 2, 4: 4, 8: 8, 16: 16, 32: 64, 64: 256, 128: 32, 256: None, 512: None, 33: None}}
-SOURCES = {"opensips": {1 << n: 1 << n for n in range(14) if n != 5} | {32: 16, 1 << 14: None, 3: None, 0: None},
-           "kamailio": {1 << n: 1 << n for n in range(11) if n != 5} | {32: 16, 2048: None, 4096: 8192, 8192: 4096, 1 << 14: None,
+SOURCES = {"opensips": {1 << n: 1 << n for n in range(14)} | {32: 16, 128: 64, 1 << 14: None, 3: None, 0: None},
+           "kamailio": {1 << n: 1 << n for n in range(11)} | {32: 16, 128: 64, 2048: None, 4096: 8192, 8192: 4096, 1 << 14: None,
                                                                        1 << 15: None, 1 << 16: None, 1 << 17: None, 0: None}}
 NAMED = {("kamailio", "event", 256): "as-feature-event", ("kamailio", "flag", 2048): "PURPLE_PUBLISH",
          ("kamailio", "flag", 1 << 17): "DFKS_SUBSCRIBE"}

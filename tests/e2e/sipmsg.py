@@ -93,7 +93,7 @@ class Message:
 def build(first, fields, body=b""):
     """Octets of a message; Content-Length is added."""
     lines = [first, *(f"{name}: {value}" for name, value in fields), f"Content-Length: {len(body)}"]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape") + body
 
 
 class Stream:

@@ -102,6 +102,14 @@ TEST(Pidf, ids_differ_between_records) {
   STRCMP_EQUAL(first.c_str(), made().c_str());
 }
 
+TEST(Pidf, an_id_that_no_row_takes_is_not_kept) {
+  for (const std::string& odd : {std::string("a&#13;&#10;b"), std::string("&#9;"), std::string(kMaxTupleId + 1, 'x')}) {
+    tuple = "before";
+    CHECK(apply("<presence " + kNs + kEntity + "><tuple id=\"" + odd + "\">" + kOpen + "</tuple></presence>").ok());
+    STRCMP_EQUAL("", tuple.c_str());
+  }
+}
+
 TEST(Pidf, the_id_used_so_far_goes_on_if_the_document_has_none) {
   CHECK(apply("<presence " + kNs + kEntity + "><tuple id=\"phone\">" + kOpen + "</tuple></presence>").ok());
   STRCMP_EQUAL("phone", tuple.c_str());

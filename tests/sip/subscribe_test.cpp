@@ -181,6 +181,21 @@ TEST(SipSubscribe, a_2xx_brings_tag_contact_and_the_route_set_turned_round) {
   STRCMP_EQUAL(reversed.c_str(), routes_of(exchange(q)).c_str());
 }
 
+TEST(SipSubscribe, a_route_set_that_no_row_takes_is_none) {
+  rig->start();
+  for (size_t octets : {4096, 4097}) {
+    std::string route = "<sip:" + std::string(octets - 14, 'a') + "@host;lr>";
+    LONGS_EQUAL(octets, route.size());
+    answer = "Record-Route: " + route + "\r\n";
+    TxnId txn = rig->replies.size() + 1;
+    SipRequest q = subscribe(txn);
+    std::string branch = "z9hG4bKlong-" + std::to_string(txn);
+    q.branch = branch;
+    exchange(q);
+    LONGS_EQUAL(octets == 4096 ? octets : 0, rig->replies.back().route_set.size());
+  }
+}
+
 TEST(SipSubscribe, a_refusal_brings_no_route_set_and_a_423_its_min_expires) {
   rig->start();
   status = 423;
@@ -247,6 +262,11 @@ TEST(SipSubscribe, what_would_break_the_message_is_refused) {
   LONGS_EQUAL(static_cast<int>(Errc::bad_uri), code([](SipRequest& q) { q.route_set = "sip:a;lr"; }));
   LONGS_EQUAL(static_cast<int>(Errc::bad_uri), code([](SipRequest& q) { q.route_set = ", ,"; }));
   LONGS_EQUAL(static_cast<int>(Errc::bad_uri), code([](SipRequest& q) { q.route_set = "<sip:>"; }));
+  for (const char* unreadable : {"sip:%s@b", "sip:a%41\\@b", "sip:a@b:c", "sip:a@b%"}) {   // sofia would end the program
+    SipRequest q = subscribe();
+    q.uri = unreadable;
+    LONGS_EQUAL(static_cast<int>(Errc::bad_uri), static_cast<int>(rig->stack->send(q).code()));
+  }
   LONGS_EQUAL(0, rig->stack->in_flight());
 }
 

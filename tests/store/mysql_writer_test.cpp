@@ -1,4 +1,4 @@
-// Who may write to MariaDB (docs/adr/0008): a statement left behind by a former writer changes nothing.
+// Who may write to MariaDB (docs/adr/0009): a statement left behind by a former writer changes nothing.
 #include <string>
 
 #include "store/mysql_sql.h"
