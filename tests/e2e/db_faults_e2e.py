@@ -42,8 +42,8 @@ def fault(load, what, begin, seconds, end, **more):
     return times
 
 
-def recovered(load):
-    """Ends the load; the last answers are durable again."""
+def recovered(load, stopped=False):
+    """Ends the load; the last answers are durable again. stopped: we have stopped puad for a while, so its loop stood."""
     load.end()
     since = time.monotonic()
     print(f"# drained {load.drained():.1f} s after the end; {load.durable} of {load.answered} answers were durable", flush=True)
@@ -51,7 +51,8 @@ def recovered(load):
     answer = load.control.wait(number)
     check(answer["result"]["durable"], f"not durable {time.monotonic() - since:.1f} s after the fault: {answer}")
     load.control.remove(uri("after"))
-    load.check_loop()
+    if not stopped:
+        load.check_loop()
 
 
 # --- the start ---------------------------------------------------------------------------------------
@@ -266,7 +267,7 @@ def the_table_is_dropped_and_made_again(ctx):
         wait_for(all_there, 3, f"{what}: all rows again")
         load.check_table(db)
         load.begin()
-    recovered(load)
+    recovered(load, stopped=True)
     load.check_all(db)
 
 
@@ -465,7 +466,7 @@ def it_takes_no_more_connections(ctx):
             db.client_run(f"KILL {number}")
 
     fault(load, "too many connections", lambda: None, 1.0, leave)
-    recovered(load)
+    recovered(load, stopped=True)
     check("oo many connections" in load.puad.log(), "the log does not say it")
     load.check_all(db)
 
