@@ -95,7 +95,7 @@ def two_watchers_have_a_dialog_each(ctx):
     notifier.change(BOB, "both")
     wait_for(lambda: all(mark_of(control.subscription(BOB, watcher=w)["body"]) == "both" for w in watchers), 2, "the change at both")
     control.unsubscribe(BOB, watcher=watchers[0])
-    equal([d.watcher for d in notifier.live()], [watchers[1]], "watchers left")
+    wait_for(lambda: [d.watcher for d in notifier.live()] == [watchers[1]], 3, "only the other watcher is left")
     no_violations(notifier)
 
 
