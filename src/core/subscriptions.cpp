@@ -205,10 +205,17 @@ Status Subscriptions::update_contact(const DialogQuery& q, std::string_view cont
   return success();
 }
 
+// The dialog has ended and nobody wants another one, though the answer to its last request is still to come.
+static bool over(const Subscription& s) {
+  bool wanted = s.m.wanted == sub::Wanted::Something || s.m.wanted == sub::Wanted::Once;
+  bool asked_again = s.extra && s.extra->waiting && !s.extra->waiting->removal;
+  return s.m.state == sub::State::Sending && s.m.dialog == sub::Dialog::None && !wanted && !asked_again;
+}
+
 DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) const {
   DialogFound found = DialogFound::No;
   auto look = [&](const Subscription& s) {
-    if (s.m.state == sub::State::Gone || s.m.state == sub::State::Ending) return;
+    if (s.m.state == sub::State::Gone || s.m.state == sub::State::Ending || over(s)) return;
     if (!q.pres_uri.empty() && s.pres_uri() != q.pres_uri) return;
     if (!q.watcher_uri.empty() && s.text.get(Subscription::kWatcher) != q.watcher_uri) return;
     if (!q.id.empty() && s.text.get(Subscription::kId) != q.id) return;

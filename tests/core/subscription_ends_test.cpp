@@ -66,6 +66,22 @@ TEST(SubscriptionEnds, the_last_notify_of_a_subscription_that_ends_by_itself_is_
   TEXT_EQUAL("initial", rig.kinds());
 }
 
+//   |-- SUBSCRIBE, 0 ------->|   at the wanted end
+//   |<-- NOTIFY, terminated -|   before the answer: for its owner it is over with this
+TEST(SubscriptionEnds, is_dialog_knows_of_an_end_whose_answer_is_still_to_come) {
+  rig.live({.expires = 600}, 900);
+  DialogQuery q;
+  q.pres_uri = kAlice;
+  LONGS_EQUAL(static_cast<int>(DialogFound::Established), static_cast<int>(rig.engine->find_dialog(q, nullptr)));
+  rig.advance(600 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  LONGS_EQUAL(static_cast<int>(DialogFound::Established), static_cast<int>(rig.engine->find_dialog(q, nullptr)));
+  LONGS_EQUAL(200, rig.notify({.state = "terminated", .reason = "timeout"}).status);
+  LONGS_EQUAL(static_cast<int>(DialogFound::No), static_cast<int>(rig.engine->find_dialog(q, nullptr)));
+  rig.subscribe();   // wanted again: one will be made
+  LONGS_EQUAL(static_cast<int>(DialogFound::BeingMade), static_cast<int>(rig.engine->find_dialog(q, nullptr)));
+}
+
 TEST(SubscriptionEnds, a_subscription_that_ends_by_itself_is_gone_after_timer_n_without_a_notify) {
   rig.live({.expires = 600}, 600);
   rig.advance(632 * kSecond - 1);
