@@ -417,6 +417,7 @@ Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
     return fx;
   }
   if (!wanted) return end(m, Outcome::Removed, 200, "OK, it had ended");
+  if (m.wanted_end <= now) return end(m, Outcome::Expired, 480, "Lifetime ended");   // a moment before our own timer
   if (over) return end(m, Outcome::Rejected, 603, "Terminated by the notifier");
   bool hold = e.reason == Reason::Probation || e.reason == Reason::Giveup;
   if (m.state == State::Queued) {    // it stays there; what goes out is an initial request now

@@ -246,6 +246,8 @@ const std::vector<Line>& lines() {
       // --- NOTIFY, terminated
       {"deactivated", {S::Live}, terminated(Reason::Deactivated), S::Queued, "nqw"},
       {"timeout", {S::Live}, terminated(Reason::Timeout), S::Queued, "nqw"},
+      {"timeout at the wanted end, a moment before our timer", {.state = S::Live, .wanted_end = kNow},
+       terminated(Reason::Timeout), S::Gone, "nwc", 480, Outcome::Expired},
       {"probation", {S::Live}, terminated(Reason::Probation), S::Backoff, "nw"},
       {"probation with retry-after", {S::Live}, terminated(Reason::Probation, 60), S::Backoff, "nw"},
       {"giveup", {S::Live}, terminated(Reason::Giveup), S::Backoff, "nw"},
