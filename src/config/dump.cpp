@@ -52,7 +52,9 @@ std::vector<std::string> literals(const Settings& s, const Param& p, bool hide) 
     std::vector<std::string> operator()(std::string Settings::*f) const {
       const std::string& v = s.*f;
       if (hide && p.secret == Secret::UrlPassword) return {quote(hide_url_password(v))};
-      bool number = p.type == ParamType::Expires && std::all_of(v.begin(), v.end(), [](char c) { return c >= '0' && c <= '9'; });
+      // A number that begins with 0 would come back as an octal one.
+      bool number = p.type == ParamType::Expires && !v.starts_with('0') &&
+                    std::all_of(v.begin(), v.end(), [](char c) { return c >= '0' && c <= '9'; });
       return {number ? v : quote(v)};
     }
     std::vector<std::string> operator()(std::vector<std::string> Settings::*f) const {

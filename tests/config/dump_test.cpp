@@ -97,6 +97,12 @@ std::string joined(const std::vector<std::string>& v) {
 
 TEST_GROUP(ConfigDump){};
 
+TEST(ConfigDump, a_number_in_a_string_comes_back_as_it_was_written) {
+  Settings s = parsed("modparam(\"pua\", \"max_expires\", \"0360\")\n");
+  STRCMP_EQUAL("0360", s.max_expires.c_str());
+  STRCMP_EQUAL("0360", parsed(dump_config(s).c_str()).max_expires.c_str());
+}
+
 TEST(ConfigDump, every_parameter_comes_back_as_it_was_set) {
   STRCMP_EQUAL(kOther, bare(dump_config(parsed(kOther))).c_str());
 }

@@ -195,7 +195,7 @@ class Notifier(Peer):
                         remote_tag=m.tag("from"), local=f"{to};tag={tag}", remote=m.get("from"),
                         target=uri_of(m.get("contact")), contact=self.contact, route_set=list(reversed(self.record_route)),
                         peer=r.peer, made=time.monotonic(), cseq=r.cseq, state=self.new_state)
-        twice = [d for d in self.dialogs if d.live and d.known and d.key == dialog.key]
+        twice = [d for d in self.dialogs if d.live and d.known and d.state != "terminated" and d.key == dialog.key]
         if twice:
             self.violations.append(f"{dialog.uri}: a second dialog for {dialog.watcher} while one of {r.at - twice[0].made:.1f} s lives")
         self.dialogs.append(dialog)
