@@ -28,7 +28,7 @@ class Kamailio:
         for k, v in (("DIR", folder), ("PORT", self.port), ("SINK", sink.port), ("PERIOD", period),
                      ("WT", wt_ms), ("DBMODULE", db.module), ("DBURL", db.url)):
             text = text.replace(f"@{k}@", str(v))
-        self.http = free_port(socket.SOCK_STREAM) if http else 0
+        self.http = free_port() if http else 0
         text = text.replace("#H " if http else "#D ", "").replace("@HTTP@", str(self.http))
         if db.module == "db_mysql":
             text = text.replace("#M ", "")

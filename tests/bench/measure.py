@@ -14,6 +14,7 @@ BIN = os.path.join(BUILD, "tests", "bench")
 OURS, AIDE = 0, 1  # cores: the measured program's, and everything else's
 TICK = os.sysconf("SC_CLK_TCK")
 children = []
+ports = iter(range(20000 + os.getpid() % 100 * 100, 32000))
 
 
 def say(text):
@@ -61,12 +62,18 @@ def run_json(argv, timeout=600, may_fail=False):
     return json.loads(lines[-1])
 
 
-def free_port(kind=socket.SOCK_DGRAM):
-    s = socket.socket(socket.AF_INET, kind)
-    s.bind(("127.0.0.1", 0))
-    port = s.getsockname()[1]
-    s.close()
-    return port
+def free_port():
+    """A port that is free for UDP and TCP, each once, below those that the kernel gives to sockets of others meanwhile."""
+    for port in ports:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as t:
+            t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                u.bind(("127.0.0.1", port))
+                t.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no port is free")
 
 
 def spread(values):
