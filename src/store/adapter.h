@@ -74,7 +74,7 @@ class StoreAdapter {
   // Reads rows with id > after in the order of id, `limit` at most (fewer where they are large). One at a time.
   // Ends in one on_rows or on_unreadable.
   virtual void load(int64_t after, uint32_t limit, MonoMs now) = 0;
-  // Reads the row with this unique key, and the largest id up to kMaxRowId. One at a time, beside a load. The views of `key`
+  // Reads the row with this unique key, and the largest id up to kMaxCountedId. One at a time, beside a load. The views of `key`
   // are valid during the call. Ends in one on_found.
   virtual void find(const Row& key, MonoMs now) = 0;
 

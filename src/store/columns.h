@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <type_traits>
 
 #include "core/store_port.h"
 
@@ -63,24 +64,26 @@ inline constexpr Column kColumns[] = {
 };
 inline constexpr int kColumnCount = static_cast<int>(sizeof kColumns / sizeof kColumns[0]);
 
+// Calls number(kind, member) or text(kind, member) for each column, in order. R: Row or const Row.
+template <class R, class N, class T>
+void for_each_column(R& r, N number, T text) {
+  auto visit = [&](ColumnKind kind, auto& value) {
+    if constexpr (std::is_convertible_v<decltype(value), std::string_view>) text(kind, value);
+    else number(kind, value);
+  };
+#define X(kind, column, member, width) visit(ColumnKind::kind, r.member);
+  PUA_COLUMNS(X)
+#undef X
+}
+
 // The first column whose value is longer than its width; nullptr: all fit.
 inline const Column* too_long(const Row& r) {
   int at = 0;
   const Column* bad = nullptr;
-  auto number = [&](int64_t) { at++; };
-  auto text = [&](std::string_view v) {
+  for_each_column(r, [&](ColumnKind, int64_t) { at++; }, [&](ColumnKind, std::string_view v) {
     const Column& c = kColumns[at++];
     if (!bad && v.size() > c.width) bad = &c;
-  };
-#define WIDTH_Id number
-#define WIDTH_Int number
-#define WIDTH_KeyInt number
-#define WIDTH_KeyText text
-#define WIDTH_Text text
-#define WIDTH_Blob text
-#define X(kind, column, member, width) WIDTH_##kind(r.member);
-  PUA_COLUMNS(X)
-#undef X
+  });
   return bad;
 }
 

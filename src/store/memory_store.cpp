@@ -56,7 +56,7 @@ void MemoryStore::load(int64_t after, uint32_t limit, MonoMs now) {
 
 void MemoryStore::find(const Row& key, MonoMs now) {
   auto it = keys_.find(key_of(key));
-  auto above = rows_.upper_bound(kMaxRowId);
+  auto above = rows_.upper_bound(kMaxCountedId);
   int64_t top = above == rows_.begin() ? 0 : std::prev(above)->first;
   sink_->on_found(it == keys_.end() ? nullptr : find(it->second), top, {}, now);
 }

@@ -36,6 +36,9 @@ std::string random_mark() {
   return buf;
 }
 
+// Of what happened before the statement was sent.
+DbFault no_rows_fault(DbFault f) { return f == DbFault::Row || f == DbFault::Collision ? DbFault::Down : f; }
+
 bool is_address(const std::string& name) {
   unsigned char buf[sizeof(in6_addr)];
   std::string plain = name.substr(0, name.find('%'));
@@ -46,9 +49,26 @@ bool is_address(const std::string& name) {
 
 void MysqlConn::Closer::operator()(MYSQL* m) const { mysql_close(m); }
 
-// A name being resolved. libevent may call back after a cancel, when the connection is gone: it never knows more than this.
+// A name being resolved, by a resolver of its own: it reads /etc/resolv.conf and /etc/hosts as they are now. libevent calls
+// back later also after a cancel, when the connection may be gone, and works on the resolver while it does: so this owns it,
+// knows nothing else, and goes a turn of the loop after that.
 struct MysqlConn::Resolution {
+  Resolution(MysqlConn* c, event_base* base) : owner(c), loop(base) {
+    // Without a file /etc/resolv.conf the flags' error leaves a usable resolver behind: names of /etc/hosts still resolve.
+    dns = evdns_base_new(loop, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+  }
+  ~Resolution() {
+    if (dns) evdns_base_free(dns, 0);
+  }
+  static void go(Resolution* r) {
+    timeval now{};
+    auto free = [](int, short, void* it) { delete static_cast<Resolution*>(it); };
+    event_base_once(r->loop, -1, EV_TIMEOUT, free, r, &now);
+  }
+
   MysqlConn* owner;
+  event_base* loop;
+  evdns_base* dns;
   evdns_getaddrinfo_request* request = nullptr;
 };
 
@@ -74,7 +94,7 @@ void MysqlConn::run(std::string sql, Done done) {
 }
 
 void MysqlConn::begin() {
-  if (state_ == State::Idle && server_ != servers_.current) drop(false);
+  if (state_ == State::Idle && (server_ != servers_.current || address_ != servers_.list[server_].address)) drop(false);
   fresh_ = state_ != State::Idle;
   if (state_ == State::Idle) fence();
   else connect();
@@ -150,14 +170,14 @@ void MysqlConn::connect() {
 
 void MysqlConn::resolve(const DbHost& host) {
   set_state(State::Resolving);
-  evdns_base* dns = home_.dns();
-  if (!dns) return cannot_connect(2005, "no memory for the resolver");
+  auto made = std::make_unique<Resolution>(this, home_.base());
+  if (!made->dns) return cannot_connect(2005, "no memory for the resolver");
   evutil_addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_protocol = IPPROTO_TCP;
-  resolution_ = new Resolution{this};
-  auto* request = evdns_getaddrinfo(dns, host.name.c_str(), nullptr, &hints, &MysqlConn::dns_cb, resolution_);
+  resolution_ = made.release();
+  auto* request = evdns_getaddrinfo(resolution_->dns, host.name.c_str(), nullptr, &hints, &MysqlConn::dns_cb, resolution_);
   if (!resolution_) return;  // it was answered inside the call: a name of /etc/hosts
   resolution_->request = request;
   pause(kConnectMs, [this] { cannot_connect(2005, "its name cannot be resolved: the name servers do not answer"); });
@@ -167,11 +187,12 @@ void MysqlConn::forget_resolution() {
   if (!resolution_) return;
   Resolution* r = std::exchange(resolution_, nullptr);
   r->owner = nullptr;
-  if (r->request) evdns_getaddrinfo_cancel(r->request);
+  if (r->request) evdns_getaddrinfo_cancel(r->request);  // and it will call back
 }
 
 void MysqlConn::dns_cb(int error, evutil_addrinfo* list, void* resolution) {
-  std::unique_ptr<Resolution> r(static_cast<Resolution*>(resolution));
+  auto* r = static_cast<Resolution*>(resolution);
+  Resolution::go(r);
   std::vector<std::string> found;
   for (evutil_addrinfo* a = list; a; a = a->ai_next) {
     char buf[INET6_ADDRSTRLEN] = "";
@@ -184,9 +205,12 @@ void MysqlConn::dns_cb(int error, evutil_addrinfo* list, void* resolution) {
   if (!c) return;
   c->resolution_ = nullptr;
   c->addresses_ = std::move(found);
+  // Of several addresses the one that the other connections are at comes first: one lane sees what another has written.
+  auto known = std::find(c->addresses_.begin(), c->addresses_.end(), c->servers_.list[c->server_].address);
+  if (known != c->addresses_.end()) std::rotate(c->addresses_.begin(), known, known + 1);
   c->last_error_ = {2005, error ? std::string("its name cannot be resolved: ") + evutil_gai_strerror(error) : "no address"};
   c->set_state(State::Connecting);
-  c->pause(0, [c] { c->connect_next(); });  // not inside the resolver's callback: what follows may free the resolver
+  c->pause(0, [c] { c->connect_next(); });  // not inside the resolver's callback
 }
 
 void MysqlConn::connect_next() {
@@ -227,7 +251,7 @@ void MysqlConn::cannot_connect(unsigned code, const std::string& error) {
   drop(false);
   DbReply r;
   r.code = code;
-  r.fault = fault_of(code);
+  r.fault = no_rows_fault(fault_of(code));
   r.error = where() + ": " + error;
   servers_.failed(server_);
   if (++servers_tried_ < servers_.list.size()) {
@@ -256,7 +280,10 @@ void MysqlConn::check_version(const DbReply& r) {
   if (r.code != 0) return not_set_up(r);
   MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
   std::string version = row && row[1] ? row[1] : "";
-  if (version == std::to_string(servers_.version)) return fence();
+  if (version == std::to_string(servers_.version)) {
+    servers_.stand_at(server_, address_);
+    return fence();
+  }
   DbReply bad;
   bad.code = 1;
   bad.fault = version.empty() ? DbFault::TableLost : DbFault::Down;
@@ -275,6 +302,7 @@ void MysqlConn::not_set_up(const DbReply& r) {
     return cannot_connect(r.code, error.substr(std::min(error.size(), where().size() + 2)));
   }
   DbReply kept = r;
+  kept.fault = no_rows_fault(r.fault);
   drop(false);
   finish(kept);
 }
@@ -368,8 +396,11 @@ int MysqlConn::resume(int ready) {
 void MysqlConn::settled() {
   under_way_ = false;
   if (phase_ == Phase::Connect) {
-    if (connected_to_) return set_up();
+    // The library takes a server without TLS, whatever its options say.
+    bool in_the_clear = connected_to_ && servers_.tls && !address_.empty() && !mysql_get_ssl_cipher(mysql_.get());
+    if (connected_to_ && !in_the_clear) return set_up();
     last_error_ = {mysql_errno(mysql_.get()), mysql_error(mysql_.get())};
+    if (in_the_clear) last_error_ = {2026, "has no TLS, which db_tls asks for"};
     if (timed_out_) last_error_ = {2002, "does not answer"};
     drop(false);
     return connect_next();

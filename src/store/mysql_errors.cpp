@@ -4,7 +4,7 @@ namespace pua {
 
 DbFault fault_of(unsigned code) {
   if (code == 0) return DbFault::None;
-  if (code >= 2000 && code < 3000) return DbFault::Lost;  // the client library's own
+  if ((code >= 2000 && code < 3000) || (code >= 5000 && code < 6000)) return DbFault::Lost;  // the client library's own
   switch (code) {
     case 1927:  // connection was killed
     case 4031:  // closed after its idle time

@@ -12,6 +12,7 @@ namespace pua {
 
 struct MysqlServer {
   DbHost host;
+  std::string address;          // that a connection stood at last, of those that the name has; "": the unix socket, or none yet
   // Marks of connections that broke with a statement under way. The server may still carry that statement out, long after:
   // it must be ended before anything newer is written (mysql_conn.h).
   std::vector<std::string> fences;
@@ -21,7 +22,7 @@ struct MysqlServers {
   std::string user, password, database, table;
   std::string socket;           // of "localhost" without a port; empty: where the client library looks
   bool tls = false, tls_verify = false;
-  std::string tls_ca;           // file; empty: the system's
+  std::string tls_ca;           // file; needed to verify
   MonoMs timeout_ms = 5000;     // a statement without an answer for so long breaks its connection
   int version = 0;              // what table `version` must say
 
@@ -38,6 +39,12 @@ struct MysqlServers {
     if (which != current) return;
     current = (current + 1) % list.size();
     writer_stands = false;      // the other one may lag behind
+  }
+  // A connection stands. Behind another address there may be another server.
+  void stand_at(size_t which, const std::string& address) {
+    if (list[which].address == address) return;
+    list[which].address = address;
+    writer_stands = false;
   }
   std::string label(size_t which) const {
     const DbHost& h = list[which].host;

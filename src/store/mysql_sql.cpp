@@ -66,31 +66,17 @@ UpsertSql::UpsertSql(std::string_view table, std::string_view writer)
 void UpsertSql::add(const Row& r) {
   bool guarded = rows_++ == 0;
   text_ += guarded ? "(" + writer_ : ",(";
-  auto put_id = [&](int64_t v) {
+  auto put_number = [&](ColumnKind kind, int64_t v) {
+    if (kind != ColumnKind::Id) text_ += ',';
     append_number(text_, v);
-    if (guarded) text_ += ",NULL)";
+    if (kind == ColumnKind::Id && guarded) text_ += ",NULL)";
   };
-  auto put_int = [&](int64_t v) {
+  auto put_text = [&](ColumnKind kind, std::string_view v) {
     text_ += ',';
-    append_number(text_, v);
+    if (v.empty() && kind != ColumnKind::KeyText) text_ += "NULL";
+    else append_quoted(text_, v);
   };
-  auto put_key = [&](std::string_view v) {
-    text_ += ',';
-    append_quoted(text_, v);
-  };
-  auto put_text = [&](std::string_view v) {
-    if (v.empty()) text_ += ",NULL";
-    else put_key(v);
-  };
-#define PUT_Id put_id
-#define PUT_Int put_int
-#define PUT_KeyInt put_int
-#define PUT_KeyText put_key
-#define PUT_Text put_text
-#define PUT_Blob put_text
-#define X(kind, column, member, width) PUT_##kind(r.member);
-  PUA_COLUMNS(X)
-#undef X
+  for_each_column(r, put_number, put_text);
   text_ += ')';
 }
 
@@ -132,7 +118,7 @@ std::string find_sql(std::string_view table, const Row& key) {
                      sized(key.watcher_uri) + sized(key.to_uri);
   std::string t = "`" + std::string(table) + "`";
   std::string out = "SELECT m.top," + columns_sql() + " FROM (SELECT MAX(`id`) AS top FROM " + t + " WHERE `id`<=" +
-                    std::to_string(kMaxRowId) + ") m LEFT JOIN " + t + " ON `key_digest`=UNHEX(SHA2(";
+                    std::to_string(kMaxCountedId) + ") m LEFT JOIN " + t + " ON `key_digest`=UNHEX(SHA2(";
   append_quoted(out, text);
   return out + ",256))";
 }

@@ -46,7 +46,7 @@ class DeleteSql {
 
 // Rows with id > after, in the order of id, every column in the order of store/columns.h.
 std::string load_sql(std::string_view table, int64_t after, uint32_t limit);
-// The largest id up to kMaxRowId, then every column of the row with this key: NULL where there is none.
+// The largest id up to kMaxCountedId, then every column of the row with this key: NULL where there is none.
 std::string find_sql(std::string_view table, const Row& key);
 // Which of these ids are in the table.
 std::string exists_sql(std::string_view table, const std::vector<int64_t>& ids);

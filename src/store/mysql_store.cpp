@@ -21,10 +21,15 @@ constexpr size_t kStatementBytes = 64 * 1024;
 constexpr size_t kSmallStatementBytes = 16 * 1024;
 constexpr size_t kLargeStatementBytes = 256 * 1024;
 constexpr MonoMs kFastActive = 100;  // since the last batch of the Fast lane
+constexpr MonoMs kLongestPauseMs = 100;
+// Pages are not to hold more than about that, whatever documents are in them; the first ones try.
+constexpr size_t kPageBytes = 1024 * 1024;
+constexpr uint32_t kFirstPageRows = 64;
 // A row is refused before it is sent beyond this; a server takes 16 MB at least, as shipped.
 constexpr size_t kMaxRowBytes = 8 * 1024 * 1024;
 constexpr unsigned kUnknownDatabase = 1049;
 constexpr MonoMs kMetaRetryMs = 1000;
+constexpr int kLastTurns = 4;
 constexpr MonoMs kLastMetaMs = 200;  // what the end of a store may take to write them
 
 std::string host_name() {
@@ -42,21 +47,15 @@ int64_t number(const char* text) {
 // The views point into the result.
 void read_row(MYSQL_ROW row, const unsigned long* length, Row& r) {
   int at = 0;
-  auto take_int = [&](auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(number(row[at++])); };
-  auto take_text = [&](std::string_view& v) {
+  auto take_number = [&](ColumnKind, auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(number(row[at++])); };
+  auto take_text = [&](ColumnKind, std::string_view& v) {
     if (row[at] && length[at] > 0) v = std::string_view(row[at], length[at]);
     at++;
   };
-#define TAKE_Id take_int
-#define TAKE_Int take_int
-#define TAKE_KeyInt take_int
-#define TAKE_KeyText take_text
-#define TAKE_Text take_text
-#define TAKE_Blob take_text
-#define X(kind, column, member, width) TAKE_##kind(r.member);
-  PUA_COLUMNS(X)
-#undef X
+  for_each_column(r, take_number, take_text);
 }
+
+constexpr size_t kSmallColumns = 512;  // what the other columns of a row take, more or less
 
 size_t octets(const Row& r) {
   return r.body.size() + r.extra_headers.size() + r.record_route.size();  // the others have small bounds
@@ -67,7 +66,8 @@ size_t octets(const Row& r) {
 MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
     : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log, MysqlConn::Use::Write),
       bulk_(servers_, home_, log, MysqlConn::Use::Write), read_(servers_, home_, log, MysqlConn::Use::Read),
-      find_(servers_, home_, log, MysqlConn::Use::Read), fast_write_(o.table, own("writer")), bulk_write_(o.table, own("writer")) {
+      find_(servers_, home_, log, MysqlConn::Use::Read), fast_write_(o.table, own("writer")), bulk_write_(o.table, own("writer")),
+      page_rows_(kFirstPageRows) {
   servers_.user = o.url.user;
   servers_.password = o.url.password;
   servers_.database = o.url.database;
@@ -81,7 +81,7 @@ MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
   servers_.writer_name = own("writer");
   name_ = "mysql://" + o.url.user + "@";
   for (const DbHost& h : o.url.hosts) {
-    servers_.list.push_back({h, {}});
+    servers_.list.push_back({.host = h, .address = {}, .fences = {}});
     name_ += (servers_.list.size() > 1 ? "," : "") + servers_.label(servers_.list.size() - 1);
   }
   name_ += "/" + o.url.database;
@@ -89,7 +89,6 @@ MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
 }
 
 Result<std::unique_ptr<MysqlStore>> MysqlStore::open(const MysqlOptions& o, StoreLoop loop, Log& log) {
-  if (o.tls_verify && o.tls_ca.empty()) return {Errc::bad_config, "db_tls is verify, and db_tls_ca names no file"};
   std::unique_ptr<MysqlStore> s(new MysqlStore(o, std::move(loop), log));
   Status there = s->check_table();
   if (there.ok()) {
@@ -103,10 +102,13 @@ Result<std::unique_ptr<MysqlStore>> MysqlStore::open(const MysqlOptions& o, Stor
 }
 
 MysqlStore::~MysqlStore() {
-  if (!metas_.empty() && !fast_.busy()) {
-    bool written = false;
-    pump_until(kLastMetaMs, [&] { send_metas(fast_, [&written] { written = true; }); }, [&written] { return written; });
-  }
+  if (metas_.empty() || fast_.busy() || metas_out_) return;
+  bool sent = false;
+  auto send = [&] {
+    send_metas(fast_);
+    sent = true;
+  };
+  pump_until(kLastMetaMs, send, [&] { return sent && !metas_out_; });
 }
 
 // --- at the start, and at the end: without the loop ----------------------------------------------
@@ -132,6 +134,7 @@ bool MysqlStore::pump_until(MonoMs ms, S start, F done) {
     event_base_loop(base, EVLOOP_ONCE);
   }
   move(nullptr);
+  for (int i = 0; i < kLastTurns; i++) event_base_loop(base, EVLOOP_NONBLOCK);  // name lookups that were given up go
   event_base_free(base);
   return done();
 }
@@ -196,17 +199,18 @@ Status MysqlStore::set_meta(std::string_view name, std::string_view value) {
 
 void MysqlStore::run(MonoMs now) {
   if (now < meta_due_) return;
-  if (fast_.busy()) {  // the next batch takes them along
+  if (fast_.busy() || metas_out_) {  // the next batch takes them along
     meta_due_ = now + kMetaRetryMs;
     return;
   }
-  send_metas(fast_, [] {});
+  send_metas(fast_);
 }
 
-// Before any row: a restart must not read rows by another clock than they were written by.
-void MysqlStore::send_metas(MysqlConn& c, std::function<void()> then) {
-  if (metas_.empty()) return then();
+// Before any row: a restart must not read rows by another clock than they were written by. Batches of either lane wait for
+// them, and fail with them.
+void MysqlStore::send_metas(MysqlConn& c) {
   meta_due_ = kNever;
+  metas_out_ = true;
   std::string sql = "REPLACE INTO `" + servers_.table + "_meta` (`name`,`value`) VALUES ";
   for (auto it = metas_.begin(); it != metas_.end(); ++it) {
     sql += it == metas_.begin() ? "(" : ",(";
@@ -217,12 +221,16 @@ void MysqlStore::send_metas(MysqlConn& c, std::function<void()> then) {
   }
   auto sent = std::move(metas_);
   metas_.clear();
-  c.run(std::move(sql), [this, sent = std::move(sent), then = std::move(then)](const DbReply& r) mutable {
+  c.run(std::move(sql), [this, sent = std::move(sent)](const DbReply& r) mutable {
+    metas_out_ = false;
     if (r.code != 0) {
       for (auto& [name, value] : sent) metas_.try_emplace(name, std::move(value));
       meta_due_ = home_.now() + kMetaRetryMs;
     }
-    then();
+    for (Writing* w : std::exchange(held_, {})) {
+      if (r.code == 0) send_upserts(*w);
+      else give_up(*w, r);
+    }
   });
 }
 
@@ -237,7 +245,9 @@ void MysqlStore::write(Lane lane, RowSource& rows, MonoMs) {
   if (lane == Lane::Fast) fast_at_ = home_.now();
   w.bytes = lane == Lane::Fast ? kStatementBytes : fast_active() ? kSmallStatementBytes : kLargeStatementBytes;
   take_rows(w, rows);
-  send_metas(conn(lane), [this, &w] { send_upserts(w); });
+  if (metas_.empty() && !metas_out_) return send_upserts(w);
+  held_.push_back(&w);
+  if (!metas_out_) send_metas(conn(lane));
 }
 
 // Upserts and deletes go apart. That changes their order, which matters within one id only: a row that is there twice is
@@ -331,10 +341,21 @@ void MysqlStore::failed(Writing& w, const std::vector<Writing::Item>& items, con
   w.down = r.fault != DbFault::Row && r.fault != DbFault::Collision;
 }
 
+// Nothing of it was sent.
+void MysqlStore::give_up(Writing& w, const DbReply& r) {
+  w.upsert.take();
+  w.remove.take();
+  failed(w, w.upserts, r);
+  failed(w, w.removes, r);
+  w.down = true;
+  report(w);
+}
+
 bool MysqlStore::fast_active() const { return fast_.busy() || home_.now() - fast_at_ < kFastActive; }
 
 void MysqlStore::report(Writing& w) {
-  if (w.lane == Lane::Bulk && fast_active()) bulk_not_before_ = home_.now() + 1 + (steady_us() - w.began_us) / 1000;
+  if (w.lane == Lane::Bulk && fast_active() && !w.down)
+    bulk_not_before_ = home_.now() + std::min(1 + (steady_us() - w.began_us) / 1000, kLongestPauseMs);
   WriteReport out;
   out.lane = w.lane;
   out.results = w.results;
@@ -350,24 +371,23 @@ void MysqlStore::report(Writing& w) {
 // The next page is fetched while the engine works on this one: server and library work side by side.
 void MysqlStore::load(int64_t after, uint32_t limit, MonoMs) {
   page_wanted_ = true;
-  bool same = next_.after == after && next_.limit == limit;
-  if (same && next_.state == Page::State::There) return give_page();
-  if (same && next_.state == Page::State::Fetching) return;
+  most_rows_ = limit;
+  if (next_.after == after && next_.state == Page::State::There) return give_page();
+  if (next_.after == after && next_.state == Page::State::Fetching) return;
   if (read_.busy()) {  // with another page: fetched again when that has come
     next_.state = Page::State::Stale;
     next_.after = after;
-    next_.limit = limit;
     return;
   }
-  fetch(after, limit);
+  fetch(after);
 }
 
-void MysqlStore::fetch(int64_t after, uint32_t limit) {
+void MysqlStore::fetch(int64_t after) {
   next_.state = Page::State::Fetching;
   next_.after = after;
-  next_.limit = limit;
+  next_.limit = std::min(page_rows_, most_rows_);
   next_.rows.reset();
-  read_.run(load_sql(servers_.table, after, limit), [this](const DbReply& r) { on_fetched(r); });
+  read_.run(load_sql(servers_.table, after, next_.limit), [this](const DbReply& r) { on_fetched(r); });
 }
 
 void MysqlStore::forget_page() {
@@ -378,7 +398,7 @@ void MysqlStore::forget_page() {
 void MysqlStore::on_fetched(const DbReply& r) {
   if (next_.state == Page::State::Stale) {
     next_.state = Page::State::None;
-    if (page_wanted_) fetch(next_.after, next_.limit);
+    if (page_wanted_) fetch(next_.after);
     return;
   }
   next_.state = Page::State::There;
@@ -393,9 +413,12 @@ void MysqlStore::give_page() {
   std::string error = std::exchange(next_.error, {});
   uint32_t limit = next_.limit;
   next_.state = Page::State::None;
-  read_page(rows.get());
+  size_t bytes = read_page(rows.get());
   bool last = error.empty() && page_.size() < limit;
-  if (error.empty() && !last && !read_.busy()) fetch(page_.back().id, limit);
+  if (!error.empty()) page_rows_ = std::max(1u, limit / 2);  // it may have been too large for its time
+  else if (bytes > kPageBytes) page_rows_ = std::max<uint32_t>(1, static_cast<uint32_t>(limit * kPageBytes / bytes));
+  else if (bytes < kPageBytes / 2) page_rows_ = std::min(limit * 2, most_rows_);
+  if (error.empty() && !last && !read_.busy()) fetch(page_.back().id);
   if (sink_) sink_->on_rows(page_, last, error, home_.now());
 }
 
@@ -410,9 +433,15 @@ void MysqlStore::find(const Row& key, MonoMs) {
   });
 }
 
-void MysqlStore::read_page(MYSQL_RES* rows) {
+// How many octets it has, more or less.
+size_t MysqlStore::read_page(MYSQL_RES* rows) {
   page_.clear();
-  while (MYSQL_ROW row = rows ? mysql_fetch_row(rows) : nullptr) read_row(row, mysql_fetch_lengths(rows), page_.emplace_back());
+  size_t bytes = 0;
+  while (MYSQL_ROW row = rows ? mysql_fetch_row(rows) : nullptr) {
+    read_row(row, mysql_fetch_lengths(rows), page_.emplace_back());
+    bytes += octets(page_.back()) + kSmallColumns;
+  }
+  return bytes;
 }
 
 }  // namespace pua

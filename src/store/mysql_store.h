@@ -1,5 +1,6 @@
 // MysqlStore: MariaDB behind the write-behind queue. Connections: one for rows that a caller waits for, one for the rest, one
-// for reading, and one, made when it is needed, for rows that are wanted out of turn. A batch is at most one upsert and one delete, each a statement that commits itself.
+// for reading, and one, made when it is needed, for rows that are wanted out of turn. A batch is at most one upsert and one
+// delete, each a statement that commits itself.
 #pragma once
 
 #include <array>
@@ -20,7 +21,7 @@ struct MysqlOptions {
   std::string table = "pua";    // checked by check_table_name
   std::string socket;           // of "localhost" without a port; empty: where the client library looks
   bool tls = false, tls_verify = false;
-  std::string tls_ca;           // file; empty: the system's
+  std::string tls_ca;           // file; needed to verify
   MonoMs timeout_ms = 5000;
   bool wait_at_start = false;   // open also where no server answers: the rows are loaded when one does
 };
@@ -72,7 +73,8 @@ class MysqlStore : public StoreAdapter {
   MysqlStore(const MysqlOptions&, StoreLoop, Log&);
   Status check_table();
   void take_rows(Writing&, RowSource&);
-  void send_metas(MysqlConn&, std::function<void()> then);
+  void send_metas(MysqlConn&);
+  void give_up(Writing&, const DbReply&);
   void send_upserts(Writing&);
   void send_removes(Writing&);
   void look_for(Writing&, std::vector<Writing::Item> missing);
@@ -80,10 +82,10 @@ class MysqlStore : public StoreAdapter {
   void report(Writing&);
   bool fast_active() const;
   // reading
-  void fetch(int64_t after, uint32_t limit);
+  void fetch(int64_t after);
   void on_fetched(const DbReply&);
   void give_page();
-  void read_page(MYSQL_RES*);
+  size_t read_page(MYSQL_RES*);
   std::array<MysqlConn*, 4> connections() { return {&fast_, &bulk_, &read_, &find_}; }
   void forget_page();
   MysqlConn& conn(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
@@ -110,7 +112,10 @@ class MysqlStore : public StoreAdapter {
   } next_;
   bool page_wanted_ = false;     // load() waits for next_
   std::vector<Row> page_;
+  uint32_t most_rows_ = 0, page_rows_;  // of a page: asked for; what its octets allow
   std::map<std::string, std::string, std::less<>> metas_;  // not written yet
+  bool metas_out_ = false;       // some are being written
+  std::vector<Writing*> held_;   // batches that wait for that
   MonoMs meta_due_ = kNever;
   bool waiting_ = false;        // no server answered at the start
 };

@@ -9,10 +9,18 @@
 
 namespace pua {
 
-Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings& s, StoreLoop loop, Log& log) {
+Status check_store(const StoreSettings& s) {
   Result<DbUrl> url = parse_db_url(s.db_url);
   if (!url) return url.error();
-  if (Status table = check_table_name(s.db_table); !table) return table.error();
+  if (Status table = check_table_name(s.db_table); !table) return table;
+  if (url->kind == DbKind::Mysql && s.tls_verify && s.tls_ca.empty())
+    return {Errc::bad_config, "db_tls is \"verify\", and db_tls_ca names no file"};
+  return success();
+}
+
+Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings& s, StoreLoop loop, Log& log) {
+  if (Status fit = check_store(s); !fit) return fit.error();
+  Result<DbUrl> url = parse_db_url(s.db_url);
   if (url->kind == DbKind::Memory) {
     log.notice("store: memory: nothing is kept over a restart");
     return std::unique_ptr<StoreAdapter>(std::make_unique<MemoryStore>());

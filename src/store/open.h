@@ -23,9 +23,12 @@ struct StoreSettings {
   std::string tls_ca;             // db_tls_ca
 };
 
+// What can be said of them without opening anything. Errors: bad_config (db_url, db_table, db_tls).
+Status check_store(const StoreSettings&);
+
 // Opens, checks the version of the tables; SQLite's are created on first use. Blocks: for start only. The log and what
 // `loop` points to outlive the adapter.
-// Errors: bad_config (db_url, db_table), store_failed (everything about the database; the message names the file or server).
+// Errors: those of check_store, store_failed (everything about the database; the message names the file or server).
 Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings&, StoreLoop loop, Log&);
 
 }  // namespace pua

@@ -156,25 +156,14 @@ void SqliteStore::bind(const Row& r) {
   sqlite3_stmt* st = upsert_.get();
   int at = 0;
   // Values stay where they are until the statement was run: nothing is copied here.
-  auto put_int = [&](int64_t v) { sqlite3_bind_int64(st, ++at, v); };
-  auto put_key = [&](std::string_view v) { bind_text(st, ++at, v); };
-  auto put_text = [&](std::string_view v) {
-    if (v.empty()) sqlite3_bind_null(st, ++at);
-    else bind_text(st, ++at, v);
+  auto put_number = [&](ColumnKind, int64_t v) { sqlite3_bind_int64(st, ++at, v); };
+  auto put_text = [&](ColumnKind kind, std::string_view v) {
+    at++;
+    if (v.empty() && kind != ColumnKind::KeyText) sqlite3_bind_null(st, at);
+    else if (kind == ColumnKind::Blob) sqlite3_bind_blob(st, at, v.data(), static_cast<int>(v.size()), SQLITE_STATIC);
+    else bind_text(st, at, v);
   };
-  auto put_blob = [&](std::string_view v) {
-    if (v.empty()) sqlite3_bind_null(st, ++at);
-    else sqlite3_bind_blob(st, ++at, v.data(), static_cast<int>(v.size()), SQLITE_STATIC);
-  };
-#define BIND_Id put_int
-#define BIND_Int put_int
-#define BIND_KeyInt put_int
-#define BIND_KeyText put_key
-#define BIND_Text put_text
-#define BIND_Blob put_blob
-#define X(kind, column, member, width) BIND_##kind(r.member);
-  PUA_COLUMNS(X)
-#undef X
+  for_each_column(r, put_number, put_text);
 }
 
 int SqliteStore::upsert(const Row& r, WriteResult& out) {
@@ -283,7 +272,7 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
 // Column `at` and those behind it. The views point into `text`, which has room for them.
 void SqliteStore::read_row(sqlite3_stmt* st, int at, Row& r, std::string& text) {
   // As octets also where the column is text: asking for text may copy, to add a 0 at the end.
-  auto take_text = [&](std::string_view& v) {
+  auto take_text = [&](ColumnKind, std::string_view& v) {
     const void* p = sqlite3_column_blob(st, at);
     size_t n = p ? static_cast<size_t>(sqlite3_column_bytes(st, at)) : 0;
     at++;
@@ -292,16 +281,10 @@ void SqliteStore::read_row(sqlite3_stmt* st, int at, Row& r, std::string& text) 
     text.append(static_cast<const char*>(p), n);
     v = std::string_view(text.data() + from, n);
   };
-  auto take_int = [&](auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, at++)); };
-#define TAKE_Id take_int
-#define TAKE_Int take_int
-#define TAKE_KeyInt take_int
-#define TAKE_KeyText take_text
-#define TAKE_Text take_text
-#define TAKE_Blob take_text
-#define X(kind, column, member, width) TAKE_##kind(r.member);
-  PUA_COLUMNS(X)
-#undef X
+  auto take_number = [&](ColumnKind, auto& v) {
+    v = static_cast<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, at++));
+  };
+  for_each_column(r, take_number, take_text);
 }
 
 size_t SqliteStore::text_bytes(sqlite3_stmt* st, int first) {
@@ -344,7 +327,7 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
 void SqliteStore::find(const Row& key, MonoMs now) {
   sqlite3_stmt* st = find_row_.get();
   bind_key(st, key);
-  sqlite3_bind_int64(st, 7, kMaxRowId);
+  sqlite3_bind_int64(st, 7, kMaxCountedId);
   int rc = sqlite3_step(st);
   Row row;
   std::string text;

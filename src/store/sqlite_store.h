@@ -1,5 +1,5 @@
 // SQLite store: the embedded database. Runs in the loop, so each call is bounded by time: a write turn by about 2 ms,
-// a page by 3 ms, a checkpoint by its number of pages (docs/adr/0004-sqlite-in-the-loop.md).
+// a page by 3 ms, a checkpoint by the pages written since the last one, unless another program reads the file (docs/adr/0004-sqlite-in-the-loop.md).
 #pragma once
 
 #include <memory>

@@ -79,22 +79,6 @@ void WriteBehind::find(const Row& key) {
   if (finds_.size() == 1) announce();
 }
 
-void WriteBehind::forget(StoreHook& h) {
-  switch (h.queue) {
-    case StoreHook::Queue::Fast: fast_.queue.erase(h); break;
-    case StoreHook::Queue::Bulk: bulk_.queue.erase(h); break;
-    case StoreHook::Queue::Aside: take_aside(h); break;
-    case StoreHook::Queue::Batch:
-    case StoreHook::Queue::None: break;
-  }
-  for (auto* list : {&fast_.batch, &bulk_.batch, &ending_}) {
-    for (Entry& e : *list) {
-      if (e.hook == &h) e.hook = nullptr;
-    }
-  }
-  h.queue = StoreHook::Queue::None;
-}
-
 void WriteBehind::flush(MonoMs now) {
   retry_aside(kNever, now);
   for (LaneState* l : {&fast_, &bulk_}) l->hurry = !l->queue.empty() || !l->batch.empty();
@@ -218,7 +202,7 @@ void WriteBehind::on_written(const WriteReport& report, MonoMs now) {
   reporting_ = true;
   for (size_t i = 0; i < ending_.size(); i++) {
     Entry e = ending_[i];
-    if (!e.hook || e.result == WriteResult::Deferred) continue;
+    if (e.result == WriteResult::Deferred) continue;
     sink_->on_stored(*e.hook, e.version, e.result == WriteResult::Ok, now);
   }
   if (rows_ == Rows::ToTell) {
@@ -241,14 +225,12 @@ void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
     if (report.down && e.result == WriteResult::Deferred) e.result = WriteResult::FailedRetry;  // its caller may be told
     if (e.result == WriteResult::FailedRetry && ending_.size() == 1 && !report.down) {
       // A batch of one that failed, with the store up, has found its bad row.
-      bool known = !e.hook || e.hook->failures > 0;
-      if (known || ++lone_failures_ < kLoneFailures) e.result = WriteResult::BadRow;
+      if (e.hook->failures > 0 || ++lone_failures_ < kLoneFailures) e.result = WriteResult::BadRow;
     }
     tried += e.result != WriteResult::Deferred;
     failed += e.result == WriteResult::FailedRetry;
     if (e.result == WriteResult::Ok) {
       ok++;
-      if (!e.hook) continue;
       StoreHook& h = *e.hook;
       h.queue = StoreHook::Queue::None;
       h.failures = 0;
@@ -260,12 +242,12 @@ void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
     } else if (e.result == WriteResult::BadRow || e.result == WriteResult::RefusedNewer) {
       stats_.errors++;
       stats_.refused_newer += e.result == WriteResult::RefusedNewer;
-      if (e.hook) put_aside(e, report.error, now);
+      put_aside(e, report.error, now);
     }
   }
   for (size_t i = ending_.size(); i-- > 0;) {  // backwards, so that the order stays
     WriteResult r = ending_[i].result;
-    if (!ending_[i].hook || (r != WriteResult::Deferred && r != WriteResult::FailedRetry)) continue;
+    if (r != WriteResult::Deferred && r != WriteResult::FailedRetry) continue;
     // One that failed alone makes room, also where it is not set aside: it may be the only bad one.
     bool alone = r == WriteResult::FailedRetry && ending_.size() == 1 && !report.down;
     requeue(l, ending_[i], alone, now);
@@ -322,24 +304,22 @@ void WriteBehind::put_aside(const Entry& e, std::string_view error, MonoMs now) 
   h.queue = StoreHook::Queue::Aside;
   uint32_t shift = std::min<uint32_t>(h.failures - 1u, 16);
   uint64_t wait = std::min<uint64_t>(static_cast<uint64_t>(policy_.aside_first_ms) << shift, policy_.retry_max_ms);
-  aside_.emplace(now + static_cast<MonoMs>(wait), &h);
+  aside_at_[&h] = aside_.emplace(now + static_cast<MonoMs>(wait), &h);
   aside_since_.insert(h.dirty_since);
 }
 
 void WriteBehind::take_aside(StoreHook& h) {
-  auto it = std::find_if(aside_.begin(), aside_.end(), [&](const auto& a) { return a.second == &h; });
-  if (it != aside_.end()) {
-    aside_.erase(it);
-    aside_since_.erase(aside_since_.find(h.dirty_since));
-  }
+  auto it = aside_at_.find(&h);
+  aside_.erase(it->second);
+  aside_at_.erase(it);
+  aside_since_.erase(aside_since_.find(h.dirty_since));
   h.queue = StoreHook::Queue::None;
 }
 
 void WriteBehind::retry_aside(MonoMs until, MonoMs now) {
   while (!aside_.empty() && aside_.begin()->first <= until) {
     StoreHook& h = *aside_.begin()->second;
-    aside_.erase(aside_.begin());
-    aside_since_.erase(aside_since_.find(h.dirty_since));
+    take_aside(h);
     enqueue(h, Lane::Bulk, now);
   }
 }
@@ -448,8 +428,8 @@ WriteBehindStats WriteBehind::stats(MonoMs now) const {
     s.backlog += l->queue.size();
     if (!l->queue.empty()) oldest = std::min(oldest, l->queue.front()->dirty_since);
     for (const Entry& e : l->batch) {
-      s.backlog += e.hook != nullptr;
-      if (e.hook) oldest = std::min(oldest, e.since);
+      s.backlog++;
+      oldest = std::min(oldest, e.since);
     }
   }
   if (!aside_since_.empty()) oldest = std::min(oldest, *aside_since_.begin());
@@ -457,7 +437,7 @@ WriteBehindStats WriteBehind::stats(MonoMs now) const {
   s.set_aside = aside_.size();
   s.oldest_ms = now - oldest;
   s.flush_max_ms = (flush_max_us_ + 999) / 1000;
-  s.down = down_;
+  s.down = down_ || load_retry_ms_ > 0;
   return s;
 }
 

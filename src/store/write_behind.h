@@ -3,7 +3,7 @@
 //   mark --> [Fast] --group_ms--> batch --> adapter --ok--> on_stored     (a caller waits for these)
 //        \-> [Bulk] --bulk_ms --> batch --> adapter --ok--> on_stored     (nobody waits)
 //   a row refused on its own --> set aside, retried alone, later and later; the others go on
-//   store down               --> everything stays queued; one batch tries again after a back-off
+//   store down               --> everything stays queued; one batch a lane tries again after a back-off
 //
 // Pure: no SQL, no clock, no events. The owner calls run() when next_due() has come; `wake` tells it that next_due()
 // became earlier. With an adapter that writes inside the call (SQLite), each run() does one bounded piece of work.
@@ -15,6 +15,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/histogram.h"
@@ -51,7 +52,7 @@ struct WriteBehindStats {
   uint64_t skipped_ranges = 0; // ranges of ids that could not be read at load
   uint64_t set_aside = 0;      // rows that wait alone for their retry
   int64_t flush_max_ms = 0;    // longest batch so far, rounded up
-  bool down = false;
+  bool down = false;           // the last batch, or the last page, failed as a whole
 };
 
 // Of batches: 0.1 ms ... 5 s.
@@ -70,9 +71,6 @@ class WriteBehind : public StorePort, private AdapterSink {
   void find(const Row& key) override;
   size_t backlog() const override;
 
-  // The record is about to be freed though something of it is unwritten: drop that. Legal at any time, also inside
-  // on_stored. What is under way may still be committed.
-  void forget(StoreHook&);
   // Everything that is unwritten leaves as fast as it can, set-aside rows and a store that was down included.
   void flush(MonoMs now);
   // update_period was changed.
@@ -82,12 +80,13 @@ class WriteBehind : public StorePort, private AdapterSink {
   void run(MonoMs now);     // no effect inside one of its own callbacks
 
   bool clean() const;       // nothing is unwritten
+  bool writing() const { return !fast_.batch.empty() || !bulk_.batch.empty(); }
   WriteBehindStats stats(MonoMs now) const;
   const Histogram& writes() const { return writes_; }   // how long batches took, those that failed too
 
  private:
   struct Entry {
-    StoreHook* hook;     // nullptr: forgotten
+    StoreHook* hook;
     MonoMs since;        // dirty_since when the batch was made
     uint32_t version = 0;
     int64_t id = 0;
@@ -142,6 +141,7 @@ class WriteBehind : public StorePort, private AdapterSink {
   LaneState fast_{StoreHook::Queue::Fast};
   LaneState bulk_{StoreHook::Queue::Bulk};
   std::multimap<MonoMs, StoreHook*> aside_;  // by time of the next try
+  std::unordered_map<StoreHook*, std::multimap<MonoMs, StoreHook*>::iterator> aside_at_;
   std::multiset<MonoMs> aside_since_;        // dirty_since of the same
   std::vector<Entry> ending_;                // batch whose on_stored calls are being made
 

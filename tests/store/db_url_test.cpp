@@ -2,7 +2,6 @@
 #include <string>
 
 #include "store/db_url.h"
-#include "store/open.h"
 #include "tests/store/fixture.h"
 
 #include <CppUTest/TestHarness.h>
@@ -121,30 +120,4 @@ TEST(db_table, anything_else_is_refused) {
   }
   CHECK_FALSE(check_table_name(std::string(61, 'a')).ok());
   CHECK_FALSE(check_table_name(std::string_view("a\0b", 3)).ok());
-}
-
-TEST_GROUP(open_store) {
-  TempDir dir;
-  TestLog log;
-};
-
-TEST(open_store, opens_what_the_url_names) {
-  StoreSettings s;
-  s.db_url = "sqlite://" + dir.file("x.db");
-  auto a = open_store(s, {}, log.log);
-  CHECK(a.ok());
-  CHECK((*a)->name() == dir.file("x.db"));
-  s.db_url = "memory:";
-  auto m = open_store(s, {}, log.log);
-  CHECK(m.ok());
-  STRCMP_EQUAL("memory:", (*m)->name().c_str());
-  CHECK(log.has("nothing is kept"));
-}
-
-TEST(open_store, a_bad_table_name_is_refused_before_any_file_is_touched) {
-  StoreSettings s;
-  s.db_url = "sqlite://" + dir.file("x.db");
-  s.db_table = "pua\"; drop table x; --";
-  LONGS_EQUAL(static_cast<int>(Errc::bad_config), static_cast<int>(open_store(s, {}, log.log).code()));
-  CHECK_FALSE(std::filesystem::exists(dir.file("x.db")));
 }

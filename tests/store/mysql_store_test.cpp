@@ -297,7 +297,8 @@ TEST(mysql_store, what_a_broken_session_left_behind_is_ended_before_anything_new
   caller.write(b, Lane::Bulk);  // by the other connection, which is whole
   CHECK(caller.results[0] == WriteResult::Ok);
   db->sql("SELECT RELEASE_LOCK('gate')");
-  while (db->sql(at_work) != "0") usleep(1000);
+  for (int ms = 0; ms < 10000 && db->sql(at_work) != "0"; ms++) usleep(1000);
+  STRCMP_EQUAL("0", db->sql(at_work).c_str());
   db->sql("DROP TRIGGER hold");
   auto rows = caller.load_all();
   LONGS_EQUAL(1, rows.size());
@@ -366,6 +367,75 @@ TEST(mysql_store, the_session_is_ours_whatever_the_server_is_set_to) {
   CHECK(back == odd);
 }
 
+//  the queue: set_meta, run: the value goes out on the connection of the Fast lane, which is not even connected yet
+//             write Fast: waits for it on the same connection, and goes out behind it
+TEST(mysql_store, rows_wait_for_a_value_that_is_being_written_and_both_arrive) {
+  if (!there()) return;
+  auto s = db->open();
+  Caller caller(*s);
+  CHECK(s->set_meta("clock", "now").ok());
+  s->run(steady_ms());
+  CHECK(caller.put(row_of(1)) == WriteResult::Ok);
+  STRCMP_EQUAL("now", db->sql("SELECT `value` FROM `pua_meta` WHERE `name` LIKE 'clock@%'").c_str());
+  LONGLONGS_EQUAL(kNever, s->next_due());
+}
+
+TEST(mysql_store, no_row_is_written_before_a_value_that_was_set_first) {
+  if (!there()) return;
+  auto s = db->open();
+  Caller caller(*s);
+  CHECK(caller.put(row_of(1)) == WriteResult::Ok);
+  CHECK(s->set_meta("clock", "first").ok());
+  CHECK(caller.put(row_of(1)) == WriteResult::Ok);
+  db->sql("BEGIN; UPDATE `pua_meta` SET `value`='held' WHERE `name` LIKE 'clock@%'");   // the line is locked
+  CHECK(s->set_meta("clock", "second").ok());
+  CHECK(caller.put(row_of(2)) == WriteResult::FailedRetry);
+  CHECK(caller.down);
+  STRCMP_EQUAL("0", db->sql("SELECT COUNT(*) FROM `pua` WHERE `id`=2").c_str());
+  db->sql("ROLLBACK");
+  CHECK(caller.put(row_of(2)) == WriteResult::Ok);
+  STRCMP_EQUAL("second", db->sql("SELECT `value` FROM `pua_meta` WHERE `name` LIKE 'clock@%'").c_str());
+}
+
+TEST(mysql_store, pages_of_large_documents_are_short) {
+  if (!there()) return;
+  auto s = db->open();
+  Caller caller(*s);
+  std::string large(100000, 'x');
+  for (int64_t id = 1; id <= 100; id++) CHECK(caller.put(with(row_of(id), [&](Row& r) { r.body = large; })) == WriteResult::Ok);
+  for (int64_t id = 101; id <= 400; id++) CHECK(caller.put(row_of(id)) == WriteResult::Ok);
+  size_t most_large = 0, most = 0;
+  bool first = true;
+  auto rows = caller.load_all(500, [&] {
+    size_t n = 0;
+    for (const StoredRow& r : caller.page) n += r.row().body.size() == large.size();
+    if (!first) most_large = std::max(most_large, n);
+    most = std::max(most, caller.page.size());
+    first = false;
+  });
+  LONGS_EQUAL(400, rows.size());
+  LONGS_EQUAL(400, rows.back().row().id);
+  CHECK_TEXT(most_large <= 11, std::to_string(most_large).c_str());
+  CHECK_TEXT(most >= 80, std::to_string(most).c_str());   // and long again behind them
+}
+
+// A name is being looked up, for another base and for this one, when the store goes; libevent calls back later.
+TEST(mysql_store, it_may_go_while_the_name_of_its_server_is_being_looked_up) {
+  event_base* base = event_base_new();
+  TestLog log;
+  MysqlOptions o;
+  o.url = *parse_db_url("mysql://u:p@db.example.invalid/x");
+  o.wait_at_start = true;
+  o.timeout_ms = 100;
+  auto s = MysqlStore::open(o, {base, nullptr, [] { return steady_ms(); }, [](const std::function<void()>& f) { f(); }}, log.log);
+  CHECK(s.ok());
+  (*s)->load(0, 10, 0);
+  event_base_loop(base, EVLOOP_NONBLOCK);
+  s->reset();
+  for (int i = 0; i < 10; i++) event_base_loop(base, EVLOOP_NONBLOCK);
+  event_base_free(base);
+}
+
 TEST(mysql_store, tls_is_used_where_it_is_asked_for_and_the_chain_is_checked) {
   if (!there()) return;
   std::string ca = getenv("PUA_TEST_MYSQL_CA"), other = ca.substr(0, ca.rfind('/')) + "/other-ca.pem";
@@ -375,7 +445,6 @@ TEST(mysql_store, tls_is_used_where_it_is_asked_for_and_the_chain_is_checked) {
   o.tls = true;
   bool on = db->try_open(o).ok();
   o.tls_verify = true;
-  Errc no_ca = db->try_open(o).code();
   o.tls_ca = other;
   std::string strange = refused(o);
   o.tls_ca = ca;
@@ -385,7 +454,6 @@ TEST(mysql_store, tls_is_used_where_it_is_asked_for_and_the_chain_is_checked) {
   db->root("ALTER USER pua@'%', pua@localhost REQUIRE NONE");
   CHECK(contains(plain, "Access denied"));
   CHECK(on);
-  LONGS_EQUAL(static_cast<int>(Errc::bad_config), static_cast<int>(no_ca));
   CHECK_TEXT(contains(strange, "certificate") || contains(strange, "TLS/SSL"), strange.c_str());
   CHECK_TEXT(contains(unnamed, "certificate") || contains(unnamed, "TLS/SSL"), unnamed.c_str());
   CHECK(named);

@@ -222,8 +222,12 @@ TEST(bad_row, the_age_gauge_knows_the_oldest_row_that_is_set_aside) {
   rig.advance(rig.now);
   LONGS_EQUAL(2, rig.stats().set_aside);
   LONGS_EQUAL(20, rig.stats().oldest_ms);
-  rig.queue->forget(rig.rec(2));
-  LONGS_EQUAL(10, rig.stats().oldest_ms);
+  rig.faulty.bad_row = [](const Row& r) { return r.id == 3; };
+  rig.change(2, Lane::Fast);
+  rig.advance(rig.now + 5);
+  LONGS_EQUAL(1, rig.stats().set_aside);
+  LONGS_EQUAL(15, rig.stats().oldest_ms);
+  rig.faulty.bad_row = {};
   rig.advance(rig.now + 60000);
   LONGS_EQUAL(0, rig.stats().set_aside);
   LONGS_EQUAL(0, rig.stats().oldest_ms);

@@ -232,17 +232,14 @@ TEST(write_behind, a_deleted_record_may_be_freed_in_on_stored) {
   CHECK(rig.queue->clean());
 }
 
-TEST(write_behind, a_callback_may_mark_and_forget_other_rows_of_its_batch) {
+TEST(write_behind, a_callback_may_mark_other_rows_of_its_batch) {
   rig.change_range(1, 4, Lane::Fast);
   rig.when_stored = [&](Rec& r, uint32_t, bool) {
     if (r.id != 1) return;
-    rig.queue->forget(rig.rec(3));
-    rig.recs.erase(3);
     rig.change(4, Lane::Fast);
     rig.change(5, Lane::Fast);
   };
   rig.advance(1100);
-  LONGS_EQUAL(0, rig.acks(3, true));
   LONGS_EQUAL(2, rig.acks(4, true));
   CHECK(rig.stored(4, 2));
   CHECK(rig.stored(5, 1));
@@ -258,38 +255,6 @@ TEST(write_behind, running_inside_a_callback_does_nothing) {
   };
   rig.advance(1100);
   CHECK(rig.stored(2, 1));
-}
-
-TEST(write_behind, forget_works_wherever_the_row_stands) {
-  rig.faulty.bad_row = [](const Row& r) { return r.id == 4; };
-  rig.change(4, Lane::Fast);
-  rig.advance(rig.now);
-  CHECK(rig.rec(4).queue == StoreHook::Queue::Aside);
-  rig.faulty.delay_ms = 10;
-  rig.change(3, Lane::Fast);
-  rig.advance(rig.now + 2);
-  CHECK(rig.rec(3).queue == StoreHook::Queue::Batch);
-  rig.change(1, Lane::Fast);
-  rig.change(2, Lane::Bulk);
-  size_t before = rig.calls.size();
-  for (int64_t id : {1, 2, 3, 4}) {
-    rig.queue->forget(rig.rec(id));
-    CHECK(rig.rec(id).queue == StoreHook::Queue::None);
-  }
-  rig.recs.clear();
-  LONGS_EQUAL(0, rig.stats().backlog);
-  rig.advance(5000);
-  LONGS_EQUAL(before, rig.calls.size());
-  CHECK(rig.queue->clean());
-}
-
-TEST(write_behind, a_forgotten_row_leaves_its_neighbours_in_order) {
-  rig.change_range(1, 5, Lane::Bulk);
-  for (int64_t id : {1, 3, 5}) rig.queue->forget(rig.rec(id));
-  rig.advance(1200);
-  LONGS_EQUAL(2, rig.calls.size());
-  LONGS_EQUAL(2, rig.calls[0].id);
-  LONGS_EQUAL(4, rig.calls[1].id);
 }
 
 TEST(write_behind, destroying_the_queue_touches_no_record) {
