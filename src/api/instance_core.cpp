@@ -80,7 +80,7 @@ Status InstanceCore::start(event_base* base) {
   sinks_.to = engine_.get();
   engine_->set_epoch_offset(clock_->state().offset_ms);
   save_clock();
-  engine_->start();
+  engine_->start(now);
   return success();
 }
 

@@ -38,11 +38,11 @@ void InstanceCore::shutdown(std::function<void(bool)> done) {
 // The timer covers what no other turn would notice: deadlines, and that all was well already when it was asked for.
 void InstanceCore::arm_progress() {
   MonoMs due = kNever;
-  for (const Flush& f : flushes_) due = std::min(due, writer_->clean() ? 0 : f.deadline);
+  for (const Flush& f : flushes_) due = std::min(due, written() ? 0 : f.deadline);
   switch (phase_) {
     case Phase::Draining: due = std::min(due, engine_->quiet() ? 0 : drain_until_); break;
     case Phase::Closing: due = 0; break;
-    case Phase::Flushing: due = std::min(due, writer_->clean() ? 0 : shutdown_until_); break;
+    case Phase::Flushing: due = std::min(due, written() ? 0 : shutdown_until_); break;
     case Phase::Stopped: due = shutdown_done_.empty() ? due : 0; break;
     case Phase::Running:
     case Phase::Ended: break;
@@ -58,13 +58,15 @@ void InstanceCore::progress() {
   if (phase_ != Phase::Ended) arm_progress();
 }
 
+bool InstanceCore::written() const { return writer_->clean() && !engine_->rewriting(); }
+
 void InstanceCore::progress_flushes(MonoMs now) {
   if (flushes_.empty()) return;
-  bool clean = writer_->clean();
+  bool clean = writer_->clean(), all_marked = !engine_->rewriting();
   int64_t oldest = clean ? 0 : writer_->stats(now).oldest_ms;
   std::vector<std::pair<std::function<void(bool)>, bool>> over;
   std::erase_if(flushes_, [&](Flush& f) {
-    bool ok = clean || oldest < now - f.asked;  // whatever is unwritten came after it was asked for
+    bool ok = all_marked && (clean || oldest < now - f.asked);  // whatever is unwritten came after it was asked for
     if (!ok && now < f.deadline) return false;
     over.emplace_back(std::move(f.done), ok);
     return true;
@@ -82,18 +84,19 @@ void InstanceCore::progress_shutdown(MonoMs now) {
     if (phase_ == Phase::Ended || !over) return;
     enter(Phase::Flushing);
   }
-  if (phase_ == Phase::Flushing && (writer_->clean() || now >= shutdown_until_)) {
+  if (phase_ == Phase::Flushing && (written() || now >= shutdown_until_)) {
     enter(Phase::Stopped);
-    if (!writer_->clean())
-      log_.error("shutdown: %llu records could not be written in time",
-                 static_cast<unsigned long long>(writer_->stats(now).backlog));
+    if (!written())
+      log_.error("shutdown: %llu records%s could not be written in time",
+                 static_cast<unsigned long long>(writer_->stats(now).backlog),
+                 engine_->rewriting() ? ", and others that the database had lost," : "");
     watch_clock(now);
     save_clock();
   }
   if (phase_ == Phase::Stopped) {
     std::vector<std::function<void(bool)>> done = std::move(shutdown_done_);
     shutdown_done_.clear();
-    bool ok = writer_->clean();
+    bool ok = written();
     for (auto& fn : done) fn(ok);
   }
 }
@@ -144,7 +147,7 @@ void InstanceCore::write_rest() {
   MonoMs now = loop_->now();
   MonoMs until = now + kLastWrite;
   writer_->flush(now);
-  while (!writer_->clean() && now < until && (!store_->immediate() || writer_->next_due() <= now)) {
+  while (!writer_->clean() && now < until && (writer_->next_due() <= now || writer_->writing())) {
     writer_->run(now);
     store_->pump(until - now);  // one that writes by events of its own has the loop no more
     now = loop_->now();

@@ -2,6 +2,7 @@
 
 #include "config/addresses.h"
 #include "config/checks.h"
+#include "events/registry.h"
 
 namespace pua {
 
@@ -49,6 +50,12 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   e.sharing_tag = s.cluster_sharing_tag;
   if (!s.sip_listen.empty()) e.host = host_of(s.sip_listen.front());
   return e;
+}
+
+Status check_settings(const Settings& s) {
+  Registry events;
+  if (auto fit = engine_settings(s, events); !fit) return fit.error();
+  return check_store(store_settings(s));
 }
 
 StoreSettings store_settings(const Settings& s) {

@@ -15,6 +15,8 @@ namespace pua {
 // has none), addresses that do not fit together. contact is what was configured: where it is empty, the listener's is to be
 // put in.
 Result<EngineSettings> engine_settings(const Settings&, const BodiesPort& events);
+// Everything that can be said against them without starting. Errors: those of engine_settings and check_store.
+Status check_settings(const Settings&);
 StoreSettings store_settings(const Settings&);
 WriteBehindPolicy write_policy(const Settings&);
 SipSettings sip_settings(const Settings&);

@@ -43,7 +43,10 @@ void Engine::reconfigure(const EngineSettings& s) {
   announce();
 }
 
-void Engine::start() {
+// New ids are above all that this table has seen: those of rows that are gone, too, unless there were more than a thousand a
+// second. A delete that comes late, of a former process even, then meets no other record's row.
+void Engine::start(MonoMs now) {
+  next_id_ = std::clamp<int64_t>(now + epoch_offset_, 1, kMaxCountedId);
   loading_ = true;
   ports_.store.load(0, settings_.load_page);
 }
@@ -326,7 +329,7 @@ void Engine::run_deliveries(MonoMs now) {
       count_.completed++;
       if (o.superseded) count_.superseded++;
       if (!o.durable) count_.completed_not_durable++;
-      measures_.waits.add(static_cast<int64_t>(static_cast<uint32_t>(now) - w->since) * 1000);
+      measures_.waits.add(int64_t{static_cast<int32_t>(static_cast<uint32_t>(now) - w->since)} * 1000);
       if (w->done) w->done(o);
     }
     o.superseded = false;
@@ -401,7 +404,7 @@ void Engine::rewrite_some(MonoMs now) {
 bool Engine::quiet() const {
   return ready_.empty() && subs_.quiet() && acks_.empty() && outbox_.in_flight() == 0 && by_state_[static_cast<int>(State::Queued)] == 0 &&
          by_state_[static_cast<int>(State::Intent)] == 0 && by_state_[static_cast<int>(State::Idle)] == 0 && removing_ != Removing::Walk &&
-         !(removing_ == Removing::Walked && loading_);
+         !(removing_ == Removing::Walked && loading_) && rewrite_ == Rewrite::No;
 }
 
 bool Engine::shutdown_some() {

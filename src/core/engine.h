@@ -29,15 +29,15 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   // Rows hold calendar time: epoch ms = monotonic ms + offset. To be set before start().
   void set_epoch_offset(int64_t ms) { epoch_offset_ = ms; }
   // Begins to load the table, page by page. Requests are taken meanwhile.
-  void start();
+  void start(MonoMs now);
   bool loading() const { return loading_; }
 
   // Takes a request, or refuses it and changes nothing (the Errc of the documentation, the field at fault named).
-  // done is called exactly once, from run() or shutdown(), never from here. Spec section 4.
+  // done is called exactly once, from run() or shutdown(), never from here.
   Status publish(const PublishRequest&, PublishDone done, MonoMs now);
   void observe(int32_t source_mask, EngineObserver fn);
 
-  // The same for a subscription (RFC 6665, spec section 5).
+  // The same for a subscription (RFC 6665).
   Status subscribe(const SubscribeRequest&, PublishDone done, MonoMs now);
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
   // A request within the dialog brought this Contact: the remote target from now on. Errors: not_found, bad_uri.
@@ -58,7 +58,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   // Takes no more requests. With remove_all, every publication is withdrawn (to be given time to happen).
   void stop_taking() { stopping_ = true; }
   void remove_all();
-  bool quiet() const;                       // nothing out, queued, or to be delivered
+  bool quiet() const;                       // nothing out, queued, to be delivered, or to be written again
+  bool rewriting() const { return rewrite_ != Rewrite::No; }  // rows that the store lost are being marked, piece by piece
   // Completes everything open with 487 "shutdown" and ends. Legal inside a completion.
   void shutdown();
   // The same piece by piece, for a table too large for one loop turn: to be called until it says true.

@@ -11,9 +11,9 @@ namespace pua {
 
 namespace {
 
-// Monotonic deadline <-> seconds of calendar time in a row (0: none), rounded up: never early after a restart.
-constexpr int64_t kMaxEpoch = 100000000000;   // the same for seconds
+constexpr int64_t kMaxEpoch = 100000000000;
 
+// Monotonic deadline <-> seconds of calendar time in a row (0: none), rounded up: never early after a restart.
 int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
 MonoMs from_epoch(int64_t s, int64_t offset) { return s <= 0 ? kNever : s * 1000 - offset; }
 
@@ -121,7 +121,7 @@ void Engine::on_page(std::span<const Row> rows, bool last, std::string_view erro
   }
   for (const Row& row : rows) {
     last_loaded_ = std::max(last_loaded_, row.id);
-    if (row.id <= kMaxRowId) next_id_ = std::max(next_id_, row.id + 1);
+    if (row.id <= kMaxCountedId) next_id_ = std::max(next_id_, row.id + 1);
     load_row(row, now);
   }
   if (last) {
@@ -152,6 +152,8 @@ void Engine::on_found(const Row& key, const Row* row, int64_t top, MonoMs now) {
 const char* Engine::unreadable(const Row& row) const {
   auto odd = [](int64_t seconds) { return seconds < 0 || seconds > kMaxEpoch; };
   if (row.id <= 0 || row.id > kMaxRowId) return "id";
+  if (row.record_version >= kMaxRowVersion) return "record_version";
+  if (row.owner_epoch != 0) return "owner_epoch";   // of a node: there are none in this version
   if (row.flag <= 0) return "flag";
   if (odd(row.expires)) return "expires";
   if (odd(row.desired_expires)) return "desired_expires";
@@ -278,7 +280,7 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
 }
 
 void Engine::finish_load() {
-  ended_rows_.clear();
+  if (load_again_.empty()) ended_rows_.clear();
   loading_ = false;  // what waited for a row that did not come goes on in run()
   load_only_ = 0;
   ports_.log.notice("load: %zu publications, %zu subscriptions", table_.size(), subs_.size());

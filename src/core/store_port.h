@@ -17,10 +17,12 @@ namespace pua {
 enum class Lane : uint8_t { Bulk, Fast };  // Fast: a caller waits for the commit
 
 constexpr int64_t kMaxRowId = 1000000000000000;  // nobody counts so far: a row with a larger id is damaged
+constexpr int64_t kMaxCountedId = kMaxRowId / 2;  // new ids follow the largest one up to here
+constexpr uint32_t kMaxRowVersion = 0x80000000u;  // nor so far: a row that cannot be replaced by a newer one is damaged
 
 // One row of table `pua`. Views stay valid as long as the call that shows them. Times: EpochS; 0 = none / for ever.
 struct Row {
-  int64_t id = 0;            // primary key, given by the engine, never reused
+  int64_t id = 0;            // primary key, given by the engine, never reused: also a late delete of a former one hits nobody
   int32_t flag = 0;          // source bit
   int32_t event = 0;         // event bit
   std::string_view pres_uri, pres_id, watcher_uri, to_uri;   // with flag and event: the unique key

@@ -87,6 +87,9 @@ const char* Subscriptions::unreadable(const Row& row) const {
   auto odd = [](int64_t seconds) { return seconds < 0 || seconds > kMaxEpoch; };
   auto no_uri = [](std::string_view uri) { return !uri.empty() && !check_uri("uri", uri); };
   if (row.id <= 0 || row.id > kMaxRowId) return "id";
+  if (row.record_version >= kMaxRowVersion) return "record_version";
+  if (row.owner_epoch != 0) return "owner_epoch";   // of a node: there are none in this version
+  if (odd(row.updated_at)) return "updated_at";
   if (row.flag <= 0) return "flag";
   if (odd(row.expires)) return "expires";
   if (odd(row.desired_expires)) return "desired_expires";

@@ -1,4 +1,4 @@
-// The promise of spec section 6: what durable=1 means, what is committed before a request leaves, and that a store that
+// The promise of durability: what durable=1 means, what is committed before a request leaves, and that a store that
 // is down, slow or picky stops no SIP traffic.
 //
 //   owner          engine           store           server
@@ -328,4 +328,21 @@ TEST(Durability, after_the_table_was_away_every_row_is_written_again) {
   both.advance(60000);
   LONGS_EQUAL(600, both.disk.rows());
   CHECK(both.logged(LogLevel::warning, "all 600 records are written again"));
+}
+
+TEST(Durability, nothing_ends_before_what_the_table_lost_was_marked) {
+  for (int n = 0; n < 600; n++) {   // more than one run looks at
+    rig.ask({.uri = "sip:u" + std::to_string(n) + "@example.com", .expires = 600, .body = "b1"});
+    rig.settle();
+    rig.ok("e" + std::to_string(n), 600);
+  }
+  rig.advance(kSecond);
+  CHECK(rig.engine->quiet());
+  static_cast<StoreSink&>(*rig.engine).on_rows_lost(rig.now);
+  rig.engine->run(rig.now);
+  CHECK(rig.engine->rewriting());
+  CHECK_FALSE(rig.engine->quiet());
+  rig.advance(kSecond);
+  CHECK_FALSE(rig.engine->rewriting());
+  CHECK(rig.engine->quiet());
 }

@@ -1,4 +1,4 @@
-// Expires (spec section 4): what is asked for, for how long a publication lives, and when it is withdrawn.
+// Expires: what is asked for, for how long a publication lives, and when it is withdrawn.
 #include <string>
 #include <vector>
 

@@ -155,6 +155,23 @@ TEST(Measures, a_wait_is_right_where_the_low_half_of_the_clock_turns_over) {
   LONGLONGS_EQUAL(30000, m().waits.sum_us());
 }
 
+// The clock goes on while completions are being delivered, and this one is delivered at once.
+TEST(Measures, a_request_made_inside_a_completion_has_waited_for_nothing) {
+  rig.live();
+  int calls = 0;
+  rig.when_completed = [&](Call&) {
+    if (calls++ > 0) return;
+    rig.now += 3;
+    rig.ask(Want{.keep_existing = true});
+  };
+  rig.publish("b1");
+  rig.ok("e1");
+  rig.settle();
+  LONGS_EQUAL(2, calls);
+  UNSIGNED_LONGS_EQUAL(3, m().waits.count());
+  LONGLONGS_EQUAL(0, m().waits.sum_us());
+}
+
 TEST(Measures, every_record_is_counted_in_its_state) {
   rig.Rig::live("e1");
   rig.publish("b2");

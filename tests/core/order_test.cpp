@@ -1,4 +1,4 @@
-// The order rules of spec section 4: what happens when requests meet each other, and what a call is refused for.
+// The order rules: what happens when requests meet each other, and what a call is refused for.
 //
 //   owners           engine              server
 //     |--- b1 ------->|--- PUBLISH b1 ---->|

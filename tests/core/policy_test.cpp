@@ -1,4 +1,4 @@
-// Policy: what each status means, what to ask for, when to refresh, how long to wait (spec section 4).
+// Policy: what each status means, what to ask for, when to refresh, how long to wait.
 #include <algorithm>
 #include <set>
 #include <string>

@@ -1,4 +1,4 @@
-// One test for each row of the publication table (spec section 4) about failures, and for what is kept for them.
+// One test for each row of the publication table about failures, and for what is kept for them.
 //
 //   owner            engine              server
 //     |--- publish -->|--- PUBLISH ------->|

@@ -1,4 +1,4 @@
-// One test for each row of the publication table (spec section 4), with the ladder that goes with it: requests, 2xx, 412,
+// One test for each row of the publication table, with the ladder that goes with it: requests, 2xx, 412,
 // 423, 401/407. The rows of other failures: publication_failures_test.cpp.
 //
 //   owner            engine              server

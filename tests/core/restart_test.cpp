@@ -1,4 +1,4 @@
-// Restarts: what comes back from the table, and what then goes out (spec section 6).
+// Restarts: what comes back from the table, and what then goes out.
 //
 //   engine                         server
 //     |-- PUBLISH ------------------>|
@@ -540,6 +540,8 @@ TEST(Restart, bad_rows_are_refused_counted_and_left_alone) {
       {"proxy is no URI", [](Row& r) { r.outbound_proxy = "10.0.0.1"; }},
       {"control character in the content type", [](Row& r) { r.content_type = "a/b\r\n"; }},
       {"source 0", [](Row& r) { r.flag = 0; }},
+      {"a version that no newer one can follow", [](Row& r) { r.record_version = 0x80000000u; }},
+      {"a node's", [](Row& r) { r.owner_epoch = 1; }},
   };
   int64_t id = 10;
   for (auto& row : rows) {
@@ -551,9 +553,37 @@ TEST(Restart, bad_rows_are_refused_counted_and_left_alone) {
   insert(foreign(99, kAlice));
   rig.restart();
   LONGS_EQUAL(1, rig.engine->records());  // the good one
-  LONGS_EQUAL(8, rig.stats().load_bad);
+  LONGS_EQUAL(10, rig.stats().load_bad);
   rig.advance(700 * kSecond);
-  LONGS_EQUAL(9, rig.rows().size());
+  LONGS_EQUAL(11, rig.rows().size());
+}
+
+// A delete of the first one may still be on its way to the table.
+TEST(Restart, the_id_of_a_row_that_is_gone_is_not_given_again) {
+  rig.live();
+  int64_t id = rig.row().row().id;
+  rig.remove();
+  rig.ok("", 0);
+  rig.advance(kSecond);
+  LONGS_EQUAL(0, rig.rows().size());
+  rig.restart();
+  rig.live();
+  CHECK(rig.row().row().id > id);
+}
+
+TEST(Restart, new_ids_follow_the_largest_one_but_not_one_that_is_damage) {
+  insert(foreign(kMaxCountedId - 5, kAlice));
+  insert(foreign(kMaxRowId, "sip:far@example.com"));
+  rig.restart();
+  LONGS_EQUAL(2, rig.engine->records());
+  rig.ask({.uri = "sip:new@example.com", .body = "b"});
+  rig.settle();
+  rig.advance(kSecond);
+  int64_t id = 0;
+  for (const StoredRow& r : rig.rows()) {
+    if (r.row().pres_uri == "sip:new@example.com") id = r.row().id;
+  }
+  LONGLONGS_EQUAL(kMaxCountedId - 4, id);
 }
 
 TEST(Restart, rows_of_subscriptions_are_not_publications) {

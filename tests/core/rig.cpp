@@ -40,7 +40,7 @@ void Rig::boot() {
                                     seed++);
   behind->attach(engine.get());
   engine->set_epoch_offset(epoch_offset);
-  engine->start();
+  engine->start(now);
   settle();
 }
 

@@ -1,4 +1,4 @@
-// How subscriptions end, and fetches (spec section 5, RFC 6665 sections 4.1.2.3 and 4.4.3).
+// How subscriptions end, and fetches (RFC 6665 sections 4.1.2.3 and 4.4.3).
 #include <string>
 
 #include "core/subscription.h"

@@ -1,4 +1,4 @@
-// Restarts of subscriptions: the dialog goes on, in full (spec sections 5 and 6).
+// Restarts of subscriptions: the dialog goes on, in full.
 //
 //   engine                            notifier
 //     |-- SUBSCRIBE, CSeq 1 ------------>|
@@ -518,6 +518,9 @@ TEST(SubscriptionRestart, a_row_with_a_broken_column_stays_as_it_is_and_the_log_
   struct { const char* column; void (*spoil)(Row&); } rows[] = {
       {"id", [](Row& r) { r.id = 2000000000000000; }},
       {"flag", [](Row& r) { r.flag = -1; }},
+      {"record_version", [](Row& r) { r.record_version = UINT32_MAX; }},
+      {"owner_epoch", [](Row& r) { r.owner_epoch = 7; }},
+      {"updated_at", [](Row& r) { r.updated_at = INT64_MAX; }},
       {"expires", [](Row& r) { r.expires = -5; }},
       {"desired_expires", [](Row& r) { r.desired_expires = INT64_MAX; }},
       {"pres_uri", [](Row& r) { r.pres_uri = "nonsense"; }},

@@ -1,4 +1,4 @@
-// One test for each row of the subscription machine (spec section 5, RFC 6665): dialogs, refreshes, targets, lifetimes.
+// One test for each row of the subscription machine (RFC 6665): dialogs, refreshes, targets, lifetimes.
 //
 //   owner              engine                 notifier
 //     |-- subscribe ---->|-- SUBSCRIBE -------->|

@@ -1,4 +1,4 @@
-// Checks on input: nothing that could break a SIP message, a log line or a row gets past them (spec section 10).
+// Checks on input: nothing that could break a SIP message, a log line or a row gets past them.
 #include <string>
 #include <vector>
 

@@ -56,7 +56,7 @@ void World::boot() {
   behind_->attach(engine_.get());
   engine_->set_epoch_offset(kEpochOffset);
   watchers_.booted();
-  engine_->start();
+  engine_->start(now_);
   say("boot %s", immediate_ ? "immediate" : "async");
 }
 
