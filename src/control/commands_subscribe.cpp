@@ -45,7 +45,7 @@ static std::string_view other_than(std::string_view to_uri, std::string_view pre
 }
 
 static void answer_outcome(Call& call, const Outcome& o, bool end) {
-  // 481 to the end of a subscription: the other side has none, which is what was wanted (spec section 5).
+  // 481 to the end of a subscription: the other side has none, which is what was wanted.
   bool nothing_there = end && !o.superseded && o.status == 481 && o.origin == ReplyOrigin::Wire;
   bool success = nothing_there || (o.status >= 200 && o.status <= 299);
   if (!success) return answer_failure(call, o);

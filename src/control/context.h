@@ -28,7 +28,8 @@ namespace pua {
   X(pushes_lost, "NOTIFYs that a watching client had no room for")               \
   X(http_requests, "HTTP requests answered")                                     \
   X(http_refused, "of those, with a status of 400 or more")                      \
-  X(http_cut_off, "HTTP connections closed: too many, or open for too long")
+  X(http_cut_off, "HTTP connections closed: too many, or open for too long")     \
+  X(http_bad, "HTTP connections that ended without a request, or with none that could be read")
 
 struct ControlCounters {
 #define X(name, help) int64_t name = 0;

@@ -13,7 +13,7 @@ namespace pua {
 // from unless that is the wire.
 void answer_failure(Call&, const Outcome&);
 
-// Answers a request that the library refused: the code of spec section 9 (reference 7.1) where there is one, else that
+// Answers a request that the library refused: the code of puad(8) where there is one, else that
 // of the SIP or HTTP status with the same meaning; 500 only for faults of our own, under the name `failed`.
 void answer_error(Call&, const Error&, std::string_view failed = "MI/PUBLISH failed");
 

@@ -131,10 +131,11 @@ bufferevent* HttpServer::opened(event_base* base, void* self) {
 
 // evhttp takes its callbacks off what it frees, and nobody else does.
 void HttpServer::forget_closed() {
-  std::erase_if(open_, [](const Connection& c) {
+  std::erase_if(open_, [this](const Connection& c) {
     bufferevent_event_cb callback = nullptr;
     bufferevent_getcb(c.bev, nullptr, nullptr, &callback, nullptr);
     if (callback != nullptr) return false;
+    if (!c.answered) counters_.http_bad++;
     bufferevent_decref(c.bev);
     return true;
   });
@@ -196,6 +197,8 @@ void HttpServer::answer(evhttp_request* request) {
 void HttpServer::reply(evhttp_request* request, const HttpAnswer& answer, bool with_body) {
   counters_.http_requests++;
   if (answer.status >= 400) counters_.http_refused++;
+  bufferevent* bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(request));
+  for (Connection& c : open_) c.answered |= c.bev == bev;
   evkeyvalq* headers = evhttp_request_get_output_headers(request);
   evhttp_add_header(headers, "Content-Type", answer.content_type.c_str());
   evhttp_add_header(headers, "Content-Length", std::to_string(answer.body.size()).c_str());

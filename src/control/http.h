@@ -2,7 +2,7 @@
 //
 //   connection --request--> route --handler--> answer, closed
 //       |  too many: the oldest one is closed      |  unknown path: 404; known, but not this way: 405 with Allow
-//       |  silent or slow: closed                  |  too large, or no HTTP: 400, 413
+//       |  silent or slow: closed                  |  too large, or no HTTP: 400, 413, 417, 501
 #pragma once
 
 #include <chrono>
@@ -70,6 +70,7 @@ class HttpServer {
   struct Connection {
     bufferevent* bev;
     Time since;
+    bool answered = false;                 // by us: what evhttp refuses itself never gets here
   };
 
   HttpServer(Watchdog* watchdog, ControlCounters& counters, const HttpLimits& limits)

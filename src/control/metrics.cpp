@@ -58,9 +58,9 @@ int64_t queued(const std::vector<StateCount>& states) {
 const MetricFamily kList[] = {
     {"pua_build_info", "gauge", "version", "always 1; the version is its label",
      [](In in, Out out) { out.add(1, {{"version", in.version}}); }},
-    {"pua_process_start_time_seconds", "gauge", "", "when the process was started, in seconds since 1970",
+    {"pua_process_start_time_seconds", "gauge", "", "when it began to serve, in seconds since 1970",
      [](In in, Out out) { out.add(in.started_at); }},
-    {"pua_uptime_seconds", "gauge", "", "how long it has been running, whatever the calendar says",
+    {"pua_uptime_seconds", "gauge", "", "how long it has been serving, whatever the calendar says",
      [](In in, Out out) { out.add_seconds(in.uptime_us); }},
 
     {"pua_publications", "gauge", "state", "publications in memory",
@@ -68,11 +68,11 @@ const MetricFamily kList[] = {
     {"pua_subscriptions", "gauge", "state", "subscriptions in memory",
      [](In in, Out out) { add_states(in.more.subscriptions, out); }},
 
-    {"pua_sip_requests_total", "counter", "method, kind", "SIP requests sent; repetitions with credentials are not counted",
+    {"pua_sip_requests_total", "counter", "method, kind", "SIP requests made; repetitions with credentials are not counted",
      add_requests},
     {"pua_sip_replies_total", "counter", "method, class",
-     "how SIP requests ended: with a final reply of this class, a timeout, a transport_error, or local (refused by our own SIP "
-     "stack, or the end of the process)",
+     "how SIP requests ended: with a final reply of this class, a timeout, a transport_error (it could not be sent), or local "
+     "(our own SIP stack gave it up)",
      add_finals},
     {"pua_sip_request_duration_seconds", "histogram", "method",
      "from a SIP request to its final reply; those without one are left out", add_latency},
@@ -82,7 +82,7 @@ const MetricFamily kList[] = {
     {"pua_sip_requests_queued", "gauge", "", "SIP requests that wait for a slot, or for a destination that does not answer",
      [](In in, Out out) { out.add(queued(in.more.publications) + queued(in.more.subscriptions)); }},
 
-    {"pua_store_up", "gauge", "", "0 while the database takes no writes, else 1",
+    {"pua_store_up", "gauge", "", "0 while the database takes no writes or cannot be read, else 1",
      [](In in, Out out) { out.add(in.more.store_up); }},
     {"pua_store_oldest_unwritten_seconds", "gauge", "", "age of the oldest unwritten change",
      [](In in, Out out) { out.add_seconds(in.stats.store_oldest_ms * 1000); }},

@@ -1,4 +1,4 @@
-// Names of the source bits (reference section 2.1), for people who filter and read lists.
+// Names of the source bits for people who filter and read lists.
 #pragma once
 
 #include <cstdint>

@@ -14,8 +14,8 @@ enum class Method : uint8_t { Publish, Subscribe };
 constexpr size_t kMethods = 2;
 inline const char* method_name(Method m) { return m == Method::Publish ? "PUBLISH" : "SUBSCRIBE"; }
 
-// How a request ended: by a final reply of a class, or by an outcome that stands for one. Local: refused by our own SIP
-// stack, or the end of the process.
+// How a request ended: by a final reply of a class, or by an outcome that stands for one. Transport: it
+// could not be sent. Local: given up by our own SIP stack.
 enum class Final : uint8_t { C2xx, C3xx, C4xx, C5xx, C6xx, Timeout, Transport, Local };
 constexpr size_t kFinals = 8;
 const char* final_name(Final);

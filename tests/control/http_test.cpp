@@ -138,6 +138,7 @@ TEST(Http, a_known_path_is_answered_and_the_connection_closed) {
   LONGS_EQUAL(1, counters.http_requests);
   LONGS_EQUAL(0, counters.http_refused);
   LONGS_EQUAL(0, server->connections());
+  LONGS_EQUAL(0, counters.http_bad);
 }
 
 TEST(Http, head_is_get_without_the_body) {
@@ -215,6 +216,8 @@ TEST(Http, a_proxy_it_is_not) {
   std::string answer = ask("CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK_TEXT(answer.starts_with("HTTP/1.1 501 "), answer.c_str());
   LONGS_EQUAL(0, asked);
+  LONGS_EQUAL(0, server->connections());
+  LONGS_EQUAL(1, counters.http_bad);
 }
 
 // --- bounds --------------------------------------------------------------------------------------
@@ -244,6 +247,8 @@ TEST(Http, what_is_no_http_is_refused) {
   }
   LONGS_EQUAL(0, asked);
   CHECK(ask(kGet).ends_with("hello\n"));
+  LONGS_EQUAL(0, server->connections());
+  LONGS_EQUAL(7, counters.http_bad + counters.http_refused);
 }
 
 // evhttp itself keeps the line of a chunk's size, however long it is.
