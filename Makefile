@@ -49,13 +49,13 @@ TEST_BINS  := $(foreach r,$(TEST_ROOMS),$(B)/tests/$(r)/unit)
 SUPPORT_SRC := $(wildcard tests/support/*.cpp)
 SIM_BIN    := $(B)/tests/sim/sim
 
-.PHONY: all deps demo check unit unit-fast sim e2e bench fuzz fuzz-short asan coverage mutants tidy format layers manlint \
+.PHONY: all build deps build-deps demo check unit unit-fast sim e2e bench fuzz fuzz-short asan coverage mutants tidy format layers manlint \
         install uninstall help clean man
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: deps ## build the library, puad, puactl and the examples
+all: build-deps ## build the library, puad, puactl and the examples
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 
 build: $(LIB_A) $(LIB_SO) $(B)/puad $(B)/puactl $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c)) $(B)/libpua.pc
@@ -76,7 +76,7 @@ $(B)/examples/%: examples/%.c include/pua/pua.h $(LIB_SO)
 	$(CC) $(CFLAGS) -Iinclude -o $@ $< -L$(B) -lpua -levent -Wl,-rpath,'$$ORIGIN/..' $(LDFLAGS)
 $(B)/libpua.pc: include/pua/pua.h Makefile
 	@mkdir -p $(@D)
-	@printf 'prefix=%s\nlibdir=%s\nincludedir=$${prefix}/include\n\nName: libpua\nDescription: SIP Presence User Agent client\nVersion: %s\nRequires.private: %s\nLibs: -L$${libdir} -lpua\nCflags: -I$${includedir}\n' \
+	@printf 'prefix=%s\nlibdir=%s\nincludedir=$${prefix}/include\n\nName: libpua\nDescription: SIP Presence User Agent client\nVersion: %s\nRequires.private: %s\nLibs: -L$${libdir} -lpua\nLibs.private: -lstdc++ -lm\nCflags: -I$${includedir}\n' \
 	  '$(PREFIX)' '$(LIBDIR)' '$(VERSION)' '$(PKGS)' > $@
 
 # The SQL schema is read from db/ at build time, so that file and library cannot differ.
@@ -147,8 +147,10 @@ tidy: deps ## clang-tidy over the sources
 	@clang-tidy --quiet $(LIB_SRC) $(CTL_SRC) $(PUAD_SRC) $(PUACTL_SRC) -- $(CPPFLAGS) -I$(B)/gen $(PKG_CFLAGS) -std=c++20
 format: ## clang-format in place
 	@clang-format -i $$(git ls-files '*.cpp' '*.h' '*.c')
-deps: ## install the missing Debian packages
+deps: ## install the missing Debian packages: what building and testing need
 	@scripts/deps.sh
+build-deps: ## the same: what building needs
+	@scripts/deps.sh build
 
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/pua $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
@@ -171,6 +173,7 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	for s in 1 3 5 8; do for m in man/*.$$s; do [ ! -f "$$m" ] || install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man$$s/; done; done
 	[ -f $(DESTDIR)$(SYSCONFDIR)/pua/pua.conf ] || install -m 640 scripts/pua.conf.sample $(DESTDIR)$(SYSCONFDIR)/pua/pua.conf
 	sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' scripts/puad.service.in > $(DESTDIR)$(UNITDIR)/puad.service
+	[ -n "$(DESTDIR)" ] || ldconfig
 uninstall: ## remove what install put there (the config file stays)
 	rm -f $(DESTDIR)$(LIBDIR)/libpua.so* $(DESTDIR)$(LIBDIR)/libpua.a $(DESTDIR)$(LIBDIR)/pkgconfig/libpua.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/pua $(DESTDIR)$(PREFIX)/share/pua

@@ -19,7 +19,7 @@ bad=0
 for dir in src/*/; do
   room=$(basename "$dir")
   ok=$(allowed "$room")
-  [ -n "$ok" ] || { echo "layers: src/$room is no room that design knows"; bad=1; continue; }
+  [ -n "$ok" ] || { echo "layers: src/$room is no room that this script knows"; bad=1; continue; }
   [ -f "$dir/README.md" ] || { echo "layers: src/$room has no README.md"; bad=1; }
   for inc in $(grep -hoE '^#include "[a-z_]+/[^"]+"' "$dir"*.cpp "$dir"*.h 2>/dev/null | sed 's/#include "//; s,/.*,,' | sort -u); do
     case " $ok " in
