@@ -372,8 +372,10 @@ PUA_API const char *pua_config_error(const pua_config_t *cfg);
 /* ---------------------------------------------------------------- instance */
 
 /* Makes an instance: opens the store, starts the SIP stack, begins to load the stored records (in the loop, in pages;
- * requests are taken at once).
- *  cfg    parameters; NULL: all defaults. Copied. The default db_url names MySQL, which is not in this version: set one.
+ * requests are taken at once). With MariaDB this call waits for a server, and with it blocks the caller: for two round trips
+ * or so where it is well, at worst for 2 * db_timeout + 4 s for each server of db_url, and db_timeout + 1 s. Nothing blocks
+ * after that. MariaDB's client library makes the process ignore SIGPIPE.
+ *  cfg    parameters; NULL: all defaults. Copied. The default db_url names a MariaDB server on this host.
  *  base   the host's loop, which must outlive the instance; NULL: the library makes its own, run by pua_run().
  *  log    gets the log with `user`; NULL: syslog. The level at start is that of pua_log_level(): PUA_LOG_NOTICE.
  *  out    the instance, owned by the caller: pua_free().

@@ -243,9 +243,9 @@ std::string check_db_url(std::string_view v) {
 }
 
 std::string check_identifier(std::string_view v) {
-  bool fine = !v.empty() && v.size() <= 64 && !(v[0] >= '0' && v[0] <= '9') &&
+  bool fine = !v.empty() && v.size() <= 60 && !(v[0] >= '0' && v[0] <= '9') &&
               std::all_of(v.begin(), v.end(), [](char c) { return alnum(c) || c == '_'; });
-  return fine ? "" : "is \"" + shown(v) + "\", not a name of letters, digits and underscores (64 at most)";
+  return fine ? "" : "is \"" + shown(v) + "\", not a name of letters, digits and underscores (60 at most)";
 }
 
 std::string check_tag(std::string_view v) {

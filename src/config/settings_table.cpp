@@ -17,7 +17,7 @@ const Param kTable[] = {
      .help = "Where records are kept: \"sqlite:///var/lib/puad/pua.db\" (a file, created on first use), "
              "\"mysql://user:password@host[,host...][:port]/database\", or \"memory:\" for nothing that outlives the process."},
     {.module = "pua", .name = "db_table", .field = &S::db_table, .check = check_identifier,
-     .help = "Name of the table: letters, digits and underscores."},
+     .help = "Name of the table: letters, digits and underscores, 60 at most."},
     {.module = "pua", .name = "db_start", .field = &S::db_start, .choices = "fail|wait",
      .help = "What happens where no MariaDB server answers at start: fail, or wait: the program starts, and loads its records when "
              "a server answers. Until then a new request is answered with 503 after some seconds, and sent later."},
@@ -28,10 +28,10 @@ const Param kTable[] = {
      .help = "Unix socket of the MariaDB server where db_url names localhost without a port. Empty: the client library's. Where "
              "there is none, 127.0.0.1 is tried."},
     {.module = "pua", .name = "db_tls", .field = &S::db_tls, .choices = "off|on|verify",
-     .help = "Encryption of the connections to MariaDB: off, on, or verify: the server's certificate must be valid and name "
-             "what db_url does."},
+     .help = "Encryption of the connections to MariaDB: off, on, or verify: the server's certificate must also descend "
+             "from those in db_tls_ca, and name the address where db_url gives one. A host name is not compared."},
     {.module = "pua", .name = "db_tls_ca", .field = &S::db_tls_ca, .check = check_path,
-     .help = "File with the certificates that a MariaDB server's must descend from. Empty: those of the system."},
+     .help = "File with the certificates that a MariaDB server's must descend from. Needed where db_tls is verify."},
     {.module = "pua", .name = "min_expires", .type = ParamType::Int, .field = &S::min_expires, .min = 0, .max = kMaxLifetime,
      .unit = "s", .reloadable = true,
      .help = "Lower bound of Expires on the wire. Never applied to 0, which removes."},
@@ -48,7 +48,7 @@ const Param kTable[] = {
      .help = "Ceiling for how long a change may stay unwritten, and retry period of the store. Most changes are written "
              "much sooner."},
     {.module = "pua", .name = "cluster_id", .type = ParamType::Int, .field = &S::cluster_id, .min = 0, .max = kMaxInt,
-     .help = "Switches clustering on; 0 is no cluster."},
+     .help = "Clusters are not in this version: must be 0."},
     {.module = "pua", .name = "cluster_sharing_tag", .field = &S::cluster_sharing_tag, .check = check_tag,
      .help = "Sharing tag put on the records created here."},
     {.module = "pua", .name = "outbound_proxy", .field = &S::outbound_proxy, .check = check_sip_uri, .reloadable = true,
@@ -74,7 +74,7 @@ const Param kTable[] = {
              "May be given several times."},
     {.module = "pua", .name = "max_body", .type = ParamType::Size, .field = &S::max_body, .min = 256, .max = 1048576,
      .unit = "octets", .reloadable = true, .help = "Longest document taken."},
-    {.module = "pua", .name = "max_headers", .type = ParamType::Size, .field = &S::max_headers, .min = 0, .max = 65536,
+    {.module = "pua", .name = "max_headers", .type = ParamType::Size, .field = &S::max_headers, .min = 0, .max = 65535,
      .unit = "octets", .reloadable = true, .help = "Longest set of extra header lines taken."},
     {.module = "pua", .name = "notify_keep", .type = ParamType::Int, .field = &S::notify_keep, .min = 0, .max = 1000000,
      .unit = "documents",

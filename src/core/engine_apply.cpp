@@ -41,7 +41,7 @@ void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now)
   if (fx.commit_intent) {
     r.version++;
     r.intent_version = r.version;
-    // A store known to be down is not waited for: the next turn goes on (spec section 6).
+    // A store known to be down is not waited for: the next turn goes on.
     if (p.build == Build::Fresh) p.asked = ask(r, now);
     r.need_extra().intent_deadline = store_up_ ? now + settings_.ack_wait_ms : now;
     mark(r, Lane::Fast, now);

@@ -9,7 +9,7 @@
 
 namespace pua {
 
-// What a final reply means for a publication (spec section 4).
+// What a final reply means for a publication.
 enum class ReplyClass : uint8_t {
   Success,     // 2xx
   LostState,   // 412

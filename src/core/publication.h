@@ -1,4 +1,4 @@
-// The publication machine (RFC 3903; spec section 4). Pure: (publication, input, now) -> effects.
+// The publication machine (RFC 3903). Pure: (publication, input, now) -> effects.
 //
 // wanted and confirmed are two things; the machine only closes the gap between them. What to send is never stored, it
 // follows from the two (next_op): nothing wanted -> Remove; no entity-tag -> Initial; the server holds another
@@ -96,7 +96,7 @@ struct Effects {
 
 // Op that would close the gap now; None: nothing to send.
 Op next_op(const Publication&);
-// Whether this op's intent must be committed before the request leaves (spec section 6).
+// Whether this op's intent must be committed before the request leaves.
 bool needs_intent(Op);
 
 // One step. Precondition: legal(p.state, e.input). Changes p, returns the effects.

@@ -15,7 +15,7 @@
 
 namespace pua {
 
-// Key {source, event, presentity URI, id}; see spec section 4.
+// Key {source, event, presentity URI, id}.
 struct RecordKey {
   int32_t source = 0, event = 0;
   std::string_view pres_uri, id;

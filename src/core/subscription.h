@@ -1,4 +1,4 @@
-// The subscription machine (RFC 6665; spec section 5). Pure: (machine, input, now) -> effects.
+// The subscription machine (RFC 6665). Pure: (machine, input, now) -> effects.
 //
 // As with publications, wanted and confirmed are two things and the machine only closes the gap. What to send follows from
 // the two (next_op): nothing wanted -> Remove where there is a dialog; no dialog -> Initial (or Fetch); else Refresh.

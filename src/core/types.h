@@ -65,7 +65,7 @@ struct Outcome {
   ReplyOrigin origin = ReplyOrigin::Wire;
   std::string_view etag;               // entity-tag now confirmed, empty: none
   int64_t granted = 0;                 // seconds granted by the server
-  bool durable = false;                // the row with this state was committed before this call (spec 6)
+  bool durable = false;                // the row with this state was committed before this call
   bool superseded = false;             // a newer request replaced this one and went out instead
   bool by_timer = false;               // observers only: a refresh, not an owner's request
   std::shared_ptr<const ReplyMessage> message;

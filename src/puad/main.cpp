@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/policy_settings.h"
 #include "config/dump.h"
 #include "config/parser.h"
 #include "pua/pua.h"
@@ -86,6 +87,10 @@ int main(int argc, char** argv) {
   auto settings = load_config(options.config, warnings);
   if (!settings) {
     fprintf(stderr, "puad: %s\n", settings.error().message.c_str());
+    return kBadConfig;
+  }
+  if (Status fit = check_settings(*settings); !fit && options.action != Action::DumpConfig) {
+    fprintf(stderr, "puad: %s: %s\n", options.config.c_str(), fit.error().message.c_str());
     return kBadConfig;
   }
   if (options.action != Action::Run) {

@@ -4,7 +4,8 @@
 //   client subscribe --socket PATH --dialect pua|kamailio --sink PORT --count N [--first I] [--watcher URI]
 //          [--made W]    no more than W that are not made yet, as the sink says
 //   client publish --http PORT --dialect kamailio ...     the same as HTTP POSTs to /RPC; answered after the final reply
-//   client floor --sink PORT --count N       CPU of a bare sendto and recvfrom of such a PUBLISH, no SIP stack
+//   client floor --sink PORT --count N [--keep OCTETS]   CPU of a bare sendto and recvfrom of such a PUBLISH, no SIP stack,
+//          and of the longest round of its loop; --keep: with so much fresh memory written for each
 //   client probe --sink PORT --rate PER_S --seconds S
 //   client call --socket PATH --request JSON
 // Prints one line of JSON. Several sockets share the window, because a unix datagram socket queues ten messages only.
@@ -308,9 +309,11 @@ int probe(const Options& o) {
 
 int floor_cost(const Options& o) {
   int fd = connect_sink(o);
-  long n = o.number("count", 50000), window = o.number("window", 100), sent = 0, got = 0;
-  int64_t c0 = cpu_ns();
+  long n = o.number("count", 50000), window = o.number("window", 100), keep = o.number("keep", 0), sent = 0, got = 0;
+  int64_t c0 = cpu_ns(), longest = 0;
+  [[maybe_unused]] char* volatile kept;  // seen by nobody, and written all the same
   while (got < n) {
+    int64_t began = cpu_ns();
     while (sent < n && sent - got < window) {
       char b[2048];
       std::string uri = uri_of(unsigned(sent));
@@ -321,14 +324,16 @@ int floor_cost(const Options& o) {
                          "Content-Length: %zu\r\n\r\n%s",
                          uri.c_str(), sent, uri.c_str(), sent, uri.c_str(), sent, body_text().size(), body_text().c_str());
       if (send(fd, b, size_t(len), 0) < 0) { perror("client: floor"); return 1; }
+      if (keep > 0) kept = static_cast<char*>(memset(malloc(size_t(keep)), 1, size_t(keep)));
       sent++;
     }
     pollfd p{fd, POLLIN, 0};
     if (poll(&p, 1, 2000) <= 0) { fprintf(stderr, "client: floor: the sink is silent\n"); return 1; }
     char b[2048];
     while (got < n && recv(fd, b, sizeof b, MSG_DONTWAIT) > 0) got++;
+    longest = std::max(longest, cpu_ns() - began);
   }
-  printf("{\"count\":%ld,\"cpu_us\":%.3f}\n", n, double(cpu_ns() - c0) / 1e3 / double(n));
+  printf("{\"count\":%ld,\"cpu_us\":%.3f,\"round_max_ms\":%.3f}\n", n, double(cpu_ns() - c0) / 1e3 / double(n), double(longest) / 1e6);
   return 0;
 }
 

@@ -88,7 +88,7 @@ TEST(ConfigParser, comments_and_white_space_stand_anywhere) {
 }
 
 TEST(ConfigParser, a_comment_mark_in_a_string_is_text) {
-  refused(set("db_table", "\"a//b\""), "t.conf:1:29: parameter \"db_table\" is \"a//b\", not a name of letters, digits and underscores (64 at most)");
+  refused(set("db_table", "\"a//b\""), "t.conf:1:29: parameter \"db_table\" is \"a//b\", not a name of letters, digits and underscores (60 at most)");
   STRCMP_EQUAL("x # y // z", good(set("user_agent", "\"x # y // z\"")).user_agent.c_str());
 }
 
@@ -197,7 +197,7 @@ TEST(ConfigParser, urls_paths_and_names_are_checked) {
   refused(set("pid_file", "\"puad.pid\"", "puad"), "t.conf:1:30: parameter \"pid_file\" is \"puad.pid\", not an absolute path");
   refused(set("dgram_socket", "\"/" + std::string(107, 'x') + "\"", "pua_mi"),
           "t.conf:1:36: parameter \"dgram_socket\" is too long for a unix socket (107 octets at most)");
-  refused(set("db_table", "\"pua; drop\""), "t.conf:1:29: parameter \"db_table\" is \"pua; drop\", not a name of letters, digits and underscores (64 at most)");
+  refused(set("db_table", "\"pua; drop\""), "t.conf:1:29: parameter \"db_table\" is \"pua; drop\", not a name of letters, digits and underscores (60 at most)");
   STRCMP_EQUAL("memory:", good(set("db_url", "\"memory:\"")).db_url.c_str());
   STRCMP_EQUAL("SIPS:h", good(set("outbound_proxy", "\"SIPS:h\"")).outbound_proxy.c_str());
 }

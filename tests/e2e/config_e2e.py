@@ -67,6 +67,31 @@ def each_kind_of_mistake_names_its_place_and_nothing_starts(ctx):
         equal(sorted(p.name for p in ctx.dir.iterdir()), ["x.conf"], f"{name}: files made")
 
 
+# What is right line by line, and does not fit together or into this version.
+MISFITS = {
+    "a cluster": ('modparam("pua", "cluster_id", 3)', "cluster_id"),
+    "a bound for an event that nobody knows": ('modparam("pua", "max_expires", "600,nosuchevent=60")', "nosuchevent"),
+    "a table name of the database's own": ('modparam("pua", "db_table", "version")', "db_table"),
+    "a port that is none": ('modparam("pua", "db_url", "mysql://u:s3cret@db.example.com:99999/x")', "port"),
+    "a certificate to verify, by nothing": ('modparam("pua", "db_url", "mysql://u:s3cret@db.example.com/x")\n'
+                                            'modparam("pua", "db_tls", "verify")', "db_tls_ca"),
+}
+
+
+@suite.test
+def settings_that_do_not_fit_are_told_by_check_and_at_start(ctx):
+    for name, (text, fragment) in MISFITS.items():
+        path = config_with(ctx, text + "\n")
+        if "db_url" in text:
+            path.write_text(text + "\n")
+        for arguments in (("-f", path, "--check"), ("-f", path)):
+            try:
+                said = refused(ctx, *arguments, status=2, fragments=[path, fragment])
+            except Exception as why:
+                raise type(why)(f"{name}: {why}") from None
+            check("s3cret" not in said, f"{name}: a password is shown")
+
+
 @suite.test
 def check_and_dump_do_not_start_anything(ctx):
     path = config_with(ctx, 'modparam("pua", "credential", "*:alice:s3cret")\nmodparam("pua", "update_period", 1)\n')
