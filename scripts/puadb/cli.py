@@ -16,7 +16,7 @@ from puadb.layouts import LAYOUTS
 from puadb.maria_db import MariaDb
 from puadb.migrate import Migration, Source, Target, in_place, put_aside_name
 from puadb.rules import EVENTS
-from puadb.schema import VERSION, Schema, check_table_name
+from puadb.schema import VERSION, Schema, check_table_name, is_half_made
 from puadb.sqlite_db import SqliteDb
 
 FINE, FINDINGS, CANNOT = 0, 1, 2
@@ -98,6 +98,8 @@ def ours(db, table):
     """A Problem if this is not our table in our version."""
     if not db.has(table):
         raise Problem(f"{db.where}: there is no table {table}: puadbctl create makes it")
+    if is_half_made(db, table):
+        raise Problem(f"{db.where}: table {table} is half made: puadbctl create completes it")
     version = db.version_of(table)
     if version != VERSION or not db.is_ours(table):
         raise Problem(f"{db.where}: table {table} has schema version {version}, this puadbctl is for {VERSION}")
@@ -122,12 +124,12 @@ def create(args):
             if not db.is_ours(args.table):
                 raise Problem(f"{db.where}: there is a table {args.table} of another program; puadbctl migrate can carry "
                               "those of OpenSIPS and Kamailio over")
-            version = db.version_of(args.table)
-            if version == VERSION and db.has(f"{args.table}_meta"):
+            version, half_made = db.version_of(args.table), is_half_made(db, args.table)
+            if version != VERSION and not half_made:
+                raise Problem(f"{db.where}: table {args.table} has schema version {version}, not {VERSION}: see puadbctl upgrade")
+            if not half_made:
                 say(f"{db.where}: table {args.table} is there already")
                 return FINE
-            if version not in (None, VERSION):
-                raise Problem(f"{db.where}: table {args.table} has schema version {version}, not {VERSION}: see puadbctl upgrade")
         make_tables(db, schema, args.table)
         say(f"{db.where}: table {args.table} made")
     return FINE
@@ -214,7 +216,7 @@ def load_rows(args):
     with opened(args.file, write=False) as lines, connect(args.place, write=True, create=True) as db:
         schema = Schema(args.sql, db.kind)
         rows = Dump(lines, schema, "standard input" if args.file == "-" else args.file)
-        if not db.has(args.table):
+        if not db.has(args.table) or is_half_made(db, args.table):
             make_tables(db, schema, args.table)
         ours(db, args.table)
         there = db.count(args.table)
@@ -254,7 +256,7 @@ def migrate(args):
 
 
 def write_migrated(db, schema, table, work, put_aside):
-    """In three steps, after each of which a further run goes on."""
+    """In three steps. A further run goes on after each, and, where MariaDB commits each statement by itself, within them."""
     if put_aside:
         old, statements = put_aside_name(table, work.source.layout), []
         if db.version_of(table) is not None:
@@ -264,7 +266,7 @@ def write_migrated(db, schema, table, work, put_aside):
                 change.run(statement)
         work.source.table = old
         say(f"{db.where}: table {table} is kept as {old}")
-    if not db.has(table):
+    if not db.has(table) or is_half_made(db, table):
         make_tables(db, schema, table)
     columns = [(column.name, column.kind) for column in schema.columns]
     with db.transaction() as change:
