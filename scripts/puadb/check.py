@@ -15,7 +15,7 @@ class Check:
         self.known_events, self.now, self.found, self.looked_at = known_events, now, 0, 0
 
     def run(self):
-        self.now -= rules.clock_drift(self.db.meta(self.table))
+        self.now -= rules.clock_drift(self.db.meta(self.table), self.db.kind)
         if self.check_schema():
             self.check_rows()
         return self.found

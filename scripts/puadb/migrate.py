@@ -58,7 +58,7 @@ class Target:
             version = db.version_of(table)
             if version != VERSION and not is_half_made(db, table):
                 raise Problem(f"{db.where}: table {table} has schema version {version}, and rows are carried into {VERSION}")
-            self.drift = rules.clock_drift(db.meta(table))
+            self.drift = rules.clock_drift(db.meta(table), db.kind)
             columns = [(c.name, c.kind) for c in schema.columns if c.name in
                        ("id", "pres_uri", "event", "flag", "pres_id", "watcher_uri", "to_uri")]
             for values in db.rows(table, columns):
