@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import sys
+import tempfile
 import time
 
 from puadb import config, url
@@ -38,8 +39,17 @@ def main(arguments, sql_folder, config_file):
         print(f"puadbctl: {why}", file=sys.stderr)
         return CANNOT
     except BrokenPipeError:      # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         return CANNOT
+    except OSError as why:       # a full disk, most likely
+        print(f"puadbctl: {f'{why.filename}: ' if why.filename else ''}{why.strerror or why}", file=sys.stderr)
+        forget_output()
+        return CANNOT
+
+
+def forget_output():
+    """What is still to be written goes nowhere; else the end of the interpreter would try again, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse(arguments, config_file):
@@ -191,29 +201,53 @@ def upgrade(args):
 
 
 @contextlib.contextmanager
-def opened(path, write):
+def opened_to_write(path):
+    """What is written is there in full in the end, or nothing, and what was there before stays until then."""
     if path == "-":
-        yield sys.stdout if write else sys.stdin
+        yield sys.stdout
+        sys.stdout.flush()
         return
+    if os.path.exists(path) and not os.path.isfile(path):       # a pipe or a device takes it as it comes
+        with open(path, "w", encoding="ascii") as file:
+            yield file
+        return
+    folder, name = os.path.split(os.path.realpath(path))
+    new = None
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC if write else os.O_RDONLY, 0o600)
+        handle, new = tempfile.mkstemp(prefix=f".{name[:100]}-", dir=folder)     # mode 0600
+        with open(handle, "w", encoding="ascii") as file:
+            yield file
+            file.flush()
+            os.fsync(handle)
+        os.replace(new, os.path.join(folder, name))
+        new = None
     except OSError as why:
         raise Problem(f"{path}: {why.strerror}") from None
-    with open(handle, "w" if write else "r", encoding="ascii", errors="replace") as file:
+    finally:
+        if new:
+            os.unlink(new)
+
+
+@contextlib.contextmanager
+def opened_to_read(path):
+    if path == "-":
+        yield sys.stdin
+        return
+    with open(path, encoding="ascii", errors="replace") as file:
         yield file
 
 
 def dump_rows(args):
     with connect(args.place) as db:
         ours(db, args.table)
-        with opened(args.file, write=True) as out:
+        with opened_to_write(args.file) as out:
             count = dump(db, Schema(args.sql, db.kind), args.table, out)
         print(f"{db.where}: {count} rows written", file=sys.stderr)
     return FINE
 
 
 def load_rows(args):
-    with opened(args.file, write=False) as lines, connect(args.place, write=True, create=True) as db:
+    with opened_to_read(args.file) as lines, connect(args.place, write=True, create=True) as db:
         schema = Schema(args.sql, db.kind)
         rows = Dump(lines, schema, "standard input" if args.file == "-" else args.file)
         if not db.has(args.table) or is_half_made(db, args.table):
