@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """puadbctl migrate: tables of OpenSIPS and Kamailio, with rows of every kind, become ours; what cannot be carried is told."""
+import re
 import time
 
-from harness import Suite, check, equal, main_is
+from harness import ROOT, Suite, check, equal, main_is
 from mariadb import MariaDb
 from places import MariaPlace, SqlitePlace, contents, create_text, expect, insert, make_old_table, make_place
 
@@ -326,6 +327,28 @@ def a_table_that_was_half_made_when_a_migration_was_interrupted_is_completed(ctx
     place.run("RENAME TABLE pua TO pua_old_v7;" + steps[1])
     expect(0, "create", "--url", place.url, holds="made")
     expect(0, "migrate", "--from", "kamailio", "--url", place.url, holds="carried 0")
+
+
+@suite.test
+def the_way_back_that_the_manual_shows_leaves_everything_as_it_was(ctx):
+    manual = (ROOT / "man" / "puadbctl.8").read_text()
+    shown = re.findall(r"^(?:ALTER TABLE pua_old_v9|UPDATE version) .*;$", manual, re.MULTILINE)
+    equal(len(shown), 2, "statements in the manual")
+    for kind in ("sqlite", "mysql"):
+        place = make_place(ctx, kind)
+        make_old_table(place, "opensips")
+        insert(place, "pua", publication("opensips", 1), subscription("opensips", 2))
+
+        def all_of_it(place=place):
+            return (place.tables(), contents(place, "pua", list(subscription("opensips", 1))),
+                    place.rows("SELECT table_name, table_version FROM version ORDER BY 1"))
+
+        before = all_of_it()
+        for _ in range(2):                  # and it can be migrated again
+            expect(0, "migrate", "--from", "opensips", "--url", place.url, holds="carried 2")
+            expect(0, "drop", "--yes", "--url", place.url)
+            place.run("".join(shown))
+            equal(all_of_it(), before, f"{kind} after the way back")
 
 
 @suite.test
