@@ -246,7 +246,7 @@ def opened_to_write(path):
     folder, name = os.path.split(os.path.realpath(path))
     new = None
     try:
-        handle, new = tempfile.mkstemp(prefix=f".{name[:100]}-", dir=folder)     # mode 0600
+        handle, new = tempfile.mkstemp(prefix=".puadbctl-", dir=folder)     # mode 0600
         with open(handle, "w", encoding="ascii") as file:
             yield file
             file.flush()
