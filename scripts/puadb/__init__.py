@@ -1,7 +1,7 @@
 """What puadbctl is made of.
 
 cli         options, and what each command does in a few lines
-config      db_url and db_table as pua.conf says them
+config      the parameters of the database, as pua.conf says them
 url         the forms of db_url
 schema      the texts in db/: tables under another name, columns, upgrades
 database    what both databases offer; sqlite_db and maria_db are the two

@@ -2,7 +2,7 @@
 import re
 
 from puadb import rules
-from puadb.schema import VERSION
+from puadb.schema import FOREIGN, VERSION
 
 LONG_PAST = 3600      # s
 
@@ -15,7 +15,7 @@ class Check:
         self.known_events, self.now, self.found, self.looked_at = known_events, now, 0, 0
 
     def run(self):
-        self.now -= rules.clock_drift(self.db.meta(self.table))
+        self.now -= rules.clock_drift(self.db.meta(self.table), self.db.kind)
         if self.check_schema():
             self.check_rows()
         return self.found
@@ -63,7 +63,7 @@ class Check:
         if version is None:
             self.finding(f"schema: table version has no row for {self.table}")
         elif version != VERSION:
-            hint = "; puadbctl migrate carries tables of OpenSIPS and Kamailio over" if version in (7, 9) else ""
+            hint = "; puadbctl migrate carries tables of OpenSIPS and Kamailio over" if version in FOREIGN else ""
             self.finding(f"schema: version {version}, and this library needs {VERSION}{hint}")
 
     # --- rows ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import sys
+import tempfile
 import time
 
 from puadb import config, url
@@ -16,7 +17,7 @@ from puadb.layouts import LAYOUTS
 from puadb.maria_db import MariaDb
 from puadb.migrate import Migration, Source, Target, in_place, put_aside_name
 from puadb.rules import EVENTS
-from puadb.schema import VERSION, Schema, check_table_name
+from puadb.schema import VERSION, Schema, check_table_name, is_half_made
 from puadb.sqlite_db import SqliteDb
 
 FINE, FINDINGS, CANNOT = 0, 1, 2
@@ -29,27 +30,64 @@ def main(arguments, sql_folder, config_file):
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))    # files with passwords are removed on the way out
     try:
-        text, table = (args.url, config.DEFAULT_TABLE) if args.url else config.read(args.config)
-        args.table = args.table or table
+        given = {name: getattr(args, name) for name in config.DEFAULTS if getattr(args, name) is not None}
+        args.db = config.DEFAULTS | (config.read(args.config or config_file) if args.db_url is None else {}) | given
+        args.table = args.db["db_table"]
         check_table_name(args.table)
-        args.place = parse_url(text)
+        args.place = place_of(args.db["db_url"], args.db)
         return args.run(args)
     except Problem as why:
         print(f"puadbctl: {why}", file=sys.stderr)
         return CANNOT
     except BrokenPipeError:      # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
+        return CANNOT
+    except OSError as why:       # a full disk, most likely
+        print(f"puadbctl: {f'{why.filename}: ' if why.filename else ''}{why.strerror or why}", file=sys.stderr)
+        forget_output()
         return CANNOT
 
 
+def forget_output():
+    """What is still to be written goes nowhere; else the end of the interpreter would try again, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Parser(argparse.ArgumentParser):
+    """Its messages do not repeat a URL: it may hold a password."""
+
+    def error(self, message):
+        super().error(re.sub(r"\S*(?::/|@).*", "(something like a URL, not shown)", message, flags=re.DOTALL))
+
+
+def value(text):
+    """Of an option: "$DB" with DB unset is a mistake, and not an option that was not given."""
+    if not text:
+        raise argparse.ArgumentTypeError("the value is empty")
+    return text
+
+
+def common(config_file, unset):
+    """The options of all commands. unset: the value of one that is not given."""
+    options = Parser(add_help=False, argument_default=unset)
+
+    def option(*names, type=value, **more):
+        options.add_argument(*names, type=type, **more)
+
+    option("-f", "--config", metavar="FILE", help=f"take the parameters of the database from this file ({config_file})")
+    option("--url", dest="db_url", metavar="URL", help="the database; @FILE: the URL is the first line of FILE")
+    option("--table", dest="db_table", metavar="NAME", help="the table, in place of db_table")
+    option("--socket", dest="db_socket", metavar="FILE", help="the socket of localhost, in place of db_socket")
+    option("--tls", dest="db_tls", choices=config.TLS, help="encryption, in place of db_tls")
+    option("--tls-ca", dest="db_tls_ca", metavar="FILE", help="certificates, in place of db_tls_ca")
+    option("--sql", metavar="FOLDER", type=pathlib.Path, help=argparse.SUPPRESS)
+    return options
+
+
 def parse(arguments, config_file):
-    where = argparse.ArgumentParser(add_help=False)
-    where.add_argument("-f", "--config", metavar="FILE", type=pathlib.Path, default=config_file,
-                       help="take db_url and db_table from this file (%(default)s)")
-    where.add_argument("--url", metavar="URL", help="the database; @FILE: the URL is the first line of FILE")
-    where.add_argument("--table", metavar="NAME", help="the table, in place of db_table")
-    where.add_argument("--sql", metavar="FOLDER", type=pathlib.Path, help=argparse.SUPPRESS)
-    options = argparse.ArgumentParser(prog="puadbctl", description="The database of libpua. See puadbctl(8).")
+    options = Parser(prog="puadbctl", parents=[common(config_file, None)],
+                     description="The database of libpua. See puadbctl(8).")
+    where = common(config_file, argparse.SUPPRESS)      # behind the command; what stands before it is not forgotten
     commands = options.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name, run, what):
@@ -64,26 +102,30 @@ def parse(arguments, config_file):
     drop.add_argument("--yes", action="store_true", help="do not ask")
     command("upgrade", upgrade, "bring tables of an older version of this library to this one")
     out = command("dump", dump_rows, "write all rows as SQL")
-    out.add_argument("file", nargs="?", default="-", help="readable for nobody else; none: standard output")
+    out.add_argument("file", nargs="?", type=value, default="-", help="readable for nobody else; none: standard output")
     back = command("load", load_rows, "read what dump wrote, into a database of either kind")
-    back.add_argument("file", nargs="?", default="-", help="none: standard input")
+    back.add_argument("file", nargs="?", type=value, default="-", help="none: standard input")
     back.add_argument("--replace", action="store_true", help="remove the rows that are there")
     over = command("migrate", migrate, "carry the rows of a table of OpenSIPS or Kamailio over")
     over.add_argument("--from", dest="layout", choices=LAYOUTS, required=True, help="whose table it is")
-    over.add_argument("--source", metavar="URL", help="its database, where that is another one; @FILE as with --url")
-    over.add_argument("--source-table", metavar="NAME", help="its name (pua)")
+    over.add_argument("--source", metavar="URL", type=value, help="its database, where that is another one; @FILE as with --url")
+    over.add_argument("--source-table", metavar="NAME", type=value, help="its name (pua)")
     over.add_argument("--own-contact", action="store_true", help="subscriptions take the library's Contact")
     over.add_argument("--dry-run", action="store_true", help="change nothing, say what would be done")
     return options.parse_args(arguments)
 
 
-def parse_url(text):
+def place_of(text, db):
+    """The database that this URL names; db: how to reach it, by the parameters' names."""
     if text.startswith("@"):
         try:
             text = pathlib.Path(text[1:]).read_text(errors="surrogateescape").partition("\n")[0].strip()
         except OSError as why:
-            raise Problem(f"{text[1:]}: {why.strerror}") from None
-    return url.parse(text)
+            raise Problem(f"{text[1:] or '@'}: {why.strerror}") from None
+    place = url.parse(text)
+    if isinstance(place, url.MysqlUrl):
+        place = place._replace(socket=db["db_socket"], tls=db["db_tls"], tls_ca=db["db_tls_ca"])
+    return place
 
 
 def connect(place, write=False, create=False):
@@ -98,6 +140,8 @@ def ours(db, table):
     """A Problem if this is not our table in our version."""
     if not db.has(table):
         raise Problem(f"{db.where}: there is no table {table}: puadbctl create makes it")
+    if is_half_made(db, table):
+        raise Problem(f"{db.where}: table {table} is half made: puadbctl create completes it")
     version = db.version_of(table)
     if version != VERSION or not db.is_ours(table):
         raise Problem(f"{db.where}: table {table} has schema version {version}, this puadbctl is for {VERSION}")
@@ -122,12 +166,12 @@ def create(args):
             if not db.is_ours(args.table):
                 raise Problem(f"{db.where}: there is a table {args.table} of another program; puadbctl migrate can carry "
                               "those of OpenSIPS and Kamailio over")
-            version = db.version_of(args.table)
-            if version == VERSION and db.has(f"{args.table}_meta"):
+            version, half_made = db.version_of(args.table), is_half_made(db, args.table)
+            if version != VERSION and not half_made:
+                raise Problem(f"{db.where}: table {args.table} has schema version {version}, not {VERSION}: see puadbctl upgrade")
+            if not half_made:
                 say(f"{db.where}: table {args.table} is there already")
                 return FINE
-            if version not in (None, VERSION):
-                raise Problem(f"{db.where}: table {args.table} has schema version {version}, not {VERSION}: see puadbctl upgrade")
         make_tables(db, schema, args.table)
         say(f"{db.where}: table {args.table} made")
     return FINE
@@ -189,32 +233,56 @@ def upgrade(args):
 
 
 @contextlib.contextmanager
-def opened(path, write):
+def opened_to_write(path):
+    """What is written is there in full in the end, or nothing, and what was there before stays until then."""
     if path == "-":
-        yield sys.stdout if write else sys.stdin
+        yield sys.stdout
+        sys.stdout.flush()
         return
+    if os.path.exists(path) and not os.path.isfile(path):       # a pipe or a device takes it as it comes
+        with open(path, "w", encoding="ascii") as file:
+            yield file
+        return
+    folder, name = os.path.split(os.path.realpath(path))
+    new = None
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC if write else os.O_RDONLY, 0o600)
+        handle, new = tempfile.mkstemp(prefix=".puadbctl-", dir=folder)     # mode 0600
+        with open(handle, "w", encoding="ascii") as file:
+            yield file
+            file.flush()
+            os.fsync(handle)
+        os.replace(new, os.path.join(folder, name))
+        new = None
     except OSError as why:
         raise Problem(f"{path}: {why.strerror}") from None
-    with open(handle, "w" if write else "r", encoding="ascii", errors="replace") as file:
+    finally:
+        if new:
+            os.unlink(new)
+
+
+@contextlib.contextmanager
+def opened_to_read(path):
+    if path == "-":
+        yield sys.stdin
+        return
+    with open(path, encoding="ascii", errors="replace") as file:
         yield file
 
 
 def dump_rows(args):
     with connect(args.place) as db:
         ours(db, args.table)
-        with opened(args.file, write=True) as out:
+        with opened_to_write(args.file) as out:
             count = dump(db, Schema(args.sql, db.kind), args.table, out)
         print(f"{db.where}: {count} rows written", file=sys.stderr)
     return FINE
 
 
 def load_rows(args):
-    with opened(args.file, write=False) as lines, connect(args.place, write=True, create=True) as db:
+    with opened_to_read(args.file) as lines, connect(args.place, write=True, create=True) as db:
         schema = Schema(args.sql, db.kind)
         rows = Dump(lines, schema, "standard input" if args.file == "-" else args.file)
-        if not db.has(args.table):
+        if not db.has(args.table) or is_half_made(db, args.table):
             make_tables(db, schema, args.table)
         ours(db, args.table)
         there = db.count(args.table)
@@ -226,8 +294,8 @@ def load_rows(args):
 
 def migrate(args):
     layout = LAYOUTS[args.layout]
-    source_place = parse_url(args.source) if args.source else args.place
-    source_table = args.source_table or (args.table if source_place == args.place else config.DEFAULT_TABLE)
+    source_place = args.place if args.source is None else place_of(args.source, args.db)
+    source_table = args.source_table or (args.table if source_place == args.place else config.DEFAULTS["db_table"])
     check_table_name(source_table)
     same = source_place == args.place
     with contextlib.ExitStack() as stack:
@@ -254,7 +322,7 @@ def migrate(args):
 
 
 def write_migrated(db, schema, table, work, put_aside):
-    """In three steps, after each of which a further run goes on."""
+    """In three steps. A further run goes on after each, and, where MariaDB commits each statement by itself, within them."""
     if put_aside:
         old, statements = put_aside_name(table, work.source.layout), []
         if db.version_of(table) is not None:
@@ -264,7 +332,7 @@ def write_migrated(db, schema, table, work, put_aside):
                 change.run(statement)
         work.source.table = old
         say(f"{db.where}: table {table} is kept as {old}")
-    if not db.has(table):
+    if not db.has(table) or is_half_made(db, table):
         make_tables(db, schema, table)
     columns = [(column.name, column.kind) for column in schema.columns]
     with db.transaction() as change:

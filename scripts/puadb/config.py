@@ -4,8 +4,9 @@ import re
 
 from puadb.database import Problem
 
-DEFAULT_URL = "mysql://opensips:opensipsrw@localhost/opensips"
-DEFAULT_TABLE = "pua"
+DEFAULTS = {"db_url": "mysql://opensips:opensipsrw@localhost/opensips", "db_table": "pua", "db_socket": "", "db_tls": "",
+            "db_tls_ca": ""}
+TLS = ("off", "on", "verify")
 
 TOKEN = re.compile(r"""(?P<skip>\s+|\#[^\n]*|//[^\n]*|/\*.*?\*/)|"(?P<string>(?:[^"\\\n]|\\["\\nrt])*)"|(?P<word>[\w+-]+)"""
                    r"|(?P<mark>[(),])", re.DOTALL)
@@ -13,7 +14,7 @@ ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def read(path):
-    """(db_url, db_table) of this file, with the defaults where it does not say."""
+    """The values of DEFAULTS as this file has them; those that it does not say are left out."""
     try:
         text = pathlib.Path(path).read_bytes().decode("utf-8", "surrogateescape")
     except OSError as why:
@@ -22,8 +23,10 @@ def read(path):
     for line, name, value in _settings(text.removeprefix("\ufeff"), path):
         if name in found:
             raise Problem(f'{path}:{line}: parameter "{name}" is set twice')
+        if name == "db_tls" and value not in TLS:
+            raise Problem(f'{path}:{line}: parameter "{name}" is {", ".join(TLS[:-1])} or {TLS[-1]}')
         found[name] = value
-    return found.get("db_url", DEFAULT_URL), found.get("db_table", DEFAULT_TABLE)
+    return found
 
 
 def _settings(text, path):
@@ -34,7 +37,7 @@ def _settings(text, path):
         shape = [("word", "modparam"), ("mark", "("), ("string", "pua"), ("mark", ",")]
         if kind == "mark" and value == ")" and len(recent) == 8 and recent[:4] == shape:
             (name_kind, name), (_, comma), (value_kind, setting) = recent[4:7]
-            if name_kind == "string" and comma == "," and name in ("db_url", "db_table"):
+            if name_kind == "string" and comma == "," and name in DEFAULTS:
                 if value_kind != "string":
                     raise Problem(f'{path}:{line}: parameter "{name}" takes a string')
                 yield line, name, setting

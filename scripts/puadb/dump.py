@@ -4,6 +4,7 @@ One statement a line. By hand, such a file fits the kind of database it comes fr
 """
 import re
 
+from puadb import rules
 from puadb.database import Problem, Text
 from puadb.schema import VERSION
 
@@ -133,10 +134,21 @@ def load(db, dump, table, replace):
                         raise dump._problem(f"{name} holds a value of another kind than MariaDB can keep")
             yield row
 
+    def renamed(values):
+        """Into the other kind goes this host's clock, under the name it has there. Who may write is said anew by who does."""
+        clock = rules.own_meta(b"clock", dump.source)
+        for name, value in values:
+            if dump.source != db.kind:
+                if name != clock:
+                    continue
+                name = Text(rules.own_meta(b"clock", db.kind))
+            if not (isinstance(name, bytes) and name.startswith(b"writer@")):
+                yield [name, value]
+
     with db.transaction() as change:
         if replace:
             change.run(f"DELETE FROM {table}")
         change.run(f"DELETE FROM {table}_meta")
         change.insert(table, dump.columns, checked(dump.rows(), dump.columns))
-        change.insert(f"{table}_meta", META, checked(dump.meta(), META))
+        change.insert(f"{table}_meta", META, checked(renamed(dump.meta()), META))
     return dump.counts[0]

@@ -26,6 +26,8 @@ class MariaDb(Database):
         self.client = shutil.which("mariadb") or shutil.which("mysql")
         if not self.client:
             raise Problem("neither mariadb nor mysql, the client of MariaDB, is installed (Debian: mariadb-client)")
+        if url.tls == "verify" and not url.tls_ca:
+            raise Problem("TLS is to be verified, and no file with certificates is named (db_tls_ca, --tls-ca)")
         try:
             self._find_host(write)
         except BaseException:
@@ -37,7 +39,10 @@ class MariaDb(Database):
         said = []
         for self.host in self.url.hosts:
             try:
-                version = self._lines("SELECT VERSION()")[0][0]
+                [version], [_, cipher] = self._lines("SELECT VERSION(); SHOW STATUS LIKE 'Ssl_cipher'")
+                # A client goes on in the clear where the server has no TLS, unless it is to verify.
+                if self.url.tls in ("on", "verify") and not cipher:
+                    raise Problem(f"{self.where}: the server does not use TLS", 2026)
                 break
             except Problem as why:
                 said.append(str(why))
@@ -68,6 +73,16 @@ class MariaDb(Database):
             settings = {"user": self.url.user, "password": self.url.password, "host": name, "connect-timeout": CONNECT_TIMEOUT}
             if port:
                 settings |= {"port": port, "protocol": "tcp"}
+            local = name == "localhost" and not port
+            if local and self.url.socket:
+                settings |= {"socket": self.url.socket}
+            if self.url.tls == "off":
+                settings |= {"ssl": 0}
+            elif self.url.tls:
+                # Of a local socket there is no name to compare; with ssl-ca the chain is checked all the same.
+                settings |= {"ssl": 1, "ssl-verify-server-cert": int(self.url.tls == "verify" and not local)}
+                if self.url.tls_ca:
+                    settings |= {"ssl-ca": self.url.tls_ca}
             handle, path = tempfile.mkstemp(prefix="puadbctl-", suffix=".cnf")   # mode 0600
             self.options[self.host] = path
             with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:

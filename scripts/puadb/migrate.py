@@ -6,7 +6,7 @@ table already stays as it is, so a second run, or one after an interruption, car
 from puadb import rules
 from puadb.database import Problem, Text
 from puadb.layouts import Expired, Refused, convert
-from puadb.schema import VERSION
+from puadb.schema import VERSION, is_half_made
 
 
 class Source:
@@ -56,9 +56,9 @@ class Target:
         self.keys, self.ids, self.drift = set(), set(), 0
         if db is not None and db.is_ours(table):
             version = db.version_of(table)
-            if version != VERSION:
+            if version != VERSION and not is_half_made(db, table):
                 raise Problem(f"{db.where}: table {table} has schema version {version}, and rows are carried into {VERSION}")
-            self.drift = rules.clock_drift(db.meta(table))
+            self.drift = rules.clock_drift(db.meta(table), db.kind)
             columns = [(c.name, c.kind) for c in schema.columns if c.name in
                        ("id", "pres_uri", "event", "flag", "pres_id", "watcher_uri", "to_uri")]
             for values in db.rows(table, columns):

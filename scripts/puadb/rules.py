@@ -165,10 +165,12 @@ def title(row):
     return f"row {row['id']} ({shown(row['pres_uri'])}{watcher})"
 
 
-def clock_drift(meta):
-    """Seconds that the wall clock is ahead of the time in rows (src/loop/clock.h): not 0 after somebody has stepped it.
+def own_meta(name, kind):
+    """A value beside the rows, as this host names it: in MariaDB each host has values of its own (MysqlStore::own)."""
+    return name[:20] + b"@" + os.fsencode(socket.gethostname())[:40] if kind == "mysql" else name
 
-    In MariaDB each host has a value of its own."""
-    here = b"clock@" + os.fsencode(socket.gethostname())[:40]
-    words = (meta.get(b"clock") or meta.get(here) or b"").split(b" ")
+
+def clock_drift(meta, kind):
+    """Seconds that the wall clock is ahead of the time in rows (src/loop/clock.h): not 0 after somebody has stepped it."""
+    words = meta.get(own_meta(b"clock", kind), b"").split(b" ")
     return int(words[2]) // 1000 if len(words) == 4 and re.fullmatch(rb"-?\d{1,15}", words[2]) else 0

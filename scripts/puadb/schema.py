@@ -5,6 +5,7 @@ from typing import NamedTuple
 from puadb.database import Problem
 
 VERSION = 11
+FOREIGN = (7, 9)          # of Kamailio and OpenSIPS
 
 
 class Column(NamedTuple):
@@ -20,6 +21,13 @@ def check_table_name(name):
         raise Problem("the table's name is not made of letters, digits and '_', at most 60")
     if name.lower() == "version" or name.lower().startswith("sqlite_"):
         raise Problem(f"the table's name '{name}' is used by the database itself")
+
+
+def is_half_made(db, table):
+    """Was its making interrupted? MariaDB commits each step, and the number comes last: until then there is none, or still
+    that of another program's table which had this name."""
+    version = db.version_of(table)
+    return db.is_ours(table) and (version in (None, *FOREIGN) or version == VERSION and not db.has(f"{table}_meta"))
 
 
 class Schema:

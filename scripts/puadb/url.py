@@ -11,11 +11,15 @@ class SqliteUrl(NamedTuple):
 
 
 class MysqlUrl(NamedTuple):
-    """hosts: (name, port) in the order to try them; port 0: none was named."""
+    """hosts: (name, port) in the order to try them; port 0: none was named. What follows the database is not in the URL: the
+    parameters db_socket, db_tls (empty: as the client has it) and db_tls_ca."""
     user: str
     password: str
     hosts: tuple
     database: str
+    socket: str = ""
+    tls: str = ""
+    tls_ca: str = ""
 
     def shown(self, host):
         """One of the hosts, as messages name it."""

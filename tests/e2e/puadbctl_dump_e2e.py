@@ -1,8 +1,17 @@
 #!/usr/bin/env python3
 """puadbctl dump and load: octet by octet, from either kind of database into either kind."""
-from harness import Suite, equal, main_is
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from harness import Suite, check, equal, main_is, wait_for
 from mariadb import MariaDb
-from places import MariaPlace, SqlitePlace, contents, create_text, expect, insert, on_both
+from places import SCRIPT, MariaPlace, SqlitePlace, contents, create_text, expect, insert, on_both
 
 suite = Suite()
 both = on_both(suite)
@@ -25,6 +34,17 @@ def odd_rows():
                "expires": 0, "cseq": -number, "version": 2 ** 32 + number, "updated_at": 10 ** 15, **text}
 
 
+def clock(place):
+    """The name of the clock's state: in MariaDB each host has one."""
+    return f"clock@{socket.gethostname()[:40]}" if place.kind == "mysql" else "clock"
+
+
+def values(place):
+    """What stands beside the rows."""
+    return {bytes.fromhex(name).decode(): bytes.fromhex(value).decode()
+            for name, value in contents(place, "pua_meta", ["name", "value"], "name")}
+
+
 def as_blob(place, script):
     """SQLite keeps bodies as blobs."""
     return script if place.kind == "mysql" else script + "UPDATE pua SET body = CAST(body AS BLOB);"
@@ -39,7 +59,7 @@ def a_dump_is_exact_from_either_kind_into_either_kind(ctx):
     for source in sources:
         expect(0, "create", "--url", source.url)
         insert(source, "pua", *odd_rows())
-        source.run(as_blob(source, "INSERT INTO pua_meta (name, value) VALUES ('clock', '- 0 0 0');"))
+        source.run(as_blob(source, f"INSERT INTO pua_meta (name, value) VALUES ('{clock(source)}', '- 0 0 0');"))
         wanted = wanted or contents(source, "pua", COLUMNS)
         equal(contents(source, "pua", COLUMNS), wanted, f"rows as they were put into {source.kind}")
         file = ctx.dir / f"{source.kind}.sql"
@@ -48,8 +68,7 @@ def a_dump_is_exact_from_either_kind_into_either_kind(ctx):
         for target in targets:
             expect(0, "load", "--url", target.url, "--replace", file, holds=f"{len(ODD)} rows loaded")
             equal(contents(target, "pua", COLUMNS), wanted, f"rows from {source.kind} to {target.kind}")
-            equal(contents(target, "pua_meta", ["name", "value"], "name"),
-                  contents(source, "pua_meta", ["name", "value"], "name"), "meta")
+            equal(values(target), {clock(target): "- 0 0 0"}, "meta")
             if target.kind == "sqlite":
                 equal(target.rows("SELECT DISTINCT typeof(pres_uri), typeof(etag) FROM pua WHERE etag IS NOT NULL"),
                       [["text", "text"]], "how text is stored")
@@ -83,6 +102,121 @@ def a_dump_that_is_not_whole_changes_nothing(ctx, place):
         expect(2, "load", "--url", place.url, "--replace", stdin=broken, holds=said)
         equal(contents(place, "pua", COLUMNS), before, f"rows after a load that failed with {said!r}")
     expect(0, "load", "--url", place.url, "--replace", stdin=whole)
+
+
+# --- what stands beside the rows -------------------------------------------------------------------------------------
+
+
+@suite.test
+def the_clock_goes_along_into_the_other_kind_and_who_may_write_does_not(ctx):
+    """An hour that the wall clock is ahead: forgotten, each row would seem to be long past."""
+    server = MariaDb(ctx)
+    file, maria = SqlitePlace(ctx, "file"), MariaPlace(server)
+    for place in (file, maria):
+        expect(0, "create", "--url", place.url)
+    now, state = int(time.time()), "- 0 7200000 0"
+    insert(file, "pua", {"id": 1, "pres_uri": b"sip:a@example.com", "event": 1, "flag": 64, "expires": now - 7200 + 600,
+                         "desired_expires": now - 7200 + 600, "etag": b"a.1"})
+    file.run(as_blob(file, f"INSERT INTO pua_meta (name, value) VALUES ('clock', '{state}'), ('clock@other', '- 0 1000 0');"))
+    expect(0, "check", "--url", file.url, holds="no findings")
+
+    expect(0, "load", "--url", maria.url, stdin=expect(0, "dump", "--url", file.url))
+    equal(values(maria), {clock(maria): state}, "from SQLite to MariaDB")
+    maria.run("INSERT INTO pua_meta (name, value) VALUES ('clock', '- 0 0 0'), ('clock@other', '- 0 0 0'), "
+              f"('{clock(maria).replace('clock', 'writer')}', 'libpua.1')")
+    expect(0, "check", "--url", maria.url, holds="no findings")        # it goes by the line of this host
+    whole = expect(0, "dump", "--url", maria.url)
+    check("777269746572" in whole, "the dump has no line of a writer")
+    expect(0, "load", "--replace", "--url", maria.url, stdin=whole)
+    equal(values(maria), {"clock": "- 0 0 0", clock(maria): state, "clock@other": "- 0 0 0"}, "from MariaDB to MariaDB")
+    expect(0, "load", "--replace", "--url", file.url, stdin=expect(0, "dump", "--url", maria.url))
+    equal(values(file), {"clock": state}, "from MariaDB to SQLite")
+    equal(file.rows("SELECT typeof(name) FROM pua_meta"), [["text"]], "how the name is stored")
+
+
+# --- the file of a dump ----------------------------------------------------------------------------------------------
+
+
+def with_rows(ctx, count=200):
+    place = SqlitePlace(ctx)
+    expect(0, "create", "--url", place.url)
+    insert(place, "pua", *({"id": number, "pres_uri": b"sip:p%d@example.com" % number, "event": 1, "flag": 64, "etag": b"a.1"}
+                           for number in range(1, count + 1)))
+    return place
+
+
+def limited(octets):
+    """To be run in the child: a file may have so many, as if the disk were full."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (octets, octets))
+    return limit
+
+
+@suite.test
+def a_dump_replaces_the_older_one_when_it_is_whole_and_is_nobody_elses_to_read(ctx):
+    place, folder = with_rows(ctx), ctx.dir / "dumps"
+    folder.mkdir()
+    file, link = folder / "rows.sql", folder / "latest"
+    file.write_text("yesterday's\n")
+    file.chmod(0o644)
+    link.symlink_to(file.name)
+    for path in (file, link):
+        done = subprocess.run([sys.executable, str(SCRIPT), "dump", "--url", place.url, str(path)], capture_output=True,
+                              text=True, check=False, preexec_fn=limited(4096))
+        equal((done.returncode, done.stderr), (2, f"puadbctl: {path}: File too large\n"), "a dump for which there is no room")
+        equal(file.read_text(), "yesterday's\n", "the older dump")
+        equal(sorted(os.listdir(folder)), ["latest", "rows.sql"], "files left")
+    expect(2, "dump", "--url", place.url, "--table", "none", file, holds="no table none")
+    equal(file.read_text(), "yesterday's\n", "the older dump")
+    for path in (file, link):
+        file.chmod(0o644)
+        expect(0, "dump", "--url", place.url, path, holds="200 rows written")
+        equal((file.stat().st_mode & 0o777, file.read_text()), (0o600, expect(0, "dump", "--url", place.url)), "the new dump")
+        equal(sorted(os.listdir(folder)), ["latest", "rows.sql"], "files")
+    expect(2, "dump", "--url", place.url, folder / "none" / "x.sql", holds="none/x.sql: No such file or directory")
+    expect(2, "load", "--url", place.url, folder, holds="dumps: Is a directory")
+
+
+@suite.test
+def a_dump_that_is_told_to_end_leaves_the_older_one(ctx):
+    """It waits for a lock meanwhile, with its new file beside the older one."""
+    server = MariaDb(ctx)
+    place, folder = MariaPlace(server), ctx.dir / "dumps"
+    folder.mkdir()
+    expect(0, "create", "--url", place.url)
+    file = folder / "rows.sql"
+    file.write_text("yesterday's\n")
+    holder = subprocess.Popen([server.client, "--no-defaults", f"--socket={server.socket}", "-uroot", "presence"],
+                              stdin=subprocess.PIPE)
+    holder.stdin.write(b"LOCK TABLES pua_meta WRITE; SELECT SLEEP(20);\n")
+    holder.stdin.flush()
+    wait_for(lambda: server.value("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'") == "1",
+             5, "the lock is held")
+    dumping = subprocess.Popen([sys.executable, str(SCRIPT), "dump", "--url", place.url, str(file)])
+    wait_for(lambda: len(os.listdir(folder)) == 2, 5, "the new file is there")
+    equal([path.stat().st_mode & 0o777 for path in folder.glob(".*")], [0o600], "its mode")
+    dumping.send_signal(signal.SIGTERM)
+    equal(dumping.wait(5), 128 + signal.SIGTERM, "status after SIGTERM")
+    holder.kill()
+    holder.wait()
+    holder.stdin.close()
+    equal((os.listdir(folder), file.read_text()), (["rows.sql"], "yesterday's\n"), "files")
+
+
+@suite.test
+def pipes_and_devices_take_a_dump_as_it_comes(ctx):
+    place = with_rows(ctx)
+    with open("/dev/full", "w") as full:
+        for file, where in (("-", ""), ("/dev/full", "")):
+            done = subprocess.run([sys.executable, str(SCRIPT), "dump", "--url", place.url, file], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+            equal((done.returncode, done.stderr), (2, f"puadbctl: {where}No space left on device\n"), f"dump to {file}")
+    pipe = ctx.dir / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True)
+    expect(0, "dump", "--url", place.url, pipe)
+    equal(len(re.findall("^INSERT", reader.communicate(timeout=5)[0], re.MULTILINE)), 200, "rows through a pipe")
+    check(pipe.is_fifo(), "the pipe was replaced by a file")
 
 
 main_is(suite)

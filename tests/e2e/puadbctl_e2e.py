@@ -2,12 +2,14 @@
 """puadbctl: tables made, checked, removed and upgraded, on SQLite and MariaDB."""
 import itertools
 import re
+import subprocess
 import time
 
-from harness import HOST, Failure, Suite, check, equal, main_is, wait_for
+from esc import Esc
+from harness import HOST, ROOT, Failure, Suite, check, equal, main_is, wait_for
 from mariadb import MariaDb
 from places import MariaPlace, SqlitePlace, create_text, expect, insert, make_old_table, make_place, on_both
-from puad import Puad
+from puad import Puad, pidf
 
 suite = Suite()
 both = on_both(suite)
@@ -99,6 +101,58 @@ def a_half_made_table_is_completed_mariadb(ctx):
     expect(1, "check", "--url", place.url, holds=["no row for pua", "pua_meta"])
     expect(0, "create", "--url", place.url, holds="made")
     expect(0, "check", "--url", place.url)
+
+
+def setup_of_the_manual():
+    """(what the administrator of the server runs, what gives puad its rights), with the users coming from everywhere."""
+    text = (ROOT / "man" / "puadbctl.8").read_text().partition(".Sh SETTING UP MARIADB")[2].partition("\n.Sh ")[0]
+    text = re.sub(r"@('192[^']*'|localhost\b(?!/))", "@'%'", text)
+    statements = re.findall(r"^(?:CREATE|GRANT) [^;]*;", text, re.MULTILINE)
+    return statements[:4], statements[4:]
+
+
+@suite.test
+def the_rights_that_the_manual_gives_are_enough_for_puad_and_for_puadbctl(ctx):
+    server, esc = MariaDb(ctx), Esc(ctx)
+    first, rights = setup_of_the_manual()
+    equal((len(first), len(rights)), (4, 3), "statements in the manual")
+
+    def url(user, number):
+        return f"mysql://{user}:change-me-{number}@{HOST}:{server.port}/presence"
+
+    server.sql("".join(first))
+    admin, daemon = url("puadmin", 1), url("puad", 2)
+    expect(2, "create", "--url", daemon, holds="denied")
+    expect(0, "create", "--url", admin)
+    server.sql("".join(rights))
+
+    puad = Puad(ctx, server=esc.uri, db_url=daemon).start()
+    control = puad.control()
+
+    def durable(number, note):
+        uri = f"sip:p{number}@{HOST}"
+        check(control.publish(uri, pidf(uri, note))["durable"], f"{uri} with {note} is not durable")
+
+    for number, note in ((0, "first"), (1, "first"), (2, "first"), (1, "second")):
+        durable(number, note)
+    control.remove(f"sip:p2@{HOST}")
+    wait_for(lambda: server.value("SELECT COUNT(*) FROM presence.pua") == "2", 5, "the row of the removed one is gone")
+    sessions = [row[0] for row in server.sql("SELECT id FROM information_schema.processlist WHERE user = 'puad'")]
+    check(1 < len(sessions) <= 4, f"{len(sessions)} connections")
+    killed = subprocess.run([server.client, "--no-defaults", f"--host={HOST}", f"--port={server.port}", "--user=puad",
+                             "--password=change-me-2", f"--execute=KILL {sessions[0]}"], capture_output=True, check=False)
+    equal((killed.returncode, killed.stderr), (0, b""), "the user ends one of its own sessions")
+    durable(3, "first")
+    equal(puad.terminate()[0], 0, "puad's status")
+
+    expect(0, "check", "--url", daemon, holds="3 rows, no findings")
+    expect(0, "load", "--replace", "--url", daemon, stdin=expect(0, "dump", "--url", daemon))
+    expect(2, "drop", "--yes", "--url", daemon, holds="denied")
+    expect(0, "upgrade", "--url", admin)
+    expect(0, "drop", "--yes", "--url", admin)
+    server.sql("DROP DATABASE presence")
+    make_old_table(MariaPlace(server), "opensips")
+    expect(0, "migrate", "--from", "opensips", "--url", admin, holds="kept as pua_old_v9")
 
 
 @both

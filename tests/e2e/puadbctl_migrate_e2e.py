@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """puadbctl migrate: tables of OpenSIPS and Kamailio, with rows of every kind, become ours; what cannot be carried is told."""
+import re
 import time
 
-from harness import Suite, check, equal, main_is
+from harness import ROOT, Suite, check, equal, main_is
 from mariadb import MariaDb
-from places import MariaPlace, SqlitePlace, contents, expect, insert, make_old_table, make_place
+from places import MariaPlace, SqlitePlace, contents, create_text, expect, insert, make_old_table, make_place
 
 suite = Suite()
 
@@ -297,6 +298,57 @@ def a_migration_that_was_interrupted_goes_on(ctx):
         place.run("DELETE FROM pua")                             # or this far
         expect(0, "migrate", "--from", "kamailio", "--url", place.url, holds="carried 2")
         expect(0, "migrate", "--from", "kamailio", "--url", place.url, holds="there already 2")
+
+
+@suite.test
+def a_table_that_was_half_made_when_a_migration_was_interrupted_is_completed(ctx):
+    """MariaDB keeps each statement that makes a table; the number of the schema comes last."""
+    server = MariaDb(ctx)
+    steps = [one for one in create_text("mysql").split(";\n") if one.strip()]
+    equal(len(steps), 4, "statements")
+    for done, numbered in (("nothing", True), *((done, True) for done in range(len(steps) + 1)), (2, False)):
+        place = MariaPlace(server, f"after{done}{numbered}")
+        make_old_table(place, "kamailio")
+        insert(place, "pua", publication("kamailio", 1), subscription("kamailio", 2))
+        place.run("INSERT INTO version (table_name, table_version) VALUES ('pua_old_v7', 7)" if numbered else
+                  "DELETE FROM version WHERE table_name = 'pua'")
+        if done != "nothing":
+            for statement in ["RENAME TABLE pua TO pua_old_v7", *steps[:done]]:
+                place.run(statement)
+        if done == 2:
+            expect(2, "dump", "--url", place.url, holds="half made")
+        expect(0, "migrate", "--from", "kamailio", "--url", place.url, "--dry-run", holds="would carry 2")
+        expect(0, "migrate", "--from", "kamailio", "--url", place.url, holds="carried 2")
+        expect(0, "check", "--url", place.url, holds="2 rows, no findings")
+        expect(0, "migrate", "--from", "kamailio", "--url", place.url, holds="there already 2")
+    # create completes such a table, too.
+    place = MariaPlace(server, "made")
+    make_old_table(place, "kamailio")
+    place.run("RENAME TABLE pua TO pua_old_v7;" + steps[1])
+    expect(0, "create", "--url", place.url, holds="made")
+    expect(0, "migrate", "--from", "kamailio", "--url", place.url, holds="carried 0")
+
+
+@suite.test
+def the_way_back_that_the_manual_shows_leaves_everything_as_it_was(ctx):
+    manual = (ROOT / "man" / "puadbctl.8").read_text()
+    shown = re.findall(r"^(?:ALTER TABLE pua_old_v9|UPDATE version) .*;$", manual, re.MULTILINE)
+    equal(len(shown), 2, "statements in the manual")
+    for kind in ("sqlite", "mysql"):
+        place = make_place(ctx, kind)
+        make_old_table(place, "opensips")
+        insert(place, "pua", publication("opensips", 1), subscription("opensips", 2))
+
+        def all_of_it(place=place):
+            return (place.tables(), contents(place, "pua", list(subscription("opensips", 1))),
+                    place.rows("SELECT table_name, table_version FROM version ORDER BY 1"))
+
+        before = all_of_it()
+        for _ in range(2):                  # and it can be migrated again
+            expect(0, "migrate", "--from", "opensips", "--url", place.url, holds="carried 2")
+            expect(0, "drop", "--yes", "--url", place.url)
+            place.run("".join(shown))
+            equal(all_of_it(), before, f"{kind} after the way back")
 
 
 @suite.test

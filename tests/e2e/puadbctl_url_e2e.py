@@ -57,12 +57,52 @@ def a_url_that_does_not_fit_is_told_without_its_password(ctx):
         equal(done.returncode, 2, f"status of {text}")
         check("puadbctl: " in done.stderr and "s3cret" not in done.stderr and "Traceback" not in done.stderr,
               f"{text}: {done.stderr}")
-    for table in ("version", "a-b", "1a", "a" * 61, "sqlite_x", ""):
-        if table:
-            expect(2, "check", "--url", f"sqlite://{ctx.dir}/x.db", "--table", table, holds="the table's name")
+    for table in ("version", "a-b", "1a", "a" * 61, "sqlite_x"):
+        expect(2, "check", "--url", f"sqlite://{ctx.dir}/x.db", "--table", table, holds="the table's name")
     expect(2, "create", "--url", f"sqlite://{ctx.dir}/none/x.db", holds="no such folder")
     (ctx.dir / "text.db").write_text("not a database, but long enough to look at\n" * 50)
     expect(2, "check", "--url", f"sqlite://{ctx.dir}/text.db", holds="not a database")
+
+
+@suite.test
+def an_empty_value_is_a_mistake_and_no_option_that_was_not_given(ctx):
+    """As `puadbctl drop --yes --url "$DB"` has it where DB is not set."""
+    path = ctx.dir / "x.db"
+    conf, url = config(ctx, f'modparam("pua", "db_url", "sqlite://{path}")'), f"sqlite://{path}"
+    expect(0, "create", "-f", conf)
+    before = path.read_bytes()
+    for option in ("--url", "--table", "--config", "-f", "--socket", "--tls-ca", "--tls"):
+        expect(2, "drop", "--yes", "-f", conf, option, "", holds="the value is empty")
+        expect(2, option, "", "drop", "--yes", "-f", conf, holds="the value is empty")
+    for option in ("--source", "--source-table"):
+        expect(2, "migrate", "--from", "opensips", "-f", conf, option, "", holds="the value is empty")
+    for command in ("dump", "load"):
+        expect(2, command, "-f", conf, "", holds="the value is empty")
+    expect(2, "drop", "--yes", "-f", conf, "--url", "@", holds="@: ")
+    empty = ctx.dir / "empty"
+    empty.write_text("\n")
+    expect(2, "drop", "--yes", "-f", conf, "--url", f"@{empty}", holds="no scheme")
+    expect(2, "drop", "--yes", "-f", config(ctx, 'modparam("pua", "db_url", "")'), holds="no scheme")
+    equal(path.read_bytes(), before, "the database")
+    expect(0, "drop", "--yes", "--url", url)
+
+
+@suite.test
+def options_stand_before_or_behind_the_command_and_a_url_at_a_wrong_place_is_not_repeated(ctx):
+    url = f"sqlite://{ctx.dir}/x.db"
+    expect(0, "--url", url, "create", "--table", "records", holds="table records made")
+    expect(0, "--url", url, "--table", "records", "check")
+    expect(0, "--url", "sqlite:///none/x.db", "check", "--url", url, "--table", "records")       # the last one counts
+    secret = "mysql://u:s3cret w0rd@h/d"
+    for arguments in (["check", secret], [secret], [secret, "check"], ["check", "--event", secret], ["check", f"--t={secret}"],
+                      ["check", f"--tls={secret}"], ["dump", "x.sql", secret], ["check", "u:s3cret@h"],
+                      ["migrate", "--from", secret], ["check", "--nothing", "mysql:/u:s3cret@h/d"]):
+        done = puadbctl(*arguments)
+        equal(done.returncode, 2, f"status of {arguments}")
+        check("usage: puadbctl" in done.stderr and "not shown" in done.stderr, f"{arguments}: {done.stderr}")
+        check("s3cret" not in done.stderr and "w0rd" not in done.stderr, f"the password is shown: {done.stderr}")
+    expect(2, "check", "extra", holds="unrecognized arguments: extra")
+    expect(2, "chekc", holds="invalid choice: 'chekc'")
 
 
 @suite.test
