@@ -19,38 +19,6 @@ using namespace pua::test;
 
 TEST_GROUP(Restart) {
   Rig rig;
-  // A row written by somebody else.
-  void insert(const Row& row) {
-    struct One : RowSource {
-      const Row* r;
-      size_t size() const override { return 1; }
-      RowOp row(size_t, Row& out) override {
-        out = *r;
-        return RowOp::Upsert;
-      }
-    } one;
-    one.r = &row;
-    struct Ignore : AdapterSink {
-      void on_written(const WriteReport&, MonoMs) override {}
-      void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
-    } ignore;
-    rig.disk.attach(&ignore);
-    rig.disk.write(Lane::Fast, one, rig.now);
-  }
-  Row foreign(int64_t id, std::string_view uri) {
-    Row r;
-    r.id = id;
-    r.flag = 64;
-    r.event = kPresence;
-    r.pres_uri = uri;
-    r.etag = "e1";
-    r.expires = in(600);
-    r.body = "b1";
-    r.call_id = "some-other-call@host";
-    r.cseq = 1;
-    return r;
-  }
-  int64_t in(int64_t seconds) { return (rig.now + rig.epoch_offset) / 1000 + seconds; }
 };
 
 TEST(Restart, the_publication_goes_on_with_the_same_entity_tag_and_no_second_initial) {
@@ -185,21 +153,6 @@ TEST(Restart, the_next_request_after_a_repeated_one_is_another_call) {
   rig.publish("b3");
   CHECK(replay.call_id != rig.last().call_id);
   LONGS_EQUAL(1, rig.last().cseq);
-}
-
-TEST(Restart, no_cseq_is_used_twice_in_one_call_with_different_content) {
-  // Refreshes do not wait for the disk: what was used last is not known after a kill.
-  rig.publish("b1", kForEver);
-  rig.ok("e1");
-  for (int i = 2; i < 5; i++) {
-    rig.refresh(kForEver);
-    rig.kill();
-    rig.boot();
-    rig.refresh(kForEver);
-    rig.ok("e" + std::to_string(i));
-  }
-  std::set<std::string> used;
-  for (const Sent& s : rig.sent) CHECK(used.insert(s.call_id + " " + std::to_string(s.cseq)).second);
 }
 
 TEST(Restart, a_commit_under_way_when_it_was_killed_may_be_there_or_not) {
@@ -495,69 +448,6 @@ TEST(Restart, an_event_added_without_parked_rows_reads_nothing) {
   LONGS_EQUAL(loads, rig.store->loads);
 }
 
-TEST(Restart, a_row_without_a_body_is_refreshed_and_its_412_means_state_lost) {
-  Row r = foreign(5, kAlice);  // as migrated from a table that keeps no bodies
-  r.body = {};
-  insert(r);
-  rig.restart();
-  TEXT_EQUAL("live", rig.state());
-  std::vector<int> seen;
-  rig.engine->observe(64, [&](const RecordView& v, const Outcome& o) {
-    seen.push_back(o.status);
-    CHECK(o.by_timer);
-    TEXT_EQUAL(kAlice, v.pres_uri);
-  });
-  rig.advance(600 * kSecond);
-  TEXT_EQUAL("refresh", rig.last().kind());
-  TEXT_EQUAL("e1", rig.last().if_match);
-  rig.reject(412);
-  rig.advance(200);
-  TEXT_EQUAL("none", rig.state());
-  LONGS_EQUAL(1, rig.sent.size());
-  LONGS_EQUAL(1, seen.size());  // the owner was told
-  LONGS_EQUAL(412, seen[0]);
-  CHECK(rig.logged(LogLevel::warning, "lost the state"));
-  LONGS_EQUAL(0, rig.rows().size());
-}
-
-TEST(Restart, a_row_without_a_body_takes_a_new_body_as_a_modify) {
-  Row r = foreign(5, kAlice);
-  r.body = {};
-  insert(r);
-  rig.restart();
-  rig.publish("b2");
-  TEXT_EQUAL("modify", rig.kinds());
-  TEXT_EQUAL("e1", rig.last().if_match);
-}
-
-TEST(Restart, bad_rows_are_refused_counted_and_left_alone) {
-  struct { const char* what; void (*spoil)(Row&); } rows[] = {
-      {"CR in the URI", [](Row& r) { r.pres_uri = "sip:a@example.com\r\nX: y"; }},
-      {"no scheme", [](Row& r) { r.pres_uri = "alice"; }},
-      {"blank in the entity-tag", [](Row& r) { r.etag = "e 1"; }},
-      {"header without a name", [](Row& r) { r.extra_headers = "nonsense\r\n"; }},
-      {"Via injected", [](Row& r) { r.extra_headers = "Via: SIP/2.0/UDP h\r\n"; }},
-      {"proxy is no URI", [](Row& r) { r.outbound_proxy = "10.0.0.1"; }},
-      {"control character in the content type", [](Row& r) { r.content_type = "a/b\r\n"; }},
-      {"source 0", [](Row& r) { r.flag = 0; }},
-      {"a version that no newer one can follow", [](Row& r) { r.record_version = 0x80000000u; }},
-      {"a node's", [](Row& r) { r.owner_epoch = 1; }},
-  };
-  int64_t id = 10;
-  for (auto& row : rows) {
-    std::string uri = "sip:u" + std::to_string(id) + "@example.com";
-    Row r = foreign(id++, uri);
-    row.spoil(r);
-    insert(r);
-  }
-  insert(foreign(99, kAlice));
-  rig.restart();
-  LONGS_EQUAL(1, rig.engine->records());  // the good one
-  LONGS_EQUAL(10, rig.stats().load_bad);
-  rig.advance(700 * kSecond);
-  LONGS_EQUAL(11, rig.rows().size());
-}
-
 // A delete of the first one may still be on its way to the table.
 TEST(Restart, the_id_of_a_row_that_is_gone_is_not_given_again) {
   rig.live();
@@ -569,39 +459,6 @@ TEST(Restart, the_id_of_a_row_that_is_gone_is_not_given_again) {
   rig.restart();
   rig.live();
   CHECK(rig.row().row().id > id);
-}
-
-TEST(Restart, new_ids_follow_the_largest_one_but_not_one_that_is_damage) {
-  insert(foreign(kMaxCountedId - 5, kAlice));
-  insert(foreign(kMaxRowId, "sip:far@example.com"));
-  rig.restart();
-  LONGS_EQUAL(2, rig.engine->records());
-  rig.ask({.uri = "sip:new@example.com", .body = "b"});
-  rig.settle();
-  rig.advance(kSecond);
-  int64_t id = 0;
-  for (const StoredRow& r : rig.rows()) {
-    if (r.row().pres_uri == "sip:new@example.com") id = r.row().id;
-  }
-  LONGLONGS_EQUAL(kMaxCountedId - 4, id);
-}
-
-TEST(Restart, rows_of_subscriptions_are_not_publications) {
-  Row r = foreign(5, kAlice);
-  r.watcher_uri = "sip:bob@example.com";
-  insert(r);
-  rig.restart();
-  LONGS_EQUAL(0, rig.engine->records());
-  LONGS_EQUAL(0, rig.stats().load_bad);
-  LONGS_EQUAL(1, rig.rows().size());
-}
-
-TEST(Restart, an_intent_of_an_unknown_number_is_none) {
-  Row r = foreign(5, kAlice);
-  r.intent = 77;
-  insert(r);
-  rig.restart();
-  TEXT_EQUAL("live", rig.state());
 }
 
 TEST(Restart, a_step_of_the_wall_clock_by_an_hour_between_two_runs_disturbs_no_deadline_of_this_run) {
