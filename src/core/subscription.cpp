@@ -134,21 +134,28 @@ void prepare(Machine& m, Effects& fx) {
   }
 }
 
+// It is not wanted, and over there it ends by itself: nothing to send, but of a dialog the last NOTIFY is still to come.
+Effects ends_by_itself(Machine& m, Outcome why, int status, const char* reason, MonoMs timer_n, MonoMs now) {
+  if (m.dialog != Dialog::Confirmed) return end(m, why, status, reason);
+  Effects fx;
+  fx.complete = fx.write_row = true;
+  fx.local_status = status;
+  fx.local_reason = reason;
+  fx.outcome = why;
+  m.wanted = Wanted::Leaving;
+  set_state(m, State::Ending, now + timer_n);
+  return fx;
+}
+
 // The wanted end has come and nothing is out.
 Effects lifetime_over(Machine& m, MonoMs timer_n, MonoMs now) {
   m.wanted = Wanted::Leaving;
-  if (m.dialog != Dialog::Confirmed) return end(m, Outcome::Expired, 480, "Lifetime ended");
+  if (m.dialog != Dialog::Confirmed || m.grant_end <= now)
+    return ends_by_itself(m, Outcome::Expired, 480, "Lifetime ended", timer_n, now);
   Effects fx;
   fx.outcome = Outcome::Expired;
   fx.write_row = true;
-  if (m.grant_end > now) {
-    queue(m, fx);
-  } else {   // it ends over there at the same moment: nothing to send, but the last NOTIFY is still to come
-    fx.complete = true;
-    fx.local_status = 480;
-    fx.local_reason = "Lifetime ended";
-    set_state(m, State::Ending, now + timer_n);
-  }
+  queue(m, fx);
   return fx;
 }
 
@@ -247,7 +254,7 @@ Effects on_due(Machine& m, const Event& e, Random& random, MonoMs now) {
     return fx;
   }
   if (m.wanted != Wanted::Something && m.wanted != Wanted::Once && m.grant_end <= now)
-    return end(m, Outcome::Removed, 200, "Ended by itself");
+    return ends_by_itself(m, Outcome::Removed, 200, "Ended by itself", e.timer_n, now);
   switch (m.state) {
     case State::Waiting:   // timer N
       fx.outcome = Outcome::NotifyMissing;
