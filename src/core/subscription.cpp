@@ -84,6 +84,7 @@ constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table 
 constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
 constexpr MonoMs kStood = 30000;         // a dialog that ends sooner counts as a failure: no loop of new ones
+constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by less than this
 
 MonoMs ms_of(int64_t seconds) { return std::min(seconds, kMaxDelta) * 1000; }
 
@@ -424,7 +425,8 @@ Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
     return fx;
   }
   if (!wanted) return end(m, Outcome::Removed, 200, "OK, it had ended");
-  if (m.wanted_end <= now) return end(m, Outcome::Expired, 480, "Lifetime ended");   // a moment before our own timer
+  MonoMs early = e.reason == Reason::Timeout || e.reason == Reason::None ? kMoment : 0;
+  if (m.wanted_end - early <= now) return end(m, Outcome::Expired, 480, "Lifetime ended");   // before our own timer
   if (over) return end(m, Outcome::Rejected, 603, "Terminated by the notifier");
   bool hold = e.reason == Reason::Probation || e.reason == Reason::Giveup;
   if (m.state == State::Queued) {    // it stays there; what goes out is an initial request now

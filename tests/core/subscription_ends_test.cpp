@@ -66,6 +66,25 @@ TEST(SubscriptionEnds, the_last_notify_of_a_subscription_that_ends_by_itself_is_
   TEXT_EQUAL("initial", rig.kinds());
 }
 
+//   |-- SUBSCRIBE, Expires: 600 -->|   600 s are wanted, 600 s are granted
+//   |   (599.4 s)                   |
+//   |<-- NOTIFY, terminated --------|   a notifier that counts in whole seconds: that was all of it, and nothing leaves
+TEST(SubscriptionEnds, a_notifier_that_counts_in_whole_seconds_may_end_it_a_moment_early) {
+  for (const char* reason : {"timeout", ""}) {
+    SubsRig r;
+    r.live({.expires = 600}, 600);
+    r.advance(599400);
+    LONGS_EQUAL(200, r.notify({.state = "terminated", .reason = reason}).status);
+    r.advance(200);
+    TEXT_EQUAL("none", r.state());
+    LONGS_EQUAL(0, r.rows().size());
+    r.advance(3600 * kSecond);
+    TEXT_EQUAL("initial", r.kinds());
+    TEXT_EQUAL(reason, r.heard.back().reason);
+    LONGS_EQUAL(1, r.stats().expired);
+  }
+}
+
 //   |-- SUBSCRIBE, Expires: 600 -->|   600 s are wanted, 660 s are granted
 //   |-- SUBSCRIBE, 0 ------------->|   at the wanted end; 503, and again, until the grant ends
 //   |<-- NOTIFY, terminated --------|   a moment behind our own timer: taken, and its handler is told
