@@ -241,7 +241,7 @@ DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) co
 void Subscriptions::of_id(std::string_view prefix, const std::function<void(const RecordView&)>& fn, MonoMs now) const {
   for (auto at = ids_.lower_bound(prefix); at != ids_.end() && at->first.starts_with(prefix); ++at) {
     const Subscription& s = *at->second;
-    if (s.m.state != sub::State::Gone && s.m.state != sub::State::Ending) fn(view(s, now));
+    if (s.m.state != sub::State::Gone && s.m.state != sub::State::Ending && !over(s)) fn(view(s, now));
   }
 }
 

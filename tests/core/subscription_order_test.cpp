@@ -289,6 +289,20 @@ TEST(SubscriptionOrder, subscriptions_are_listed_by_how_their_id_begins) {
   TEXT_EQUAL("", of_id("RLS;2"));
 }
 
+//   |-- SUBSCRIBE, 0 ------->|   at the wanted end
+//   |<-- NOTIFY, terminated -|   before the answer: for its owner it is over with this
+TEST(SubscriptionOrder, one_whose_end_was_notified_is_listed_no_more_though_its_answer_is_still_to_come) {
+  Want w{.expires = 600, .id = "RLS;1"};
+  rig.live(w, 900);
+  rig.advance(600 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  TEXT_EQUAL(kAlice + " RLS;1, ", of_id("RLS"));
+  LONGS_EQUAL(200, rig.notify({.state = "terminated", .reason = "timeout"}).status);
+  TEXT_EQUAL("", of_id("RLS"));
+  rig.subscribe(w);   // wanted again
+  TEXT_EQUAL(kAlice + " RLS;1, ", of_id("RLS"));
+}
+
 TEST(SubscriptionOrder, they_are_listed_beside_publications_page_by_page) {
   rig.live();
   rig.publish("b1");
