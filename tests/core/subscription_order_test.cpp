@@ -154,6 +154,21 @@ TEST(SubscriptionOrder, subscriptions_are_bounded) {
   LONGS_EQUAL(0, static_cast<int>(rig.subscribe().code));
 }
 
+TEST(SubscriptionOrder, what_waits_for_a_dead_store_is_bounded_but_a_fetch_adds_nothing_to_it) {
+  rig.settings.max_backlog = 1;
+  rig.restart();
+  rig.store->down = true;
+  rig.subscribe();
+  rig.advance(200);
+  LONGS_EQUAL(static_cast<int>(Errc::backlog_full), static_cast<int>(rig.subscribe({.uri = kCarol}).code));
+  Call& c = rig.unsubscribe({.uri = kCarol});
+  LONGS_EQUAL(0, static_cast<int>(c.code));
+  TEXT_EQUAL("initial fetch", rig.kinds());
+  rig.accept(0);
+  LONGS_EQUAL(200, c.status);
+  LONGS_EQUAL(1, rig.behind->backlog());
+}
+
 TEST(SubscriptionOrder, each_key_is_a_subscription_of_its_own) {
   rig.several_ids = true;
   std::vector<Want> keys = {{},
