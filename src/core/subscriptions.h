@@ -135,7 +135,7 @@ class Subscriptions {
   uint64_t remove_cursor_ = 0, end_cursor_ = 0;
   int next_handle_ = 1;
   bool in_handlers_ = false;
-  LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, ended_gate_, bad_row_gate_, bad_notify_gate_;
+  LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, no_dialog_gate_, ended_gate_, bad_row_gate_, bad_notify_gate_;
 };
 
 }  // namespace pua

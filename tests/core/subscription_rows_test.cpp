@@ -173,6 +173,7 @@ TEST(SubscriptionRows, a_2xx_without_a_to_tag_leaves_it_to_the_notify) {
   rig.subscribe();
   rig.answer({.expires = 3600, .contact = kNotifier});
   TEXT_EQUAL("early", rig.dialog());
+  CHECK(rig.logged(LogLevel::warning, "200 to SUBSCRIBE for sip:alice@example.com: no dialog can be made of its To tag"));
   rig.notify({.remote_tag = "n7", .contact = "sip:n7@10.0.0.1"});
   TEXT_EQUAL("live", rig.state());
   rig.unsubscribe();
