@@ -333,6 +333,19 @@ TEST(SubscriptionRows, the_contact_of_a_notify_is_the_target_from_now_on) {
   TEXT_EQUAL(kAlice, rig.last().to);
 }
 
+// Proxies and registrars put addresses into parameters (RFC 3261 section 25.1: param-unreserved).
+TEST(SubscriptionRows, a_contact_with_an_ipv6_address_and_escapes_in_its_parameters_is_taken_and_kept) {
+  const std::string contact = "sip:n@10.0.0.2;x=%20;alias=[2001:db8::5]~5060~1";
+  rig.live({.expires = kForEver}, 600);
+  LONGS_EQUAL(200, rig.notify({.expires = 600, .contact = contact}).status);
+  rig.advance(200);
+  rig.restart();
+  rig.advance(kSecond);
+  LONGS_EQUAL(0, rig.stats().load_bad);
+  TEXT_EQUAL("refresh", rig.last().kind());
+  TEXT_EQUAL(contact, rig.last().uri);
+}
+
 TEST(SubscriptionRows, the_contact_of_a_2xx_is_the_target_from_now_on) {
   rig.live({.expires = kForEver}, 600);
   until_next_request();
