@@ -68,10 +68,6 @@ class Subscriptions {
   const std::array<std::array<uint64_t, sub::kInputs>, sub::kStates>& coverage() const { return coverage_; }
 
  private:
-  struct Place {
-    Subscription* s = nullptr;
-    bool maybe_in_table = false;
-  };
   struct Handler {
     int handle = 0;
     int32_t mask = 0;
