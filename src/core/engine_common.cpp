@@ -9,10 +9,10 @@ bool EngineCommon::has_row(const StoreHook& h) {
   return h.written_version != 0 || h.queue != StoreHook::Queue::None || h.remark;
 }
 
-Status EngineCommon::room_for_new(size_t size) const {
+Status EngineCommon::room_for_new(size_t size, bool with_row) const {
   if (size >= settings_.max_records)
     return {Errc::too_many_records, "max_records (" + std::to_string(settings_.max_records) + ") is reached"};
-  if (!store_up_ && ports_.store.backlog() >= settings_.max_backlog)
+  if (with_row && !store_up_ && ports_.store.backlog() >= settings_.max_backlog)
     return {Errc::backlog_full, "the database takes nothing, and max_backlog (" + std::to_string(settings_.max_backlog) +
                                     ") rows wait for it"};
   return success();

@@ -44,8 +44,9 @@ struct EngineCommon {
   // Whether the entity has a row, or may have one soon.
   static bool has_row(const StoreHook& h);
   bool watched(int32_t source) const;
-  // Whether there is room for one more, of `size` that are there. Errors: too_many_records, backlog_full.
-  Status room_for_new(size_t size) const;
+  // Whether there is room for one more, of `size` that are there; with_row: it will have one. Errors: too_many_records,
+  // backlog_full.
+  Status room_for_new(size_t size, bool with_row = true) const;
   // Hands an outcome on: when the row as it is now is committed, or cannot be. nothing_to_store: at once, durable.
   void deliver(Entity&, Delivery, bool nothing_to_store, MonoMs now);
   void settle_acks(Entity&, uint32_t version, bool ok);

@@ -84,6 +84,7 @@ constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table 
 constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
 constexpr MonoMs kStood = 30000;         // a dialog that ends sooner counts as a failure: no loop of new ones
+constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by less than this
 
 MonoMs ms_of(int64_t seconds) { return std::min(seconds, kMaxDelta) * 1000; }
 
@@ -134,21 +135,28 @@ void prepare(Machine& m, Effects& fx) {
   }
 }
 
+// It is not wanted, and over there it ends by itself: nothing to send, but of a dialog the last NOTIFY is still to come.
+Effects ends_by_itself(Machine& m, Outcome why, int status, const char* reason, MonoMs timer_n, MonoMs now) {
+  if (m.dialog != Dialog::Confirmed) return end(m, why, status, reason);
+  Effects fx;
+  fx.complete = fx.write_row = true;
+  fx.local_status = status;
+  fx.local_reason = reason;
+  fx.outcome = why;
+  m.wanted = Wanted::Leaving;
+  set_state(m, State::Ending, now + timer_n);
+  return fx;
+}
+
 // The wanted end has come and nothing is out.
 Effects lifetime_over(Machine& m, MonoMs timer_n, MonoMs now) {
   m.wanted = Wanted::Leaving;
-  if (m.dialog != Dialog::Confirmed) return end(m, Outcome::Expired, 480, "Lifetime ended");
+  if (m.dialog != Dialog::Confirmed || m.grant_end <= now)
+    return ends_by_itself(m, Outcome::Expired, 480, "Lifetime ended", timer_n, now);
   Effects fx;
   fx.outcome = Outcome::Expired;
   fx.write_row = true;
-  if (m.grant_end > now) {
-    queue(m, fx);
-  } else {   // it ends over there at the same moment: nothing to send, but the last NOTIFY is still to come
-    fx.complete = true;
-    fx.local_status = 480;
-    fx.local_reason = "Lifetime ended";
-    set_state(m, State::Ending, now + timer_n);
-  }
+  queue(m, fx);
   return fx;
 }
 
@@ -247,7 +255,7 @@ Effects on_due(Machine& m, const Event& e, Random& random, MonoMs now) {
     return fx;
   }
   if (m.wanted != Wanted::Something && m.wanted != Wanted::Once && m.grant_end <= now)
-    return end(m, Outcome::Removed, 200, "Ended by itself");
+    return ends_by_itself(m, Outcome::Removed, 200, "Ended by itself", e.timer_n, now);
   switch (m.state) {
     case State::Waiting:   // timer N
       fx.outcome = Outcome::NotifyMissing;
@@ -417,7 +425,8 @@ Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
     return fx;
   }
   if (!wanted) return end(m, Outcome::Removed, 200, "OK, it had ended");
-  if (m.wanted_end <= now) return end(m, Outcome::Expired, 480, "Lifetime ended");   // a moment before our own timer
+  MonoMs early = e.reason == Reason::Timeout || e.reason == Reason::None ? kMoment : 0;
+  if (m.wanted_end - early <= now) return end(m, Outcome::Expired, 480, "Lifetime ended");   // before our own timer
   if (over) return end(m, Outcome::Rejected, 603, "Terminated by the notifier");
   bool hold = e.reason == Reason::Probation || e.reason == Reason::Giveup;
   if (m.state == State::Queued) {    // it stays there; what goes out is an initial request now

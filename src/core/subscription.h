@@ -20,7 +20,7 @@
 //  NOTIFY (active, pending, other): makes the dialog where there is none yet; Waiting -> Live; else the state stays and the
 //  grant is what Subscription-State says. NOTIFY (terminated): the dialog is gone. Ending -> Gone; Sending waits for its reply;
 //  deactivated, timeout, no reason -> Queued, or Backoff until retry-after; probation, giveup -> Backoff; rejected, noresource,
-//  invariant -> Gone; with nothing wanted -> Gone.
+//  invariant -> Gone; with nothing wanted, or at the wanted end -> Gone.
 //
 // A subscription leaves Sending by exactly one Reply: the SIP port promises it.
 #pragma once

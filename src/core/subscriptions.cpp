@@ -44,7 +44,7 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
   uint32_t hash = table_.hash_of(key);
   Subscription* s = table_.find(key, hash);
   if (!s)
-    if (auto room = c_.room_for_new(table_.size()); !room) return refuse(room);
+    if (auto room = c_.room_for_new(table_.size(), q.expires != 0); !room) return refuse(room);   // a fetch has no row
   // The id parameter is part of what a dialog's NOTIFYs are told apart by (RFC 6665 section 8.2.1): it stays with the dialog.
   bool there = s && s->m.state != sub::State::Gone && s->m.state != sub::State::Ending && s->m.state != sub::State::Idle;
   if (there && !q.event_id.empty() && q.event_id != s->text.get(Subscription::kEventId))
@@ -241,7 +241,7 @@ DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) co
 void Subscriptions::of_id(std::string_view prefix, const std::function<void(const RecordView&)>& fn, MonoMs now) const {
   for (auto at = ids_.lower_bound(prefix); at != ids_.end() && at->first.starts_with(prefix); ++at) {
     const Subscription& s = *at->second;
-    if (s.m.state != sub::State::Gone && s.m.state != sub::State::Ending) fn(view(s, now));
+    if (s.m.state != sub::State::Gone && s.m.state != sub::State::Ending && !over(s)) fn(view(s, now));
   }
 }
 

@@ -68,10 +68,6 @@ class Subscriptions {
   const std::array<std::array<uint64_t, sub::kInputs>, sub::kStates>& coverage() const { return coverage_; }
 
  private:
-  struct Place {
-    Subscription* s = nullptr;
-    bool maybe_in_table = false;
-  };
   struct Handler {
     int handle = 0;
     int32_t mask = 0;
@@ -135,7 +131,7 @@ class Subscriptions {
   uint64_t remove_cursor_ = 0, end_cursor_ = 0;
   int next_handle_ = 1;
   bool in_handlers_ = false;
-  LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, ended_gate_, bad_row_gate_, bad_notify_gate_;
+  LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, no_dialog_gate_, ended_gate_, bad_row_gate_, bad_notify_gate_;
 };
 
 }  // namespace pua

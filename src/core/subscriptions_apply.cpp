@@ -295,6 +295,9 @@ void Subscriptions::on_reply(Subscription& s, const SipReply& reply, MonoMs now)
   sub::Event e{.input = sub::input_of(reply, s.m.op)};
   count_reply(s, reply, e.input, now);
   e.has_dialog = !reply.to_tag.empty() && reply.to_tag.size() <= kMaxToken;
+  if (e.input == sub::Input::Success && s.m.op == sub::Op::Initial && s.m.dialog == sub::Dialog::Early && !e.has_dialog)
+    c_.log_reply(no_dialog_gate_, LogLevel::warning, "SUBSCRIBE", s.pres_uri(), reply.status,
+                 "no dialog can be made of its To tag and Record-Route, only of a NOTIFY", now);
   e.expires = reply.expires;
   e.min_expires = reply.min_expires;
   e.max_expires = max_expires_of(c_.settings_, s.event);

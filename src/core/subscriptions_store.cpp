@@ -8,7 +8,7 @@
 namespace pua {
 
 namespace {
-constexpr int64_t kMaxEpoch = 100000000000;   // the same for seconds
+constexpr int64_t kMaxEpoch = 100000000000;   // s: no clock shows more; a later time is damage
 // The row may be older than the last request: CSeq goes on behind anything that can have been used since (RFC 3261 section 12.2.1.1).
 // A hundred a second: two restarts in a row, with nothing written between them, must not meet either.
 constexpr int64_t kCseqJump = 1000, kCseqPerSecond = 100, kCseqJumpMax = 10000000;

@@ -15,13 +15,14 @@ static bool token_char(char c) {
 }
 
 // Where octets are escaped, all are that need it: '%' with two hexadecimal digits, beside it what RFC 3261 section 25.1 allows.
-// SIP stacks make no request of anything else.
-static bool half_escaped(std::string_view part) {
+// SIP stacks make no request of anything else. also: what this part may hold and others may not.
+static bool half_escaped(std::string_view part, std::string_view also = {}) {
   if (part.find('%') == std::string_view::npos) return false;
   auto hex = [&](size_t i) { return i < part.size() && isxdigit(static_cast<unsigned char>(part[i])); };
   for (size_t i = 0; i < part.size(); i++) {
     unsigned char c = static_cast<unsigned char>(part[i]);
-    bool allowed = isalnum(c) || std::string_view("-_.!~*'()&=+$,;/:").find(part[i]) != std::string_view::npos;
+    bool allowed = isalnum(c) || std::string_view("-_.!~*'()&=+$,;/:").find(part[i]) != std::string_view::npos ||
+                   also.find(part[i]) != std::string_view::npos;
     if (c == '%' ? !hex(i + 1) || !hex(i + 2) : !allowed) return true;
   }
   return false;
@@ -70,11 +71,15 @@ Status check_uri(std::string_view field, std::string_view uri) {
     if (half_escaped(rest.substr(0, at))) return {Errc::bad_uri, name + ": its user is not escaped as a whole"};
     rest.remove_prefix(at + 1);
   }
-  if (rest.empty() || rest[0] == ';' || rest[0] == '?' || (rest[0] == ':' ))
-    return {Errc::bad_uri, name + " has no host"};
+  if (rest.empty() || rest[0] == ';' || rest[0] == ':') return {Errc::bad_uri, name + " has no host"};
   size_t semicolon = std::min(rest.find(';'), rest.size());
-  if (half_escaped(rest.substr(semicolon))) return {Errc::bad_uri, name + ": its parameters are not escaped as a whole"};
-  if (const char* why = bad_host(rest.substr(0, semicolon))) return {Errc::bad_uri, name + why};
+  if (half_escaped(rest.substr(semicolon), "[]")) return {Errc::bad_uri, name + ": its parameters are not escaped as a whole"};
+  std::string_view host = rest.substr(0, semicolon);
+  if (scheme == "tel") {   // a local number may hold '#' (RFC 3966 section 3)
+    if (host.find_first_of("/:[]") != host.npos) return {Errc::bad_uri, name + " has a number that is none"};
+  } else if (const char* why = bad_host(host)) {
+    return {Errc::bad_uri, name + why};
+  }
   return success();
 }
 

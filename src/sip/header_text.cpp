@@ -7,15 +7,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/validate.h"
 #include "sip/request.h"
 
 namespace pua {
 namespace {
 
-constexpr size_t kMaxTag = 255;
-constexpr size_t kMaxUri = 1023;    // as parse_target takes it
-constexpr size_t kMaxRoutes = 64;   // nobody has that many proxies on the way
-constexpr size_t kMaxRouteText = 4096;   // as a row takes it
+constexpr size_t kMaxHops = 64;   // nobody has that many proxies on the way
 
 }  // namespace
 
@@ -23,7 +21,7 @@ bool is_word(std::string_view s, size_t max) {
   return !s.empty() && s.size() <= max && std::all_of(s.begin(), s.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-bool is_tag(std::string_view s) { return is_word(s, kMaxTag) && s.find_first_of(";,<>\"") == std::string_view::npos; }
+bool is_tag(std::string_view s) { return !s.empty() && check_tag("tag", s).ok(); }
 
 void unfold(std::string& s) {
   size_t w = 0;
@@ -77,7 +75,7 @@ std::string contact_uri(const sip_contact_s* m) {
 bool route_text(const sip_route_s* r, RouteOrder order, std::string& out) {
   std::vector<const sip_route_t*> all;
   for (; r; r = r->r_next) {
-    if (all.size() == kMaxRoutes) return false;
+    if (all.size() == kMaxHops) return false;
     all.push_back(r);
   }
   if (order == RouteOrder::Reversed) std::reverse(all.begin(), all.end());
@@ -90,7 +88,7 @@ bool route_text(const sip_route_s* r, RouteOrder order, std::string& out) {
     if (!out.empty()) out.append(", ");
     out.append(one);
   }
-  return out.size() <= kMaxRouteText;
+  return out.size() <= kMaxRoutes;
 }
 
 }  // namespace pua

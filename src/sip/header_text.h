@@ -13,7 +13,7 @@ namespace pua {
 // Visible ASCII only and no more than `max` octets: what may be kept, compared and sent back as one word.
 bool is_word(std::string_view s, size_t max);
 
-// The same for a tag: no delimiter of parameters either.
+// A tag, and one that a row takes.
 bool is_tag(std::string_view s);
 
 // A folded value becomes one line (RFC 3261 section 7.3.1): nobody downstream should meet a line break in a value.
@@ -30,7 +30,7 @@ std::string contact_uri(const sip_contact_s*);
 
 enum class RouteOrder : unsigned char { AsCame, Reversed };
 // Route or Record-Route as SipRequest::route_set wants it, parameters kept (RFC 3261 section 12.1). false: one element is
-// not usable.
+// not usable, or all of them are more than a row takes.
 bool route_text(const sip_route_s*, RouteOrder, std::string& out);
 
 }  // namespace pua

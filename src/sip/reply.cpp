@@ -66,7 +66,10 @@ void WireReply::read_dialog(SipReply& out) {
   contact_ = contact_uri(sip->sip_contact);
   out.contact = contact_;
   if (out.status >= 300 || !sip->sip_record_route) return;
-  if (!route_text(sip->sip_record_route, RouteOrder::Reversed, route_set_)) route_set_.clear();
+  if (!route_text(sip->sip_record_route, RouteOrder::Reversed, route_set_)) {
+    route_set_.clear();
+    out.to_tag = {};   // no dialog rather than one that lacks its route set (RFC 3261 section 12.1.2)
+  }
   out.route_set = route_set_;
 }
 

@@ -27,6 +27,7 @@ class WireReply : public ReplyMessage {
   bool header(std::string_view name, std::string& out) const override;
 
   // What a reply to a SUBSCRIBE says of the dialog: to_tag, contact (2xx, 3xx), route_set (2xx; RFC 3261 section 12.1.2).
+  // Of a 2xx with a Record-Route that cannot be kept no to_tag: it makes no dialog.
   // The views live as long as this object.
   void read_dialog(SipReply& out);
 

@@ -66,6 +66,48 @@ TEST(SubscriptionEnds, the_last_notify_of_a_subscription_that_ends_by_itself_is_
   TEXT_EQUAL("initial", rig.kinds());
 }
 
+//   |-- SUBSCRIBE, Expires: 600 -->|   600 s are wanted, 600 s are granted
+//   |   (599.4 s)                   |
+//   |<-- NOTIFY, terminated --------|   a notifier that counts in whole seconds: that was all of it, and nothing leaves
+TEST(SubscriptionEnds, a_notifier_that_counts_in_whole_seconds_may_end_it_a_moment_early) {
+  for (const char* reason : {"timeout", ""}) {
+    SubsRig r;
+    r.live({.expires = 600}, 600);
+    r.advance(599400);
+    LONGS_EQUAL(200, r.notify({.state = "terminated", .reason = reason}).status);
+    r.advance(200);
+    TEXT_EQUAL("none", r.state());
+    LONGS_EQUAL(0, r.rows().size());
+    r.advance(3600 * kSecond);
+    TEXT_EQUAL("initial", r.kinds());
+    TEXT_EQUAL(reason, r.heard.back().reason);
+    LONGS_EQUAL(1, r.stats().expired);
+  }
+}
+
+//   |-- SUBSCRIBE, Expires: 600 -->|   600 s are wanted, 660 s are granted
+//   |-- SUBSCRIBE, 0 ------------->|   at the wanted end; 503, and again, until the grant ends
+//   |<-- NOTIFY, terminated --------|   a moment behind our own timer: taken, and its handler is told
+TEST(SubscriptionEnds, the_last_notify_is_taken_where_no_unsubscribe_got_through) {
+  rig.live({.expires = 600}, 660);
+  rig.advance(600 * kSecond);
+  for (int i = 0; i < 60; i++) {
+    if (rig.open()) rig.reject(503);
+    rig.advance(kSecond);
+  }
+  if (rig.open()) rig.reject(503);
+  rig.settle();
+  TEXT_EQUAL("ending", rig.state());
+  size_t sent = rig.sent.size();
+  rig.advance(200);
+  LONGS_EQUAL(0, rig.rows().size());
+  LONGS_EQUAL(200, rig.notify({.state = "terminated", .reason = "timeout"}).status);
+  TEXT_EQUAL("terminated", rig.heard.back().state);
+  rig.advance(200);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(sent, rig.sent.size());
+}
+
 //   |-- SUBSCRIBE, 0 ------->|   at the wanted end
 //   |<-- NOTIFY, terminated -|   before the answer: for its owner it is over with this
 TEST(SubscriptionEnds, is_dialog_knows_of_an_end_whose_answer_is_still_to_come) {
@@ -131,8 +173,10 @@ TEST(SubscriptionEnds, an_unsubscribe_that_is_never_answered_ends_with_the_grant
     rig.advance(kSecond);
   }
   rig.advance(200);
-  TEXT_EQUAL("none", rig.state());
+  TEXT_EQUAL("ending", rig.state());   // its last NOTIFY may still come
   LONGS_EQUAL(0, rig.rows().size());
+  rig.advance(32 * kSecond);
+  TEXT_EQUAL("none", rig.state());
   size_t sent = rig.sent.size();
   rig.advance(3600 * kSecond);
   LONGS_EQUAL(sent, rig.sent.size());

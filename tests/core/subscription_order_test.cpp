@@ -154,6 +154,21 @@ TEST(SubscriptionOrder, subscriptions_are_bounded) {
   LONGS_EQUAL(0, static_cast<int>(rig.subscribe().code));
 }
 
+TEST(SubscriptionOrder, what_waits_for_a_dead_store_is_bounded_but_a_fetch_adds_nothing_to_it) {
+  rig.settings.max_backlog = 1;
+  rig.restart();
+  rig.store->down = true;
+  rig.subscribe();
+  rig.advance(200);
+  LONGS_EQUAL(static_cast<int>(Errc::backlog_full), static_cast<int>(rig.subscribe({.uri = kCarol}).code));
+  Call& c = rig.unsubscribe({.uri = kCarol});
+  LONGS_EQUAL(0, static_cast<int>(c.code));
+  TEXT_EQUAL("initial fetch", rig.kinds());
+  rig.accept(0);
+  LONGS_EQUAL(200, c.status);
+  LONGS_EQUAL(1, rig.behind->backlog());
+}
+
 TEST(SubscriptionOrder, each_key_is_a_subscription_of_its_own) {
   rig.several_ids = true;
   std::vector<Want> keys = {{},
@@ -287,6 +302,20 @@ TEST(SubscriptionOrder, subscriptions_are_listed_by_how_their_id_begins) {
   rig.reject(489);
   rig.answer(rig.sent[2], {.status = 489});
   TEXT_EQUAL("", of_id("RLS;2"));
+}
+
+//   |-- SUBSCRIBE, 0 ------->|   at the wanted end
+//   |<-- NOTIFY, terminated -|   before the answer: for its owner it is over with this
+TEST(SubscriptionOrder, one_whose_end_was_notified_is_listed_no_more_though_its_answer_is_still_to_come) {
+  Want w{.expires = 600, .id = "RLS;1"};
+  rig.live(w, 900);
+  rig.advance(600 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  TEXT_EQUAL(kAlice + " RLS;1, ", of_id("RLS"));
+  LONGS_EQUAL(200, rig.notify({.state = "terminated", .reason = "timeout"}).status);
+  TEXT_EQUAL("", of_id("RLS"));
+  rig.subscribe(w);   // wanted again
+  TEXT_EQUAL(kAlice + " RLS;1, ", of_id("RLS"));
 }
 
 TEST(SubscriptionOrder, they_are_listed_beside_publications_page_by_page) {

@@ -173,6 +173,7 @@ TEST(SubscriptionRows, a_2xx_without_a_to_tag_leaves_it_to_the_notify) {
   rig.subscribe();
   rig.answer({.expires = 3600, .contact = kNotifier});
   TEXT_EQUAL("early", rig.dialog());
+  CHECK(rig.logged(LogLevel::warning, "200 to SUBSCRIBE for sip:alice@example.com: no dialog can be made of its To tag"));
   rig.notify({.remote_tag = "n7", .contact = "sip:n7@10.0.0.1"});
   TEXT_EQUAL("live", rig.state());
   rig.unsubscribe();
@@ -330,6 +331,19 @@ TEST(SubscriptionRows, the_contact_of_a_notify_is_the_target_from_now_on) {
   until_next_request();
   TEXT_EQUAL("sip:moved@10.0.0.2", rig.last().uri);
   TEXT_EQUAL(kAlice, rig.last().to);
+}
+
+// Proxies and registrars put addresses into parameters (RFC 3261 section 25.1: param-unreserved).
+TEST(SubscriptionRows, a_contact_with_an_ipv6_address_and_escapes_in_its_parameters_is_taken_and_kept) {
+  const std::string contact = "sip:n@10.0.0.2;x=%20;alias=[2001:db8::5]~5060~1";
+  rig.live({.expires = kForEver}, 600);
+  LONGS_EQUAL(200, rig.notify({.expires = 600, .contact = contact}).status);
+  rig.advance(200);
+  rig.restart();
+  rig.advance(kSecond);
+  LONGS_EQUAL(0, rig.stats().load_bad);
+  TEXT_EQUAL("refresh", rig.last().kind());
+  TEXT_EQUAL(contact, rig.last().uri);
 }
 
 TEST(SubscriptionRows, the_contact_of_a_2xx_is_the_target_from_now_on) {

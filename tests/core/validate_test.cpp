@@ -23,7 +23,8 @@ TEST(Validate, uris_that_are_fine) {
   for (const char* u : {"sip:alice@example.com", "sips:a@b", "pres:bob@example.com", "tel:+49301234", "SIP:x@y",
                         "sip:example.com", "sip:a:pw@h:5060;transport=tcp", "sip:%20a@h", "sip:a@[::1]:5060",
                         "sip:\xc3\xa4@example.com", "sip:a;b=c@h", "sip:a%2Fb;c@h:5060;x=%41", "sip:a\\b@h",
-                        "tel:+49;phone-context=x", "sip:a@[::1]", "sip:it's@h"})
+                        "tel:+49;phone-context=x", "tel:*21#;phone-context=example.com", "sip:a@[::1]", "sip:it's@h",
+                        "sip:a@h;maddr=[2001:db8::1];x=%41", "sip:a@h;x=%41;alias=[2001:db8::5]~5060~1;gr=urn%3Auuid"})
     CHECK(check_uri("pres_uri", u).ok());
 }
 
@@ -34,8 +35,10 @@ TEST(Validate, uris_that_are_not) {
                                    "<sip:a@h>", "sip:a@h>", "sip:\"a\"@h", "sip:a@h\x7f", "sip:a\x01@h",
                                    // Of these sofia makes no request; some would end the program.
                                    "sip:%s@h", "sip:a%4@h", "sip:%", "sip:a%41\\@h", "sip:a%41\xc3\xa4@h", "sip:a@h;x=%zz",
+                                   "sip:%41[a]@h", "sip:a@h;x=%41\\",
                                    "sip:a@h:b", "sip:a@h:", "sip:a@h:1b", "sip:a@b[::1]", "sip:a@[::1]b", "sip:a@[x]", "sip:a@[::1",
-                                   "sip:a@%41", "sip:a@b@c", "sip:a@h/x", "sip:;a@h", "tel:%41"};
+                                   "sip:a@%41", "sip:a@b@c", "sip:a@h/x", "sip:a@h#x", "sip:;a@h", "tel:%41",
+                                   "tel:*21%23", "tel:1/2", "tel:+1:5060"};
   for (auto& u : uris) {
     if (check_uri("pres_uri", u).ok()) FAIL(u.c_str());
     bad(Errc::bad_uri, check_uri("pres_uri", u), "pres_uri");

@@ -255,7 +255,9 @@ void Watchers::taken(const Packet& p) {
   if (p.state != "terminated") return;
   d.ended = true;
   bool for_good = p.reason == "rejected" || p.reason == "noresource" || p.reason == "invariant";
-  if (for_good) ended(o);
+  // A notifier that counts in whole seconds is early by up to one.
+  bool ran_out = (p.reason.empty() || p.reason == "timeout") && o.wanted && o.wanted_end <= stage_.now_ + 1000;
+  if (for_good || (ran_out && !o.out)) ended(o);
   else if (!o.out || o.out_expires) hold(o, p.retry_after);
   // Less than the shortest back-off.
   if ((p.reason == "probation" || p.reason == "giveup") && o.wanted && !o.out) o.pause_until = stage_.now_ + 1400;

@@ -1,6 +1,7 @@
 // NOTIFYs from octets: what is read, what is refused and how, also of the kind that RFC 4475 collects.
 #include <string>
 
+#include "core/validate.h"
 #include "sip/notify_parse.h"
 #include "tests/sip/notify_rig.h"
 
@@ -47,6 +48,14 @@ TEST(SipNotifyParse, every_field_is_read) {
   STRCMP_EQUAL("<sip:p1;lr>, <sip:p2;lr=on;ftag=a>", n.route_set.c_str());
   STRCMP_EQUAL("multipart/related;boundary=\"a b\"", n.content_type.c_str());
   STRCMP_EQUAL("<presence/>", n.body.c_str());
+}
+
+TEST(SipNotifyParse, a_contact_with_an_ipv6_address_and_escapes_in_its_parameters_is_one_that_the_engine_takes) {
+  m.headers = "Event: presence\r\nSubscription-State: active\r\n"
+              "Contact: <sip:n@10.0.0.2;x=%20;alias=[2001:db8::5]~5060~1;gr=urn%3Auuid>\r\nContent-Type: a/b\r\n";
+  std::string contact = ok().contact;
+  STRCMP_EQUAL("sip:n@10.0.0.2;x=%20;alias=[2001:db8::5]~5060~1;gr=urn:uuid", contact.c_str());
+  CHECK_TRUE(check_uri("Contact", contact).ok());
 }
 
 TEST(SipNotifyParse, what_is_not_there_is_empty) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/validate.h"
+#include "sip/header_text.h"
 #include "sip/route.h"
 #include "tests/sip/rig.h"
 
@@ -132,6 +134,31 @@ TEST(SipSubscribe, a_strict_router_gets_the_request_as_its_own) {
   STRCMP_EQUAL("<sip:server@192.0.2.9>", routes_of(exchange(q)).c_str());
 }
 
+// What the engine takes as a URI, sofia reads and sends.
+TEST(SipSubscribe, an_ipv6_address_and_escapes_in_parameters_go_out_as_they_are) {
+  rig->start();
+  const std::string uri = "sip:server@192.0.2.9;x=%20;alias=[2001:db8::5]~5060~1;maddr=[2001:db8::1]";
+  CHECK_TRUE(check_uri("uri", uri).ok());
+  CHECK_TRUE(readable_url(uri));
+  SipRequest q = subscribe();
+  q.uri = q.to = uri;
+  STRCMP_EQUAL(("SUBSCRIBE " + uri + " SIP/2.0").c_str(), exchange(q).start_line.c_str());
+  STRCMP_EQUAL(("<" + uri + ">").c_str(), server->requests.back().header("To").c_str());
+}
+
+TEST(SipSubscribe, a_local_number_goes_out_as_it_is) {
+  rig->start();
+  for (std::string uri : {"tel:*21#;phone-context=example.com", "tel:#;phone-context=example.com"}) {
+    CHECK_TRUE(check_uri("uri", uri).ok());
+    SipRequest q = subscribe(rig->replies.size() + 1);
+    std::string branch = "z9hG4bKtel-" + std::to_string(q.txn);
+    q.branch = branch;
+    q.uri = q.to = uri;
+    STRCMP_EQUAL(("SUBSCRIBE " + uri + " SIP/2.0").c_str(), exchange(q).start_line.c_str());
+    STRCMP_EQUAL(("<" + uri + ">").c_str(), server->requests.back().header("To").c_str());
+  }
+}
+
 TEST(SipSubscribe, without_routes_and_proxy_the_target_is_the_way) {
   rig->start();
   SipRequest q = subscribe();
@@ -181,7 +208,8 @@ TEST(SipSubscribe, a_2xx_brings_tag_contact_and_the_route_set_turned_round) {
   STRCMP_EQUAL(reversed.c_str(), routes_of(exchange(q)).c_str());
 }
 
-TEST(SipSubscribe, a_route_set_that_no_row_takes_is_none) {
+// RFC 3261 section 12.1.2: the dialog has all of it; without it there is none.
+TEST(SipSubscribe, a_2xx_whose_route_set_no_row_takes_names_no_dialog) {
   rig->start();
   for (size_t octets : {4096, 4097}) {
     std::string route = "<sip:" + std::string(octets - 14, 'a') + "@host;lr>";
@@ -193,6 +221,7 @@ TEST(SipSubscribe, a_route_set_that_no_row_takes_is_none) {
     q.branch = branch;
     exchange(q);
     LONGS_EQUAL(octets == 4096 ? octets : 0, rig->replies.back().route_set.size());
+    STRCMP_EQUAL(octets == 4096 ? "server-1" : "", rig->replies.back().to_tag.c_str());
   }
 }
 
