@@ -112,7 +112,7 @@ Status Engine::admit(const PublishRequest& q, const Accepted& a, uint32_t hash, 
       return {Errc::no_body, "a new publication needs a body"};
   }
   if (!r)
-    if (auto s = room_for_new(table_.size()); !s) return s;
+    if (auto s = room_for_new(table_.size(), !a.removal); !s) return s;
   if (r && r->extra) {
     uint32_t waiting = r->extra->callers.size() + (r->extra->waiting ? r->extra->waiting->callers.size() : 0);
     if (waiting >= settings_.max_waiters)
