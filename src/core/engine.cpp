@@ -9,10 +9,13 @@
 namespace pua {
 
 namespace {
-constexpr int kDeliveriesPerRun = 256;   // bounds of one run(): about a millisecond each
-constexpr int kDeadlinesPerRun = 512;
-constexpr int kEndPerCall = 8192;        // records looked at for open requests in one call of shutdown_some()
-constexpr int kSweepPerRun = 512;        // records left over from loading, told of a silent destination, or withdrawn
+// Bounds of one run(): about a millisecond each, some milliseconds where nothing has touched the records for seconds. Then
+// caches and TLB are cold, a virtual machine may have lost the pages (some 100 us each), and taking a deadline out touches
+// eight records.
+constexpr int kDeliveriesPerRun = 256;
+constexpr int kDeadlinesPerRun = 32;
+constexpr int kEndPerCall = 1024;        // records looked at for open requests in one call of shutdown_some()
+constexpr int kSweepPerRun = 128;        // records left over from loading, told of a silent destination, or withdrawn
 constexpr uint32_t kProcessedExtra = 1024;  // octets that processing may add: ids, a version
 constexpr int kSendsPerRun = 32;         // a send through nua costs some 30 us
 

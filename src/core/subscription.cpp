@@ -84,7 +84,7 @@ constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table 
 constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
 constexpr MonoMs kStood = 30000;         // a dialog that ends sooner counts as a failure: no loop of new ones
-constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by less than this
+constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by no more than this
 
 MonoMs ms_of(int64_t seconds) { return std::min(seconds, kMaxDelta) * 1000; }
 
@@ -186,7 +186,7 @@ void subscribe_anew(Machine& m, Effects& fx, bool at_once, int64_t retry_after, 
 }
 
 MonoMs live_deadline(const Machine& m, Random& random, MonoMs from) {
-  if (m.grant_end >= m.wanted_end) return m.wanted_end;
+  if (m.wanted_end - m.grant_end <= kMoment) return m.wanted_end;   // and nothing is asked for the sake of a rounded second
   MonoMs left = std::max<MonoMs>(m.grant_end - from, 0);
   return std::min(m.wanted_end, from + refresh_after(static_cast<uint32_t>(left / 1000), random));
 }

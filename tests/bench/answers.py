@@ -142,12 +142,12 @@ TURN_MODES = (("rate", dict(rate=1000, seconds=10, tick_ms=1), dict(rate=1000, s
               ("publish", dict(count=30000, window=2000), dict(count=5000, window=2000)),
               ("refresh", dict(count=10000), dict(count=2000)),
               ("heap", dict(count=1000000), dict(count=20000)))
-# For about as long and with as much memory as the last of these.
-CONTROL = dict(count=10000000, keep=60)
+# What a turn of the refresh burst touches of memory that lay idle as long: 32 deadlines, each with some eight records.
+WAKE = dict(mb=64, touches=256, idle=4)
 
 
 def loop_turn(run):
-    """The longest turn of each round, and of a loop without a SIP stack, which shows what the machine adds."""
+    """The longest turn of each round, and what the machine takes from a program of five lines that wakes up."""
     quick, longest, control = run.opt.quick, [], []
     for _ in range(1 if quick else TURN_ROUNDS):
         first = len(run.turns)
@@ -156,23 +156,18 @@ def loop_turn(run):
             run.ours(mode, d, **(short if quick else full), turns=1)
             run.clean(d)
         longest.append(max(c for _, c, _ in run.turns[first:]))
-        if not quick:
-            control.append(run_json(pinned(OURS, *bare_loop(run, **CONTROL)), 300)["round_max_ms"])
+        control.append(run_json(pinned(OURS, os.path.join(BIN, "client"), "wake", *(x for k, v in WAKE.items() for x in ("--" + k, v))))["cpu_ms"])
     worst = {}
     for what, c, w in run.turns:
         worst[what] = (max(c, worst.get(what, (0, 0))[0]), max(w, worst.get(what, (0, 0))[1]))
     for what, (c, w) in sorted(worst.items()):
         run.info("loop_turn", during=what, cpu_max_ms=c, wall_max_ms=w)
-    run.info("loop_turn_rounds", longest_ms=longest, bare_loop_longest_ms=control)
+    run.info("loop_turn_rounds", longest_ms=longest, wake_up_ms=control)
     middle, s = statistics.median(longest), spread(longest)
     run.line("loop_turn_max_ms", middle, None, None, s, 20, middle - s <= 20)
 
 
-def bare_loop(run, **options):
-    return [os.path.join(BIN, "client"), "floor", "--sink", run.sink.port] + [x for k, v in options.items() for x in ("--" + k, v)]
-
-
 def floor(run):
     """What the machine itself takes: the same datagrams, no SIP stack."""
-    v = [run_json(pinned(OURS, *bare_loop(run)))["cpu_us"] for _ in range(5)]
+    v = [run_json(pinned(OURS, os.path.join(BIN, "client"), "floor", "--sink", run.sink.port))["cpu_us"] for _ in range(5)]
     run.info("floor", cpu_us=f"{statistics.median(v):.2f}", spread=f"{spread(v):.2f}")

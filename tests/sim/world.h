@@ -58,6 +58,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
     int durable_seq = 0;                        // newest request reported durable ...
     int durable_body = 0;                       // ... and the body that went with it, 0: removed
     MonoMs durable_end = pua::kNever;
+    bool last_second = false;                   // at the last kill less than that was left of it: counted as gone, but a request may have found it
   };
   struct Call {                                 // one accepted request
     int key = 0, seq = 0, body = 0;

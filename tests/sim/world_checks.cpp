@@ -82,8 +82,10 @@ void World::check_restored() {
       if (!alive && !may_be_gone) fail("lost: " + o.uri + " durable seq " + std::to_string(o.durable_seq));
       if (alive && body < o.durable_body) fail("lost: " + o.uri + " is back at body " + std::to_string(body));
     }
-    if (o.durable_seq > 0 && o.durable_body == 0 && alive && body < o.durable_seq)
+    bool prolonged = o.last_second && o.last_seq > o.durable_seq;
+    if (o.durable_seq > 0 && o.durable_body == 0 && alive && body < o.durable_seq && !prolonged)
       fail("resurrected: " + o.uri + " body " + std::to_string(body) + " after removal " + std::to_string(o.durable_seq));
+    o.last_second = row && !alive && row->desired_expires * 1000 - kEpochOffset > now_;
     o.want = alive ? Want::State : Want::Nothing;
     o.body_seq = body;
     o.wanted_end = !alive || row->desired_expires == 0 ? kNever : row->desired_expires * 1000 - kEpochOffset;
