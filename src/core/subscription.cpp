@@ -186,7 +186,7 @@ void subscribe_anew(Machine& m, Effects& fx, bool at_once, int64_t retry_after, 
 }
 
 MonoMs live_deadline(const Machine& m, Random& random, MonoMs from) {
-  if (m.wanted_end - m.grant_end <= kMoment) return m.wanted_end;   // and nothing is asked for the sake of a rounded second
+  if (m.grant_end >= m.wanted_end) return m.wanted_end;
   MonoMs left = std::max<MonoMs>(m.grant_end - from, 0);
   return std::min(m.wanted_end, from + refresh_after(static_cast<uint32_t>(left / 1000), random));
 }

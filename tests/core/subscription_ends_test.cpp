@@ -85,22 +85,6 @@ TEST(SubscriptionEnds, a_notifier_that_counts_in_whole_seconds_may_end_it_a_mome
   }
 }
 
-//   |-- SUBSCRIBE, Expires: 600 -->|   600 s are wanted and granted
-//   |<-- NOTIFY, active;expires=599 |   so much is left of them
-//   |   (599 s)                     |   no refresh, which would ask for min_expires more, and take that back at the end
-//   |<-- NOTIFY, terminated --------|
-TEST(SubscriptionEnds, a_second_that_the_notifier_rounds_away_is_not_asked_for) {
-  rig.subscribe({.expires = 600});
-  rig.accept(600);
-  LONGS_EQUAL(200, rig.notify({.expires = 599}).status);
-  rig.advance(599 * kSecond);
-  LONGS_EQUAL(200, rig.notify({.state = "terminated", .reason = "timeout"}).status);
-  rig.advance(3600 * kSecond);
-  TEXT_EQUAL("initial", rig.kinds());
-  TEXT_EQUAL("none", rig.state());
-  LONGS_EQUAL(1, rig.stats().expired);
-}
-
 //   |-- SUBSCRIBE, Expires: 600 -->|   600 s are wanted, 660 s are granted
 //   |-- SUBSCRIBE, 0 ------------->|   at the wanted end; 503, and again, until the grant ends
 //   |<-- NOTIFY, terminated --------|   a moment behind our own timer: taken, and its handler is told

@@ -74,7 +74,8 @@ class Control:
             request["params"] = params
         self.send_raw(json.dumps(request).encode())
         if self.sequence % 100 == 0:      # puad keeps a few hundred answers for a client that does not read, and no more
-            self.receive()
+            while self.receive(0.005):    # the kernel holds ten of them: puad fills up behind
+                pass
         return self.sequence
 
     def receive(self, timeout=0.0):
