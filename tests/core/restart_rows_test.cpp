@@ -10,24 +10,6 @@ using namespace pua::test;
 
 TEST_GROUP(RestartRows) {
   Rig rig;
-  // A row written by somebody else.
-  void insert(const Row& row) {
-    struct One : RowSource {
-      const Row* r;
-      size_t size() const override { return 1; }
-      RowOp row(size_t, Row& out) override {
-        out = *r;
-        return RowOp::Upsert;
-      }
-    } one;
-    one.r = &row;
-    struct Ignore : AdapterSink {
-      void on_written(const WriteReport&, MonoMs) override {}
-      void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
-    } ignore;
-    rig.disk.attach(&ignore);
-    rig.disk.write(Lane::Fast, one, rig.now);
-  }
   Row foreign(int64_t id, std::string_view uri) {
     Row r;
     r.id = id;
@@ -62,7 +44,7 @@ TEST(RestartRows, no_cseq_is_used_twice_in_one_call_with_different_content) {
 TEST(RestartRows, a_row_without_a_body_is_refreshed_and_its_412_means_state_lost) {
   Row r = foreign(5, kAlice);  // as migrated from a table that keeps no bodies
   r.body = {};
-  insert(r);
+  rig.insert(r);
   rig.restart();
   TEXT_EQUAL("live", rig.state());
   std::vector<int> seen;
@@ -87,7 +69,7 @@ TEST(RestartRows, a_row_without_a_body_is_refreshed_and_its_412_means_state_lost
 TEST(RestartRows, a_row_without_a_body_takes_a_new_body_as_a_modify) {
   Row r = foreign(5, kAlice);
   r.body = {};
-  insert(r);
+  rig.insert(r);
   rig.restart();
   rig.publish("b2");
   TEXT_EQUAL("modify", rig.kinds());
@@ -112,9 +94,9 @@ TEST(RestartRows, bad_rows_are_refused_counted_and_left_alone) {
     std::string uri = "sip:u" + std::to_string(id) + "@example.com";
     Row r = foreign(id++, uri);
     row.spoil(r);
-    insert(r);
+    rig.insert(r);
   }
-  insert(foreign(99, kAlice));
+  rig.insert(foreign(99, kAlice));
   rig.restart();
   LONGS_EQUAL(1, rig.engine->records());  // the good one
   LONGS_EQUAL(10, rig.stats().load_bad);
@@ -123,8 +105,8 @@ TEST(RestartRows, bad_rows_are_refused_counted_and_left_alone) {
 }
 
 TEST(RestartRows, new_ids_follow_the_largest_one_but_not_one_that_is_damage) {
-  insert(foreign(kMaxCountedId - 5, kAlice));
-  insert(foreign(kMaxRowId, "sip:far@example.com"));
+  rig.insert(foreign(kMaxCountedId - 5, kAlice));
+  rig.insert(foreign(kMaxRowId, "sip:far@example.com"));
   rig.restart();
   LONGS_EQUAL(2, rig.engine->records());
   rig.ask({.uri = "sip:new@example.com", .body = "b"});
@@ -140,7 +122,7 @@ TEST(RestartRows, new_ids_follow_the_largest_one_but_not_one_that_is_damage) {
 TEST(RestartRows, rows_of_subscriptions_are_not_publications) {
   Row r = foreign(5, kAlice);
   r.watcher_uri = "sip:bob@example.com";
-  insert(r);
+  rig.insert(r);
   rig.restart();
   LONGS_EQUAL(0, rig.engine->records());
   LONGS_EQUAL(0, rig.stats().load_bad);
@@ -150,7 +132,7 @@ TEST(RestartRows, rows_of_subscriptions_are_not_publications) {
 TEST(RestartRows, an_intent_of_an_unknown_number_is_none) {
   Row r = foreign(5, kAlice);
   r.intent = 77;
-  insert(r);
+  rig.insert(r);
   rig.restart();
   TEXT_EQUAL("live", rig.state());
 }

@@ -67,6 +67,24 @@ void Rig::advance(MonoMs ms) {
   now = until;
 }
 
+void Rig::insert(const Row& row) {
+  struct One : RowSource {
+    const Row* r;
+    size_t size() const override { return 1; }
+    RowOp row(size_t, Row& out) override {
+      out = *r;
+      return RowOp::Upsert;
+    }
+  } one;
+  one.r = &row;
+  struct Ignore : AdapterSink {
+    void on_written(const WriteReport&, MonoMs) override {}
+    void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
+  } ignore;
+  disk.attach(&ignore);
+  disk.write(Lane::Fast, one, now);
+}
+
 void Rig::settle() { advance(0); }
 
 // --- owners ------------------------------------------------------------------------------------------------------

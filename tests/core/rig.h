@@ -112,6 +112,8 @@ class Rig : public SipPort, public BodiesPort {
   size_t open() const;                           // requests without a reply so far
   std::string kinds() const;                     // "initial refresh remove"
 
+  void insert(const Row&);                       // a row in the table that somebody else has written
+
   // --- looking in ---
   const Record* record(const std::string& uri = kAlice, const std::string& id = "", int32_t event = kPresence,
                        int32_t source = 64) const;

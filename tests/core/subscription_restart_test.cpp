@@ -30,24 +30,6 @@ TEST_GROUP(SubscriptionRestart) {
     rig.advance(200);
     LONGS_EQUAL(n, rig.rows().size());
   }
-  // A row written by somebody else.
-  static void insert(Rig& r, const Row& row) {
-    struct One : RowSource {
-      const Row* r;
-      size_t size() const override { return 1; }
-      RowOp row(size_t, Row& out) override {
-        out = *r;
-        return RowOp::Upsert;
-      }
-    } one;
-    one.r = &row;
-    struct Ignore : AdapterSink {
-      void on_written(const WriteReport&, MonoMs) override {}
-      void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
-    } ignore;
-    r.disk.attach(&ignore);
-    r.disk.write(Lane::Fast, one, r.now);
-  }
   static Row foreign(const Rig& r) {
     Row row;
     row.id = 5;
@@ -250,7 +232,7 @@ TEST(SubscriptionRestart, requests_of_the_last_run_that_no_row_knows_are_behind_
 TEST(SubscriptionRestart, a_cseq_that_is_used_up_is_not_continued) {
   Row row = foreign(rig);
   row.cseq = 0x7fffffff;
-  insert(rig, row);
+  rig.insert(row);
   rig.restart();
   rig.advance(kSecond);
   TEXT_EQUAL("initial", rig.kinds());
@@ -494,7 +476,7 @@ TEST(SubscriptionRestart, ids_are_kept_and_never_given_twice) {
 }
 
 TEST(SubscriptionRestart, a_row_that_another_program_wrote_is_taken) {
-  insert(rig, foreign(rig));
+  rig.insert(foreign(rig));
   rig.restart();
   rig.advance(kSecond);
   TEXT_EQUAL("refresh", rig.kinds());
@@ -506,7 +488,7 @@ TEST(SubscriptionRestart, a_row_that_another_program_wrote_is_taken) {
 TEST(SubscriptionRestart, a_dialog_whose_tags_are_no_tokens_goes_on) {
   Row row = foreign(rig);
   row.to_tag = "[2001:db8::1]";   // as it was taken from the 2xx
-  insert(rig, row);
+  rig.insert(row);
   rig.restart();
   rig.advance(kSecond);
   LONGS_EQUAL(0, rig.stats().load_bad);
@@ -542,7 +524,7 @@ TEST(SubscriptionRestart, a_row_with_a_broken_column_stays_as_it_is_and_the_log_
     SubsRig r;
     Row row = foreign(r);
     spoilt.spoil(row);
-    insert(r, row);
+    r.insert(row);
     r.restart();
     r.advance(700 * kSecond);
     LONGS_EQUAL(1, r.stats().load_bad);
@@ -558,7 +540,7 @@ TEST(SubscriptionRestart, a_row_without_the_names_of_a_dialog_makes_a_new_one) {
     SubsRig r;
     Row row = foreign(r);
     (i == 0 ? row.call_id : i == 1 ? row.from_tag : row.to_tag) = {};
-    insert(r, row);
+    r.insert(row);
     r.restart();
     r.advance(kSecond);
     TEXT_EQUAL("initial", r.kinds());
@@ -569,7 +551,7 @@ TEST(SubscriptionRestart, a_row_without_the_names_of_a_dialog_makes_a_new_one) {
 TEST(SubscriptionRestart, rows_of_an_event_that_is_registered_later_are_kept_aside_until_then) {
   Row row = foreign(rig);
   row.event = 4096;
-  insert(rig, row);
+  rig.insert(row);
   rig.restart();
   rig.advance(kSecond);
   LONGS_EQUAL(0, rig.sent.size());
