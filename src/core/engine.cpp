@@ -110,7 +110,7 @@ Status Engine::admit(const PublishRequest& q, const Accepted& a, uint32_t hash, 
   } else {
     if (!q.etag.empty() && (!exists || r->etag() != q.etag))
       return {Errc::bad_etag, "etag does not match the confirmed one"};
-    if (a.removal && !exists) return {Errc::no_record, "nothing published under this key"};
+    if (a.removal && !r) return {Errc::no_record, "nothing published under this key"};
     if (!a.removal && !q.body && (!exists || leaving) && !a.needs_no_body)
       return {Errc::no_body, "a new publication needs a body"};
   }
@@ -192,6 +192,7 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
   x.callers.mark_superseded();
   x.callers.push(std::move(done), now);
   if (q.cb_param) x.cb_param = q.cb_param;
+  if (a.removal && r.pub.state == State::Gone) return ended_already(r, now);
   want(r, !a.removal);
   if (!a.removal) {
     r.pub.wanted_end = a.wanted_end;
@@ -215,6 +216,11 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
   } else {
     apply(r, Event{.input = Input::Request, .new_body = a.has_body}, nullptr, now);
   }
+}
+
+// A removal of what has ended, whose row the store has yet to delete: until then it would be back after a restart.
+void Engine::ended_already(Record& r, MonoMs now) {
+  complete(r, Effects{.local_status = 200, .local_reason = "Ended already"}, nullptr, false, now);
 }
 
 // A request is out: this one waits, in place of those that waited before it.
@@ -261,8 +267,7 @@ void Engine::start_waiting(Record& r, MonoMs now) {
   const EventInfo* event = ports_.bodies.by_flag(r.event);
   bool ended = r.pub.wanted != Wanted::Something;   // by the reply, or because it was a removal
   bool state_at_hand = w->has_body || (w->has_headers && event && event->content_type.empty());
-  if (w->removal && r.pub.state == State::Gone)
-    return complete(r, Effects{.local_status = 200, .local_reason = "Ended already"}, nullptr, false, now);
+  if (w->removal && r.pub.state == State::Gone) return ended_already(r, now);
   if (!w->removal && ended && !state_at_hand)     // nobody said what to publish now
     return complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
   want(r, !w->removal);

@@ -104,6 +104,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   Result<Unit> prepare_body(const PublishRequest&, const Place&, const EventInfo&, Accepted&, MonoMs now);
   void take_over(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
   void park_request(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
+  void ended_already(Record&, MonoMs now);
   void want(Record&, bool something);
   void start_waiting(Record&, MonoMs now);
   Record& create(const PublishRequest&, uint32_t hash);

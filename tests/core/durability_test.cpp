@@ -113,6 +113,48 @@ TEST(Durability, a_removal_is_durable_when_its_row_is_deleted) {
   TEXT_EQUAL("none", rig.state());
 }
 
+TEST(Durability, a_removal_of_what_has_ended_is_durable_when_its_row_is_deleted) {
+  rig.live("e1");
+  rig.store->delay_ms = 30;
+  rig.remove();
+  rig.advance(30);
+  rig.ok("", 0);
+  rig.advance(10);
+  TEXT_EQUAL("e1", on_disk());
+  Call& c = rig.remove();      // a "no record" would be wrong after a SIGKILL now
+  rig.advance(19);
+  LONGS_EQUAL(0, c.completed);
+  rig.advance(1);
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("Ended already", c.reason);
+  CHECK(c.durable);
+  LONGS_EQUAL(0, rig.rows().size());
+  TEXT_EQUAL("initial remove", rig.kinds());
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(static_cast<int>(Errc::no_record), static_cast<int>(rig.remove().code));
+}
+
+TEST(Durability, a_removal_of_what_has_ended_does_not_wait_for_a_store_that_is_down) {
+  rig.live("e1");
+  rig.store->down = true;
+  CHECK_FALSE(rig.remove().durable);
+  rig.settle();
+  rig.advance(200);
+  rig.ok("", 0);
+  rig.settle();
+  Call& c = rig.remove();
+  rig.settle();
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(200, c.status);
+  CHECK_FALSE(c.durable);
+  TEXT_EQUAL("e1", on_disk());
+  rig.store->down = false;
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(0, rig.rows().size());
+  TEXT_EQUAL("initial remove", rig.kinds());
+}
+
 TEST(Durability, a_commit_slower_than_ack_wait_completes_without_durable) {
   rig.store->delay_ms = 400;
   Call& c = rig.publish("b1");

@@ -23,11 +23,12 @@ class Presentity:
 
 
 class Churn:
-    def __init__(self, ctx, puad, server, seed, people=200, open_requests=24, rate=300):
+    def __init__(self, ctx, puad, server, seed, people=200, open_requests=24, rate=300, removals=0.25):
         self.ctx, self.puad, self.server = ctx, puad, server
         self.random = random.Random(seed)
         self.people = [Presentity(n) for n in range(people)]
         self.open_requests, self.rate = open_requests, rate   # at most so many open, and asked a second
+        self.removals = removals   # share of what is asked for where something may be there
         self.by_request = {}
         self.control = None
         self.answered = self.durable = self.unanswered = self.refused = 0
@@ -66,7 +67,7 @@ class Churn:
         self.control.close()
 
     def _ask(self, person):
-        remove = person.may_be != {GONE} and self.random.random() < 0.25
+        remove = person.may_be != {GONE} and self.random.random() < self.removals
         if remove:
             person.asked, params = GONE, publish_params(person.uri, None, 0)
         else:

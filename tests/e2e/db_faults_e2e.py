@@ -147,13 +147,14 @@ def it_stands_still_and_goes_on(ctx):
 def puad_is_killed_while_it_stands_still(ctx):
     db = database(ctx)
     puad, server = client(ctx, db.url())
-    load = Load(ctx, puad, server)
+    # Many are removed twice: what has ended has a row until the database has deleted it.
+    load = Load(ctx, puad, server, people=60, rate=300, removals=0.6)
     for _ in range(3):
         puad.start()
         load.begin()
         time.sleep(0.5)
         db.freeze()
-        time.sleep(0.3)
+        time.sleep(0.39)
         load.kill_puad()
         db.thaw()
     puad.start()

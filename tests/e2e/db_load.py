@@ -43,8 +43,8 @@ class Moment:
 
 
 class Load(Churn):
-    def __init__(self, ctx, puad, server, people=120, rate=150, seed=20261128):
-        super().__init__(ctx, puad, server, seed, people=people, open_requests=min(60, people // 2), rate=rate)
+    def __init__(self, ctx, puad, server, people=120, rate=150, seed=20261128, **more):
+        super().__init__(ctx, puad, server, seed, people=people, open_requests=min(60, people // 2), rate=rate, **more)
         self.moments, self.open_moments = [], {}
         self.thread, self.failure, self.stopping, self.padding = None, None, False, ""
 
