@@ -190,6 +190,7 @@ void World::request(int key) {
       static_cast<long long>(q.expires), static_cast<int>(q.etag.size()), q.etag.data(), s ? "ok" : s.error().message.c_str());
   if (!s) {
     calls_[index].completed = 1;
+    if (s.error().code == Errc::no_record) o.durable_seq = seq, o.durable_body = 0;   // nothing is there: it stays so
     return;
   }
   o.last_seq = seq;
