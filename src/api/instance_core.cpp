@@ -3,8 +3,10 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "api/policy_settings.h"
+#include "base/tidy_heap.h"
 #include "config/reload.h"
 #include "sip/notify_parse.h"
 #include "store/open.h"
@@ -13,6 +15,12 @@ namespace pua {
 
 namespace {
 
+using std::chrono::steady_clock;
+
+// Of one turn: then sofia sends what it was given meanwhile, and the sockets have their turn, which give 32 replies at most:
+// with more requests than that a turn ever more would be out at a time.
+constexpr auto kEngineTurn = std::chrono::microseconds(500);
+constexpr int kEngineSteps = 32;
 constexpr const char* kClockMeta = "clock";  // name of the clock's state in the store
 constexpr MonoMs kClockWatch = 10000;        // ms between two looks at the wall clock, while there is something to do
 
@@ -168,7 +176,11 @@ Status InstanceCore::reload(const Settings& fresh, std::vector<std::string>& ign
 void InstanceCore::run_engine() {
   Frame frame(*this);
   MonoMs now = loop_->now();
-  engine_->run(now);
+  const auto until = steady_clock::now() + kEngineTurn;
+  int steps = 0;
+  do engine_->run(now);
+  while (engine_->next_due() <= now && ++steps < kEngineSteps && steady_clock::now() < until);
+  if (engine_->quiet()) tidy_heap();
   watch_log_level();
   watch_clock(now);
   progress();
@@ -177,6 +189,7 @@ void InstanceCore::run_engine() {
 void InstanceCore::run_store() {
   Frame frame(*this);
   writer_->run(loop_->now());
+  if (writer_->clean()) tidy_heap();
   if (phase_ != Phase::Ended) store_timer_->arm(writer_->next_due());
   progress();
 }

@@ -9,15 +9,13 @@
 namespace pua {
 
 namespace {
-// Bounds of one run(): about a millisecond each, some milliseconds where nothing has touched the records for seconds. Then
-// caches and TLB are cold, a virtual machine may have lost the pages (some 100 us each), and taking a deadline out touches
-// eight records.
-constexpr int kDeliveriesPerRun = 256;
-constexpr int kDeadlinesPerRun = 32;
+// Bounds of one run(), which its owner repeats as long as it has time: some 10 us, but up to a millisecond where nothing has
+// touched the records for seconds. Then caches and TLB are cold, a virtual machine may have lost the pages (some 100 us each),
+// and taking a deadline out touches eight records.
+constexpr int kDeliveriesPerRun = 8;
 constexpr int kEndPerCall = 1024;        // records looked at for open requests in one call of shutdown_some()
-constexpr int kSweepPerRun = 128;        // records left over from loading, told of a silent destination, or withdrawn
+constexpr int kSweepPerRun = 8;          // records left over from loading, told of a silent destination, or withdrawn
 constexpr uint32_t kProcessedExtra = 1024;  // octets that processing may add: ids, a version
-constexpr int kSendsPerRun = 32;         // a send through nua costs some 30 us
 
 HashKey hash_key(uint64_t seed) {
   Random r(seed ^ 0x7075612d68617368ull);
@@ -289,19 +287,17 @@ void Engine::observe(int32_t source_mask, EngineObserver fn) { observers_.emplac
 
 // --- time ------------------------------------------------------------------------------------------------------
 
+void Engine::fire(Entity& e, MonoMs now) {
+  deadlines_.remove(e);
+  if (e.kind == Kind::Subscription) return subs_.due(static_cast<Subscription&>(e), now);
+  Record& r = static_cast<Record&>(e);
+  // In state Intent the deadline is the end of our patience with the store, else the machine's own.
+  apply(r, Event{.input = r.pub.state == State::Intent ? Input::Proceed : Input::Due}, nullptr, now);
+}
+
 void Engine::run(MonoMs now) {
   if (ended()) return;
-  for (int n = 0; n < kDeadlinesPerRun && deadlines_.next() <= now; n++) {
-    Entity& e = *deadlines_.top();
-    deadlines_.remove(e);
-    if (e.kind == Kind::Subscription) {
-      subs_.due(static_cast<Subscription&>(e), now);
-      continue;
-    }
-    Record& r = static_cast<Record&>(e);
-    // In state Intent the deadline is the end of our patience with the store, else the machine's own.
-    apply(r, Event{.input = r.pub.state == State::Intent ? Input::Proceed : Input::Due}, nullptr, now);
-  }
+  if (deadlines_.next() <= now) fire(*deadlines_.top(), now);
   while (acks_.next_due() <= now) ready_.push_back(std::move(acks_.pop()->delivery));
   for (int n = 0; n < kSweepPerRun && !loading_ && !idle_.empty(); n++) leave_idle(*idle_.front(), now);
   for (int n = 0; n < kSweepPerRun; n++) {
@@ -313,11 +309,15 @@ void Engine::run(MonoMs now) {
   if (removing_ == Removing::Walk) remove_some(now);
   if (rewrite_ != Rewrite::No) rewrite_some(now);
   TxnId txn;
-  for (int n = 0; n < kSendsPerRun; n++) {
-    Entity* e = outbox_.take(now, txn);
-    if (!e) break;
-    if (e->kind == Kind::Subscription) subs_.send(static_cast<Subscription&>(*e), txn, now);
-    else send(static_cast<Record&>(*e), txn, now);
+  if (Entity* e = outbox_.take(now, txn)) {
+    if (deadlines_.due(*e) <= now) {   // its lifetime ends in just this moment
+      outbox_.finish(txn, Outbox::Answer::Neutral, now);
+      fire(*e, now);
+    } else if (e->kind == Kind::Subscription) {
+      subs_.send(static_cast<Subscription&>(*e), txn, now);
+    } else {
+      send(static_cast<Record&>(*e), txn, now);
+    }
   }
   reap();
   run_deliveries(now);

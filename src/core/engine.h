@@ -51,7 +51,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void event_added(int32_t flag);
   void reconfigure(const EngineSettings&);
 
-  // Fires deadlines, sends, delivers completions: a bounded piece of work, then wake() says when to come back.
+  // Fires a deadline, sends a request, delivers completions: a small piece of work, so that its owner can stop in time. wake()
+  // says when to come back.
   void run(MonoMs now);
   MonoMs next_due() const;
 
@@ -105,6 +106,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void take_over(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
   void park_request(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
   void ended_already(Record&, MonoMs now);
+  void fire(Entity&, MonoMs now);           // its deadline
   void want(Record&, bool something);
   void start_waiting(Record&, MonoMs now);
   Record& create(const PublishRequest&, uint32_t hash);

@@ -8,7 +8,7 @@ namespace pua {
 
 namespace {
 constexpr size_t kMaxQueued = 10000;        // NOTIFYs that wait for their handlers
-constexpr int kHandlersPerRun = 256;
+constexpr int kHandlersPerRun = 8;
 constexpr size_t kKeepBody = 1024;          // a longer document is shown to the handlers only
 
 sub::Notified notified_of(std::string_view state) {

@@ -13,6 +13,7 @@ constexpr int64_t kMaxEpoch = 100000000000;   // s: no clock shows more; a later
 // A hundred a second: two restarts in a row, with nothing written between them, must not meet either.
 constexpr int64_t kCseqJump = 1000, kCseqPerSecond = 100, kCseqJumpMax = 10000000;
 constexpr uint32_t kCseqMax = 0x7fffffff;
+constexpr int kLeavePerRun = 8;          // records left over from loading, in one run()
 
 int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
 MonoMs from_epoch(int64_t s, int64_t offset) { return s <= 0 ? kNever : s * 1000 - offset; }
@@ -214,7 +215,7 @@ void Subscriptions::not_in_table(const Row& key, MonoMs now) {
 bool Subscriptions::busy() const { return !notifications_.empty() || (!c_.loading_ && !idle_.empty()); }
 
 void Subscriptions::run(MonoMs now) {
-  for (int n = 0; n < 512 && !c_.loading_ && !idle_.empty(); n++) leave_idle(*idle_.front(), now);
+  for (int n = 0; n < kLeavePerRun && !c_.loading_ && !idle_.empty(); n++) leave_idle(*idle_.front(), now);
   reap();
   run_handlers();
 }

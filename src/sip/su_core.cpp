@@ -1,8 +1,12 @@
 #include "sip/su_core.h"
 
+#include "base/tidy_heap.h"
+
 namespace pua {
 
 namespace {
+
+constexpr int64_t kQuiet = 100;   // ms without a timer: a burst is over, and its transactions were freed
 
 timeval to_timeval(int64_t ms) {
   timeval tv{};
@@ -61,6 +65,7 @@ void SuCore::on_timer(evutil_socket_t, short, void* self) {
 
 void SuCore::work_and_arm() {
   int64_t wait = work();
+  if (wait == kNoTimer || wait >= kQuiet) tidy_heap();
   if (!ending_ && wait != kNoTimer) arm(wait);
 }
 

@@ -173,6 +173,23 @@ TEST(Expires, a_lifetime_that_ends_in_the_queue_never_leaves) {
   LONGS_EQUAL(1, rig.stats().expired);
 }
 
+TEST(Expires, lifetimes_that_end_in_the_queue_as_a_place_is_free_never_leave) {
+  rig.settings.max_in_flight = 1;
+  rig.boot();
+  rig.ask({.uri = "sip:first@example.com", .body = "b"});
+  rig.settle();
+  std::vector<Call*> calls;
+  for (const char* uri : {"sip:bob@example.com", "sip:carol@example.com", "sip:dave@example.com"})
+    calls.push_back(&rig.ask({.uri = uri, .expires = 5, .body = "b"}));
+  rig.settle();
+  rig.now += 5 * kSecond;      // nothing ran since: a deadline, and the place of the first one, at once
+  rig.answer(rig.sent[0], {.etag = "e1", .expires = 60});
+  LONGS_EQUAL(1, rig.sent.size());
+  for (Call* c : calls) LONGS_EQUAL(480, c->status);
+  LONGS_EQUAL(3, rig.stats().expired);
+  LONGS_EQUAL(0, rig.stats().in_flight);
+}
+
 TEST(Expires, a_lifetime_counts_from_the_request_not_from_the_reply) {
   asked(100);
   rig.advance(20 * kSecond);
