@@ -142,7 +142,7 @@ TURN_MODES = (("rate", dict(rate=1000, seconds=10, tick_ms=1), dict(rate=1000, s
               ("publish", dict(count=30000, window=2000), dict(count=5000, window=2000)),
               ("refresh", dict(count=10000), dict(count=2000)),
               ("heap", dict(count=1000000), dict(count=20000)))
-# What a turn of the refresh burst touches of memory that lay idle as long: 32 deadlines, each with some eight records.
+# Touches of memory that lay idle as long as before the refresh burst. Taking out 32 deadlines is as many.
 WAKE = dict(mb=64, touches=256, idle=4)
 
 
