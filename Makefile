@@ -145,8 +145,8 @@ manlint: ## man pages are clean
 	@mandoc -Tlint -Wwarning man/*.[0-9]
 tidy: deps ## clang-tidy over the sources
 	@clang-tidy --quiet $(LIB_SRC) $(CTL_SRC) $(PUAD_SRC) $(PUACTL_SRC) -- $(CPPFLAGS) -I$(B)/gen $(PKG_CFLAGS) -std=c++20
-format: ## clang-format in place
-	@clang-format -i $$(git ls-files '*.cpp' '*.h' '*.c')
+format: ## clang-format of the lines that are changed and not committed
+	@git clang-format --quiet --force --extensions c,cpp,h
 deps: ## install the missing Debian packages: what building and testing need
 	@scripts/deps.sh
 build-deps: ## the same: what building needs
