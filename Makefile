@@ -143,9 +143,11 @@ layers: ## includes point one way
 	@scripts/layers.sh
 manlint: ## man pages are clean
 	@mandoc -Tlint -Wwarning man/*.[0-9]
-tidy: deps ## clang-tidy over the sources
+tidy: $(EMBEDDED) ## clang-tidy over the sources
+	@scripts/deps.sh style
 	@clang-tidy --quiet $(LIB_SRC) $(CTL_SRC) $(PUAD_SRC) $(PUACTL_SRC) -- $(CPPFLAGS) -I$(B)/gen $(PKG_CFLAGS) -std=c++20
 format: ## clang-format of the lines that are changed and not committed
+	@scripts/deps.sh style
 	@git clang-format --quiet --force --extensions c,cpp,h
 deps: ## install the missing Debian packages: what building and testing need
 	@scripts/deps.sh

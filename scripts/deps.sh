@@ -2,6 +2,7 @@
 # Installs the Debian packages that are needed, if any is missing. Does nothing, quickly, when all are there.
 #   deps.sh          what building and testing need
 #   deps.sh build    what building needs
+#   deps.sh style    what "make tidy" and "make format" need
 set -eu
 build="g++ gcc make pkg-config libevent-dev libsofia-sip-ua-dev libsqlite3-dev libmariadb-dev libxml2-dev libjansson-dev python3"
 tests="cpputest patch openssl libxml2-utils sqlite3 mandoc sip-tester clang libclang-rt-14-dev faketime
@@ -9,8 +10,9 @@ kamailio kamailio-presence-modules kamailio-sqlite-modules kamailio-extra-module
 mariadb-server mariadb-client galera-4 rsync lsof"
 case ${1:-all} in
   build) packages=$build ;;
+  style) packages="$build clang-tidy clang-format git" ;;
   all) packages="$build $tests" ;;
-  *) echo "usage: deps.sh [build]" >&2; exit 2 ;;
+  *) echo "usage: deps.sh [build|style]" >&2; exit 2 ;;
 esac
 missing=
 for p in $packages; do
