@@ -26,6 +26,15 @@ TEST_GROUP(Durability) {
     auto all = rig.rows();
     return all.empty() ? "" : std::string(all[0].row().etag);
   }
+  // A record that was removed: the server has answered, and the delete of its row takes this long from 10 ms ago on.
+  void deleting(MonoMs ms) {
+    rig.live("e1");
+    rig.store->delay_ms = ms;
+    rig.remove();
+    rig.advance(ms);
+    rig.ok("", 0);
+    rig.advance(10);
+  }
 };
 
 TEST(Durability, a_completion_is_durable_and_comes_after_the_commit) {
@@ -114,12 +123,7 @@ TEST(Durability, a_removal_is_durable_when_its_row_is_deleted) {
 }
 
 TEST(Durability, a_removal_of_what_has_ended_is_durable_when_its_row_is_deleted) {
-  rig.live("e1");
-  rig.store->delay_ms = 30;
-  rig.remove();
-  rig.advance(30);
-  rig.ok("", 0);
-  rig.advance(10);
+  deleting(30);
   TEXT_EQUAL("e1", on_disk());
   Call& c = rig.remove();      // a "no record" would be wrong after a SIGKILL now
   rig.advance(19);
@@ -298,12 +302,7 @@ TEST(Durability, a_publication_that_never_reached_the_disk_leaves_no_row) {
 }
 
 TEST(Durability, a_key_published_again_while_its_row_is_being_deleted_keeps_the_new_row) {
-  rig.live("e1");
-  rig.store->delay_ms = 50;
-  rig.remove();
-  rig.advance(50);
-  rig.ok("", 0);
-  rig.advance(10);  // the delete is under way
+  deleting(50);
   Call& c = rig.publish("b2");
   rig.ok("e2");
   rig.advance(kSecond);
