@@ -130,7 +130,7 @@ typedef pua_str_t str;
 #define PUA_E_STORE_FAILED     -34 /* the database could not be opened, or does not fit */
 #define PUA_E_SIP_FAILED       -35 /* the SIP stack could not be started */
 #define PUA_E_NOT_FOUND        -36
-#define PUA_E_LOADING          -37 /* an etag was given and the table is still being loaded: try again soon */
+#define PUA_E_LOADING          -37 /* the answer lies in the table, which is still being loaded: try again soon */
 #define PUA_E_BACKLOG_FULL     -38 /* the database takes nothing, and max_backlog rows wait for it: no new records */
 #define PUA_E_WRONG_ETAG       418
 
@@ -516,19 +516,20 @@ PUA_API int pua_register_notify(pua_t *pua, int types, pua_notify_cb *f, void *p
 /* Is there a dialog? `dialog` is the question: call_id, from_tag (local) and to_tag (the other side's), pres_uri,
  * watcher_uri, id, event, flag (source bit); what is NULL, empty or 0 matches any, but call_id, pres_uri or to_uri is
  * needed (to_uri counts where the other two are missing).
- * Returns 0 established; 1 it is being made; -1 there is none; also negative: PUA_E_BAD_ARGUMENT, PUA_E_WRONG_THREAD,
- * PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. Source: OpenSIPS and Kamailio pua, is_dialog. */
+ * Returns 0 established; 1 it is being made; -1 there is none; also negative: PUA_E_LOADING (none so far: the stored
+ * records are being loaded), PUA_E_BAD_ARGUMENT, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. Source: OpenSIPS and Kamailio pua, is_dialog. */
 PUA_API int pua_is_dialog(pua_t *pua, const ua_pres_t *dialog);
 
 /* Gives in *rec_id a copy of the id (subs_info_t.id) of the subscription that `dialog` asks for, as pua_is_dialog() has it;
  * NULL if there is none. The copy is the caller's, to be freed with pua_str_free().
- * Returns 0, PUA_E_BAD_ARGUMENT, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN.
+ * Returns 0, PUA_E_LOADING, PUA_E_BAD_ARGUMENT, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK,
+ * PUA_E_SHUTTING_DOWN.
  * Source: OpenSIPS pua, get_record_id. */
 PUA_API int pua_get_record_id(pua_t *pua, const ua_pres_t *dialog, pua_str_t **rec_id);
 
 /* Gives copies of the presentity URIs of all subscriptions whose id begins with `did` (not empty), one entry a
  * subscription. The list is the caller's, to be freed with pua_list_free(). NULL: none, or an error: then pua_last_error()
- * has its message. Source: OpenSIPS pua, get_subs_list. */
+ * has its message; one of them is that the stored records are still being loaded. Source: OpenSIPS pua, get_subs_list. */
 PUA_API list_entry_t *pua_get_subs_list(pua_t *pua, const pua_str_t *did);
 
 /* A request within a subscription's dialog, as the host's own socket received it (`len` octets from the request line

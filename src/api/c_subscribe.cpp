@@ -99,6 +99,10 @@ int pua_send_subscribe(pua_t* p, const subs_info_t* subs) {
   });
 }
 
+static int still_loading(pua_s& h) {
+  return pua::fail(&h, pua::Errc::loading, "not known yet: the table is being loaded");
+}
+
 int pua_is_dialog(pua_t* p, const ua_pres_t* dialog) {
   return pua::guarded(p, [&](pua_s& h) {
     if (!dialog) return pua::fail(&h, pua::Errc::bad_argument, "dialog is NULL");
@@ -107,6 +111,7 @@ int pua_is_dialog(pua_t* p, const ua_pres_t* dialog) {
     switch (h.instance->find_dialog(q, nullptr)) {
       case pua::DialogFound::Established: return 0;
       case pua::DialogFound::BeingMade: return 1;
+      case pua::DialogFound::Unknown: return still_loading(h);
       case pua::DialogFound::No: break;
     }
     return pua::fail(&h, pua::Errc::generic, "there is no such dialog");
@@ -120,7 +125,9 @@ int pua_get_record_id(pua_t* p, const ua_pres_t* dialog, pua_str_t** rec_id) {
     pua::DialogQuery q;
     if (int rc = pua::to_query(h, *dialog, q); rc != PUA_OK) return rc;
     std::string id;
-    if (h.instance->find_dialog(q, &id) != pua::DialogFound::No) *rec_id = pua::copy(id);
+    pua::DialogFound found = h.instance->find_dialog(q, &id);
+    if (found == pua::DialogFound::Unknown) return still_loading(h);
+    if (found != pua::DialogFound::No) *rec_id = pua::copy(id);
     return PUA_OK;
   });
 }
@@ -131,6 +138,7 @@ list_entry_t* pua_get_subs_list(pua_t* p, const pua_str_t* did) {
     std::string_view prefix;
     if (!pua::take(h, "did", did, prefix)) return PUA_E_BAD_ARGUMENT;
     if (prefix.empty()) return pua::fail(&h, pua::Errc::bad_argument, "did is NULL or empty");
+    if (h.instance->stats().loading) return still_loading(h);
     h.instance->subscriptions_of(prefix, [&](const pua::RecordView& v) { pua::push(list, v.pres_uri); });
     return PUA_OK;
   });

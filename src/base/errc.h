@@ -25,7 +25,7 @@ enum class Errc : int {
   store_failed = -34,    // the database could not be opened, or does not fit
   sip_failed = -35,      // the SIP stack could not be started
   not_found = -36,       // show, get: no such record
-  loading = -37,         // an entity-tag cannot be compared yet: the table is being loaded
+  loading = -37,         // not known yet: the table is being loaded
   backlog_full = -38,    // the database takes nothing, and max_backlog rows wait for it: no new records
   bad_etag = 418,        // the etag given is not the confirmed one (the documented value)
 };

@@ -115,7 +115,7 @@ static void run_list(ControlContext& context, const Params& p, const CallPtr& ca
     cursor = page.next;
     scanned += page.scanned;
   } while (cursor != 0 && shown < limit && scanned < kMaxScan && result.size() < kMaxAnswer);
-  w.end_array().member("next", static_cast<int64_t>(cursor)).end_object();
+  w.end_array().member("next", static_cast<int64_t>(cursor)).member("loading", context.pua.stats().loading != 0).end_object();
   call->result(result);
 }
 
@@ -165,7 +165,7 @@ static void run_show(ControlContext& context, const Params& p, const CallPtr& ca
     w.end_object();
   });
   if (!found) return answer_error(*call, found.error());
-  if (!any) return call->error(404, "No record of that kind");
+  if (!any) return answer_not_here(context, *call, "No record of that kind");
   w.end_array();
   if (truncated) w.member("truncated", true);
   w.end_object();

@@ -151,10 +151,7 @@ static void run_unsubscribe(ControlContext& context, const Params& p, const Call
     found |= v.kind == Kind::Subscription && v.watcher_uri == r.watcher_uri && v.pres_id == r.id &&
              other_than(v.to_uri, v.pres_uri) == r.to_uri;
   });
-  if (!shown || !found) {
-    if (context.pua.stats().loading != 0) return call->error(503, "The stored records are being loaded: try again");
-    return call->error(404, "No such subscription");
-  }
+  if (!shown || !found) return answer_not_here(context, *call, "No such subscription");
   subscribe(context, r, call);
 }
 

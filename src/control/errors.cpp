@@ -43,4 +43,9 @@ void answer_error(Call& call, const Error& error, std::string_view failed) {
   call.error(500, failed, text);
 }
 
+void answer_not_here(ControlContext& context, Call& call, std::string_view text) {
+  if (context.pua.stats().loading != 0) return call.error(503, "The stored records are being loaded: try again");
+  call.error(404, text);
+}
+
 }  // namespace pua

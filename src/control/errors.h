@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "control/call.h"
+#include "control/context.h"
 #include "core/types.h"
 
 namespace pua {
@@ -16,5 +17,8 @@ void answer_failure(Call&, const Outcome&);
 // Answers a request that the library refused: the code of puad(8) where there is one, else that
 // of the SIP or HTTP status with the same meaning; 500 only for faults of our own, under the name `failed`.
 void answer_error(Call&, const Error&, std::string_view failed = "MI/PUBLISH failed");
+
+// Answers a question about what is not there: 404 and this text, 503 as long as the table is being loaded.
+void answer_not_here(ControlContext&, Call&, std::string_view text);
 
 }  // namespace pua

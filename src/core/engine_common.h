@@ -55,6 +55,12 @@ struct EngineCommon {
   // Counts what both kinds count alike. sent_at: when the request left.
   void count_final(Method, const SipReply&, MonoMs sent_at, MonoMs now);
 
+  // What a question about a record that is not in memory is told: as long as the table is being loaded it may still come.
+  Error not_here(std::string text) const {
+    if (loading_) return {Errc::loading, text + " so far: the table is being loaded"};
+    return {Errc::not_found, std::move(text)};
+  }
+
   EngineSettings settings_;
   EnginePorts ports_;
   Random random_;

@@ -78,7 +78,7 @@ Status Engine::show(std::string_view pres_uri, int32_t event, int32_t source,
     fn(view(r, now));
   });
   if (subs_.show(pres_uri, event, source, fn, now)) any = true;
-  if (!any) return {Errc::not_found, "nothing published or subscribed for " + std::string(pres_uri)};
+  if (!any) return not_here("nothing published or subscribed for " + std::string(pres_uri));
   return success();
 }
 

@@ -195,7 +195,7 @@ Status Subscriptions::update_contact(const DialogQuery& q, std::string_view cont
   if (auto s = check_uri("contact", contact); !s) return s;
   Subscription* s = of_dialog(q.call_id, q.local_tag);
   if (!s || s->m.dialog != sub::Dialog::Confirmed || s->remote_tag() != q.remote_tag)
-    return {Errc::not_found, "no subscription has this dialog"};
+    return c_.not_here("no subscription has this dialog");
   if (s->text.get(Subscription::kRemote) == contact) return success();
   s->text.set(Subscription::kRemote, contact);
   if (!sub::row_over(s->m)) {
@@ -235,7 +235,7 @@ DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) co
   } else if (!q.pres_uri.empty()) {
     table_.of_uri(q.pres_uri, look);
   }
-  return found;
+  return found == DialogFound::No && c_.loading_ ? DialogFound::Unknown : found;
 }
 
 void Subscriptions::of_id(std::string_view prefix, const std::function<void(const RecordView&)>& fn, MonoMs now) const {

@@ -56,7 +56,7 @@ struct DialogQuery {
   std::string_view pres_uri = {}, watcher_uri = {}, id = {};
   int32_t event = 0, source = 0;
 };
-enum class DialogFound : uint8_t { No, BeingMade, Established };
+enum class DialogFound : uint8_t { No, Unknown, BeingMade, Established };  // Unknown: it may still be loaded
 
 // How a request ended. Views and message are valid during the callback; message may be kept (shared).
 struct Outcome {

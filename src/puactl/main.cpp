@@ -40,6 +40,7 @@ static void show(const Invocation& in, const json_t* result, bool more) {
 static int run_list(const Invocation& in, Client& client) {
   Json records(json_array());
   int64_t cursor = 0;
+  bool loading = false;
   do {
     int64_t have = static_cast<int64_t>(json_array_size(records.get()));
     int64_t page = in.limit < 0 ? kPage : std::min(kPage, in.limit - have);
@@ -51,13 +52,15 @@ static int run_list(const Invocation& in, Client& client) {
     json_t* result = json_object_get(reply.get(), "result");
     json_array_extend(records.get(), json_object_get(result, "records"));
     cursor = json_integer_value(json_object_get(result, "next"));
+    loading = loading || json_is_true(json_object_get(result, "loading"));
   } while (cursor != 0 && (in.limit < 0 || static_cast<int64_t>(json_array_size(records.get())) < in.limit));
   // A page may hold a few more than asked for: the daemon shows whole hash buckets.
   bool more = cursor != 0;
   for (; in.limit >= 0 && static_cast<int64_t>(json_array_size(records.get())) > in.limit; more = true) {
     json_array_remove(records.get(), json_array_size(records.get()) - 1);
   }
-  Json all(json_pack("{s:o, s:I}", "records", records.release(), "next", static_cast<json_int_t>(cursor)));
+  Json all(json_pack("{s:o, s:I, s:b}", "records", records.release(), "next", static_cast<json_int_t>(cursor), "loading",
+                     loading));
   show(in, all.get(), more);
   return kGood;
 }

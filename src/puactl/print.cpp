@@ -114,11 +114,12 @@ static std::string subscriptions(const json_t* all) {
 
 static std::string records(const json_t* result, bool more) {
   const json_t* all = get(result, "records");
-  if (json_array_size(all) == 0) return "no records\n";
   std::string text = publications(all), second = subscriptions(all);
   if (!text.empty() && !second.empty()) text += '\n';
   text += second;
+  if (text.empty()) text = "no records\n";
   if (more) text += "... and more: --limit, --all\n";
+  if (json_is_true(get(result, "loading"))) text += "... and what the database still holds: it is being loaded\n";
   return text;
 }
 

@@ -238,6 +238,23 @@ TEST(ApiSubscribe, questions_about_dialogs_are_answered_from_the_subscribes_side
   LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_is_dialog(rig.pua, &d));
 }
 
+TEST(ApiSubscribe, before_the_table_is_loaded_a_dialog_is_not_known_rather_than_not_there) {
+  pua_config_t* cfg = rig.config({});
+  LONGS_EQUAL(PUA_OK, pua_new(&rig.pua, cfg, rig.base, nullptr, nullptr));
+  pua_config_free(cfg);
+  pua_str_t bob{const_cast<char*>("sip:bob@example.com"), 19};
+  ua_pres_t d{};
+  d.pres_uri = &bob;
+  pua_str_t* id = nullptr;
+  LONGS_EQUAL(PUA_E_LOADING, pua_is_dialog(rig.pua, &d));
+  LONGS_EQUAL(PUA_E_LOADING, pua_get_record_id(rig.pua, &d, &id));
+  POINTERS_EQUAL(nullptr, id);
+  POINTERS_EQUAL(nullptr, pua_get_subs_list(rig.pua, &bob));
+  CHECK(rig.error().find("loaded") != std::string::npos);
+  CHECK(rig.until([&] { return pua_is_dialog(rig.pua, &d) == -1; }));
+  LONGS_EQUAL(0, pua_get_record_id(rig.pua, &d, &id));
+}
+
 TEST(ApiSubscribe, get_subs_list_gives_copies_of_all_that_begin_so) {
   LONGS_EQUAL(PUA_OK, rig.start());
   for (auto [id, uri] : {std::pair("list1.a", "sip:a@example.com"), {"list1.b", "sip:b@example.com"}, {"list2.c", "sip:c@x.y"}}) {

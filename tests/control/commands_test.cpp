@@ -315,6 +315,16 @@ TEST(Commands, pua_list_shows_records_and_a_cursor) {
   STRCMP_EQUAL("MI_PUBLISH", json_string_value(json_object_get(one, "source_name")));
   STRCMP_EQUAL("live", json_string_value(json_object_get(one, "state")));
   CHECK(json_object_get(one, "body") == nullptr);
+  CHECK(json_is_false(json_object_get(result(), "loading")));
+}
+
+TEST(Commands, while_the_table_is_being_loaded_nobody_is_told_that_there_is_none) {
+  world.pua.records.push_back(record("sip:a@b"));
+  world.pua.counters.loading = 1;
+  CHECK(json_is_true(json_object_get(call("pua_list", "{}"), "loading")));
+  call("pua_show", R"(["sip:a@b"])");
+  LONGS_EQUAL(1, json_array_size(json_object_get(result(), "records")));
+  fails("pua_show", R"({"uri":"sip:a@b","kind":"subscription"})", 503, "The stored records are being loaded: try again");
 }
 
 TEST(Commands, pua_list_hands_its_filters_on) {

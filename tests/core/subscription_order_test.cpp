@@ -25,6 +25,7 @@ TEST_GROUP(SubscriptionOrder) {
     std::string id = "-";
     switch (rig.engine->find_dialog(q, &id)) {
       case DialogFound::No: return "no";
+      case DialogFound::Unknown: return "unknown";
       case DialogFound::BeingMade: return "being made " + id;
       case DialogFound::Established: return "established " + id;
     }
@@ -355,6 +356,27 @@ TEST(SubscriptionOrder, a_view_shows_the_dialog) {
     LONGLONGS_EQUAL(600, v.expires_in);
   }, rig.now).ok());
   LONGS_EQUAL(1, shown);
+}
+
+TEST(SubscriptionOrder, while_the_table_is_being_loaded_what_is_not_there_is_not_known) {
+  rig.live({.expires = kForEver});
+  const Sent first = rig.last();
+  rig.advance(200);
+  rig.load_delay_ms = 500;
+  rig.restart();
+  auto show = [&](const std::string& uri) {
+    return rig.engine->show(uri, 0, 0, [](const RecordView&) {}, rig.now).code();
+  };
+  const DialogQuery mine{.call_id = first.call_id, .local_tag = first.from_tag, .remote_tag = "n1"};
+  TEXT_EQUAL("unknown", found(mine));
+  CHECK(show(kAlice) == Errc::loading);
+  CHECK(rig.engine->update_contact(mine, kNotifier, rig.now).code() == Errc::loading);
+  rig.advance(kSecond);
+  TEXT_EQUAL("established ", found(mine));
+  TEXT_EQUAL("no", found({.call_id = "other"}));
+  CHECK(show(kAlice) == Errc::ok);
+  CHECK(show(kCarol) == Errc::not_found);
+  CHECK(rig.engine->update_contact({.call_id = "other"}, kNotifier, rig.now).code() == Errc::not_found);
 }
 
 // --- shutdown ----------------------------------------------------------------------------------------------------

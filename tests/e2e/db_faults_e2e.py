@@ -10,7 +10,7 @@ import time
 
 from db_load import ACK_WAIT, DB_TIMEOUT, Load, client, database, host, under_load
 from harness import HOST, ROOT, Suite, check, equal, main_is, wait_for
-from puad import RpcError, pidf, publish_params, run
+from puad import RpcError, pidf, puactl, publish_params, run
 from tcpproxy import Proxy
 
 suite = Suite()
@@ -101,6 +101,8 @@ def puad_can_wait_for_it_at_start_and_goes_on_with_earlier_records(ctx):
         answer = control.wait(number)
         equal(answer.get("error", {}).get("code"), 503, f"answer of {u} before the records are loaded")
     print(f"# refused after {time.monotonic() - began:.1f} s", flush=True)
+    check("being loaded" in puactl(puad, "list").stdout, "puactl list does not say that it is not complete")
+    check("being loaded" in puactl(puad, "show", old[9]).stderr, "puactl show does not say that it may still come")
     db.start()
     began = time.monotonic()
     wait_for(lambda: len(control.list()) == 41, 5, "41 records")

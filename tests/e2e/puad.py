@@ -131,6 +131,7 @@ class Control:
 
     def subscriptions(self, uri, event=None, watcher=None):
         """The subscriptions to this presentity, in full; those that have ended are left out."""
+        self.wait_loaded()
         try:
             found = self.call("pua_show", {"presentity_uri": uri, "kind": "subscription"})["records"]
         except RpcError as error:
@@ -149,8 +150,13 @@ class Control:
     def stats(self):
         return self.call("pua_stats")
 
+    def wait_loaded(self, timeout=10):
+        """puad takes requests before it has read its table; what it shows is complete only then."""
+        wait_for(lambda: not self.call("pua_stats", {"pattern": "loading"})["loading"], timeout, "the table is loaded")
+
     def list(self, **filters):
         """Every record, page by page."""
+        self.wait_loaded()
         records, cursor = [], 0
         while True:
             page = self.call("pua_list", dict(filters, cursor=cursor) if cursor else dict(filters))
