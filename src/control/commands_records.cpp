@@ -166,7 +166,7 @@ static void run_show(ControlContext& context, const Params& p, const CallPtr& ca
   });
   if (!found) return answer_error(*call, found.error());
   if (!any) return answer_not_here(context, *call, "No record of that kind");
-  w.end_array();
+  w.end_array().member("loading", context.pua.stats().loading != 0);
   if (truncated) w.member("truncated", true);
   w.end_object();
   call->result(result);

@@ -112,6 +112,10 @@ static std::string subscriptions(const json_t* all) {
   return any ? table.text() : "";
 }
 
+static const char* still_loading(const json_t* result) {
+  return json_is_true(get(result, "loading")) ? "... and what the database still holds: it is being loaded\n" : "";
+}
+
 static std::string records(const json_t* result, bool more) {
   const json_t* all = get(result, "records");
   std::string text = publications(all), second = subscriptions(all);
@@ -119,8 +123,7 @@ static std::string records(const json_t* result, bool more) {
   text += second;
   if (text.empty()) text = "no records\n";
   if (more) text += "... and more: --limit, --all\n";
-  if (json_is_true(get(result, "loading"))) text += "... and what the database still holds: it is being loaded\n";
-  return text;
+  return text + still_loading(result);
 }
 
 static std::string details(const json_t* result) {
@@ -159,7 +162,7 @@ static std::string details(const json_t* result) {
     if (!body.empty()) text += "\n" + body + (body.back() == '\n' ? "" : "\n");
   }
   if (json_is_true(get(result, "truncated"))) text += "... and more records than one answer holds\n";
-  return text;
+  return text + still_loading(result);
 }
 
 static std::string fields(const json_t* result, bool numbers) {

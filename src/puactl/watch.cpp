@@ -45,6 +45,7 @@ class Watch {
   const Invocation& in_;
   Client& client_;
   int ticks_ = 0;
+  bool catch_up_ = false;                         // NOTIFYs may have come that nobody told us of
   bool away_ = false;                             // the daemon was not reached last time
   std::chrono::steady_clock::time_point away_since_;
   sigset_t let_through_;
@@ -98,7 +99,7 @@ bool Watch::show(const json_t* params) {
   return fflush(stdout) == 0;
 }
 
-// The record as pua_show has it. No: there is none, or it is on its way out.
+// The record as pua_show has it. No: there is none, or it is on its way out. Unknown: also while the daemon loads its table.
 Watch::There Watch::record(Json& shown) {
   Json params = copy_of({"presentity_uri", "event"});
   json_object_set_new(params.get(), "kind", json_string("subscription"));
@@ -117,7 +118,7 @@ Watch::There Watch::record(Json& shown) {
     shown.reset(r);
     return There::Yes;
   }
-  return There::No;
+  return json_is_true(json_object_get(json_object_get(shown.get(), "result"), "loading")) ? There::Unknown : There::No;
 }
 
 Watch::Step Watch::take(const json_t* message) {
@@ -145,14 +146,16 @@ Watch::Step Watch::look_after() {
     away_ = true;
     return now - away_since_ > std::chrono::seconds(in_.timeout_s) ? Step::Lost : Step::GoOn;
   }
-  bool back = json_is_true(json_object_get(json_object_get(reply.get(), "result"), "new"));
+  if (json_is_true(json_object_get(json_object_get(reply.get(), "result"), "new"))) catch_up_ = true;
   if (away_) fprintf(stderr, "puactl: the daemon is back\n");
   away_ = false;
-  if (!back && ++ticks_ % kTicksPerCheck != 0) return Step::GoOn;
+  if (!catch_up_ && ++ticks_ % kTicksPerCheck != 0) return Step::GoOn;
   Json shown;
   There there = record(shown);
   if (there == There::No) return Step::Ended;
-  return back && there == There::Yes ? show_last(shown.get()) : Step::GoOn;
+  if (there == There::Unknown || !catch_up_) return Step::GoOn;
+  catch_up_ = false;
+  return show_last(shown.get());
 }
 
 // The last NOTIFY of a record, which may have come while nobody told us.

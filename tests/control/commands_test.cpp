@@ -322,7 +322,7 @@ TEST(Commands, while_the_table_is_being_loaded_nobody_is_told_that_there_is_none
   world.pua.records.push_back(record("sip:a@b"));
   world.pua.counters.loading = 1;
   CHECK(json_is_true(json_object_get(call("pua_list", "{}"), "loading")));
-  call("pua_show", R"(["sip:a@b"])");
+  CHECK(json_is_true(json_object_get(call("pua_show", R"(["sip:a@b"])"), "loading")));   // there may be more of them
   LONGS_EQUAL(1, json_array_size(json_object_get(result(), "records")));
   fails("pua_show", R"({"uri":"sip:a@b","kind":"subscription"})", 503, "The stored records are being loaded: try again");
 }

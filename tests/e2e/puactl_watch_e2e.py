@@ -2,6 +2,8 @@
 """puactl subscribe --watch against a running puad: NOTIFYs as they come, how it ends, exit statuses."""
 import json
 import signal
+import socket
+import threading
 import time
 
 from harness import Suite, check, equal, main_is, program, wait_for
@@ -108,6 +110,43 @@ def a_refusal_is_an_error(ctx):
     done = puactl(puad, "subscribe", BOB, "--watcher", WATCHER, "--event", "presence", "--watch")
     equal(done.returncode, 1, "exit status")
     check("403 Forbidden" in done.stderr, f"stderr: {done.stderr!r}")
+
+
+class ScriptedDaemon:
+    """Answers as puad does, in states that a real one passes through too fast."""
+
+    def __init__(self, ctx):
+        self.socket, self.loading, self.shown = str(ctx.dir / "scripted"), True, 0
+        self.fd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.fd.bind(self.socket)
+        thread = threading.Thread(target=self.run, daemon=True)
+        thread.start()
+        ctx.callback(lambda: (self.fd.sendto(b"{}", self.socket), thread.join(5)))
+
+    def record(self, watcher, body):
+        return {"watcher_uri": watcher, "presentity_uri": BOB, "event": "presence", "state": "live", "notify_ago_ms": 5,
+                "notify_state": "active", "body": body}
+
+    def run(self):
+        while "method" in (request := json.loads((got := self.fd.recvfrom(65536))[0])):
+            self.shown += request["method"] == "pua_show"
+            records = [self.record("sip:other@example.com", "theirs")] + ([] if self.loading else [self.record(WATCHER, "ours")])
+            result = {"pua_watch": {"watch": 1, "new": self.shown < 2},
+                      "pua_show": {"records": records, "loading": self.loading}}.get(request["method"], {"code": 200})
+            self.fd.sendto(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode(), got[1])
+
+
+@suite.test
+def a_daemon_that_has_loaded_other_rows_first_has_not_lost_ours(ctx):
+    puad = ScriptedDaemon(ctx)
+    watching = Watching(ctx, puad)
+    wait_for(lambda: puad.shown >= 2, 5, "puactl looks for its record")
+    puad.loading = False
+    watching.sees("ours")
+    equal(watching.process.output().count("ours"), 1, "times it is shown")
+    check("theirs" not in watching.process.output(), "it shows what another one watches")
+    watching.process.signal(signal.SIGINT)
+    watching.ends(0)
 
 
 @suite.test
