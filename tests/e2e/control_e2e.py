@@ -354,7 +354,7 @@ def a_reply_fifo_that_nobody_reads_holds_up_nobody(ctx):
         Fifo(ctx, setup).write(':deserted:{"jsonrpc":"2.0","id":1,"method":"version"}\n')
         began = time.monotonic()
         setup.control.call("version")
-        check(time.monotonic() - began < 0.5, "the loop was held up")
+        check(time.monotonic() - began < 3, "the loop was held up")      # by a FIFO without a reader: for ever
     link = ctx.dir / "secret"
     link.write_text("keep me")
     Fifo(ctx, setup).write(':secret:{"jsonrpc":"2.0","id":1,"method":"version"}\n')

@@ -86,7 +86,7 @@ def start_with(puad, files):
 @suite.test
 def a_name_of_etc_hosts_is_found(ctx):
     db = database(ctx)
-    puad, _ = client(ctx, f"mysql://pua:puapw@localhost:{db.port}/presence")
+    puad, _ = client(ctx, f"mysql://pua:puapw@localhost:{db.port}/presence", ack_wait=3000)
     puad.start()
     check(puad.control().publish(uri("a"), pidf(uri("a"), "1"), -1)["durable"], "not durable")
 
@@ -94,7 +94,7 @@ def a_name_of_etc_hosts_is_found(ctx):
 @suite.test
 def a_name_server_that_is_silent_holds_up_nothing(ctx):
     db, _, (_, files) = database(ctx), name_server(ctx, DEAF), own_resolv_conf(ctx, DEAF)
-    puad, _ = client(ctx, f"mysql://pua:puapw@db.example.com:{db.port},{HOST}:{db.port}/presence")
+    puad, _ = client(ctx, f"mysql://pua:puapw@db.example.com:{db.port},{HOST}:{db.port}/presence", ack_wait=3000)
     began = time.monotonic()
     start_with(puad, files)
     took = time.monotonic() - began
@@ -114,7 +114,7 @@ def a_name_server_that_comes_later_is_asked_and_all_connections_go_to_the_same_a
     name_server(ctx, DEAF)
     serve_names(name_server(ctx, RIGHT), [HOST, OTHER_HOST])
     resolv, files = own_resolv_conf(ctx, DEAF)
-    puad, _ = client(ctx, f"mysql://pua:puapw@db.example.com:{here.port}/presence", db_start="wait")
+    puad, _ = client(ctx, f"mysql://pua:puapw@db.example.com:{here.port}/presence", db_start="wait", ack_wait=3000)
     start_with(puad, files)
     check("name servers" in puad.log(), f"log: {puad.log()[-300:]}")
     resolv.write_text(f"nameserver {RIGHT}\n")

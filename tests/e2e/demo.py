@@ -171,7 +171,9 @@ def remove_one(puad, server):
 
 def server_loses_all(server):
     say("restart the presence server with an empty table")
-    before, requests = {user: server.one(user) for user in ("alice", "bob")}, counts(server)
+    before = {user: server.one(user) for user in ("alice", "bob")}
+    server.stop()
+    requests = counts(server)
     server.restart(empty=True)
     show_server(server)
     for user in before:

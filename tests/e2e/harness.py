@@ -59,8 +59,11 @@ def wait_for(condition, timeout, what, step=0.02):
         time.sleep(step)
 
 
+_prctl = ctypes.CDLL(None).prctl      # found before a child needs it: other threads may hold the loader's lock at the fork
+
+
 def _die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    _prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 class Process:

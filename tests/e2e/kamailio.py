@@ -122,7 +122,8 @@ class Kamailio:
     def rows(self, user=None, event=None):
         """Publications that have not expired, in the order in which they were made."""
         if self.process.running():
-            self._answers()     # it answers a PUBLISH before it writes it; its only worker has written it when it answers this
+            # It answers a PUBLISH before it writes it; its only worker has written it when it answers this.
+            wait_for(self._answers, 5, "Kamailio answers OPTIONS", step=0.05)
         found = self.reader.execute("select username, domain, event, etag, expires, body from presentity "
                                     "where expires > ? order by id", (int(time.time()),)).fetchall()
         rows = [Row(*r[:5], r[5].decode(errors="replace") if isinstance(r[5], bytes) else str(r[5])) for r in found]

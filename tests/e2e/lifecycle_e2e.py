@@ -51,7 +51,7 @@ def sigterm_ends_in_time_while_the_server_is_silent(ctx):
     wait_for(esc.requests, 5, "the request is out")
     status, took = puad.terminate()
     equal(status, 0, "exit status")
-    check(took < 3, f"it took {took:.1f} s with shutdown_timeout 2")
+    check(took < 4.5, f"it took {took:.1f} s with shutdown_timeout 2, not the 5 of the default")
     answer = control.wait(number, 2)
     check("error" in answer, f"the open request was answered {answer}")
 
@@ -101,7 +101,7 @@ def a_quick_restart_repeats_the_request_whose_answer_it_missed(ctx):
         puad.control().submit("pua_publish", {"presentity_uri": uri("a"), "expires": expires, "event_package": "presence",
                                               **({"content_type": "application/pidf+xml", "body": body} if body else {})})
         wait_for(lambda: len(esc.requests(uri("a"))) > before, 5, "the request is out")
-        time.sleep(0.3)           # the intent is committed by now
+        puad.control().call("pua_flush")      # what it wants is in the database now
         puad.sigkill()
         esc.mode = "answer"
         puad.start()
@@ -215,12 +215,18 @@ def idle_means_idle(ctx):
     puad.start()
     control = puad.control()
     wait_for(lambda: control.call("pua_stats")["records"] == 100000, 20, "100,000 rows are loaded")
-    time.sleep(2)
 
     def wakeups():
         for line in open(f"/proc/{puad.process.pid}/status"):
             if line.startswith("voluntary_ctxt_switches"):
                 return int(line.split()[1])
+
+    def tidied():
+        """What follows the load, a checkpoint for one, has come to its end."""
+        so_far = puad.process.cpu_seconds()
+        time.sleep(2)
+        return puad.process.cpu_seconds() - so_far <= 0.01
+    wait_for(tidied, 20, "puad is quiet after the load")
     before, cpu = wakeups(), puad.process.cpu_seconds()
     time.sleep(5)
     woke, used = wakeups() - before, puad.process.cpu_seconds() - cpu

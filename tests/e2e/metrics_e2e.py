@@ -59,7 +59,7 @@ class Setup:
         begin = time.monotonic()
         self.publish("probe", what)
         equal(self.scrape().get("pua_publications", state="live"), 1, f"live publications after {what}")
-        check(time.monotonic() - begin < 1, f"{what} held up puad for {time.monotonic() - begin:.1f} s")
+        check(time.monotonic() - begin < 3, f"{what} held up puad for {time.monotonic() - begin:.1f} s")
 
 
 # --- the numbers ------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def a_hundred_idle_connections_hold_up_nobody(ctx):
     equal(setup.scrape().get("pua_control_http_cut_off_total") >= 100 - MAX_CONNECTIONS, True, "the oldest are closed")
     status, took = setup.puad.terminate()
     equal(status, 0, "exit status with clients connected")
-    check(took < 2, f"the end took {took:.1f} s")
+    check(took < 4, f"the end took {took:.1f} s")
     for client in idle:
         try:
             equal(client.recv(10), b"", "what an idle client gets")

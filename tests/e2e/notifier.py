@@ -77,7 +77,7 @@ class Notifier(Peer):
         if request:
             request.copies += 1
             request.last_seen = now
-            if request.reply and self.mode == "answer":
+            if request.tried and self.mode == "answer":
                 self._reply(request)
             return
         self._note("->", message)
@@ -98,7 +98,7 @@ class Notifier(Peer):
             request.reply = self._build_reply(request, answer)
             if answer.status == 481 and dialog:
                 self._end(dialog, "481 by us")
-            self._after(answer.delay, lambda: self._reply(request))
+            self._after(0, lambda: self._reply(request))
 
     def _judge(self, r, dialog):
         """What no subscriber may do goes to the violations."""
@@ -176,14 +176,18 @@ class Notifier(Peer):
                 self._end(dialog, "unsubscribed")
             else:
                 self._enqueue(dialog)
-        if not answer.notify_first:
-            self._after(answer.delay, lambda: self._reply(r))
-        if answer.notify:
-            self._after(0 if answer.notify_first else answer.delay + 1e-6, notify)
-        elif granted == 0:
+
+        def finish():
+            self._reply(r)
+            if answer.notify and not answer.notify_first:
+                notify()
+        if answer.notify and answer.notify_first:
+            self._after(0, notify)
+        elif granted == 0 and not answer.notify:
             self._end(dialog, "unsubscribed")
-        if answer.notify_first:
-            self._after(answer.delay or 0.1, lambda: self._reply(r))
+        r.finish = finish
+        if not answer.hold:
+            self._after(0.1 if answer.notify_first else 0, finish)
         if granted:
             self._after(granted, lambda: self._expire(dialog))
         self._run_timers()
@@ -210,6 +214,7 @@ class Notifier(Peer):
         return build(f"SIP/2.0 {answer.status} {PHRASES.get(answer.status, 'Because')}", fields)
 
     def _reply(self, r):
+        r.tried = True
         if self.mode != "answer":
             return
         if r.lose:
@@ -365,6 +370,11 @@ class Notifier(Peer):
             self._end(dialog, f"terminated {reason}")
             dialog.state = "terminated"
             return self._notify(dialog, state="terminated", reason=reason, retry_after=retry_after)
+
+    def release(self, request):
+        """Lets go the reply that a script holds."""
+        with self.lock:
+            request.finish()
 
     def fork(self, dialog, state="active"):
         """The NOTIFY of another branch of the same SUBSCRIBE. Returns (dialog, NOTIFY)."""

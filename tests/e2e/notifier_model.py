@@ -14,7 +14,7 @@ class Answer:
     expires: int = -1            # s granted, -1: as configured
     notify: bool = True          # a NOTIFY with the state goes with a 2xx
     notify_first: bool = False   # and leaves before the reply ...
-    delay: float = 0.0           # ... which waits this long, s
+    hold: bool = False           # the reply waits until release()
     lose: int = 0                # so many copies of the reply are lost on the way, -1: all
     expires_header: bool = True
 
@@ -32,6 +32,8 @@ class Subscribe:
     reply: bytes = b""
     status: int = 0
     lose: int = 0
+    finish: object = None        # sends the reply, and the NOTIFY that goes with it
+    tried: bool = False          # the reply was sent, or lost: a copy of the request is answered
     answered: float = 0.0        # when the reply left first, 0: never
     dialog: "Dialog" = None
 

@@ -144,7 +144,7 @@ def no_answer_in_time_has_its_own_status(ctx):
     began = time.monotonic()
     ctl.publish(ALICE, "late", "--timeout", "1", status=TIMEOUT)
     took = time.monotonic() - began
-    check(0.9 <= took <= 2.0, f"it took {took:.1f} s")
+    check(0.9 <= took <= 5.0, f"it took {took:.1f} s")
     ctl.esc.mode = "answer"
     wait_for(lambda: ctl.esc.live(ALICE), 5, "the publication is made all the same")
 

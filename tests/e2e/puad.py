@@ -53,7 +53,7 @@ class Control:
         self.socket.close()
         self.own.unlink(missing_ok=True)
 
-    def send_raw(self, data, timeout=5):
+    def send_raw(self, data, timeout=20):
         """One datagram, whatever it holds; OSError if nobody listens, Failure if the receiver takes nothing."""
         end = time.monotonic() + timeout
         while True:
@@ -96,7 +96,7 @@ class Control:
             if None in self.answers:
                 raise Failure(f"an answer without id: {self.answers.pop(None)}")
             self.receive(max(0.0, min(0.2, end - time.monotonic())))
-            if time.monotonic() > end:
+            if number not in self.answers and time.monotonic() > end:
                 raise Failure(f"no answer within {timeout:g} s")
         return self.answers.pop(number)
 

@@ -126,7 +126,7 @@ def the_rights_that_the_manual_gives_are_enough_for_puad_and_for_puadbctl(ctx):
     expect(0, "create", "--url", admin)
     server.sql("".join(rights))
 
-    puad = Puad(ctx, server=esc.uri, db_url=daemon).start()
+    puad = Puad(ctx, server=esc.uri, db_url=daemon, ack_wait=3000).start()
     control = puad.control()
 
     def durable(number, note):

@@ -90,7 +90,7 @@ def finish(sipp, control):
 
 @suite.test
 def a_notify_before_the_2xx(ctx):
-    sipp, _, control = start(ctx, "notify_first", sip_t1=500, grant=4)
+    sipp, _, control = start(ctx, "notify_first", sip_t1=2000, grant=4)
     number = control.submit("pua_subscribe", subscribe_params(BOB, 600))
     wait_for(lambda: control.subscriptions(BOB) and control.subscription(BOB)["dialog"] == "active", 2, "the NOTIFY makes the dialog")
     check(number not in control.answers, "it was answered before the 2xx")
@@ -136,8 +136,8 @@ def terminated(state, again, at_least=0.0, at_most=5.0):
     """The notifier says this Subscription-State; `again`: a new subscription is made, after so many seconds."""
     def run(ctx):
         sipp, _, control = start(ctx, "terminated", calls=2 if again else 1, state=state)
-        control.subscribe(BOB, 600)
         begin = time.monotonic()
+        control.subscribe(BOB, 600)
         if not again:
             sipp.done()
             wait_for(lambda: not control.subscriptions(BOB), 3, "the record is gone")

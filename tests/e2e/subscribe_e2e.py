@@ -51,9 +51,11 @@ def the_wanted_end_is_kept(ctx):
     notifier, _, control = start(ctx, grant=4)
     begin = time.monotonic()
     control.subscribe(BOB, 6)
-    wait_for(lambda: notifier.kinds(BOB)[-1] == "unsubscribe", 9, "the unsubscribe at the wanted end")
-    check(5.5 <= time.monotonic() - begin <= 7, f"it came after {time.monotonic() - begin:.1f} s")
-    wait_for(lambda: gone(control), 3, "the record is gone")
+    wait_for(lambda: gone(control), 9, "the record is gone at the wanted end")
+    took = time.monotonic() - begin
+    check(5.5 <= took <= 8, f"it went after {took:.1f} s")
+    # The last grant ends within a second of it: where either side is late by that, there is nothing left to unsubscribe.
+    check(notifier.kinds(BOB)[-1] == "unsubscribe" or notifier.made(BOB)[0].ended == "expired", f"requests {notifier.kinds(BOB)}")
     equal((notifier.live(), len(notifier.made())), ([], 1), "dialogs")
     no_violations(notifier)
 
@@ -145,15 +147,16 @@ def the_same_over_tcp(ctx):
 
 @suite.test
 def a_notify_before_the_2xx_makes_the_dialog(ctx):
-    """SUBSCRIBE ->, NOTIFY <-, 200 ->, and half a second later the 200 to the SUBSCRIBE."""
+    """SUBSCRIBE ->, NOTIFY <-, 200 ->, and only then the 200 to the SUBSCRIBE."""
     notifier, _, control = start(ctx, grant=4)
     notifier.marks[BOB] = "early"
-    notifier.script = lambda r: None if r.in_dialog else Answer(notify_first=True, delay=0.6)
+    notifier.script = lambda r: None if r.in_dialog else Answer(notify_first=True, hold=True)
     number = control.submit("pua_subscribe", subscribe_params(BOB, 600))
     dialog = notifier.one(BOB)
     equal((notifier.requests(BOB)[0].answered, notifier.answers(dialog)), (0.0, [200]), "reply so far, answer to the NOTIFY")
     record = control.subscription(BOB)
     equal((record["dialog"], record["to_tag"], mark_of(record["body"])), ("active", dialog.tag, "early"), "what puad shows")
+    notifier.release(notifier.requests(BOB)[0])
     equal(control.wait(number)["result"]["reply"], "200 OK", "answer")
     wait_kinds(notifier, ["initial", "refresh"])
     one_dialog(notifier)
@@ -164,7 +167,8 @@ def a_2xx_that_is_lost_costs_a_retransmission(ctx):
     notifier, _, control = start(ctx)
     notifier.script = lambda r: Answer(lose=1, notify=False) if not r.in_dialog else None
     control.subscribe(BOB, 600)
-    equal((notifier.kinds(BOB), notifier.requests(BOB)[0].copies), (["initial"], 2), "requests, copies of the first")
+    equal(notifier.kinds(BOB), ["initial"], "requests")
+    check(notifier.requests(BOB)[0].copies >= 2, "the request was not repeated")
     notifier.notify(notifier.made(BOB)[0])
     one_dialog(notifier)
 
@@ -207,11 +211,12 @@ def further_forks_are_ended_and_leave_nothing(ctx):
 def the_branch_that_notified_first_is_kept_though_the_2xx_is_anothers(ctx):
     """NOTIFY <- with tag F, then 200 with tag N, then NOTIFY <- with tag N: it gets 481, and F is refreshed."""
     notifier, _, control = start(ctx, grant=4)
-    notifier.script = lambda r: None if r.in_dialog else Answer(delay=0.6)
+    notifier.script = lambda r: None if r.in_dialog else Answer(hold=True)
     number = control.submit("pua_subscribe", subscribe_params(BOB, 600))
     other = wait_for(lambda: notifier.made(BOB), 2, "the SUBSCRIBE")[0]
     fork, notify = notifier.fork(other)
     equal(notify.wait(), 200, "answer to the first NOTIFY")
+    notifier.release(notifier.requests(BOB)[0])
     control.wait(number)
     wait_for(lambda: other.ended, 3, "the other branch is told")
     equal((other.ended, control.subscription(BOB)["to_tag"]), ("481 to a NOTIFY", fork.tag), "the other's end, remote tag")

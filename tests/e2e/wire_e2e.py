@@ -143,13 +143,13 @@ def a_wrong_password_is_an_error_and_no_loop(ctx):
 
 @suite.test
 def the_same_over_tcp(ctx):
-    server = Kamailio(ctx, max_expires=6)
+    server = Kamailio(ctx, max_expires=12)
     puad = Puad(ctx, f"{server.uri};transport=tcp")
     puad.set("pua", sip_listen=[f"sip:{HOST}:{puad.port};transport=tcp"])
     control = puad.start().control()
     long = pidf(ALICE, "long").replace("</presence>", f"<!-- {'x' * 9000} --></presence>")
     control.publish(ALICE, long, 600)
-    wait_for(lambda: "refresh" in kinds(server) and control.stats()["in_flight"] == 0, 8, "a refresh and its answer")
+    wait_for(lambda: "refresh" in kinds(server) and control.stats()["in_flight"] == 0, 12, "a refresh and its answer")
     server.restart()                       # the connection breaks
     control.publish(ALICE, pidf(ALICE, "after"), 600)
     equal(note_of(server.one("alice").body), "after", "document after the server's restart")
