@@ -105,6 +105,8 @@ Status Engine::admit(const PublishRequest& q, const Accepted& a, uint32_t hash, 
                  (r->pub.wanted == Wanted::Leaving || (r->pub.wanted == Wanted::Nothing && r->pub.state == State::Sending));
   if (at.maybe_in_table) {
     if (!q.etag.empty()) return {Errc::loading, "etag cannot be compared yet, the table is being loaded"};
+    if (!a.removal && !q.body && leaving && !a.needs_no_body)   // its owner was told that its removal is kept
+      return {Errc::no_body, "a new publication needs a body"};
   } else {
     if (!q.etag.empty() && (!exists || r->etag() != q.etag))
       return {Errc::bad_etag, "etag does not match the confirmed one"};
@@ -212,7 +214,7 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
     if (a.has_body) r.pub.publishable = true;
     leave_idle(r, now);
   } else {
-    apply(r, Event{.input = Input::Request, .new_body = a.has_body}, nullptr, now);
+    apply(r, Event{.input = Input::Request, .new_body = a.has_body || (!a.removal && a.needs_no_body)}, nullptr, now);
   }
 }
 
@@ -280,7 +282,7 @@ void Engine::start_waiting(Record& r, MonoMs now) {
   if (w->has_headers) text[Record::kExtraHeaders] = w->extra_headers;
   if (w->has_proxy) text[Record::kProxy] = w->outbound_proxy;
   r.text.assign(text);
-  apply(r, Event{.input = Input::Request, .new_body = w->has_body}, nullptr, now);
+  apply(r, Event{.input = Input::Request, .new_body = state_at_hand}, nullptr, now);
 }
 
 void Engine::observe(int32_t source_mask, EngineObserver fn) { observers_.emplace_back(source_mask, std::move(fn)); }

@@ -122,6 +122,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void count_reply(const SipReply&, const Record&, MonoMs now);
   void load_row(const Row&, MonoMs now);
   const char* unreadable(const Row&) const;
+  bool has_state(const Row&) const;
   void fill(Record&, const Row&);
   void adopt(Record&, const Row&, bool asked, MonoMs now);
   void finish_load();

@@ -196,6 +196,11 @@ void Engine::load_row(const Row& row, MonoMs now) {
   adopt(table_.insert(std::move(fresh)), row, false, now);
 }
 
+// Whether it holds all that an initial request needs: of some events the state is in header fields.
+bool Engine::has_state(const Row& row) const {
+  return !row.body.empty() || (ports_.bodies.by_flag(row.event)->content_type.empty() && !row.extra_headers.empty());
+}
+
 // The row's wanted part becomes the record's.
 void Engine::fill(Record& r, const Row& row) {
   std::array<std::string_view, Record::kFields> text{};
@@ -208,8 +213,7 @@ void Engine::fill(Record& r, const Row& row) {
   text[Record::kBody] = row.body;
   text[Record::kEtag] = row.etag;
   r.text.assign(text);
-  const EventInfo* event = ports_.bodies.by_flag(row.event);
-  r.pub.publishable = !row.body.empty() || (event->content_type.empty() && !row.extra_headers.empty());
+  r.pub.publishable = has_state(row);
   r.pub.wanted_end = from_epoch(row.desired_expires, epoch_offset_);
   r.pub.wanted = row.desired_expires == 1 || removing_ != Removing::No ? Wanted::Leaving : Wanted::Something;
 }
@@ -236,16 +240,19 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
     text[Record::kEtag] = row.etag;
     if (text[Record::kTupleId].empty()) text[Record::kTupleId] = row.tuple_id;
     if (text[Record::kProxy].empty()) text[Record::kProxy] = row.outbound_proxy;
+    // Nothing was wanted any more, and its owner was told so: a second removal makes that no less, only a body changes it.
+    bool leaving = from_epoch(row.desired_expires, epoch_offset_) <= now;
+    if (leaving && !p.publishable && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;
     if (p.publishable) {
       if (p.known == Known::Current) p.known = Known::Changed;
-    } else if (from_epoch(row.desired_expires, epoch_offset_) <= now && p.wanted == Wanted::Something) {
+    } else if (leaving && p.wanted == Wanted::Something) {
       // Its lifetime is over, or it was on its way out, and nobody said what to publish now.
       complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
       p.wanted = Wanted::Leaving;
-    } else if (!row.body.empty()) {
+    } else if (has_state(row)) {
       text[Record::kBody] = row.body;
       text[Record::kContentType] = row.content_type;
-      text[Record::kExtraHeaders] = row.extra_headers;
+      if (text[Record::kExtraHeaders].empty()) text[Record::kExtraHeaders] = row.extra_headers;   // new ones count
       p.publishable = true;
       if (intent == Op::Modify) p.known = Known::Changed;
     }

@@ -29,13 +29,17 @@ Entity* Outbox::pick(Destination& d) {
   return background ? d.background.pop_front() : d.owners.pop_front();
 }
 
-// The destination whose probe is due and that has something to send. One that nobody wanted for long is forgotten.
+// The destination whose probe is due and that has something to send. One that nobody wanted for long is forgotten: an open
+// one, and a closed one whose failures are kept until then.
 Outbox::Destination* Outbox::next_probe(MonoMs now) {
   while (probes_.next() <= now) {
     Destination& d = *probes_.top();
-    if (!d.empty()) return &d;
-    if (d.out == 0 && now - d.used > kBreakerForget) {
+    bool closed = d.breaker == Breaker::Closed;
+    if (!d.empty() && !closed) return &d;
+    if (d.empty() && d.out == 0 && now - d.used > kBreakerForget) {
       forget(d);
+    } else if (closed) {
+      probes_.remove(d);   // in use again: finish() comes later
     } else {
       probes_.set(d, now + kBreakerMax);
     }
@@ -111,7 +115,10 @@ Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now) {
       if (d.breaker == Breaker::Probing && d.out == 0) set_breaker(d, Breaker::Open, now);
       break;
   }
-  if (d.empty() && d.out == 0 && d.breaker == Breaker::Closed && d.failures == 0) forget(d);
+  if (d.empty() && d.out == 0 && d.breaker == Breaker::Closed) {
+    if (d.failures == 0) forget(d);
+    else probes_.set(d, now + kBreakerForget + 1);
+  }
   return r;
 }
 

@@ -44,6 +44,7 @@ class Outbox {
 
   uint32_t in_flight() const { return in_flight_; }
   uint32_t open_count() const { return open_; }
+  size_t known() const { return destinations_.size(); }   // destinations that are remembered
   uint64_t trips() const { return trips_; }
 
  private:
@@ -53,7 +54,7 @@ class Outbox {
     std::string name;
     Queue owners, background;
     Breaker breaker = Breaker::Closed;
-    uint32_t heap_index = kNotInHeap;         // in probes_: open, and no probe out
+    uint32_t heap_index = kNotInHeap;         // in probes_: open, and no probe out; or closed and idle, with failures
     uint32_t out = 0;
     uint32_t failures = 0;                    // in a row
     uint8_t turn = 0;                         // of four, three are the owners'

@@ -97,6 +97,7 @@ void set_state(Machine& m, State s, MonoMs deadline) {
 void forget_dialog(Machine& m, Effects& fx) {
   m.dialog = Dialog::None;
   m.notified = Notified::No;
+  m.notify_by = 0;
   m.grant_end = 0;
   fx.new_dialog = true;
 }
@@ -321,7 +322,9 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
     subscribe_anew(m, fx, false, -1, random, now);
     return fx;
   }
-  if (first && m.notified == Notified::No) set_state(m, State::Waiting, std::min(m.sent_at + e.timer_n, m.wanted_end));
+  if (first && m.notified == Notified::No) m.notify_by = m.sent_at + e.timer_n;
+  // Also after a refresh that an owner asked for meanwhile: timer N is that of the first request.
+  if (m.notify_by) set_state(m, State::Waiting, std::min(m.notify_by, m.wanted_end));
   else live(m, random, m.sent_at);
   if (m.wanted_end <= now || m.wanted != Wanted::Something) {   // it ended while its request was out
     Effects over = lifetime_over(m, e.timer_n, now);
@@ -387,6 +390,7 @@ Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
     fx.write_row = true;
   }
   m.notified = e.notified;
+  m.notify_by = 0;
   MonoMs before = m.grant_end;
   m.told |= e.expires >= 0;
   if (e.expires >= 0) m.grant_end = now + ms_of(e.expires);
@@ -396,7 +400,9 @@ Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
   if (m.state == State::Waiting || (m.state == State::Live && (m.grant_end - before > 2000 || before - m.grant_end > 2000))) {
     live(m, random, now);
     if (m.wanted_end <= now) m.deadline = now;
-  } else if (m.state == State::Queued || m.state == State::Backoff) {
+  } else if (m.state == State::Queued) {
+    m.deadline = end_of_interest(m);   // not before: a deadline in the queue either ends it or queues it again
+  } else if (m.state == State::Backoff) {
     if (m.wanted != Wanted::Something && m.wanted != Wanted::Once) m.deadline = std::min(m.deadline, m.grant_end);
   }
   if (e.refetch) m.refetch = true;

@@ -8,7 +8,7 @@
 //  Idle    | stay (loading)    | -       | -       | stay, owner told   Loaded: Queued/Live/Backoff/Gone
 //  Intent  | Queued, Intent    | Queued  | -       | -
 //  Queued  | Queued, Intent    | -       | Sending | Queued (remove), Ending, Gone
-//  Sending | (waits, engine)   | -       | -       | -                                | 2xx: Waiting (first), Live, Ending, Gone
+//  Sending | (waits, engine)   | -       | -       | -                                | 2xx: Waiting (no NOTIFY yet), Live, Ending, Gone
 //          |                   |         |         |                                  | 481 ...: Queued (new dialog), Backoff, Gone
 //          |                   |         |         |                                  | others: Backoff, Queued (423), Gone
 //  Waiting | Queued, Intent    | -       | -       | timer N: Backoff; Queued; Ending, Gone
@@ -72,6 +72,7 @@ struct Machine {
   MonoMs grant_end = 0;             // when the other side's subscription ends, 0: none
   MonoMs sent_at = 0;               // of the last request
   MonoMs since = 0;                 // when the dialog was made
+  MonoMs notify_by = 0;             // when timer N ends, 0: its first NOTIFY has come, or the dialog is of an earlier run
   MonoMs hold_until = 0;            // the other side asked for quiet until then
 };
 

@@ -38,6 +38,7 @@ struct SubscriptionExtra {
   uint32_t cseq_jump = 0;
   int64_t cseq_since = 0;                 // EpochS
   void* cb_param = nullptr;
+  bool keep_existing = false;             // while loading: what was asked for counts only if no row comes
 };
 
 struct Subscription : Entity {

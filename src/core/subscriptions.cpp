@@ -99,7 +99,7 @@ Subscription& Subscriptions::create(const SubscribeRequest& q, uint32_t hash) {
   text[Subscription::kTo] = q.to_uri;
   s->text.assign(text);
   by_state_[static_cast<int>(sub::State::Idle)]++;
-  if (!q.id.empty()) ids_.emplace(std::string(q.id), s.get());
+  if (!q.id.empty()) ids_.insert(s.get());
   Subscription& ref = table_.insert(std::move(s));
   renew_dialog(ref);
   return ref;
@@ -117,9 +117,13 @@ void Subscriptions::want(Subscription& s, bool removal) {
 void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, PublishDone done, MonoMs now) {
   bool removal = q.expires == 0;
   SubscriptionExtra& x = s.need_extra();
+  x.keep_existing = q.keep_existing && !removal && s.m.state == sub::State::Idle && x.callers.empty();
   x.callers.mark_superseded();
   x.callers.push(std::move(done), now);
   if (q.cb_param) x.cb_param = q.cb_param;
+  // Its row is still to be deleted: until then it would be back after a restart.
+  if (removal && s.m.state == sub::State::Gone && EngineCommon::has_row(s))
+    return complete(s, sub::Effects{.local_status = 200, .local_reason = "Ended already"}, nullptr, false, now);
   want(s, removal);
   auto text = s.text.views();
   if (!removal) s.m.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
@@ -239,8 +243,8 @@ DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) co
 }
 
 void Subscriptions::of_id(std::string_view prefix, const std::function<void(const RecordView&)>& fn, MonoMs now) const {
-  for (auto at = ids_.lower_bound(prefix); at != ids_.end() && at->first.starts_with(prefix); ++at) {
-    const Subscription& s = *at->second;
+  for (auto at = ids_.lower_bound(prefix); at != ids_.end() && ById::id(*at).starts_with(prefix); ++at) {
+    const Subscription& s = **at;
     if (s.m.state != sub::State::Gone && s.m.state != sub::State::Ending && !over(s)) fn(view(s, now));
   }
 }
@@ -254,7 +258,8 @@ bool Subscriptions::remove_some(uint32_t limit, MonoMs now) {
   std::vector<Subscription*> some;
   remove_cursor_ = table_.walk(remove_cursor_, limit, [&](Subscription& s) { some.push_back(&s); });
   for (Subscription* s : some) {
-    if (s->m.state == sub::State::Gone || s->m.wanted != sub::Wanted::Something) continue;
+    bool revived = s->extra && s->extra->waiting;   // a subscribe may wait behind the removal that is out
+    if (s->m.state == sub::State::Gone || (s->m.wanted != sub::Wanted::Something && !revived)) continue;
     if (s->extra) s->extra->callers.mark_superseded();
     if (s->m.state == sub::State::Sending) {
       SubscriptionExtra& x = s->need_extra();
@@ -296,11 +301,7 @@ void Subscriptions::reap() {
     c_.deadlines_.remove(s);
     unindex(s);
     kept_.drop(s.kept);
-    for (auto [at, end] = ids_.equal_range(s.text.get(Subscription::kId)); at != end; ++at) {
-      if (at->second != &s) continue;
-      ids_.erase(at);
-      break;
-    }
+    ids_.erase(&s);
     by_state_[static_cast<int>(sub::State::Gone)]--;
     table_.remove(s);
   }

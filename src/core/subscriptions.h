@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -121,7 +122,14 @@ class Subscriptions {
   KeptDocuments kept_;
   Table<Subscription> table_;
   std::multimap<uint64_t, Subscription*> dialogs_;       // by Call-ID; a tree never stalls to grow
-  std::multimap<std::string, Subscription*, std::less<>> ids_;  // those with an id, for get_subs_list
+  struct ById {
+    using is_transparent = void;
+    bool operator()(const Subscription* a, const Subscription* b) const { return std::pair(id(a), a) < std::pair(id(b), b); }
+    bool operator()(const Subscription* a, std::string_view b) const { return id(a) < b; }
+    bool operator()(std::string_view a, const Subscription* b) const { return a < id(b); }
+    static std::string_view id(const Subscription* s) { return s->text.get(Subscription::kId); }
+  };
+  std::set<Subscription*, ById> ids_;  // those with an id, for get_subs_list
   List<Subscription, QueueHook> idle_;
   std::vector<Subscription*> reap_;
   std::deque<Handler> handlers_;

@@ -142,7 +142,7 @@ void Subscriptions::load_row(const Row& row, MonoMs now) {
   s->m.wanted = row.desired_expires == 1 || c_.removing_ != EngineCommon::Removing::No ? sub::Wanted::Leaving : sub::Wanted::Something;
   s->m.wanted_end = from_epoch(row.desired_expires, c_.epoch_offset_);
   by_state_[static_cast<int>(sub::State::Idle)]++;
-  if (!row.pres_id.empty()) ids_.emplace(std::string(row.pres_id), s.get());
+  if (!row.pres_id.empty()) ids_.insert(s.get());
   adopt(table_.insert(std::move(s)), row, false, now);
 }
 
@@ -154,7 +154,14 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   s.version = std::max({s.version, row.record_version, 1u});  // 0 would mean that there is no row to delete
   s.written_version = s.version;
   unindex(s);
+  // Nobody asked but those who want nothing done where it exists.
+  bool existing = asked && s.extra->keep_existing && row.desired_expires != 1 && from_epoch(row.desired_expires, c_.epoch_offset_) > now;
   auto text = s.text.views();
+  if (existing) {
+    m.wanted_end = from_epoch(row.desired_expires, c_.epoch_offset_);
+    for (auto f : {Subscription::kEventId, Subscription::kContact, Subscription::kTarget, Subscription::kExtraHeaders, Subscription::kProxy})
+      text[f] = {};
+  }
   auto keep = [&](Subscription::Field f, std::string_view stored) {
     if (text[f].empty()) text[f] = stored;
   };
@@ -201,8 +208,10 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   // Every dialog is refreshed once, to fetch its state: spread over a time that grows with their number.
   MonoMs window = std::min<MonoMs>(kLoadSpread, c_.count_.loaded);
   if (m.grant_end > now) window = std::min(window, (m.grant_end - now) / 2);
-  MonoMs due = asked ? -1 : now + static_cast<MonoMs>(c_.random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
+  MonoMs due = asked && !existing ? -1 : now + static_cast<MonoMs>(c_.random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
   apply(s, {.input = sub::Input::Loaded, .due = due}, nullptr, now);
+  if (existing && s.extra && !s.extra->callers.empty())
+    complete(s, sub::Effects{.local_status = 200, .local_reason = "Exists already"}, nullptr, false, now);
 }
 
 // --- a piece of what is left to do ---------------------------------------------------------------------------------

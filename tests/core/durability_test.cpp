@@ -90,6 +90,25 @@ TEST(Durability, a_modify_leaves_only_after_its_intent_was_committed) {
   LONGLONGS_EQUAL(rig.last().expires, row.row().intent_expires);
 }
 
+// Of an event without a document the state is in header fields: changing them is a modify.
+TEST(Durability, a_change_of_headers_that_are_the_state_leaves_only_after_its_intent_was_committed) {
+  rig.ask({.headers = "Call-Info: <x>;state=seized\r\n", .event = kCallInfo});
+  rig.settle();
+  rig.ok("e1", 600);
+  rig.advance(500);
+  rig.store->delay_ms = 30;
+  rig.ask({.headers = "Call-Info: <x>;state=idle\r\n", .event = kCallInfo});
+  rig.advance(29);
+  LONGS_EQUAL(1, rig.sent.size());
+  rig.advance(1);
+  LONGS_EQUAL(2, rig.sent.size());
+  rig.restart();
+  rig.advance(601 * kSecond);
+  rig.reject(412);                       // the server had taken it: e1 is no more
+  rig.advance(kSecond);
+  TEXT_EQUAL("Call-Info: <x>;state=idle\r\n", rig.last().extra_headers);
+}
+
 TEST(Durability, a_removal_leaves_only_after_its_intent_was_committed) {
   rig.live("e1");
   rig.store->delay_ms = 30;

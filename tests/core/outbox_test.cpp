@@ -250,6 +250,26 @@ TEST(Outbox, the_destination_is_the_proxy_else_the_configured_one_else_the_host_
 
 // --- the same through the engine ---------------------------------------------------------------------------------
 
+TEST(Outbox, a_destination_that_failed_a_few_times_is_forgotten_in_time_and_its_failures_are_not_before) {
+  auto fail_alone = [&](const std::string& host) {
+    add(host);
+    CHECK(take() >= 0);
+    TxnId out = txn;
+    LONGS_EQUAL(-1, take());      // the loop looks once more: nothing is queued there
+    box.finish(out, Outbox::Answer::No, now);
+  };
+  for (int i = 0; i < 100; i++) fail_alone("host" + std::to_string(i));
+  LONGS_EQUAL(100, box.known());
+  now += kBreakerForget - 1000;
+  for (uint32_t i = 1; i < kBreakerTrips; i++) fail_alone("host7");
+  CHECK(box.open("host7"));       // the first failure counts
+  now += 2000;
+  CHECK(box.next_due() <= now);
+  LONGS_EQUAL(-1, take());
+  LONGS_EQUAL(1, box.known());
+  CHECK(box.open("host7"));
+}
+
 TEST_GROUP(OutboxEngine) {
   Rig rig;
   std::string uri(int i) { return "sip:u" + std::to_string(i) + "@example.com"; }

@@ -219,6 +219,80 @@ TEST(Restart, a_removal_that_comes_before_its_row_removes_it) {
   LONGS_EQUAL(0, rig.rows().size());
 }
 
+// The removal was answered as durable; the second one, which waits for the row, must not make less of that.
+TEST(Restart, a_removal_that_comes_before_the_row_of_a_removed_one_does_not_bring_it_back) {
+  rig.live("e1");
+  rig.advance(500);
+  Call& removal = rig.remove();
+  rig.answer({.status = 503, .retry_after = 30});
+  rig.advance(500);
+  CHECK(removal.durable);
+  rig.kill();
+  rig.load_delay_ms = 50;
+  rig.boot();
+  rig.remove();
+  for (int ms = 0; ms < 200 && rig.state() == "idle"; ms++) rig.advance(1);
+  TEXT_EQUAL("intent", rig.state());
+  Call& refresh = rig.refresh(400);
+  LONGS_EQUAL(static_cast<int>(Errc::no_body), static_cast<int>(refresh.code));
+  rig.advance(500);
+  rig.kill();
+  LONGS_EQUAL(1, rig.row().row().desired_expires);
+}
+
+TEST(Restart, a_refresh_does_not_undo_a_removal_that_was_told_to_be_kept_while_nothing_can_be_loaded) {
+  rig.live("e1");
+  rig.advance(500);
+  rig.kill();
+  rig.loads_to_fail = 1000000;
+  rig.boot();
+  rig.store->fail_finds = true;
+  Call& removal = rig.remove();
+  rig.advance(kIdlePatience + 1000);
+  LONGS_EQUAL(503, removal.status);
+  LONGS_EQUAL(static_cast<int>(Errc::no_body), static_cast<int>(rig.refresh(400).code));
+  rig.store->fail_loads = 0;
+  rig.advance(60 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+}
+
+TEST(Restart, headers_of_a_refresh_that_comes_before_its_row_are_the_new_ones) {
+  rig.ask({.body = "b1", .headers = "X-A: old\r\n"});
+  rig.settle();
+  rig.ok("e1", 600);
+  rig.advance(500);
+  rig.kill();
+  rig.load_delay_ms = 50;
+  rig.boot();
+  rig.ask({.headers = "X-A: new\r\n"});
+  rig.advance(200);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  TEXT_EQUAL("X-A: new\r\n", rig.last().extra_headers);
+}
+
+// Its state is in header fields: they are what a 412 needs again.
+TEST(Restart, a_refresh_that_comes_before_its_row_keeps_the_state_of_an_event_without_a_document) {
+  const char* state = "Call-Info: <x>;appearance-index=1\r\n";
+  rig.ask({.headers = state, .event = kCallInfo});
+  rig.settle();
+  rig.ok("e1", 600);
+  rig.advance(500);
+  rig.kill();
+  rig.load_delay_ms = 50;
+  rig.boot();
+  Call& c = rig.ask({.expires = 7200, .event = kCallInfo});
+  rig.advance(200);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  rig.reject(412);
+  rig.advance(200);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  TEXT_EQUAL(state, rig.last().extra_headers);
+  rig.ok("e2", 600);
+  rig.advance(500);
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL(state, rig.row().row().extra_headers);
+}
+
 TEST(Restart, requests_whose_row_never_comes_are_new_or_are_told) {
   rig.kill();
   rig.load_delay_ms = 50;

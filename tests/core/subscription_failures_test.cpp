@@ -458,6 +458,20 @@ TEST(SubscriptionFailures, one_answered_late_still_has_until_timer_n) {
   TEXT_EQUAL("backoff", rig.state());
 }
 
+TEST(SubscriptionFailures, a_second_subscribe_before_the_first_notify_does_not_stop_timer_n) {
+  rig.subscribe({.expires = kForEver});
+  rig.accept();
+  rig.advance(10 * kSecond);
+  rig.subscribe({.expires = kForEver});
+  rig.accept();
+  TEXT_EQUAL("waiting", rig.state());
+  rig.advance(22 * kSecond - 1);
+  LONGS_EQUAL(0, rig.stats().notifies_missing);
+  rig.advance(1);
+  LONGS_EQUAL(1, rig.stats().notifies_missing);
+  TEXT_EQUAL("backoff", rig.state());
+}
+
 // --- taken, and ended in the same breath --------------------------------------------------------------------------
 
 TEST(SubscriptionFailures, a_2xx_that_grants_nothing_backs_off) {

@@ -379,6 +379,76 @@ TEST(SubscriptionOrder, while_the_table_is_being_loaded_what_is_not_there_is_not
   CHECK(rig.engine->update_contact({.call_id = "other"}, kNotifier, rig.now).code() == Errc::not_found);
 }
 
+// Its deadline came from a NOTIFY that said less, and fires in the run in which it would have left.
+TEST(SubscriptionOrder, an_unsubscribe_whose_grant_grew_while_it_waited_for_a_slot_leaves) {
+  rig.settings.max_in_flight = 1;
+  rig.boot();
+  const Want mine{.uri = kAlice}, other{.uri = kCarol};
+  rig.live(mine, 3600);
+  const Sent first = rig.last();
+  rig.live(other, 7200);
+  rig.subscribe(other);                      // takes the only slot
+  rig.unsubscribe(mine);
+  rig.advance(200);
+  TEXT_EQUAL("queued", rig.state(mine));
+  for (int64_t expires : {30, 3000})
+    rig.notify({.expires = expires, .cseq = static_cast<uint32_t>(100 + expires), .call_id = first.call_id, .local_tag = first.from_tag});
+  rig.advance(28500);
+  rig.Rig::ask({.uri = "sip:dora@example.com", .expires = 1, .body = "x"});   // a deadline that comes first in that run
+  rig.now += 3500;
+  rig.accept(3600);
+  rig.advance(10 * kSecond);
+  TEXT_EQUAL("initial initial refresh remove", rig.kinds());
+}
+
+TEST(SubscriptionOrder, an_unsubscribe_of_what_has_just_ended_fetches_nothing_and_waits_for_its_row) {
+  rig.live();
+  rig.advance(200);
+  rig.store->down = true;
+  rig.notify({.state = "terminated", .reason = "rejected"});
+  rig.advance(500);
+  TEXT_EQUAL("gone", rig.state());
+  Call& c = rig.unsubscribe();
+  rig.store->down = false;
+  rig.advance(10 * kSecond);
+  TEXT_EQUAL("initial", rig.kinds());
+  LONGS_EQUAL(200, c.status);
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(SubscriptionOrder, what_wants_nothing_done_where_it_exists_does_nothing_while_loading_either) {
+  rig.live({.expires = kForEver});
+  const Sent first = rig.last();
+  rig.advance(500);
+  rig.load_delay_ms = 50;
+  rig.restart();
+  Call& c = rig.ask(Want{.expires = 600, .headers = "X-A: other\r\n", .keep_existing = true});
+  rig.advance(500);
+  LONGS_EQUAL(200, c.status);
+  CHECK(rig.sub()->m.wanted_end == kNever);
+  rig.advance(60 * kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  TEXT_EQUAL(first.call_id, rig.last().call_id);
+  TEXT_EQUAL("", rig.last().extra_headers);
+}
+
+TEST(SubscriptionOrder, without_a_row_it_is_made_and_after_another_request_that_one_counts) {
+  rig.several_ids = true;
+  rig.live({.expires = kForEver, .id = "a"});
+  rig.advance(500);
+  rig.load_delay_ms = 50;
+  rig.restart();
+  rig.ask(Want{.expires = 600, .id = "a", .keep_existing = true});
+  rig.ask(Want{.expires = 700, .id = "a"});
+  Call& fresh = rig.ask(Want{.expires = 600, .id = "b", .keep_existing = true});
+  rig.advance(500);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  LONGLONGS_EQUAL(700, rig.sent[1].expires);
+  rig.accept(600);
+  rig.advance(200);
+  LONGS_EQUAL(200, fresh.status);
+}
+
 // --- shutdown ----------------------------------------------------------------------------------------------------
 
 TEST(SubscriptionOrder, shutdown_completes_everything_open_once_and_ends_no_dialog) {
@@ -395,6 +465,21 @@ TEST(SubscriptionOrder, shutdown_completes_everything_open_once_and_ends_no_dial
   rig.advance(60 * kSecond);
   TEXT_EQUAL("initial refresh", rig.kinds());
   LONGS_EQUAL(static_cast<int>(Errc::shutting_down), static_cast<int>(rig.ask({}).code));
+}
+
+TEST(SubscriptionOrder, remove_all_meets_a_subscribe_that_waits_behind_an_unsubscribe) {
+  rig.live();
+  rig.unsubscribe();
+  Call& again = rig.subscribe();
+  rig.engine->stop_taking();
+  rig.engine->remove_all();
+  rig.settle();
+  rig.accept(0);
+  rig.end();
+  rig.advance(kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  LONGS_EQUAL(1, again.completed);
+  CHECK(rig.engine->quiet());
 }
 
 TEST(SubscriptionOrder, remove_all_unsubscribes_everything) {
