@@ -41,6 +41,7 @@ class Watchers {
   void booted();
   // The process is gone; what stands on the disk is what the next one knows.
   void killed(std::span<const StoredRow>);
+  void check_queued();
   void check(const pua::MemoryStore&);
   void check_healed(std::span<const StoredRow>);
   void check_gaps();                             // the network has been calm for some minutes

@@ -64,6 +64,13 @@ void Watchers::check_row(const Owner& o, const Subscription& s, const Row* row) 
   if (wanted && (row->desired_expires == 0) != (s.m.wanted_end == kNever)) fail(o, "its row has another wanted end");
 }
 
+void Watchers::check_queued() {
+  for (Owner& o : owners_) {
+    const Subscription* s = find(o);
+    if (s && s->m.state == sub::State::Queued && !static_cast<const QueueHook&>(*s).linked()) fail(o, "waits for a slot in no queue");
+  }
+}
+
 void Watchers::check(const MemoryStore& disk) {
   if (stage_.engine_->loading()) return;
   loaded_at_ = std::min(loaded_at_, stage_.now_);

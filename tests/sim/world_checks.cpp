@@ -35,6 +35,11 @@ void World::excuse_what_the_disk_does_not_know() {
 void World::check() {
   esc_.expire(now_);
   if (!esc_.violations.empty()) fail(esc_.violations.front());
+  for (Owner& o : owners_) {
+    const Record* r = engine_->find({64, 1, o.uri, {}});
+    if (r && r->pub.state == State::Queued && !static_cast<const QueueHook&>(*r).linked()) fail(o.uri + " waits for a slot in no queue");
+  }
+  watchers_.check_queued();
   if (engine_->loading()) return;
   for (auto& [tag, state] : esc_.states()) {
     if (!state.reply_processed || state.excused) continue;
