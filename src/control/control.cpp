@@ -34,27 +34,29 @@ void Control::configure(const Settings& settings) {
   context_.max_request = static_cast<size_t>(settings.max_request);
 }
 
-// Opens what is not open. The paths of a running server do not change.
+// Opens what is not open, all that can be; the first that cannot is told. The paths of a running server do not change.
 Status Control::open_transports() {
+  Status first = success();
+  auto failed = [&](const Error& e) {
+    if (first) first = e;
+  };
   event_base* base = context_.pua.base();
   int mode = static_cast<int>(settings_.fifo_mode);
   if (!dgram_ && !settings_.dgram_socket.empty()) {
     auto opened = DgramTransport::open(base, dispatcher_, settings_.dgram_socket, mode);
-    if (!opened) return opened.error();
-    dgram_ = std::move(*opened);
+    opened ? void(dgram_ = std::move(*opened)) : failed(opened.error());
   }
   if (!fifo_ && !settings_.fifo_name.empty()) {
     auto opened = FifoTransport::open(base, dispatcher_, settings_.fifo_name, mode, settings_.fifo_reply_dir);
-    if (!opened) return opened.error();
-    fifo_ = std::move(*opened);
+    opened ? void(fifo_ = std::move(*opened)) : failed(opened.error());
   }
   if (!http_ && !settings_.http_listen.empty()) {
     auto opened = HttpServer::open(base, settings_.http_listen, context_.pua.watchdog(), context_.counters);
-    if (!opened) return opened.error();
+    if (!opened) return first ? Status(opened.error()) : first;
     http_ = std::move(*opened);
     http_->get("/metrics", [this] { return HttpAnswer{200, std::string(kMetricsType), metrics_text(metrics_input())}; });
   }
-  return success();
+  return first;
 }
 
 MetricsInput Control::metrics_input() const {

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -101,6 +102,7 @@ void DgramTransport::read_some() {
         recvfrom(replies_->socket(), buffer_.data(), buffer_.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
     if (n < 0) return;    // EAGAIN: all read
     std::string address;  // of a client without a name: empty, and no way back
+    from_size = std::min<socklen_t>(from_size, sizeof from);  // of a path that fills sun_path Linux counts a NUL behind it
     if (from_size > offsetof(sockaddr_un, sun_path)) address.assign(reinterpret_cast<char*>(&from), from_size);
     std::weak_ptr<DgramReplies> replies = replies_;
     Caller caller{replies_, address};

@@ -39,10 +39,11 @@ RecordView Engine::view(const Record& r, MonoMs now) const {
   return v;
 }
 
-// Publications first, then subscriptions: the cursor's top bit tells where it stands.
+// Publications first, then subscriptions: a bit above the 32 of a hash tells where it stands. Far from the top: clients take
+// the cursor for a number, signed and often a double.
 ListPage Engine::list(const ListFilter& f, uint64_t cursor, uint32_t limit,
                       const std::function<void(const RecordView&)>& show, MonoMs now) const {
-  constexpr uint64_t kSecond = 1ull << 63;
+  constexpr uint64_t kSecond = 1ull << 40;
   ListPage page;
   uint32_t shown = 0;
   constexpr uint32_t kScan = 5000;  // records looked at in one call, about a millisecond

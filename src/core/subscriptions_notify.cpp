@@ -11,6 +11,9 @@ constexpr size_t kMaxQueued = 10000;        // NOTIFYs that wait for their handl
 constexpr int kHandlersPerRun = 8;
 constexpr size_t kKeepBody = 1024;          // a longer document is shown to the handlers only
 
+// Of an Event the package counts, and its id; no other parameter does (RFC 3265 section 7.2.1): ";sla" may be there or not.
+std::string_view package_of(std::string_view event) { return event.substr(0, event.find(';')); }
+
 sub::Notified notified_of(std::string_view state) {
   if (state == "active") return sub::Notified::Active;
   return state == "pending" ? sub::Notified::Pending : sub::Notified::Other;
@@ -42,6 +45,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (n.event.empty()) return refuse(489, "Event is missing", allow_events());
   if (n.state.empty()) return refuse(400, "Subscription-State is missing");
   const EventInfo* event = c_.ports_.bodies.by_name(n.event);
+  if (!event) event = c_.ports_.bodies.by_name(package_of(n.event));
   if (!event) return refuse(489, "Bad Event", allow_events());
   Subscription* s = of_dialog(n.call_id, n.local_tag);
   if (!s || s->m.state == sub::State::Idle) {
@@ -52,7 +56,11 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   // The first branch of a forked request that made a dialog is kept, the others end by this answer.
   if (n.remote_tag.empty()) return refuse(400, "From has no tag");
   if (s->m.dialog == sub::Dialog::Confirmed && s->remote_tag() != n.remote_tag) return refuse(481, "Another branch was first");
-  if (event->flag != s->event) return refuse(481, "Subscribed to another event");
+  if (event->flag != s->event) {
+    const EventInfo* ours = c_.ports_.bodies.by_flag(s->event);
+    if (!ours || package_of(ours->name) != package_of(event->name)) return refuse(481, "Subscribed to another event");
+    event = ours;
+  }
   if (n.event_id != s->text.get(Subscription::kEventId)) return refuse(481, "Subscribed with another event id");
   if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse(500, "Request Out Of Order");
   if (s->has_remote_cseq && n.cseq == s->remote_cseq) {

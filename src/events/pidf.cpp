@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <unordered_set>
 #include <vector>
 
 #include "base/hash.h"
@@ -91,7 +92,12 @@ class IdMaker {
     uint64_t h = SipHash({0x6c69627075612d69ull, 0x64656e7469667931ull})
                      .add(req.pres_uri).add(req.id).add(static_cast<uint64_t>(static_cast<uint32_t>(req.source))).finish();
     snprintf(hash_, sizeof hash_, "%016llx", static_cast<unsigned long long>(h));
-    hash_seen_ = doc_.find(hash_) != std::string_view::npos;
+    // What is there already like an id made here: found in one pass, however many there are.
+    for (size_t at = doc_.find(hash_); at != std::string_view::npos; at = doc_.find(hash_, at + 1)) {
+      if (at < 2 || (doc_[at - 2] != '"' && doc_[at - 2] != '\'')) continue;
+      std::string_view rest = doc_.substr(at - 1, kMaxTupleId + 1);
+      if (size_t end = rest.find(doc_[at - 2]); end != std::string_view::npos) seen_.emplace(rest.substr(0, end));
+    }
   }
 
   std::string make(const Lacking& l, std::string_view wanted) {
@@ -110,13 +116,13 @@ class IdMaker {
   // Any attribute value that reads like the id counts: one too many is no harm.
   bool taken(const std::string& id) const {
     if (std::find(made_.begin(), made_.end(), id) != made_.end()) return true;
-    if (!hash_seen_ && id.find(hash_) != std::string::npos) return false;
+    if (id.size() > 16 && id.compare(1, 16, hash_) == 0) return seen_.contains(id);
     return doc_.find("\"" + id + "\"") != std::string_view::npos || doc_.find("'" + id + "'") != std::string_view::npos;
   }
 
   std::string_view doc_;
   char hash_[17];
-  bool hash_seen_ = false;   // somewhere in the document: only then can an id made here be there
+  std::unordered_set<std::string> seen_;   // values in the document that an id made here could be
   std::vector<std::string> made_;
 };
 

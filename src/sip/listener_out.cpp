@@ -88,6 +88,7 @@ Listener::Out* Listener::send(const Endpoint::Request& r) {
                                   r.proxy ? URL_STRING_MAKE(r.proxy) : nullptr, msg,
                                   TAG_IF(!branch.empty(), NTATAG_BRANCH_KEY(branch.c_str())), TAG_END());
   if (out->orq) return out;
+  msg_destroy(msg);  // nta takes it only with the transaction
   delete out;
   return nullptr;
 }

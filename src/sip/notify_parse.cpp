@@ -92,11 +92,19 @@ std::optional<NotifyAnswer> read_event(const sip_t* sip, NotifyRequest& out) {
   return {};
 }
 
-std::optional<NotifyAnswer> read_state(const sip_t* sip, NotifyRequest& out) {
+// Words have no case (RFC 3261 section 7.3.1): the engine and the handlers know them in small letters.
+std::string lowered(const char* s) {
+  std::string out = s ? s : "";
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return out;
+}
+
+std::optional<NotifyAnswer> read_state(const sip_t* sip, NotifyText& text, NotifyRequest& out) {
   const sip_subscription_state_t* s = sip->sip_subscription_state;
   if (!s || !s->ss_substate) return refusal(400, "Subscription-State: missing");
-  out.state = s->ss_substate;
-  out.reason = text_of(msg_header_find_param(s->ss_common, "reason="));
+  out.state = text.state = lowered(s->ss_substate);
+  out.reason = text.reason = lowered(msg_header_find_param(s->ss_common, "reason="));
   if (!is_word(out.state, kMaxToken) || (!out.reason.empty() && !is_word(out.reason, kMaxToken)))
     return refusal(400, "Subscription-State: not usable");
   if (!read_seconds(msg_header_find_param(s->ss_common, "expires="), out.expires))
@@ -152,7 +160,7 @@ std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, Noti
     return refusal(420, "Bad Extension", "Unsupported: " + unknown + "\r\n");
   out.cseq = sip->sip_cseq->cs_seq;
   if (auto no = read_event(sip, out)) return no;
-  if (auto no = read_state(sip, out)) return no;
+  if (auto no = read_state(sip, text, out)) return no;
   if (sip->sip_contact) {
     text.contact = contact_uri(sip->sip_contact);
     if (text.contact.empty()) return refusal(400, "Contact: not usable");

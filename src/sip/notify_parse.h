@@ -17,7 +17,7 @@ namespace pua {
 
 // Text that sofia keeps in pieces only, for the views of a NotifyRequest.
 struct NotifyText {
-  std::string contact, route_set, content_type;
+  std::string contact, route_set, content_type, state, reason;
 };
 
 // Reads a NOTIFY (RFC 6665 section 4.1.3, 8.2). The views of `out` point into sip and text. Nothing: it can be read; else

@@ -255,6 +255,49 @@ TEST(ApiSubscribe, before_the_table_is_loaded_a_dialog_is_not_known_rather_than_
   LONGS_EQUAL(0, pua_get_record_id(rig.pua, &d, &id));
 }
 
+TEST(ApiSubscribe, a_notify_of_dialog_sla_on_the_wire_is_of_the_subscription_to_dialog_sla) {
+  LONGS_EQUAL(PUA_OK, rig.start());
+  pua_register_notify(rig.pua, RLS_SUBSCRIBE, Handler::on_notify, &handler);
+  subs_info_t s = subs();
+  s.event = BLA_EVENT;
+  LONGS_EQUAL(0, pua_send_subscribe(rig.pua, &s));
+  CHECK(rig.until([&] { return got.answers.size() == 1; }));
+  STRCMP_EQUAL("dialog;sla", rig.server->seen.back().header("Event").c_str());
+  std::string msg = raw_notify("active;expires=600", 1);
+  msg.replace(msg.find("Event: presence"), 15, "Event: dialog;sla");
+  LONGS_EQUAL_TEXT(200, pua_notify_received(rig.pua, msg.data(), msg.size()), pua_notify_answer_reason(rig.pua));
+}
+
+TEST(ApiSubscribe, subscription_state_has_no_case) {
+  LONGS_EQUAL(PUA_OK, rig.start());
+  pua_register_notify(rig.pua, RLS_SUBSCRIBE, Handler::on_notify, &handler);
+  subscribe();
+  std::string msg = raw_notify("Terminated;Reason=Rejected", 1);
+  LONGS_EQUAL(200, pua_notify_received(rig.pua, msg.data(), msg.size()));
+  CHECK(handled(1));
+  STRCMP_EQUAL("terminated", handler.seen[0].state.c_str());
+  STRCMP_EQUAL("rejected", handler.seen[0].reason.c_str());
+  ua_pres_t q{};
+  q.pres_uri = &uri_;
+  LONGS_EQUAL(-1, pua_is_dialog(rig.pua, &q));
+}
+
+TEST(ApiSubscribe, other_parameters_of_event_do_not_matter_in_fields) {
+  LONGS_EQUAL(PUA_OK, rig.start());
+  subscribe();
+  pua_notify_t n = notify("active", 1);
+  n.event = {const_cast<char*>("presence;foo=bar"), 16};
+  LONGS_EQUAL(200, pua_notify_fields(rig.pua, &n));
+}
+
+TEST(ApiSubscribe, a_notify_of_another_package_is_refused) {
+  LONGS_EQUAL(PUA_OK, rig.start());
+  subscribe();
+  std::string msg = raw_notify("active;expires=600", 1);
+  msg.replace(msg.find("Event: presence"), 15, "Event: dialog;sla");
+  LONGS_EQUAL(481, pua_notify_received(rig.pua, msg.data(), msg.size()));
+}
+
 TEST(ApiSubscribe, get_subs_list_gives_copies_of_all_that_begin_so) {
   LONGS_EQUAL(PUA_OK, rig.start());
   for (auto [id, uri] : {std::pair("list1.a", "sip:a@example.com"), {"list1.b", "sip:b@example.com"}, {"list2.c", "sip:c@x.y"}}) {

@@ -531,3 +531,39 @@ TEST(Transport, control_that_cannot_open_all_opens_nothing) {
   refused(Control::start(world->pua, world->events, settings, "puad 1.2.3", nullptr), "none/f");
   CHECK(!std::filesystem::exists(path));
 }
+
+TEST(Transport, a_client_with_the_longest_address_gets_its_answer) {
+  auto t = dgram();
+  sockaddr_un me{};
+  me.sun_family = AF_UNIX;
+  std::string long_path = dir + "/";
+  long_path.resize(sizeof me.sun_path, 'x');  // 108 octets, no NUL: legal (unix(7))
+  memcpy(me.sun_path, long_path.data(), long_path.size());
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  LONGS_EQUAL(0, bind(fd, reinterpret_cast<sockaddr*>(&me), sizeof me));
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  memcpy(to.sun_path, path.data(), path.size());
+  LONGS_EQUAL(strlen(kVersionRequest), sendto(fd, kVersionRequest, strlen(kVersionRequest), 0, reinterpret_cast<sockaddr*>(&to), sizeof to));
+  turn();
+  char answer[4096] = {};
+  (void)!recv(fd, answer, sizeof answer - 1, 0);
+  close(fd);
+  unlink(long_path.c_str());
+  STRCMP_EQUAL(kVersionAnswer, answer);
+}
+
+TEST(Transport, a_fifo_is_made_again_though_the_socket_cannot_be) {
+  Settings settings;
+  settings.dgram_socket = path;
+  settings.fifo_name = fifo_path;
+  settings.fifo_reply_dir = dir;
+  auto control = Control::start(world->pua, world->events, settings, "puad 1.2.3", nullptr);
+  CHECK(control.ok());
+  std::filesystem::remove(path);
+  std::ofstream(path) << "somebody's file";
+  std::filesystem::remove(fifo_path);
+  (*control)->reload(settings);
+  turn();
+  CHECK(std::filesystem::is_fifo(fifo_path));
+}

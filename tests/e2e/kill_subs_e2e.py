@@ -107,6 +107,7 @@ def fifty_kills_leave_the_same_thousand_dialogs(ctx):
     check(notifier.counts["refresh"] > SUBSCRIPTIONS, f"only {notifier.counts['refresh']} refreshes: the test did not test much")
     live = control.stats()
     equal((live["subscriptions"], live["records"]), (SUBSCRIPTIONS, 0), "subscriptions and publications in puad")
+    equal(len({r["presentity_uri"] for r in control.list()}), SUBSCRIPTIONS, "subscriptions that puad lists, page by page")
 
 
 main_is(suite)

@@ -221,3 +221,12 @@ TEST(Pidf, more_than_64_elements_without_id_are_refused) {
   valid(out);
   refused(doc(65), "more than 64 elements without an id");
 }
+
+// Each of 20,000 ids that would be made here is there already: found in one pass (it took seconds).
+TEST(Pidf, ids_that_are_taken_cost_no_look_through_the_document_each) {
+  std::string doc = "<presence " + kNs + kEntity + "><tuple>" + kOpen + "</tuple><note xml:lang=\"t" + kId + "\">";
+  for (int n = 1; n <= 20000; n++) doc += "<a b=\"t" + kId + "." + std::to_string(n) + "\"/>";
+  auto r = apply(doc + "</note></presence>");
+  CHECK_TEXT(r.ok(), r.ok() ? "" : r.error().message.c_str());
+  CHECK(out.find("<tuple id=\"t" + kId + ".20001\">") != std::string::npos);
+}

@@ -6,6 +6,7 @@
 //     |<---------- NOTIFY   |  to where the SUBSCRIBE came from, or over its connection
 //     | 200 OK ------------>|
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -293,4 +294,17 @@ TEST(SipListenerOut, a_notify_may_come_over_tls) {
   STRCMP_EQUAL("SIP/2.0 200 OK", parse_sip(seen).start_line.c_str());
   LONGS_EQUAL(1, sink->count);
   std::filesystem::remove_all(dir);
+}
+
+// Route sets come from the other side; of a scheme like this sofia makes no transaction.
+TEST(SipListenerOut, a_request_that_cannot_be_made_leaves_nothing_behind) {
+  rig->start();
+  SipRequest q = rig->publish();
+  q.method = "SUBSCRIBE";
+  q.body = q.content_type = "";
+  q.route_set = "<sipx:127.0.0.1:9;lr>";
+  CHECK_FALSE(rig->stack->send(q).ok());
+  size_t before = mallinfo2().uordblks;
+  for (int i = 0; i < 200; i++) CHECK_FALSE(rig->stack->send(q).ok());
+  CHECK(mallinfo2().uordblks < before + 100000);   // a message each were 900,000
 }
