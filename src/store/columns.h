@@ -1,6 +1,8 @@
 // The columns of table pua, in the order of the schema. One list for every database that speaks SQL, for writing and reading.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 
@@ -74,6 +76,13 @@ void for_each_column(R& r, N number, T text) {
 #define X(kind, column, member, width) visit(ColumnKind::kind, r.member);
   PUA_COLUMNS(X)
 #undef X
+}
+
+// A number of the database as a member of Row: one that does not fit must not turn into one that looks sound.
+template <class T>
+T fitting(int64_t v) {
+  constexpr int64_t least = std::numeric_limits<T>::min(), most = std::numeric_limits<T>::max();
+  return static_cast<T>(v < least ? least : v > most ? most : v);
 }
 
 // The first column whose value is longer than its width; nullptr: all fit.

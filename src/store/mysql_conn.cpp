@@ -4,6 +4,7 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
@@ -266,7 +267,9 @@ void MysqlConn::cannot_connect(unsigned code, const std::string& error) {
 void MysqlConn::set_up() {
   set_state(State::SettingUp);
   exec("SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',autocommit=1,wait_timeout=28800,"
-       "innodb_lock_wait_timeout=0,foreign_key_checks=1",
+       "innodb_lock_wait_timeout=0,foreign_key_checks=1,"
+       // A server may be told not to believe what character set a client says that it speaks: escaping relies on it.
+       "character_set_client='binary',character_set_results=NULL,collation_connection='binary'",
        [this](const DbReply& r) {
          if (r.code != 0) return not_set_up(r);
          mark_ = random_mark();
@@ -494,6 +497,14 @@ void MysqlConn::on_event(short what) {
   if (after_pause_) return std::exchange(after_pause_, nullptr)();
   if (!under_way_) return drop(false);  // idle, and the server says something unasked: it has closed
   if (what & EV_TIMEOUT) {
+    // The loop may have stood still: the answer is there all the same, or our time was counted from before (libevent takes the
+    // time at which its turn began).
+    pollfd ready{mysql_get_socket(mysql_.get()), static_cast<short>((watched_ & EV_READ ? POLLIN : 0) | (watched_ & EV_WRITE ? POLLOUT : 0)), 0};
+    if (poll(&ready, 1, 0) > 0) {
+      bool gone = ready.revents & (POLLERR | POLLHUP);
+      return call(resume((gone || ready.revents & POLLIN ? MYSQL_WAIT_READ : 0) | (gone || ready.revents & POLLOUT ? MYSQL_WAIT_WRITE : 0)));
+    }
+    if (steady_ms() < deadline_) return watch(mysql_get_socket(mysql_.get()), watched_, deadline_);
     timed_out_ = true;
     break_off();
     return settled();

@@ -47,7 +47,7 @@ int64_t number(const char* text) {
 // The views point into the result.
 void read_row(MYSQL_ROW row, const unsigned long* length, Row& r) {
   int at = 0;
-  auto take_number = [&](ColumnKind, auto& v) { v = static_cast<std::remove_reference_t<decltype(v)>>(number(row[at++])); };
+  auto take_number = [&](ColumnKind, auto& v) { v = fitting<std::remove_reference_t<decltype(v)>>(number(row[at++])); };
   auto take_text = [&](ColumnKind, std::string_view& v) {
     if (row[at] && length[at] > 0) v = std::string_view(row[at], length[at]);
     at++;

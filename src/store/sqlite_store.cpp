@@ -282,7 +282,7 @@ void SqliteStore::read_row(sqlite3_stmt* st, int at, Row& r, std::string& text) 
     v = std::string_view(text.data() + from, n);
   };
   auto take_number = [&](ColumnKind, auto& v) {
-    v = static_cast<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, at++));
+    v = fitting<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, at++));
   };
   for_each_column(r, take_number, take_text);
 }

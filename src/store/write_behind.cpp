@@ -41,6 +41,7 @@ void WriteBehind::mark(StoreHook& h, Lane l, MonoMs now) {
     case StoreHook::Queue::Bulk:
       if (l == Lane::Bulk) return;
       bulk_.queue.erase(h);
+      if (h.failures > 0) aside_since_.erase(aside_since_.find(h.dirty_since));
       break;
     case StoreHook::Queue::Aside:  // changed: it may be good now. Still tried alone, see start_batch
       take_aside(h);
@@ -58,6 +59,7 @@ void WriteBehind::mark(StoreHook& h, Lane l, MonoMs now) {
 void WriteBehind::enqueue(StoreHook& h, Lane l, MonoMs now) {
   LaneState& s = lane(l);
   if (s.queue.empty()) s.since = now;
+  if (h.failures > 0) aside_since_.insert(h.dirty_since);
   // A row that comes over from the other lane may be the oldest here: at the front it keeps the age gauge right.
   // (Not one that was refused before: it would hold up the good ones.)
   bool front = !s.queue.empty() && s.split_left == 0 && h.failures == 0 && h.dirty_since < s.queue.front()->dirty_since;
@@ -83,6 +85,7 @@ void WriteBehind::flush(MonoMs now) {
   retry_aside(kNever, now);
   for (LaneState* l : {&fast_, &bulk_}) l->hurry = !l->queue.empty() || !l->batch.empty();
   retry_at_ = now;
+  retry_ms_ = 0;
   announce();
 }
 
@@ -123,7 +126,7 @@ MonoMs WriteBehind::next_due() const {
 void WriteBehind::announce() {
   if (running_) return;  // the owner asks next_due() when run() returns
   MonoMs d = next_due();
-  if (d >= announced_) return;
+  if (d == announced_) return;  // later counts, too: what is due between the two would else wake nobody
   announced_ = d;
   if (wake_) wake_();
 }
@@ -172,6 +175,7 @@ void WriteBehind::start_batch(Lane l, MonoMs now) {
     bool suspect = h.failures > 0;  // goes alone, so that it can spoil nobody's group
     if (suspect && !s.batch.empty()) break;
     s.queue.erase(h);
+    if (suspect) aside_since_.erase(aside_since_.find(h.dirty_since));
     h.queue = StoreHook::Queue::Batch;
     h.remark = h.remark_fast = false;
     s.batch.push_back(Entry{&h, h.dirty_since, h.version});
@@ -275,6 +279,7 @@ void WriteBehind::requeue(Lane from, const Entry& e, bool at_end, MonoMs now) {
   Lane to = h.remark_fast ? Lane::Fast : from;
   LaneState& s = lane(to);
   if (s.queue.empty()) s.since = now;
+  if (h.failures > 0) aside_since_.insert(h.dirty_since);
   if (at_end) s.queue.push_back(h);
   else s.queue.push_front(h);
   h.remark = h.remark_fast = false;

@@ -142,7 +142,7 @@ class WriteBehind : public StorePort, private AdapterSink {
   LaneState bulk_{StoreHook::Queue::Bulk};
   std::multimap<MonoMs, StoreHook*> aside_;  // by time of the next try
   std::unordered_map<StoreHook*, std::multimap<MonoMs, StoreHook*>::iterator> aside_at_;
-  std::multiset<MonoMs> aside_since_;        // dirty_since of the same
+  std::multiset<MonoMs> aside_since_;        // dirty_since of the same, and of rows in the lanes that were refused before
   std::vector<Entry> ending_;                // batch whose on_stored calls are being made
 
   bool down_ = false;

@@ -27,6 +27,7 @@ STRINGS = [
     ("escapes", "%20%00%E9--", "utkhdCRg"),
     ("colons and brackets", "[a:b]", "uthdCRg"),
     ("the word NULL", "NULL", "utkhdCRg"),
+    ("quotes behind octets", "\u20ac'\u20ac\"\u20ac\\", "thdR"),
     ("UTF-8 of four octets", "a\U0001f600\u00e9", "uthdR"),
     ("blanks at the end", "a  ", "thdR"),
     ("a line break", "a\r\nb", "d"),
@@ -255,7 +256,7 @@ def by_servers(ctx, kind):
     setup.live_on(cases)
 
 
-for _kind, _name in (("sqlite", "sqlite"), ("mysql", "mariadb")):
+for _kind, _name in (("sqlite", "sqlite"), ("mysql", "mariadb"), ("mysql-gbk", "mariadb_gbk")):
     for _way in (by_commands, by_servers):
         def _one(ctx, way=_way, kind=_kind):
             way(ctx, kind)

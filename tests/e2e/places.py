@@ -85,8 +85,15 @@ class MariaPlace:
         return sorted(row[0] for row in self.rows("SHOW TABLES"))
 
 
+# A server that takes all that clients send for gbk, whatever they say: an octet from 0x81 on and a backslash are one character.
+GBK = ["--skip-character-set-client-handshake", "--character-set-server=gbk"]
+
+
 def make_place(ctx, kind):
-    return SqlitePlace(ctx) if kind == "sqlite" else MariaPlace(MariaDb(ctx))
+    """kind: sqlite, mysql, or mysql-gbk"""
+    if kind == "sqlite":
+        return SqlitePlace(ctx)
+    return MariaPlace(MariaDb(ctx, options=GBK if kind == "mysql-gbk" else ()))
 
 
 def on_both(suite):
