@@ -359,6 +359,7 @@ void MysqlConn::become_writer() {
       }
       // Rows of a server that takes no writes can be read all the same.
       if (use_ == Use::Write || r.fault == DbFault::Lost) return not_set_up(r);
+      fence_until_ = 0;
       run_statement();
     });
   }
