@@ -517,7 +517,8 @@ PUA_API int pua_register_notify(pua_t *pua, int types, pua_notify_cb *f, void *p
  * watcher_uri, id, event, flag (source bit); what is NULL, empty or 0 matches any, but call_id, pres_uri or to_uri is
  * needed (to_uri counts where the other two are missing).
  * Returns 0 established; 1 it is being made; -1 there is none; also negative: PUA_E_LOADING (none so far: the stored
- * records are being loaded), PUA_E_BAD_ARGUMENT, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. Source: OpenSIPS and Kamailio pua, is_dialog. */
+ * records are being loaded), PUA_E_BAD_ARGUMENT, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN.
+ * Source: OpenSIPS and Kamailio pua, is_dialog. */
 PUA_API int pua_is_dialog(pua_t *pua, const ua_pres_t *dialog);
 
 /* Gives in *rec_id a copy of the id (subs_info_t.id) of the subscription that `dialog` asks for, as pua_is_dialog() has it;

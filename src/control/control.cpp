@@ -44,17 +44,22 @@ Status Control::open_transports() {
   int mode = static_cast<int>(settings_.fifo_mode);
   if (!dgram_ && !settings_.dgram_socket.empty()) {
     auto opened = DgramTransport::open(base, dispatcher_, settings_.dgram_socket, mode);
-    opened ? void(dgram_ = std::move(*opened)) : failed(opened.error());
+    if (opened) dgram_ = std::move(*opened);
+    else failed(opened.error());
   }
   if (!fifo_ && !settings_.fifo_name.empty()) {
     auto opened = FifoTransport::open(base, dispatcher_, settings_.fifo_name, mode, settings_.fifo_reply_dir);
-    opened ? void(fifo_ = std::move(*opened)) : failed(opened.error());
+    if (opened) fifo_ = std::move(*opened);
+    else failed(opened.error());
   }
   if (!http_ && !settings_.http_listen.empty()) {
     auto opened = HttpServer::open(base, settings_.http_listen, context_.pua.watchdog(), context_.counters);
-    if (!opened) return first ? Status(opened.error()) : first;
-    http_ = std::move(*opened);
-    http_->get("/metrics", [this] { return HttpAnswer{200, std::string(kMetricsType), metrics_text(metrics_input())}; });
+    if (opened) {
+      http_ = std::move(*opened);
+      http_->get("/metrics", [this] { return HttpAnswer{200, std::string(kMetricsType), metrics_text(metrics_input())}; });
+    } else {
+      failed(opened.error());
+    }
   }
   return first;
 }

@@ -494,17 +494,22 @@ void MysqlConn::event_cb(int, short what, void* self) {
   c->home_.turn([c, what] { c->on_event(what); });
 }
 
+// What it waits for and what is there all the same, as the library names it; 0: nothing.
+int MysqlConn::has_come() const {
+  short wanted = static_cast<short>((watched_ & EV_READ ? POLLIN : 0) | (watched_ & EV_WRITE ? POLLOUT : 0));
+  pollfd ready{mysql_get_socket(mysql_.get()), wanted, 0};
+  if (poll(&ready, 1, 0) <= 0) return 0;
+  if (ready.revents & (POLLERR | POLLHUP)) return MYSQL_WAIT_READ | MYSQL_WAIT_WRITE;
+  return (ready.revents & POLLIN ? MYSQL_WAIT_READ : 0) | (ready.revents & POLLOUT ? MYSQL_WAIT_WRITE : 0);
+}
+
 void MysqlConn::on_event(short what) {
   if (after_pause_) return std::exchange(after_pause_, nullptr)();
   if (!under_way_) return drop(false);  // idle, and the server says something unasked: it has closed
   if (what & EV_TIMEOUT) {
     // The loop may have stood still: the answer is there all the same, or our time was counted from before (libevent takes the
     // time at which its turn began).
-    pollfd ready{mysql_get_socket(mysql_.get()), static_cast<short>((watched_ & EV_READ ? POLLIN : 0) | (watched_ & EV_WRITE ? POLLOUT : 0)), 0};
-    if (poll(&ready, 1, 0) > 0) {
-      bool gone = ready.revents & (POLLERR | POLLHUP);
-      return call(resume((gone || ready.revents & POLLIN ? MYSQL_WAIT_READ : 0) | (gone || ready.revents & POLLOUT ? MYSQL_WAIT_WRITE : 0)));
-    }
+    if (int come = has_come()) return call(resume(come));
     if (steady_ms() < deadline_) return watch(mysql_get_socket(mysql_.get()), watched_, deadline_);
     timed_out_ = true;
     break_off();

@@ -108,6 +108,7 @@ class MysqlConn {
   void wait(int status);
   void wait_idle();
   void pause(MonoMs ms, std::function<void()> then);
+  int has_come() const;
   void on_event(short what);
   static void event_cb(int fd, short what, void* self);
   std::string where() const { return servers_.label(server_); }
