@@ -248,6 +248,7 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
     } else if (leaving && p.wanted == Wanted::Something) {
       // Its lifetime is over, or it was on its way out, and nobody said what to publish now.
       complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
+      settle_acks(r, r.version, false);   // nor is what was told to be kept a moment ago
       p.wanted = Wanted::Leaving;
     } else if (has_state(row)) {
       text[Record::kBody] = row.body;
@@ -304,6 +305,7 @@ void Engine::finish_load() {
 void Engine::leave_idle(Record& r, MonoMs now) {
   r.id = next_id_++;
   apply(r, Event{.input = Input::Loaded}, nullptr, now);
+  if (r.pub.state == State::Gone) settle_acks(r, r.version, false);   // who was told "kept" a moment ago: nothing is
 }
 
 }  // namespace pua

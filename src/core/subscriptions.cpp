@@ -193,6 +193,7 @@ void Subscriptions::start_waiting(Subscription& s, MonoMs now) {
 void Subscriptions::leave_idle(Subscription& s, MonoMs now) {
   s.id = c_.next_id_++;
   apply(s, {.input = sub::Input::Loaded}, nullptr, now);
+  if (s.m.state == sub::State::Gone) c_.settle_acks(s, s.version, false);   // who was told "kept" a moment ago: nothing is
 }
 
 Status Subscriptions::update_contact(const DialogQuery& q, std::string_view contact, MonoMs now) {

@@ -256,6 +256,19 @@ TEST(Restart, a_refresh_does_not_undo_a_removal_that_was_told_to_be_kept_while_n
   TEXT_EQUAL("initial remove", rig.kinds());
 }
 
+// It is told that it is kept, and a moment later the load ends without a row: nothing is.
+TEST(Restart, a_refresh_that_was_just_told_to_be_kept_is_not_durable_where_no_row_comes) {
+  rig.kill();
+  rig.load_delay_ms = kIdlePatience + 50;
+  rig.boot();
+  rig.store->fail_finds = true;
+  Call& refresh = rig.ask({.expires = 400});
+  rig.advance(10 * kSecond);
+  LONGS_EQUAL(503, refresh.status);
+  CHECK_FALSE(refresh.durable);
+  LONGS_EQUAL(0, rig.engine->records());
+}
+
 TEST(Restart, headers_of_a_refresh_that_comes_before_its_row_are_the_new_ones) {
   rig.ask({.body = "b1", .headers = "X-A: old\r\n"});
   rig.settle();
