@@ -32,9 +32,10 @@ struct LocatorSettings {
   bool tls = false;         // requests can be sent over TLS
   // Limits: what is kept, and what may be open at a time.
   size_t max_names = 4096;     // names remembered, those being asked for included
-  size_t max_lookups = 1024;   // names being asked for, or waiting for their turn
-  size_t max_running = 256;    // of these: questions are out; each has sockets of its own
+  size_t max_lookups = 1024;   // names being asked for
+  size_t max_questions = 256;  // that are out, each on a socket of its own; the others wait for their turn
   size_t max_waiting = 16384;  // tokens
+  int try_ms = 1000;           // until a name server is thought not to answer, and the next one is asked
 };
 
 struct LocatorCounters {
