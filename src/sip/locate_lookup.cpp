@@ -27,7 +27,7 @@ Lookup::Lookup(Tools tools, Place place, MonoMs until, std::function<void()> don
     : tools_(tools), place_(std::move(place)), until_(until), done_(std::move(done)), timer_(tools.driver, on_timer, this) {}
 
 Lookup::~Lookup() {
-  for (uint64_t question : open_) tools_.dns.cancel(question);
+  for (const Question& q : open_) tools_.dns.cancel(q.id);
 }
 
 bool Lookup::start() {
@@ -54,10 +54,10 @@ void Lookup::enter(Step step, int64_t ms) {
 void Lookup::ask(const std::string& name, DnsType type, void (Lookup::*then)(const std::string&, DnsType, const DnsAnswer&)) {
   auto id = std::make_shared<uint64_t>(0);  // known when ask() has returned
   *id = tools_.dns.ask(name, type, [this, id, name, type, then](const DnsAnswer& a) {
-    std::erase(open_, *id);
+    std::erase_if(open_, [&](const Question& q) { return q.id == *id; });
     (this->*then)(name, type, a);
   });
-  open_.push_back(*id);
+  open_.push_back({*id, name, type});
 }
 
 void Lookup::note(const std::string& name, DnsType type, const DnsAnswer& a) {
@@ -65,23 +65,23 @@ void Lookup::note(const std::string& name, DnsType type, const DnsAnswer& a) {
   if (a.status == DnsStatus::Silent || a.status == DnsStatus::Failed) doubtful_ = true;
   if (a.status == DnsStatus::Found) {
     ttl_ms_ = std::min<int64_t>(ttl_ms_, static_cast<int64_t>(a.ttl) * 1000);
-  } else if (notes_.size() < kMostNotes) {
-    notes_.push_back(std::string(dns_type_name(type)) + " " + name + ": " + a.detail);
+  } else {
+    note(name, type, a.detail);
   }
+}
+
+void Lookup::note(const std::string& name, DnsType type, const std::string& what) {
+  if (notes_.size() < kMostNotes) notes_.push_back(std::string(dns_type_name(type)) + " " + name + ": " + what);
 }
 
 // The time of a step is over: what has not been answered gives nothing.
 void Lookup::on_timer(void* self) {
   Lookup& l = *static_cast<Lookup*>(self);
   if (l.step_ == Step::Ended) return;
-  for (uint64_t question : l.open_) l.tools_.dns.cancel(question);
-  bool missing = !l.open_.empty();
-  l.open_.clear();
-  l.doubtful_ = l.doubtful_ || missing;
-  if (missing && l.notes_.size() < kMostNotes) {
-    l.notes_.push_back(l.step_ == Step::Transports ? "NAPTR " + l.place_.host + ": no answer"
-                       : l.step_ == Step::Services ? "SRV: no answer"
-                                                   : "addresses: no answer");
+  for (const Question& q : std::exchange(l.open_, {})) {
+    l.tools_.dns.cancel(q.id);
+    l.doubtful_ = true;
+    l.note(q.name, q.type, "no answer");
   }
   if (l.until_ <= l.tools_.now() && l.step_ != Step::Addresses) return l.finish();
   if (l.step_ == Step::Transports) return l.choose_transports({});
@@ -114,7 +114,7 @@ void Lookup::choose_transports(const std::vector<DnsNaptr>& records) {
     if (n->order != known[0].first->order || services.size() == 4) break;
     services.push_back({transport, n->replacement, false, {}});
   }
-  if (!records.empty() && services.empty()) notes_.push_back("NAPTR " + place_.host + ": no transport of ours");
+  if (!records.empty() && services.empty()) note(place_.host, DnsType::Naptr, "no transport of ours");
   asked_ours_ = services.empty();
   ask_for_services(services.empty() ? our_services() : std::move(services));
 }
@@ -143,7 +143,7 @@ void Lookup::on_srv(const std::string& name, DnsType type, const DnsAnswer& a) {
       if (!r.target.empty()) s.records.push_back(r);
     }
     s.declined = !a.srvs.empty() && s.records.empty();
-    if (s.declined && notes_.size() < kMostNotes) notes_.push_back("SRV " + name + ": the domain has no such service");
+    if (s.declined) note(name, type, "the domain has no such service");
     break;
   }
   if (open_.empty()) services_known();

@@ -81,6 +81,7 @@ class Lookup {
   void enter(Step, int64_t ms);
   void ask(const std::string& name, DnsType, void (Lookup::*then)(const std::string& name, DnsType, const DnsAnswer&));
   void note(const std::string& name, DnsType, const DnsAnswer&);
+  void note(const std::string& name, DnsType, const std::string& what);
   void on_naptr(const std::string&, DnsType, const DnsAnswer&);
   void on_srv(const std::string& name, DnsType, const DnsAnswer&);
   void on_address(const std::string& name, DnsType, const DnsAnswer&);
@@ -105,7 +106,12 @@ class Lookup {
   bool doubtful_ = false;     // a question was not answered
   bool hurrying_ = false;     // each server has an address: no long waiting for the others
   bool other_family_ = false; // a host exists, and has no address of the one family that we reach
-  std::vector<uint64_t> open_;  // questions
+  struct Question {
+    uint64_t id;
+    std::string name;
+    DnsType type;
+  };
+  std::vector<Question> open_;
   std::vector<Service> services_;
   struct Wanted {
     uint32_t rank;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/sip/rig.h"
+#include "tests/support/dns_server.h"
 
 #include <CppUTest/TestHarness.h>
 

@@ -1,5 +1,4 @@
 // ScriptedServer: a SIP server on loopback that does exactly what a test tells it, over UDP or TCP, on the test's own loop.
-// DnsServer: the same for a name server.
 #pragma once
 
 #include <netinet/in.h>
@@ -81,34 +80,6 @@ class ScriptedServer {
   std::string host_;
   std::map<int, Connection> connections_;
   int accepted_ = 0;
-};
-
-// Answers A, AAAA, SRV and NAPTR questions from a table. What is not in it does not exist (NXDOMAIN).
-class DnsServer {
- public:
-  explicit DnsServer(event_base* base);
-  ~DnsServer();
-  DnsServer(const DnsServer&) = delete;
-  DnsServer& operator=(const DnsServer&) = delete;
-
-  uint16_t port() const { return port_; }
-  bool silent = false;  // swallow all questions
-  std::vector<std::string> questions;  // "SRV _sip._udp.example.com"
-
-  void a(const std::string& name, const std::string& address);
-  void srv(const std::string& name, uint16_t priority, uint16_t port, const std::string& target);
-  void naptr(const std::string& name, uint16_t order, const std::string& service, const std::string& replacement);
-
- private:
-  static void on_question(int fd, short, void* self);
-  struct Record {
-    uint16_t type;
-    std::string data;
-  };
-  int fd_ = -1;
-  event* ev_ = nullptr;
-  uint16_t port_ = 0;
-  std::multimap<std::string, Record> records_;
 };
 
 }  // namespace pua::test
