@@ -78,6 +78,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
     NotifyAnswer on_notify(const NotifyRequest& n, MonoMs now) override {
       return to ? to->on_notify(n, now) : NotifyAnswer{503, "Not ready yet", "Retry-After: 1\r\n"};
     }
+    bool expects(std::string_view call_id) const override { return !to || to->expects(call_id); }
     void on_reply(TxnId txn, const SipReply& reply, MonoMs now) override {
       if (to) to->on_reply(txn, reply, now);
     }

@@ -15,6 +15,8 @@ NotifyAnswer Engine::on_notify(const NotifyRequest& n, MonoMs now) {
   return a;
 }
 
+bool Engine::expects(std::string_view call_id) const { return subs_.expects(call_id); }
+
 Status Engine::update_contact(const DialogQuery& q, std::string_view contact, MonoMs now) {
   return subs_.update_contact(q, contact, now);
 }

@@ -33,6 +33,7 @@ class Subscriptions {
 
   // --- the other side
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now);
+  bool expects(std::string_view call_id) const;
 
   // --- Engine, on behalf of what is shared
   void due(Subscription&, MonoMs now);

@@ -29,6 +29,10 @@ Subscription* Subscriptions::of_dialog(std::string_view call_id, std::string_vie
   return nullptr;
 }
 
+bool Subscriptions::expects(std::string_view call_id) const {
+  return c_.loading_ || dialogs_.find(dialog_hash(call_id)) != dialogs_.end();
+}
+
 NotifyAnswer Subscriptions::refuse(int status, std::string reason, std::string headers) {
   (status == 481 ? c_.count_.notifies_unknown : c_.count_.notifies_bad)++;
   return {status, std::move(reason), std::move(headers)};
