@@ -22,6 +22,8 @@ class SuCore {
 
   virtual SuDriver::Mode mode() const = 0;
   su_root_t* root() const { return root_; }
+  event_base* base() const { return base_; }
+  Watchdog* watchdog() const { return wd_; }
   const SuStats& stats() const { return stats_; }
 
   // There may be messages or timers to look at: a turn follows. Free inside a turn, which looks at its end anyway.

@@ -19,6 +19,8 @@ class Driver final : public SuDriver {
   explicit Driver(SuCore* core) : core_(core) {}
   ~Driver() override { core_->release(); }
   su_root_t* root() override { return core_->root(); }
+  event_base* base() const override { return core_->base(); }
+  Watchdog* watchdog() const override { return core_->watchdog(); }
   void kick() override {
     if (core_->mode() == Mode::Nested) core_->schedule();
   }

@@ -55,6 +55,9 @@ class SuDriver {
   SuDriver& operator=(const SuDriver&) = delete;
 
   virtual su_root_t* root() = 0;
+  // The loop it runs on, and who watches its turns (may be null): for sockets of our own beside sofia's.
+  virtual event_base* base() const = 0;
+  virtual Watchdog* watchdog() const = 0;
   // Sofia's deferrable timers (nua's housekeeping, with NUTAG_DEFERRABLE_TIMERS(1)) wait up to ten minutes for something
   // else to wake the loop; su_root_set_max_defer(root(), ms) shortens that, for a shutdown.
   // Call after any sofia call made from outside sofia's own callbacks (nua_create, nua_method, ...). Cheap, and nothing at

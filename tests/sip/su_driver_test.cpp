@@ -51,6 +51,8 @@ TEST(SuChoice, the_self_test_sees_a_driver_that_does_not_drive) {
       su_root_step(r, 0);  // the message that waits
       su_root_destroy(r);
     }
+    event_base* base() const override { return nullptr; }
+    pua::Watchdog* watchdog() const override { return nullptr; }
     su_root_t* root() override { return r; }
     void kick() override {}
     void settle() override {}
@@ -76,6 +78,8 @@ TEST(SuChoice, the_self_test_sees_when_driving_ends) {
       su_root_step(r, 0);
       su_root_destroy(r);
     }
+    event_base* base() const override { return nullptr; }
+    pua::Watchdog* watchdog() const override { return nullptr; }
     su_root_t* root() override { return r; }
     void kick() override {}
     void settle() override {}
