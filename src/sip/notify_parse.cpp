@@ -188,7 +188,7 @@ ParsedNotify::~ParsedNotify() = default;
 const NotifyRequest& ParsedNotify::request() const { return storage_->request; }
 const std::optional<NotifyAnswer>& ParsedNotify::refusal() const { return storage_->refusal; }
 
-Result<ParsedNotify> parse_notify(std::string_view message) {
+Result<ParsedNotify> parse_any_notify(std::string_view message) {
   auto storage = std::make_unique<ParsedNotify::Storage>();
   storage->msg = parse_request(message);
   if (!storage->msg) return {Errc::bad_argument, "the message is not a SIP request"};
@@ -196,9 +196,15 @@ Result<ParsedNotify> parse_notify(std::string_view message) {
   if (!same(sip->sip_request->rq_method_name, "NOTIFY")) return {Errc::bad_argument, "the message is not a NOTIFY"};
   if (!same(sip->sip_request->rq_version, "SIP/2.0")) return {Errc::bad_argument, "the message is not of SIP/2.0"};
   storage->refusal = read_notify(sip, storage->text, storage->request);
-  if (const auto& no = storage->refusal; no && (no->status == 400 || no->status == 413))
-    return {Errc::bad_argument, "NOTIFY: " + no->reason};
   return ParsedNotify(std::move(storage));
+}
+
+Result<ParsedNotify> parse_notify(std::string_view message) {
+  auto notify = parse_any_notify(message);
+  if (!notify) return notify;
+  if (const auto& no = notify->refusal(); no && (no->status == 400 || no->status == 413))
+    return {Errc::bad_argument, "NOTIFY: " + no->reason};
+  return notify;
 }
 
 Result<InDialog> parse_in_dialog(std::string_view message) {

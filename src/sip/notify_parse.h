@@ -32,13 +32,13 @@ class ParsedNotify {
   ParsedNotify& operator=(ParsedNotify&&) noexcept;
   ~ParsedNotify();
   const NotifyRequest& request() const;
-  // The answer where it is a NOTIFY, but one that is not to be taken: 415, 420, 489 of read_notify. Then only the dialog and
-  // CSeq of the request are filled in for sure.
+  // The answer where it is a NOTIFY, but one that is not to be taken: of parse_notify 415, 420 or 489 of read_notify, then the dialog and
+  // CSeq of the request are filled in; of parse_any_notify any of read_notify.
   const std::optional<NotifyAnswer>& refusal() const;
 
  private:
   struct Storage;
-  friend Result<ParsedNotify> parse_notify(std::string_view);
+  friend Result<ParsedNotify> parse_any_notify(std::string_view);
   explicit ParsedNotify(std::unique_ptr<Storage>);
   std::unique_ptr<Storage> storage_;
 };
@@ -46,6 +46,10 @@ class ParsedNotify {
 // message: from the request line to the end of the body; copied. Errors: bad_argument (no request, another method, or what
 // read_notify answers with 400 or 413; the message names the field).
 Result<ParsedNotify> parse_notify(std::string_view message);
+
+// For listeners of our own: what read_notify answers with 400 or 413 is a refusal, too. Errors: bad_argument (no request, another
+// method, another version).
+Result<ParsedNotify> parse_any_notify(std::string_view message);
 
 // The dialog that a request came in, as its receiver sees it, and the Contact it brought.
 struct InDialog {
