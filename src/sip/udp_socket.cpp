@@ -1,0 +1,83 @@
+#include "sip/udp_socket.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace pua {
+namespace {
+
+void set(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
+
+// More than net.core.rmem_max is for those who may (CAP_NET_ADMIN); others get what there is.
+void set_buffer(int fd, int force, int plain, uint32_t octets) {
+  int size = static_cast<int>(octets);
+  if (setsockopt(fd, SOL_SOCKET, force, &size, sizeof size) != 0) set(fd, SOL_SOCKET, plain, size);
+}
+
+unsigned slot_of(const NetAddress& a) {
+  uint32_t h = 0;
+  if (a.family() == AF_INET) {
+    h = a.v4.sin_addr.s_addr;
+  } else {
+    uint32_t w[4];
+    memcpy(w, &a.v6.sin6_addr, sizeof w);
+    h = w[0] ^ w[1] ^ w[2] ^ w[3];
+  }
+  return h * 0x9e3779b1u >> 26;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const NetAddress& at, uint32_t buffer) {
+  std::unique_ptr<UdpSocket> s(new UdpSocket);
+  bool v6 = at.family() == AF_INET6;
+  s->fd_ = socket(at.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (s->fd_ < 0) return {Errc::sip_failed, strerror(errno)};
+  if (v6) set(s->fd_, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  set(s->fd_, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, 1);
+  set_buffer(s->fd_, SO_RCVBUFFORCE, SO_RCVBUF, buffer);
+  set_buffer(s->fd_, SO_SNDBUFFORCE, SO_SNDBUF, buffer);
+  if (bind(s->fd_, &at.any, at.length()) != 0) return {Errc::sip_failed, strerror(errno)};
+  s->local_ = at;
+  socklen_t length = sizeof s->local_.v6;
+  if (getsockname(s->fd_, &s->local_.any, &length) != 0) return {Errc::sip_failed, strerror(errno)};
+  s->any_ = s->local_.is_any();
+  s->text_ = s->local_.text();
+  if (s->any_) s->ways_ = std::make_unique<Way[]>(kWays);
+  return s;
+}
+
+UdpSocket::~UdpSocket() {
+  if (fd_ >= 0) close(fd_);
+}
+
+// Connecting a UDP socket sends nothing: it only asks the routing table.
+NetAddress source_toward(const NetAddress& to) {
+  NetAddress from;
+  from.any.sa_family = to.any.sa_family;
+  int fd = socket(to.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  socklen_t length = sizeof from.v6;
+  bool known = fd >= 0 && connect(fd, &to.any, to.length()) == 0 && getsockname(fd, &from.any, &length) == 0 && !from.is_any();
+  if (fd >= 0) close(fd);
+  // No route: the request will fail by itself, and something must stand in it.
+  if (!known) from = *NetAddress::literal(to.family() == AF_INET ? "127.0.0.1" : "::1", 0);
+  from.set_port(0);
+  return from;
+}
+
+const std::string& UdpSocket::source(const NetAddress& to, MonoMs now) {
+  if (!any_) return text_;
+  Way& w = ways_[slot_of(to)];
+  if (w.until <= now || !w.to.same_host(to)) {
+    w.to = to;
+    NetAddress from = source_toward(to);
+    from.set_port(local_.port());
+    w.source = from.text();
+    w.until = now + kWayMs;
+  }
+  return w.source;
+}
+
+}  // namespace pua
