@@ -1,0 +1,58 @@
+// StrangerLimit: how many requests of strangers are worth an answer: so many a second in all, and so many from one host, so that one who
+// asks too much does not take the turn of the others. Bounded memory, no clock of its own.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/time.h"
+#include "sip/net_address.h"
+
+namespace pua {
+
+class StrangerLimit {
+ public:
+  // A monitoring system that asks OPTIONS of each node every second stays far below; a scan does not. An answer costs about 2 us.
+  static constexpr uint32_t kAll = 2000, kHost = 100;   // a second; also what may come at once
+
+  explicit StrangerLimit(HashKey key) : key_(key), hosts_(kHosts) {}
+
+  // One more from there. false: one too many.
+  bool pass(const NetAddress& from, MonoMs now) {
+    Bucket& host = hosts_[place(from)];
+    refill(host, kHost, now);
+    refill(all_, kAll, now);
+    if (host.left < 1000 || all_.left < 1000) return false;
+    host.left -= 1000;
+    all_.left -= 1000;
+    return true;
+  }
+
+ private:
+  // Hosts share a bucket where their hashes meet; the key keeps others from aiming at one.
+  static constexpr size_t kHosts = 1024;
+  struct Bucket {
+    MonoMs at = 0;
+    int64_t left = -1;   // thousandths of a request; -1: not used yet
+  };
+
+  size_t place(const NetAddress& a) const {
+    SipHash h(key_);
+    if (a.family() == AF_INET) h.add(static_cast<uint64_t>(a.v4.sin_addr.s_addr));
+    else h.add({reinterpret_cast<const char*>(&a.v6.sin6_addr), 8});   // a /64 is one host
+    return h.finish() % kHosts;
+  }
+  static void refill(Bucket& b, uint32_t rate, MonoMs now) {
+    int64_t full = static_cast<int64_t>(rate) * 1000;
+    b.left = b.left < 0 || now - b.at >= 1000 ? full : b.left + (now - b.at) * rate;
+    if (b.left > full) b.left = full;
+    b.at = now;
+  }
+
+  HashKey key_;
+  std::vector<Bucket> hosts_;
+  Bucket all_;
+};
+
+}  // namespace pua
