@@ -91,6 +91,7 @@ SipSettings sip_settings(const Settings& s) {
   SipSettings out;
   out.listen = s.sip_listen;
   out.notify_listen = s.listen;
+  out.lane = s.sip_lane;
   out.user_agent = s.user_agent;
   out.tls_dir = s.tls_dir;
   out.tls_verify = s.tls_verify;

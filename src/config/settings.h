@@ -48,6 +48,7 @@ struct Settings {
   int64_t sqlite_cache_mb = 64;
   int64_t shutdown_timeout = 5;        // s
   bool unpublish_on_shutdown = false;
+  bool sip_lane = true;
   std::string sip_driver = "auto";     // auto | port | nested
   int64_t sip_t1 = 500;                // ms, RFC 3261 T1
   int64_t loop_slow = 10;              // ms: the watchdog names what ran longer

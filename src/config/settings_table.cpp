@@ -103,6 +103,10 @@ const Param kTable[] = {
      .help = "How long a shutdown may take to write what is unwritten, and to un-publish where that is asked for."},
     {.module = "pua", .name = "unpublish_on_shutdown", .type = ParamType::Bool, .field = &S::unpublish_on_shutdown,
      .reloadable = true, .help = "Whether a shutdown removes all publications from the server."},
+    {.module = "pua", .name = "sip_lane", .type = ParamType::Bool, .field = &S::sip_lane,
+     .help = "Whether UDP goes through sockets of libpua's own: requests are sent in batches, and what strangers send is sorted before "
+             "anything is kept of it. With no, sofia-sip has the UDP sockets, at several times the cost and without the limits against "
+             "floods; the messages are the same."},
     {.module = "pua", .name = "sip_driver", .field = &S::sip_driver, .choices = "auto|port|nested",
      .help = "How the SIP stack runs inside the event loop: port (its sockets in the loop), nested (its own epoll in the "
              "loop), or auto: port if its self-test passes at start, else nested."},

@@ -102,7 +102,13 @@ Status check_request(const SipRequest& r) {
   return success();
 }
 
-void write_headers(const SipRequest& r, uint32_t cseq, std::string_view routes, std::string_view contact, std::string& out) {
+void write_headers(const SipRequest& r, uint32_t cseq, std::string_view routes, std::string_view contact, std::string& out,
+                   const OwnHeaders* own) {
+  auto given = [&out](std::string_view name, std::string_view value) {
+    if (!value.empty()) line(out, name, value);
+  };
+  given("Route: ", routes);
+  if (own) out.append("Max-Forwards: 70\r\n");
   out.append("From: <").append(r.from.empty() ? r.uri : r.from).append(">;tag=").append(r.from_tag).append("\r\n");
   out.append("To: <").append(r.to.empty() ? r.uri : r.to).append(">");
   if (!r.to_tag.empty()) out.append(";tag=").append(r.to_tag);
@@ -111,18 +117,23 @@ void write_headers(const SipRequest& r, uint32_t cseq, std::string_view routes, 
   out.append("CSeq: ");
   number(out, cseq);
   out.append(" ").append(r.method).append("\r\n");
-  if (!routes.empty()) line(out, "Route: ", routes);
   if (!contact.empty()) out.append("Contact: <").append(contact).append(">\r\n");
-  if (!r.event.empty()) line(out, "Event: ", r.event);
   if (r.expires >= 0) {
     out.append("Expires: ");
     number(out, static_cast<uint64_t>(r.expires));
     out.append("\r\n");
   }
-  if (!r.accept.empty()) line(out, "Accept: ", r.accept);
-  if (!r.allow_events.empty()) line(out, "Allow-Events: ", r.allow_events);
-  if (!r.if_match.empty()) line(out, "SIP-If-Match: ", r.if_match);
-  if (!r.content_type.empty()) line(out, "Content-Type: ", r.content_type);
+  if (own) given("User-Agent: ", own->user_agent);
+  given("Accept: ", r.accept);
+  given("Event: ", r.event);
+  given("Allow-Events: ", r.allow_events);
+  given("SIP-If-Match: ", r.if_match);
+  given("Content-Type: ", r.content_type);
+  if (own) {
+    out.append("Content-Length: ");
+    number(out, r.body.size());
+    out.append("\r\n");
+  }
   out.append(r.extra_headers);
 }
 

@@ -36,10 +36,17 @@ Status next_hop(std::string_view proxy, const Target& hop, std::string& out);
 // Errors: bad_argument, bad_header.
 Status check_request(const SipRequest&);
 
-// Appends the header fields that we decide, each line ending in CRLF, in this order: From, To, Call-ID, CSeq, Route, Contact,
-// Event, Expires, Accept, Allow-Events, SIP-If-Match, Content-Type, then the extra ones. routes, contact: as they go out
-// (sip/route.h; of the request or of the listener), empty: none.
-void write_headers(const SipRequest&, uint32_t cseq, std::string_view routes, std::string_view contact, std::string& out);
+// What sofia adds by itself to a request that goes through it.
+struct OwnHeaders {
+  std::string_view user_agent;   // empty: none
+};
+
+// Appends the header fields that we decide, each line ending in CRLF, in the order in which sofia sends them: Route, From, To, Call-ID,
+// CSeq, Contact, Expires, Accept, Event, Allow-Events, SIP-If-Match, Content-Type, then the extra ones. routes, contact: as they go out
+// (sip/route.h; of the request or of the listener), empty: none. own: the block is to be whole without sofia, with Max-Forwards,
+// User-Agent and Content-Length; null: sofia adds them.
+void write_headers(const SipRequest&, uint32_t cseq, std::string_view routes, std::string_view contact, std::string& out,
+                   const OwnHeaders* own = nullptr);
 
 // A SipRequest with its own copy of the text, for requests that may have to be sent again. Stays where it is: the views
 // point into it.

@@ -15,6 +15,7 @@ struct SipSettings {
   // and TCP. The port is the fixed port that UDP requests leave from; "*" as port: any free one. Empty: "sip:0.0.0.0:*".
   std::vector<std::string> listen;
   std::vector<std::string> notify_listen;   // where NOTIFYs are taken, in the same form; empty: nowhere
+  bool lane = true;                         // UDP goes through the lane; sofia opens no UDP socket
   std::string user_agent = "libpua";        // empty: no User-Agent header field
   std::string tls_dir;                      // folder with agent.pem (certificate and key) and cafile.pem; needed for sips:
   bool tls_verify = true;                   // the server's certificate must be valid and carry its host name

@@ -13,6 +13,8 @@
 #include "base/time.h"
 #include "core/notify_port.h"
 #include "core/sip_port.h"
+#include "sip/incoming.h"
+#include "sip/lane.h"
 #include "sip/settings.h"
 
 namespace pua {
@@ -25,6 +27,9 @@ struct SipCounters {
   uint64_t overdue = 0;      // requests that sofia never reported on, ended by the guard
   uint64_t notifies_bad = 0; // requests that came to a listener and were refused before the sink saw them
   uint64_t notifies_repeated = 0;  // NOTIFYs answered from what was kept
+  uint64_t failovers = 0;    // requests sent to another server of the same name
+  LaneCounters lane;         // all 0 where there is no lane
+  IncomingCounters incoming;
 };
 
 // Loop thread only.

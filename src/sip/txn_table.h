@@ -9,25 +9,35 @@
 #include "base/time.h"
 #include "sip/digest.h"
 #include "sip/endpoint.h"
+#include "sip/lane.h"
 #include "sip/listener.h"
 #include "sip/request.h"
+#include "sip/servers.h"
 
 namespace pua {
 
 struct Txn {
   TxnId id = 0;
+  // The try that is out is one of these: the lane's, an endpoint's, a listener's.
+  UdpLane::Handle lane;
   Endpoint* endpoint = nullptr;
   Endpoint::Handle handle;
-  Listener::Out* out = nullptr;       // instead of endpoint and handle, where it left from the listener
+  Listener::Out* out = nullptr;
   uint32_t first_cseq = 0, cseq = 0;  // as the caller gave it, as it is on the wire now
-  KeptRequest kept;                   // only where there are credentials: it may have to be sent again
+  uint32_t tries = 0;                 // so many were made before this one
+  uint32_t server = 0;                // which of `servers` it went to
+  Servers servers;                    // null: sofia finds the way, or the name is being looked up
+  bool locating = false;
+  KeptRequest kept;                   // only where it may have to be sent again: credentials, a name to look up, several servers
   AuthTrail trail;
+
+  MonoMs deadline() const { return deadline_; }
 
  private:
   friend class TxnTable;
   uint32_t slot = 0, generation = 0;
   bool used = false, listed = false;
-  MonoMs deadline = kNever;
+  MonoMs deadline_ = kNever;
   Txn* prev = nullptr;
   Txn* next = nullptr;
 };
@@ -44,16 +54,19 @@ class TxnTable {
     Txn& t = *free_.back();
     free_.pop_back();
     t.id = id;
+    t.lane = {};
     t.endpoint = nullptr;
     t.handle = {};
     t.out = nullptr;
-    t.first_cseq = t.cseq = 0;
+    t.first_cseq = t.cseq = t.tries = t.server = 0;
+    t.servers.reset();
+    t.locating = false;
     t.kept.clear();
     t.trail.clear();
     t.generation++;
     t.used = true;
     t.listed = false;
-    t.deadline = kNever;
+    t.deadline_ = kNever;
     size_++;
     return t;
   }
@@ -81,15 +94,15 @@ class TxnTable {
 
   // Deadlines must not be set out of order: each is at or after the one set before.
   void set_deadline(Txn& t, MonoMs when) {
-    t.deadline = when;
+    t.deadline_ = when;
     t.prev = last_;
     t.next = nullptr;
     (last_ ? last_->next : first_) = &t;
     last_ = &t;
     t.listed = true;
   }
-  MonoMs first_deadline() const { return first_ ? first_->deadline : kNever; }
-  Txn* overdue(MonoMs now) { return first_ && first_->deadline <= now ? first_ : nullptr; }
+  MonoMs first_deadline() const { return first_ ? first_->deadline_ : kNever; }
+  Txn* overdue(MonoMs now) { return first_ && first_->deadline_ <= now ? first_ : nullptr; }
   Txn* any() { return first_; }
   size_t size() const { return size_; }
 

@@ -239,10 +239,10 @@ TEST(SipListener, a_notify_that_cannot_be_read_is_refused_with_the_field_named) 
   SipReceived r = ask(w, m.text());
   STRCMP_EQUAL("420 Bad Extension", status(r).c_str());
   STRCMP_EQUAL("magic", r.header("Unsupported").c_str());
-  // Without these there is nothing to answer to but the bare fact.
-  STRCMP_EQUAL("400 Bad Request", with(&NotifyMessage::call_id, "").c_str());
-  STRCMP_EQUAL("400 Bad CSeq Header", with(&NotifyMessage::cseq, "x NOTIFY").c_str());
-  STRCMP_EQUAL("400 Bad Request", with(&NotifyMessage::cseq, "5 SUBSCRIBE").c_str());
+  // Of these sofia says no more than that they are bad.
+  STRCMP_EQUAL(lane_on() ? "400 Call-ID: missing" : "400 Bad Request", with(&NotifyMessage::call_id, "").c_str());
+  STRCMP_EQUAL(lane_on() ? "400 CSeq: not readable, or there twice" : "400 Bad CSeq Header", with(&NotifyMessage::cseq, "x NOTIFY").c_str());
+  STRCMP_EQUAL(lane_on() ? "400 CSeq: another method" : "400 Bad Request", with(&NotifyMessage::cseq, "5 SUBSCRIBE").c_str());
   LONGS_EQUAL(0, sink->count);
   LONGS_EQUAL(12, rig->stack->counters().notifies_bad);
 }

@@ -3,6 +3,9 @@
 #include <event2/event.h>
 #include <time.h>
 
+#include <cstdlib>
+#include <cstring>
+
 #include "sip/su_clock.h"
 
 #include <CppUTest/TestHarness.h>
@@ -22,6 +25,11 @@ int64_t real_ms() {
 
 }  // namespace
 
+bool lane_on() {
+  const char* v = getenv("PUA_TEST_LANE");
+  return !v || strcmp(v, "no") != 0;
+}
+
 const char* origin_name(ReplyOrigin o) {
   switch (o) {
     case ReplyOrigin::Wire: return "wire";
@@ -37,6 +45,7 @@ Rig::Rig(SuDriver::Mode mode)
     : base(event_base_new()), log([this](LogLevel, std::string_view s) { lines.emplace_back(s); }, LogLevel::debug) {
   settings.listen = {"sip:127.0.0.1:*"};
   settings.user_agent = "libpua-test";
+  settings.lane = lane_on();
   // The loop must not wait for ever while a test waits for something that does not come.
   tick_ = event_new(base, -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
   timeval tv{0, 20000};

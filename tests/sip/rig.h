@@ -32,6 +32,9 @@ struct Outcome {
   }
 };
 
+// The same tests run in both ways of sending over UDP: PUA_TEST_LANE=no in the environment is SipSettings::lane = false.
+bool lane_on();
+
 const char* origin_name(ReplyOrigin);
 
 class Rig : public SipSink {

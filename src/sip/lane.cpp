@@ -1,0 +1,442 @@
+#include "sip/lane.h"
+
+#include <linux/errqueue.h>
+#include <sofia-sip/msg.h>
+#include <sofia-sip/sip.h>
+#include <sofia-sip/sip_header.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+
+#include "base/watchdog.h"
+#include "sip/reply.h"
+#include "sip/reply_scan.h"
+#include "sip/scan.h"
+#include "sip/su_driver.h"
+
+namespace pua {
+namespace {
+
+constexpr unsigned kBatch = 64;              // datagrams of one system call
+constexpr unsigned kBatchesATurn = 4;        // then others have their turn
+constexpr size_t kDatagram = 65536;
+constexpr unsigned kMaxWaiting = 16384;      // answers beyond are dropped: their senders repeat
+constexpr std::string_view kCookie = "z9hG4bK";
+
+}  // namespace
+
+// The buffers of recvmmsg and sendmmsg.
+struct UdpLane::Batch {
+  std::unique_ptr<char[]> octets{new char[kBatch * kDatagram]};  // not zeroed: only what comes in takes memory
+  mmsghdr in[kBatch];
+  iovec in_part[kBatch];
+  NetAddress in_from[kBatch];
+  mmsghdr out[kBatch];
+  iovec out_part[kBatch];
+
+  Batch() {
+    for (unsigned i = 0; i < kBatch; i++) {
+      in_part[i] = {octets.get() + i * kDatagram, kDatagram};
+      in[i] = {};
+      in[i].msg_hdr.msg_iov = &in_part[i];
+      in[i].msg_hdr.msg_iovlen = 1;
+      in[i].msg_hdr.msg_name = &in_from[i].any;
+      out[i] = {};
+      out[i].msg_hdr.msg_iov = &out_part[i];
+      out[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+};
+
+UdpLane::UdpLane(SuDriver& driver, uint32_t t1_ms, LaneSink& sink, Log& log, std::function<MonoMs()> now, HashKey key)
+    : driver_(driver), sink_(&sink), log_(log), now_(std::move(now)), txns_(t1_ms, key), batch_(std::make_unique<Batch>()),
+      timer_(std::make_unique<SuTimer>(driver, on_timer, this)) {
+  sockets_.reserve(64);   // events point into it
+  event_assign(&flush_, driver.base(), -1, 0, on_flush, this);
+}
+
+UdpLane::~UdpLane() { close(); }
+
+Result<std::shared_ptr<UdpLane>> UdpLane::create(SuDriver& driver, uint32_t t1_ms, LaneSink& sink, Log& log, std::function<MonoMs()> now) {
+  HashKey key;
+  if (getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) return {Errc::no_memory, "the system gives no random numbers"};
+  return std::shared_ptr<UdpLane>(new UdpLane(driver, t1_ms, sink, log, std::move(now), key));
+}
+
+unsigned UdpLane::add(std::unique_ptr<UdpSocket> socket) {
+  sockets_.emplace_back();
+  Watched& w = sockets_.back();
+  w.lane = this;
+  w.number = static_cast<unsigned>(sockets_.size() - 1);
+  w.socket = std::move(socket);
+  event_assign(&w.read, driver_.base(), w.socket->fd(), EV_READ | EV_PERSIST, on_read, &w);
+  event_assign(&w.write, driver_.base(), w.socket->fd(), EV_WRITE, on_write, &w);
+  event_add(&w.read, nullptr);
+  return w.number;
+}
+
+void UdpLane::close() {
+  if (closed_) return;
+  closed_ = true;
+  for (Watched& w : sockets_) {
+    event_del(&w.read);
+    event_del(&w.write);
+    if (!reading_) w.socket.reset();
+  }
+  event_del(&flush_);
+  timer_.reset();
+  waiting_ = 0;
+}
+
+// --- out ------------------------------------------------------------------------------------------------------------------------
+
+UdpLane::Waiting& UdpLane::enqueue(unsigned socket, const NetAddress& to) {
+  if (waiting_ == queue_.size()) queue_.emplace_back();
+  Waiting& w = queue_[waiting_++];
+  w.txn = {};
+  w.socket = socket;
+  w.to = to;
+  w.answer.clear();
+  if (!flush_pending_) {
+    flush_pending_ = true;
+    event_active(&flush_, EV_TIMEOUT, 0);
+  }
+  return w;
+}
+
+Result<UdpLane::Handle> UdpLane::send(const Out& o) {
+  if (closed_) return {Errc::shutting_down, "the UDP lane is closed"};
+  char made[40];
+  std::string_view branch = o.branch;
+  if (branch.empty()) {
+    uint64_t random[2];
+    if (getrandom(random, sizeof random, 0) != static_cast<ssize_t>(sizeof random))
+      return {Errc::bad_argument, "the system gives no random numbers"};
+    snprintf(made, sizeof made, "z9hG4bK%016llx%016llx", static_cast<unsigned long long>(random[0]), static_cast<unsigned long long>(random[1]));
+    branch = made;
+  }
+  MonoMs now = now_();
+  LaneTxn* t = txns_.add(txns_.key_of(branch), now);
+  if (!t) return {Errc::bad_argument, "a request with this branch is out already"};
+  t->token = o.token;
+  t->socket = o.socket;
+  t->to = o.to;
+  std::string& s = t->octets;
+  s.append(o.method).append(" ").append(o.uri).append(" SIP/2.0\r\nVia: SIP/2.0/UDP ").append(socket(o.socket).source(o.to, now));
+  s.append(";branch=").append(branch).append(";rport\r\n");
+  size_t headers = s.size();
+  s.append(o.headers).append("\r\n").append(o.body);
+  t->call_at = static_cast<uint32_t>(s.find("Call-ID: ", headers));
+  Handle h{t, t->generation};
+  enqueue(o.socket, o.to).txn = h;
+  counters_.sent++;
+  arm();
+  return h;
+}
+
+void UdpLane::drop(Handle h) {
+  if (h.alive()) txns_.remove(*h.txn);
+}
+
+void UdpLane::on_flush(evutil_socket_t, short, void* lane) {
+  auto self = static_cast<UdpLane*>(lane)->shared_from_this();
+  self->flush_pending_ = false;
+  self->flush();
+}
+
+void UdpLane::on_write(evutil_socket_t, short, void* watched) {
+  Watched& w = *static_cast<Watched*>(watched);
+  auto self = w.lane->shared_from_this();
+  w.blocked = false;
+  self->flush();
+}
+
+// Sends what waits, but for sockets that have no room; that stays in its order.
+void UdpLane::flush() {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < waiting_ && !closed_;) {
+    if (sockets_[queue_[i].socket].blocked) {
+      if (kept != i) std::swap(queue_[kept], queue_[i]);
+      kept++;
+      i++;
+      continue;
+    }
+    i += flush_some(i);
+  }
+  waiting_ = closed_ ? 0 : kept;
+}
+
+// One system call for the entries from `first` on that have the same socket. How many of them are done with, at least one unless the
+// socket has no room.
+unsigned UdpLane::flush_some(unsigned first) {
+  Watched& w = sockets_[queue_[first].socket];
+  unsigned n = 0, taken = 0;
+  unsigned entry[kBatch];
+  for (unsigned i = first; i < waiting_ && n < kBatch && queue_[i].socket == w.number; i++) {
+    taken++;
+    Waiting& q = queue_[i];
+    if (q.txn.txn && !q.txn.alive()) continue;   // dropped before it left
+    const std::string& octets = q.txn.txn ? q.txn.txn->octets : q.answer;
+    batch_->out_part[n] = {const_cast<char*>(octets.data()), octets.size()};
+    batch_->out[n].msg_hdr.msg_name = &q.to.any;
+    batch_->out[n].msg_hdr.msg_namelen = q.to.length();
+    entry[n++] = i;
+  }
+  if (n == 0) return taken;
+  int sent = sendmmsg(w.socket->fd(), batch_->out, n, 0);
+  if (sent == static_cast<int>(n)) return taken;
+  if (sent > 0) return entry[sent] - first;
+  int error = errno;
+  if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS) {
+    w.blocked = true;
+    event_add(&w.write, nullptr);
+    return 0;
+  }
+  // An error of an earlier datagram is told to whoever sends next; the queue of errors has it, too. A second try shows whose it is.
+  sent = sendmmsg(w.socket->fd(), batch_->out, 1, 0);
+  if (sent != 1 && errno != EAGAIN) send_failed(queue_[entry[0]], errno);
+  return entry[0] + 1 - first;
+}
+
+void UdpLane::send_failed(Waiting& q, int error) {
+  counters_.network_errors++;
+  if (!q.txn.alive()) return;
+  fail(*q.txn.txn, ReplyOrigin::Transport, error == EMSGSIZE ? "the request is longer than UDP takes" : strerror(error));
+}
+
+void UdpLane::fail(LaneTxn& t, ReplyOrigin origin, std::string_view reason) {
+  uint64_t token = t.token;
+  txns_.remove(t);
+  sink_->on_no_reply(token, origin, reason);
+}
+
+// --- timers ---------------------------------------------------------------------------------------------------------------------
+
+void UdpLane::arm() {
+  MonoMs due = txns_.next_due();
+  if (due >= armed_) return;      // it fires before that anyway, and looks again
+  armed_ = due;
+  timer_->arm(due - now_());
+  driver_.kick();
+}
+
+void UdpLane::on_timer(void* lane) {
+  auto self = static_cast<UdpLane*>(lane)->shared_from_this();
+  self->armed_ = kNever;
+  self->run_timers();
+  if (!self->closed_) self->arm();
+}
+
+void UdpLane::run_timers() {
+  Watchdog::Scope scope(driver_.watchdog(), "sip.lane.timer");
+  MonoMs now = now_();
+  while (!closed_) {
+    LaneTxn* t = txns_.overdue(now);
+    if (!t) break;
+    fail(*t, ReplyOrigin::Timeout, "Request Timeout");
+  }
+  while (!closed_) {
+    LaneTxn* t = txns_.resend(now);
+    if (!t) break;
+    enqueue(t->socket, t->to).txn = {t, t->generation};
+    counters_.resent++;
+  }
+}
+
+// --- in -------------------------------------------------------------------------------------------------------------------------
+
+void UdpLane::on_read(evutil_socket_t, short, void* watched) {
+  Watched& w = *static_cast<Watched*>(watched);
+  auto self = w.lane->shared_from_this();   // the sink may let go of us
+  Watchdog::Scope scope(self->driver_.watchdog(), "sip.lane");
+  self->reading_ = true;
+  self->read_some(w);
+  self->reading_ = false;
+  if (!self->closed_) return;
+  for (Watched& each : self->sockets_) each.socket.reset();
+}
+
+void UdpLane::read_some(Watched& w) {
+  for (unsigned turn = 0; turn < kBatchesATurn; turn++) {
+    for (mmsghdr& h : batch_->in) h.msg_hdr.msg_namelen = sizeof(sockaddr_in6);
+    int n = recvmmsg(w.socket->fd(), batch_->in, kBatch, MSG_DONTWAIT, nullptr);
+    if (n <= 0) {
+      if (n < 0 && errno != EINTR) read_errors(w);   // also where nothing but errors made the socket ready
+      return;
+    }
+    MonoMs now = now_();
+    for (int i = 0; i < n; i++) {
+      take(w, {static_cast<char*>(batch_->in_part[i].iov_base), batch_->in[i].msg_len}, batch_->in_from[i], now);
+      if (closed_) return;
+    }
+    if (n < static_cast<int>(kBatch)) return;
+  }
+}
+
+void UdpLane::take(Watched& w, std::string_view datagram, NetAddress& from, MonoMs now) {
+  if (datagram.starts_with("SIP/")) {
+    take_response(w, datagram, from, now);
+    return;
+  }
+  // Shorter than any request (RFC 5626 keep-alives among them), or none at all: a method begins with a letter.
+  if (datagram.size() < 16 || (datagram[0] | 0x20) < 'a' || (datagram[0] | 0x20) > 'z') {
+    counters_.stray++;
+    return;
+  }
+  counters_.requests++;
+  answer_.clear();
+  sink_->on_request(datagram, from, now, answer_);
+  if (answer_.empty()) return;
+  if (closed_) {   // inside the sink: the request that did it gets its answer all the same
+    sendto(w.socket->fd(), answer_.data(), answer_.size(), 0, &from.any, from.length());
+  } else if (waiting_ < kMaxWaiting) {
+    std::swap(enqueue(w.number, from).answer, answer_);
+  } else {
+    counters_.answers_dropped++;
+  }
+}
+
+void UdpLane::take_response(Watched& w, std::string_view datagram, const NetAddress& from, MonoMs now) {
+  Scan s;
+  scan(datagram, s);
+  std::string_view branch, method;
+  uint32_t cseq = 0;
+  if (s.kind != Scan::Kind::Response || s.via_count != 1 || s.vias[0].find_first_of(",\"") != std::string_view::npos ||
+      !param_of(s.vias[0], "branch", branch) || !read_cseq(s[Field::CSeq], cseq, method)) {
+    take_odd_response(w, datagram, from, now);
+    return;
+  }
+  LaneTxn* t = match(w, txns_.key_of(branch), s[Field::CallId], cseq, method, from, now);
+  if (!t) return;
+  if (s.status < 200) {
+    txns_.proceed(*t, now);
+    return;
+  }
+  SipReply reply;
+  if (s.status < 300 && read_plain_reply(s, method, reply)) {
+    counters_.scanned++;
+    reply.message = keep_octets(datagram);
+    uint64_t token = t->token;
+    txns_.complete(*t, now);
+    sink_->on_plain_reply(token, reply);
+    return;
+  }
+  msg_s* msg = parse_reply(datagram);
+  if (!msg) {
+    counters_.stray++;
+    return;
+  }
+  finish_parsed(*t, sip_object(msg), msg, now);
+  msg_destroy(msg);
+}
+
+// A branch of ours stands in it somewhere: only then is a parser's work spent on it.
+bool UdpLane::expected_branch(std::string_view datagram) const {
+  size_t at = 0;
+  for (int i = 0; i < 4; i++) {
+    at = datagram.find(kCookie, at);
+    if (at == std::string_view::npos) return false;
+    size_t end = datagram.find_first_of("; \t,\r\n\"", at);
+    if (txns_.find(txns_.key_of(datagram.substr(at, end == std::string_view::npos ? end : end - at)))) return true;
+    at += kCookie.size();
+  }
+  return false;
+}
+
+void UdpLane::take_odd_response(Watched& w, std::string_view datagram, const NetAddress& from, MonoMs now) {
+  msg_s* msg = expected_branch(datagram) ? parse_reply(datagram) : nullptr;
+  if (!msg) {
+    counters_.stray++;
+    return;
+  }
+  const sip_t* sip = sip_object(msg);
+  const sip_via_t* via = sip->sip_via;
+  LaneTxn* t = nullptr;
+  // More than one Via: it is on its way to somebody else (RFC 3261 section 8.1.3.3).
+  if (via && !via->v_next && via->v_branch && sip->sip_call_id && sip->sip_cseq && sip->sip_status->st_status < 700)
+    t = match(w, txns_.key_of(via->v_branch), sip->sip_call_id->i_id, sip->sip_cseq->cs_seq, sip->sip_cseq->cs_method_name, from, now);
+  else
+    counters_.stray++;
+  if (t && sip->sip_status->st_status < 200) txns_.proceed(*t, now);
+  else if (t) finish_parsed(*t, sip, msg, now);
+  msg_destroy(msg);
+}
+
+void UdpLane::finish_parsed(LaneTxn& t, const sip_s* sip, msg_s* msg, MonoMs now) {
+  counters_.parsed++;
+  uint64_t token = t.token;
+  txns_.complete(t, now);
+  sink_->on_parsed_reply(token, sip, msg);
+}
+
+// The transaction that a response belongs to. All that the request had of its own must be in it (RFC 3261 section 17.1.3 asks for
+// branch and method only), and it must come from the host that was asked.
+LaneTxn* UdpLane::match(Watched& w, uint64_t key, std::string_view call_id, uint32_t cseq, std::string_view method, const NetAddress& from,
+                     MonoMs now) {
+  LaneTxn* t = txns_.find(key);
+  if (!t) {
+    (txns_.recent(key, now) ? counters_.repeated : counters_.stray)++;
+    return nullptr;
+  }
+  char wanted[32];
+  char* end = std::to_chars(wanted, wanted + 16, cseq).ptr;
+  std::string_view octets = t->octets, rest = octets.substr(t->call_at);
+  auto next = [&rest](std::string_view text) {
+    if (!rest.starts_with(text)) return false;
+    rest.remove_prefix(text.size());
+    return true;
+  };
+  bool same = t->socket == w.number && next("Call-ID: ") && next(call_id) && next("\r\nCSeq: ") &&
+              next({wanted, static_cast<size_t>(end - wanted)}) && next(" ") && next(method) && next("\r\n") &&
+              octets.starts_with(method);
+  if (!same) {
+    counters_.stray++;
+    return nullptr;
+  }
+  if (t->to.same_host(from)) return t;
+  counters_.foreign++;
+  uint64_t left_out = 0;
+  if (foreign_gate_.pass(now, left_out))
+    log_.warning("sip: a response to a request to %s came from %s and was dropped; a server must answer from the address it was asked at%s",
+                 t->to.text().c_str(), from.text().c_str(), left_out ? " (more like this were not written)" : "");
+  return nullptr;
+}
+
+// --- errors of the network ---------------------------------------------------------------------------------------------------------
+
+// What ICMP said of datagrams of ours. Each error brings the beginning of the datagram back, and with it the branch.
+void UdpLane::read_errors(Watched& w) {
+  for (int i = 0; i < 64 && !closed_; i++) {
+    char octets[2048];
+    alignas(cmsghdr) char control[512];
+    iovec part{octets, sizeof octets};
+    NetAddress to;
+    msghdr h{};
+    h.msg_name = &to.any;
+    h.msg_namelen = sizeof to.v6;
+    h.msg_iov = &part;
+    h.msg_iovlen = 1;
+    h.msg_control = control;
+    h.msg_controllen = sizeof control;
+    ssize_t n = recvmsg(w.socket->fd(), &h, MSG_ERRQUEUE | MSG_DONTWAIT);
+    if (n < 0) return;
+    int error = 0;
+    for (cmsghdr* c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
+      if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+        error = static_cast<int>(reinterpret_cast<sock_extended_err*>(CMSG_DATA(c))->ee_errno);
+    if (error == 0 || error == EMSGSIZE) continue;   // too long for one packet: it goes out in pieces the next time
+    counters_.network_errors++;
+    std::string_view sent(octets, static_cast<size_t>(n));
+    size_t at = sent.find(";branch=");
+    if (at == std::string_view::npos) continue;
+    sent.remove_prefix(at + 8);
+    LaneTxn* t = txns_.find(txns_.key_of(sent.substr(0, sent.find(';'))));
+    if (t && t->socket == w.number && t->to.same_host(to)) fail(*t, ReplyOrigin::Transport, strerror(error));
+  }
+}
+
+}  // namespace pua

@@ -1,0 +1,153 @@
+// UdpLane: the UDP sockets, and the client transactions that use them. Requests go out as text in batches; what comes in is sorted before
+// anything is kept of it (docs/adr/0014):
+//
+//   send() --> queue --> sendmmsg --> wire
+//   recvmmsg --> response to what is out --> sink        (read by the scanner, or else by sofia's parser)
+//            --> other responses: dropped, counted
+//            --> requests --> sink, which answers at once
+#pragma once
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/log_gate.h"
+#include "base/result.h"
+#include "core/sip_port.h"
+#include "sip/lane_txns.h"
+#include "sip/su_timer.h"
+#include "sip/udp_socket.h"
+
+struct sip_s;
+struct msg_s;
+
+namespace pua {
+
+struct Scan;
+
+struct LaneCounters {
+  uint64_t sent = 0, resent = 0;        // requests, repetitions of them
+  uint64_t scanned = 0, parsed = 0;     // final responses, by who read them: the scanner, sofia's parser
+  uint64_t repeated = 0;                // responses to what was answered within T4
+  uint64_t stray = 0;                   // responses to nothing that is out, and what is no SIP message
+  uint64_t foreign = 0;                 // responses with everything right but their address
+  uint64_t requests = 0;                // requests from outside
+  uint64_t answers_dropped = 0;         // answers that the socket had no room for
+  uint64_t network_errors = 0;          // errors that came back for requests (ICMP), or that sending met
+};
+
+// Called from the lane's own turns, never inside send(). Each may destroy or close the lane.
+struct LaneSink {
+  virtual ~LaneSink() = default;
+  // A final response that the scanner understood. The views last for the call.
+  virtual void on_plain_reply(uint64_t token, SipReply&) = 0;
+  // A final response as sofia's parser reads it. sip and msg last for the call.
+  virtual void on_parsed_reply(uint64_t token, const sip_s* sip, msg_s* msg) = 0;
+  // No response: Timeout (timer F), Transport (the network says it cannot be reached, or the request is too long).
+  virtual void on_no_reply(uint64_t token, ReplyOrigin, std::string_view reason) = 0;
+  // A request, or what looks like one. Appends what is to be answered to `out`, if anything; `from` becomes where that goes.
+  virtual void on_request(std::string_view message, NetAddress& from, MonoMs now, std::string& out) = 0;
+};
+
+class UdpLane : public std::enable_shared_from_this<UdpLane> {
+ public:
+  using Handle = LaneTxns::Handle;
+  struct Out {
+    uint64_t token = 0;
+    unsigned socket = 0;
+    NetAddress to;
+    std::string_view method, uri;
+    std::string_view branch;      // empty: a new one
+    std::string_view headers;     // all but Via, whole lines; "CSeq: " follows "Call-ID: "
+    std::string_view body;
+  };
+
+  // driver, sink, log outlive the lane. now: monotonic ms. Errors: no_memory.
+  static Result<std::shared_ptr<UdpLane>> create(SuDriver& driver, uint32_t t1_ms, LaneSink& sink, Log& log, std::function<MonoMs()> now);
+  ~UdpLane();
+  UdpLane(const UdpLane&) = delete;
+  UdpLane& operator=(const UdpLane&) = delete;
+
+  // Takes the socket and reads from it. The number of the socket.
+  unsigned add(std::unique_ptr<UdpSocket> socket);
+  UdpSocket& socket(unsigned n) { return *sockets_[n].socket; }
+
+  // Request line, Via, headers and body are sent with the next batch. One report follows.
+  // Errors, nothing follows: bad_argument (this branch is out already, or a random one could not be had).
+  Result<Handle> send(const Out&);
+  // No report follows. The request may be repeated no more.
+  void drop(Handle);
+  // Closes the sockets; open transactions are forgotten. Legal inside the sink.
+  void close();
+
+  size_t in_flight() const { return txns_.size(); }
+  const LaneCounters& counters() const { return counters_; }
+
+ private:
+  struct Watched {
+    UdpLane* lane = nullptr;
+    unsigned number = 0;
+    std::unique_ptr<UdpSocket> socket;
+    struct event read {};
+    struct event write {};
+    bool blocked = false;        // the system has no room: waits for `write`
+  };
+  // What waits to be sent: a transaction's octets, or an answer.
+  struct Waiting {
+    LaneTxns::Handle txn;
+    unsigned socket = 0;
+    NetAddress to;
+    std::string answer;
+  };
+  struct Batch;
+
+  UdpLane(SuDriver&, uint32_t t1_ms, LaneSink&, Log&, std::function<MonoMs()> now, HashKey);
+  static void on_read(evutil_socket_t, short, void* watched);
+  static void on_write(evutil_socket_t, short, void* watched);
+  static void on_flush(evutil_socket_t, short, void* lane);
+  static void on_timer(void* lane);
+
+  Waiting& enqueue(unsigned socket, const NetAddress& to);
+  void flush();
+  unsigned flush_some(unsigned first);
+  void send_failed(Waiting&, int error);
+  void read_some(Watched&);
+  void take(Watched&, std::string_view datagram, NetAddress& from, MonoMs now);
+  void take_response(Watched&, std::string_view datagram, const NetAddress& from, MonoMs now);
+  void take_odd_response(Watched&, std::string_view datagram, const NetAddress& from, MonoMs now);
+  LaneTxn* match(Watched&, uint64_t key, std::string_view call_id, uint32_t cseq, std::string_view method, const NetAddress& from, MonoMs now);
+  bool expected_branch(std::string_view datagram) const;
+  void finish_parsed(LaneTxn&, const sip_s*, msg_s*, MonoMs now);
+  void read_errors(Watched&);
+  void fail(LaneTxn&, ReplyOrigin, std::string_view reason);
+  void run_timers();
+  void arm();
+
+  SuDriver& driver_;
+  LaneSink* sink_;
+  Log& log_;
+  std::function<MonoMs()> now_;
+  LaneTxns txns_;
+  LaneCounters counters_;
+  std::vector<Watched> sockets_;
+  std::vector<Waiting> queue_;       // the first `waiting_` of them are used; the rest keeps its memory
+  unsigned waiting_ = 0;
+  std::unique_ptr<Batch> batch_;
+  std::string answer_;               // being made
+  struct event flush_ {};
+  bool flush_pending_ = false, closed_ = false;
+  bool reading_ = false;             // closed meanwhile, the sockets go at its end
+  std::unique_ptr<SuTimer> timer_;
+  MonoMs armed_ = kNever;
+  LogGate foreign_gate_{1};
+};
+
+}  // namespace pua

@@ -1,0 +1,277 @@
+// SipStack::Core: the ways out. A request goes to its next hop; where that is a name, to one of the hop's servers after the other
+// (RFC 3263 section 4.3).
+#include <sofia-sip/sip.h>
+
+#include "sip/header_text.h"
+#include "sip/scan.h"
+#include "sip/stack_core.h"
+
+namespace pua {
+namespace {
+
+const LaneSocket* of_family(const std::vector<LaneSocket>& sockets, int family) {
+  for (const LaneSocket& s : sockets)
+    if (s.local.family() == family) return &s;
+  return nullptr;
+}
+
+// The server as a URI for sofia. The name is what TLS compares the certificate with.
+std::string hop_uri(const Server& s) {
+  NetAddress a(s.address);
+  if (s.transport != Transport::Tls) return "sip:" + a.text() + (s.transport == Transport::Tcp ? ";transport=tcp" : "");
+  return "sips:" + (s.name.empty() ? a.host() : s.name) + ":" + std::to_string(a.port());
+}
+
+}  // namespace
+
+Status SipStack::Core::send(const SipRequest& r) {
+  if (state_ != State::Open) return {Errc::shutting_down, "the SIP stack is shutting down"};
+  if (auto st = check_request(r); !st) return st;
+  Txn& t = txns_.add(r.txn);
+  t.first_cseq = t.cseq = r.cseq;
+  if (digest_->has_credentials()) keep(t, r);
+  if (auto st = start(t, r); !st) {
+    txns_.remove(t);
+    return st;
+  }
+  counters_.sent++;
+  MonoMs now = now_();
+  txns_.set_deadline(t, now + guard_ms_);
+  if (!guard_armed_) arm_guard(now);
+  driver_.kick();
+  return success();
+}
+
+// Where a request goes: its route set decides, else the proxy, else its URI. Views into r, or into routed_ until the next
+// call.
+Result<SipStack::Core::Way> SipStack::Core::way_of(const SipRequest& r) {
+  Way w;
+  w.uri = r.uri;
+  w.proxy = r.proxy;
+  if (!r.route_set.empty()) {
+    if (auto st = follow_routes(r.uri, r.route_set, routed_); !st) return st.error();
+    w.uri = routed_.uri;
+    w.proxy = routed_.hop;
+    w.routes = routed_.routes;
+  }
+  auto target = parse_target(w.uri);
+  if (!target) return target.error();
+  w.target = w.hop = *target;
+  if (!w.proxy.empty()) {
+    auto hop = parse_target(w.proxy);
+    if (!hop) return hop.error();
+    w.hop = *hop;
+  }
+  if (w.hop.host.empty()) return {Errc::bad_uri, "a tel: URI needs a proxy to go to"};
+  if (!same_word(w.hop.scheme, "sip") && !same_word(w.hop.scheme, "sips") && !same_word(w.hop.scheme, "pres"))
+    return {Errc::bad_uri, "nothing can be sent to a \"" + std::string(w.hop.scheme.substr(0, 40)) + ":\" URI"};
+  return w;
+}
+
+// The first try of a request. Errors: of the request itself; what stands in its way otherwise is told later.
+Status SipStack::Core::start(Txn& t, const SipRequest& r) {
+  auto way = way_of(r);
+  if (!way) return way.error();
+  for (std::string_view uri : {way->uri, way->proxy})   // whatever let it through: rows, routes, Contacts
+    if (!uri.empty() && !readable_url(uri))
+      return {Errc::bad_uri, "\"" + std::string(uri.substr(0, 80)) + "\" is not a URI that can be sent to"};
+  if (lane_ && !find_servers(t, r, *way)) return success();
+  return attempt(t, r, *way);
+}
+
+// true: t.servers are there. false: they are being looked up, or there are none, which is told later.
+bool SipStack::Core::find_servers(Txn& t, const SipRequest& r, const Way& way) {
+  std::string_view hop = way.proxy.empty() ? way.uri : way.proxy;
+  if (hop == last_hop_ && last_servers_) {
+    t.servers = last_servers_;
+    return true;
+  }
+  Located found = locator_->locate(way.hop, txns_.token(t));
+  switch (found.state) {
+    case Located::State::Found: {
+      t.servers = std::move(found.servers);
+      if (t.servers->size() > 1) {
+        keep(t, r);
+      } else if (NetAddress::literal(way.hop.host, 0)) {
+        last_hop_ = hop;
+        last_servers_ = t.servers;
+      }
+      return true;
+    }
+    case Located::State::Asking:
+      t.locating = true;
+      keep(t, r);
+      return false;
+    case Located::State::Failed: fail_later(t, std::move(found.why)); return false;
+  }
+  return false;
+}
+
+void SipStack::Core::on_located(uint64_t token, Servers servers, std::string_view why) {
+  Txn* t = txns_.find(token);
+  if (!t || !t->locating) return;
+  Call call(*this);
+  t->locating = false;
+  if (!servers) {
+    complete_synthetic(*t, 503, ReplyOrigin::Transport, why);
+    return;
+  }
+  t->servers = std::move(servers);
+  if (auto st = again(*t, t->cseq); !st) complete_synthetic(*t, 500, ReplyOrigin::Local, st.error().message);
+}
+
+// For a request that may have to be sent again.
+void SipStack::Core::keep(Txn& t, const SipRequest& r) {
+  if (&r != &t.kept.view() && t.kept.view().uri.empty()) t.kept.keep(r);
+}
+
+// --- one try ----------------------------------------------------------------------------------------------------------------------
+
+Status SipStack::Core::attempt(Txn& t, const SipRequest& r, const Way& way) {
+  const Server* server = t.servers ? &(*t.servers)[t.server] : nullptr;
+  if (server && server->transport == Transport::Udp) return attempt_lane(t, r, way, NetAddress(server->address));
+  return attempt_sofia(t, r, way);
+}
+
+Status SipStack::Core::attempt_lane(Txn& t, const SipRequest& r, const Way& way, const NetAddress& to) {
+  const LaneSocket* socket = nullptr;
+  std::string_view contact = r.contact;
+  if (r.method == "SUBSCRIBE") {
+    Target hop = way.hop;
+    hop.family = to.family() == AF_INET ? Target::Family::V4 : Target::Family::V6;   // a name's is known by now
+    hop.secure = false;
+    if (NotifyAddress* address = address_for(r, hop)) {
+      socket = of_family(address->sockets(), to.family());
+      contact_ = address->contact_toward(to);
+      contact = contact_;
+    }
+  }
+  if (!socket) socket = of_family(out_, to.family());
+  if (!socket) {
+    fail_later(t, "no listen address reaches " + to.text());
+    return success();
+  }
+  headers_.clear();
+  OwnHeaders own{user_agent_};
+  write_headers(r, t.cseq, way.routes, contact, headers_, &own);
+  if (digest_->has_credentials())
+    digest_->authorize({way.target.host, way.hop.host}, r.method, way.uri, r.body, headers_, t.trail);
+  UdpLane::Out o;
+  o.token = txns_.token(t);
+  o.socket = socket->number;
+  o.to = to;
+  o.method = r.method;
+  o.uri = way.uri;
+  o.branch = branch_of(t, r);
+  o.headers = headers_;
+  o.body = r.body;
+  auto sent = lane_->send(o);
+  if (!sent) return sent.error();
+  t.lane = *sent;
+  return success();
+}
+
+// By sofia: TCP, TLS, and everything where there is no lane.
+Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way) {
+  Target hop = way.hop;
+  if (t.servers) {
+    proxy_ = hop_uri((*t.servers)[t.server]);
+    if (auto read = parse_target(proxy_)) hop = *read;
+  } else if (auto st = next_hop(way.proxy, way.hop, proxy_); !st) {
+    return st;
+  }
+  uri_.assign(way.uri);
+  method_.assign(r.method);
+  NotifyAddress* address = r.method == "SUBSCRIBE" ? address_for(r, hop) : nullptr;
+  headers_.clear();
+  write_headers(r, t.cseq, way.routes, address ? std::string_view(address->contact()) : r.contact, headers_);
+  if (digest_->has_credentials())
+    digest_->authorize({way.target.host, way.hop.host}, r.method, way.uri, r.body, headers_, t.trail);
+  Endpoint::Request q;
+  q.token = txns_.token(t);
+  q.method = method_.c_str();
+  q.uri = uri_.c_str();
+  q.proxy = proxy_.empty() ? nullptr : proxy_.c_str();
+  q.branch = branch_of(t, r);
+  q.headers = headers_.c_str();
+  q.body = r.body;
+  if (address && address->agent() && address->serves(hop)) {
+    t.out = address->agent()->send(q);
+  } else if ((t.endpoint = endpoint_for(hop))) {
+    t.handle = t.endpoint->send(q);
+  } else {
+    fail_later(t, "no listen address reaches " + std::string(hop.host));
+    return success();
+  }
+  if (!t.out && !t.handle.nh) return {Errc::no_memory, "no memory for a SIP transaction"};
+  return success();
+}
+
+// Each try is a transaction of its own (RFC 3261 section 8.1.3.5, RFC 3263 section 4.3).
+std::string_view SipStack::Core::branch_of(const Txn& t, const SipRequest& r) {
+  if (t.tries == 0 || r.branch.empty()) return r.branch;
+  branch_.assign(r.branch).append(".").append(std::to_string(t.tries));
+  return branch_;
+}
+
+// The request once more, as another transaction.
+Status SipStack::Core::again(Txn& t, uint32_t cseq) {
+  const SipRequest& r = t.kept.view();
+  auto way = way_of(r);
+  if (!way) return way.error();
+  t.cseq = cseq;
+  return attempt(t, r, *way);
+}
+
+// After a try that failed. true: another server is being asked.
+bool SipStack::Core::try_next(Txn& t, int64_t retry_after) {
+  if (!t.servers) return false;
+  locator_->failed((*t.servers)[t.server], retry_after);
+  while (state_ == State::Open && !t.kept.view().uri.empty() && t.server + 1 < t.servers->size() && now_() < t.deadline()) {
+    let_go(t, false);
+    t.server++;
+    t.tries++;
+    t.trail.clear();
+    if (again(t, t.cseq)) {
+      counters_.failovers++;
+      return true;
+    }
+  }
+  return false;
+}
+
+void SipStack::Core::fail_later(Txn& t, std::string why) {
+  late_.push_back({txns_.token(t), std::move(why)});
+  late_timer_->arm(1);
+}
+
+// --- which socket -----------------------------------------------------------------------------------------------------------------
+
+// The first that fits; if none does, the first, which then fails as a transport error (no TLS, no IPv6). null: there is none at all.
+Endpoint* SipStack::Core::endpoint_for(const Target& t) const {
+  for (auto& e : endpoints_)
+    if (e->serves(t)) return e.get();
+  return endpoints_.empty() ? nullptr : endpoints_.front().get();
+}
+
+// Where NOTIFYs for a subscription that takes this way are to come: the Contact where it is an address of ours that they can take, too;
+// else the address that fits best. null: the Contact is somebody else's, or there is no address.
+NotifyAddress* SipStack::Core::address_for(const SipRequest& r, const Target& hop) const {
+  NotifyAddress* named = address_at(r.contact);
+  if (!named && !r.contact.empty()) return nullptr;
+  if (named && named->serves(hop)) return named;
+  for (auto& a : addresses_)
+    if (a->serves(hop)) return a.get();
+  if (named && named->fits(hop)) return named;
+  for (auto& a : addresses_)
+    if (a->fits(hop)) return a.get();
+  return named ? named : addresses_.empty() ? nullptr : addresses_.front().get();
+}
+
+NotifyAddress* SipStack::Core::address_at(std::string_view contact) const {
+  for (auto& a : addresses_)
+    if (a->contact() == contact) return a.get();
+  return nullptr;
+}
+
+}  // namespace pua
