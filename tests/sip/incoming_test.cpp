@@ -1,0 +1,179 @@
+// Requests from outside: who is answered, with what, and how much of it.
+#include <string>
+
+#include "sip/answer_text.h"
+#include "sip/incoming.h"
+#include "sip/scan.h"
+#include "tests/support/scripted_server.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using pua::test::parse_sip;
+using pua::test::SipReceived;
+
+namespace {
+
+struct Sink : NotifySink {
+  NotifyAnswer on_notify(const NotifyRequest& n, MonoMs) override {
+    count++;
+    call_id = n.call_id;
+    return answer;
+  }
+  bool expects(std::string_view id) const override { return id == "ours@h"; }
+  NotifyAnswer answer{200, "OK", ""};
+  int count = 0;
+  std::string call_id;
+};
+
+}  // namespace
+
+TEST_GROUP(SipIncoming) {
+  Sink sink;
+  Incoming incoming{sink, 500, HashKey{3, 4}};
+  NetAddress to;
+  std::string out;
+
+  static std::string request(const std::string& method, const std::string& call_id, int cseq = 1) {
+    return method + " sip:pua@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bKa" + std::to_string(cseq) +
+           ";rport\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:pua@z>;tag=2\r\nCall-ID: " + call_id + "\r\nCSeq: " + std::to_string(cseq) + " " + method +
+           "\r\nEvent: presence\r\nSubscription-State: active\r\nContent-Length: 0\r\n\r\n";
+  }
+  SipReceived ask(const std::string& text, const char* from = "192.0.2.1", uint16_t port = 40000, MonoMs now = 1000, bool datagram = true) {
+    to = *NetAddress::literal(from, port);
+    out.clear();
+    incoming.take(text, to, datagram, now, out);
+    return parse_sip(out);
+  }
+};
+
+TEST(SipIncoming, an_answer_has_what_the_request_brought_and_goes_back_to_where_it_came_from) {
+  SipReceived r = ask(request("NOTIFY", "ours@h"));
+  STRCMP_EQUAL("SIP/2.0 200 OK", r.start_line.c_str());
+  STRCMP_EQUAL("SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bKa1;rport=40000;received=192.0.2.1", r.header("Via").c_str());
+  STRCMP_EQUAL("<sip:x@y>;tag=1", r.header("From").c_str());
+  STRCMP_EQUAL("<sip:pua@z>;tag=2", r.header("To").c_str());
+  STRCMP_EQUAL("ours@h", r.header("Call-ID").c_str());
+  STRCMP_EQUAL("1 NOTIFY", r.header("CSeq").c_str());
+  STRCMP_EQUAL("0", r.header("Content-Length").c_str());
+  STRCMP_EQUAL("192.0.2.1:40000", to.text().c_str());
+}
+
+// RFC 3261 section 18.2.2: without rport to the port of the Via, at the address it really came from.
+TEST(SipIncoming, without_rport_the_answer_goes_to_the_port_of_the_via) {
+  std::string text = request("NOTIFY", "ours@h");
+  text.erase(text.find(";rport"), 6);
+  SipReceived r = ask(text, "198.51.100.7", 40000);
+  STRCMP_EQUAL("SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bKa1;received=198.51.100.7", r.header("Via").c_str());
+  STRCMP_EQUAL("198.51.100.7:5070", to.text().c_str());
+}
+
+TEST(SipIncoming, a_list_of_vias_and_further_vias_come_back_in_their_order) {
+  std::string text = request("NOTIFY", "ours@h");
+  text.insert(text.find("From:"), "Via: SIP/2.0/UDP second\r\nv: SIP/2.0/UDP third, SIP/2.0/UDP fourth\r\n");
+  text.insert(text.find(";rport") + 6, ";x=\"a,b\", SIP/2.0/UDP inner");
+  SipReceived r = ask(text);
+  STRCMP_EQUAL("SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bKa1;rport=40000;x=\"a,b\";received=192.0.2.1, SIP/2.0/UDP inner",
+               r.headers[0].second.c_str());
+  STRCMP_EQUAL("SIP/2.0/UDP second", r.headers[1].second.c_str());
+  STRCMP_EQUAL("SIP/2.0/UDP third, SIP/2.0/UDP fourth", r.headers[2].second.c_str());
+}
+
+TEST(SipIncoming, folded_fields_are_answered_as_one_line) {
+  std::string text = request("NOTIFY", "ours@h");
+  text.replace(text.find("To: <sip:pua@z>"), 15, "To:\r\n <sip:pua@z>");
+  SipReceived r = ask(text);
+  STRCMP_EQUAL("SIP/2.0 200 OK", r.start_line.c_str());
+  STRCMP_EQUAL("<sip:pua@z>;tag=2", r.header("To").c_str());
+  LONGS_EQUAL(1, incoming.counters().parsed);
+}
+
+// RFC 3261 section 8.2.6.2 and 8.2.7: a tag, the same for the same request, and none that others can tell.
+TEST(SipIncoming, a_request_without_to_tag_gets_one_that_stays) {
+  std::string text = request("OPTIONS", "any@h");
+  text.erase(text.find(";tag=2"), 6);
+  std::string first = ask(text).header("To"), second = ask(text).header("To");
+  CHECK_TRUE(first.size() > 22 && first.substr(0, 16) == "<sip:pua@z>;tag=");
+  STRCMP_EQUAL(first.c_str(), second.c_str());
+  Incoming other{sink, 500, HashKey{5, 6}};
+  out.clear();
+  other.take(text, to, true, 1000, out);
+  CHECK_FALSE(parse_sip(out).header("To") == first);
+}
+
+TEST(SipIncoming, a_stranger_gets_so_many_answers_a_second_and_the_others_theirs) {
+  int answered = 0;
+  for (int i = 0; i < 1000; i++) answered += !ask(request("INVITE", "s" + std::to_string(i)), "203.0.113.5").start_line.empty();
+  LONGS_EQUAL(StrangerLimit::kHost, answered);
+  LONGS_EQUAL(1000 - StrangerLimit::kHost, incoming.counters().unanswered);
+  STRCMP_EQUAL("SIP/2.0 405 Method Not Allowed", ask(request("INVITE", "x"), "203.0.113.6").start_line.c_str());
+  answered = 0;
+  for (int i = 0; i < 100; i++) answered += !ask(request("INVITE", "t" + std::to_string(i)), "203.0.113.5", 1, 1500).start_line.empty();
+  LONGS_EQUAL(StrangerLimit::kHost / 2, answered);   // half a second later
+}
+
+TEST(SipIncoming, all_strangers_together_get_so_many_answers_a_second) {
+  int answered = 0;
+  for (int i = 0; i < 10000; i++) {
+    std::string host = "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250);
+    answered += !ask(request("OPTIONS", "s" + std::to_string(i)), host.c_str()).start_line.empty();
+  }
+  LONGS_EQUAL(StrangerLimit::kAll, answered);
+}
+
+TEST(SipIncoming, notifys_of_known_dialogs_are_answered_however_many_strangers_there_are) {
+  for (int i = 0; i < 5000; i++) ask(request("NOTIFY", "s" + std::to_string(i)), "192.0.2.1");
+  for (int i = 0; i < 500; i++)
+    STRCMP_EQUAL("SIP/2.0 200 OK", ask(request("NOTIFY", "ours@h", 10 + i), "192.0.2.1").start_line.c_str());
+  std::string folded = request("NOTIFY", "ours@h", 5000);   // the parser's work is spent on them, too
+  folded.replace(folded.find("To: <sip:pua@z>"), 15, "To:\r\n <sip:pua@z>");
+  STRCMP_EQUAL("SIP/2.0 200 OK", ask(folded, "192.0.2.1").start_line.c_str());
+}
+
+TEST(SipIncoming, what_strangers_send_in_odd_form_is_not_parsed_beyond_the_limit) {
+  for (int i = 0; i < 1000; i++) {
+    std::string text = request("NOTIFY", "s" + std::to_string(i));
+    ask(text.replace(text.find("To: <sip:pua@z>"), 15, "To:\r\n <sip:pua@z>"), "203.0.113.5");
+  }
+  LONGS_EQUAL(StrangerLimit::kHost, incoming.counters().parsed);
+}
+
+// RFC 3261 lets anybody put another's address into a datagram: what comes out of us must not be worth it.
+TEST(SipIncoming, an_answer_to_a_stranger_is_at_most_half_as_long_again_as_the_request) {
+  for (const char* text : {"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=b\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:a>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n",
+                           "OPTIONS sip:a SIP/2.0\r\nv:SIP/2.0/UDP a;rport\r\n\r\n", "X a SIP/2.0\r\nv: a\r\n\r\n",
+                           "NOTIFY sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=b\r\n\r\n"}) {
+    ask(text, "2001:db8:1111:2222:3333:4444:5555:6666", 65535);
+    CHECK_TEXT(out.size() <= std::string(text).size() * 3 / 2, out.c_str());
+  }
+}
+
+TEST(SipIncoming, acks_responses_and_what_has_no_via_get_no_answer) {
+  for (const std::string& text : {request("ACK", "ours@h"), std::string("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=b\r\n\r\n"),
+                                  std::string("INVITE sip:x SIP/2.0\r\n\r\n"), std::string("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+                                  std::string(60000, 'A')}) {
+    ask(text);
+    STRCMP_EQUAL("", out.c_str());
+  }
+  LONGS_EQUAL(0, sink.count);
+}
+
+TEST(SipIncoming, a_repeated_notify_is_answered_alike_and_shown_once) {
+  sink.answer = {202, "First", "X-A: b\r\n"};
+  ask(request("NOTIFY", "ours@h"));
+  std::string first = out;
+  sink.answer = {500, "Second", ""};
+  ask(request("NOTIFY", "ours@h"));
+  STRCMP_EQUAL(first.c_str(), out.c_str());
+  LONGS_EQUAL(1, sink.count);
+  STRCMP_EQUAL("SIP/2.0 500 Second", ask(request("NOTIFY", "ours@h"), "192.0.2.1", 40000, 40000).start_line.c_str());  // timer J is over
+  STRCMP_EQUAL("SIP/2.0 500 Second", ask(request("NOTIFY", "ours@h"), "192.0.2.1", 40000, 1000, false).start_line.c_str());  // a connection
+  LONGS_EQUAL(3, sink.count);
+}
+
+TEST(SipIncoming, forged_notifys_do_not_push_the_answers_of_known_dialogs_out) {
+  ask(request("NOTIFY", "ours@h"));
+  for (int i = 0; i < 6000; i++) ask(request("NOTIFY", "f" + std::to_string(i), i + 2), "203.0.113.5");
+  ask(request("NOTIFY", "ours@h"));
+  LONGS_EQUAL(1, incoming.counters().repeated);
+}

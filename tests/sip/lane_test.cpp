@@ -1,0 +1,289 @@
+// The lane on real sockets: which responses count, and which server is asked next.
+//
+//   stack      server one     server two
+//     | PUBLISH --->|             |
+//     |<-------- 503|             |
+//     | PUBLISH (another branch)->|
+//     |<----------------------200 |
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "tests/sip/rig.h"
+#include "tests/support/dns_server.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(SipLane) {
+  Rig* rig = nullptr;
+  ScriptedServer* server = nullptr;
+  std::string proxy;
+  void setup() override {
+    rig = new Rig;
+    rig->settings.lane = true;
+    server = new ScriptedServer(rig->base, ScriptedServer::Kind::Udp);
+    proxy = server->uri();
+  }
+  void teardown() override {
+    delete server;
+    delete rig;
+  }
+  SipRequest publish(TxnId txn = 1) {
+    SipRequest q = rig->publish(txn);
+    q.proxy = proxy;
+    return q;
+  }
+  // Sends `bytes` to the stack from another address of this machine, or another port of the same.
+  void forge(const SipReceived& r, const char* from, const std::string& bytes) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in a{};
+    a.sin_family = AF_INET;
+    inet_pton(AF_INET, from, &a.sin_addr);
+    LONGS_EQUAL(0, bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a));
+    inet_pton(AF_INET, "127.0.0.1", &a.sin_addr);
+    a.sin_port = htons(static_cast<uint16_t>(atoi(r.from.c_str() + r.from.rfind(':') + 1)));
+    sendto(fd, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&a), sizeof a);
+    close(fd);
+  }
+  LaneCounters lane() { return rig->stack->counters().lane; }
+};
+
+TEST(SipLane, a_response_counts_only_with_all_that_the_request_had_of_its_own) {
+  rig->start();
+  rig->send(publish());
+  CHECK_TRUE(rig->until([&] { return server->requests.size() == 1; }));
+  SipReceived r = server->requests[0];
+  std::string good = ScriptedServer::reply_text(r, 200, "OK", "SIP-ETag: forged\r\n");
+  auto altered = [&](const char* from, const char* to) {
+    std::string s = good;
+    s.replace(s.find(from), strlen(from), to);
+    forge(r, "127.0.0.1", s);
+  };
+  altered("branch=z9hG4bKbranch-1", "branch=z9hG4bKbranch-2");
+  altered("CSeq: 7 PUBLISH", "CSeq: 8 PUBLISH");
+  altered("CSeq: 7 PUBLISH", "CSeq: 7 SUBSCRIBE");
+  altered("CSeq: 7 PUBLISH", "CSeq: 07 PUBLISHX");
+  altered("call-1@", "call-2@");
+  altered("call-1@pua.example.com", "call-1@pua.example.com2");
+  CHECK_TRUE(rig->until([&] { return lane().stray == 6; }));
+  LONGS_EQUAL(0, rig->replies.size());
+  server->reply(r, 200, "OK", "SIP-ETag: true\r\n");
+  CHECK_TRUE(rig->until_replies(1));
+  STRCMP_EQUAL("true", rig->replies[0].etag.c_str());
+  server->reply(r, 200, "OK", "SIP-ETag: again\r\n");
+  CHECK_TRUE(rig->until([&] { return lane().repeated == 1; }));
+  LONGS_EQUAL(1, rig->replies.size());
+}
+
+TEST(SipLane, a_response_from_a_host_that_was_not_asked_is_counted_named_and_dropped) {
+  rig->start();
+  rig->send(publish());
+  CHECK_TRUE(rig->until([&] { return server->requests.size() == 1; }));
+  SipReceived r = server->requests[0];
+  for (int i = 0; i < 3; i++) forge(r, "127.0.0.9", ScriptedServer::reply_text(r, 489, "Bad Event"));
+  CHECK_TRUE(rig->until([&] { return lane().foreign == 3; }));
+  LONGS_EQUAL(0, rig->replies.size());
+  int named = 0;
+  for (const std::string& line : rig->lines) named += line.find("127.0.0.9:") != std::string::npos && line.find("was dropped") != std::string::npos;
+  LONGS_EQUAL(1, named);   // gated
+  // Another port of the same host is a server that answers from a socket of its own.
+  forge(r, "127.0.0.1", ScriptedServer::reply_text(r, 200, "OK"));
+  CHECK_TRUE(rig->until_replies(1));
+  LONGS_EQUAL(200, rig->replies[0].status);
+}
+
+TEST(SipLane, an_odd_response_is_read_by_the_parser_and_only_if_a_branch_of_ours_is_in_it) {
+  rig->start();
+  rig->send(publish());
+  CHECK_TRUE(rig->until([&] { return server->requests.size() == 1; }));
+  SipReceived r = server->requests[0];
+  std::string odd = ScriptedServer::reply_text(r, 200, "OK", "SIP-ETag:\r\n folded\r\nExpires: 60\r\n");
+  std::string other = odd;
+  other.replace(other.find("branch-1"), 8, "branch-9");
+  forge(r, "127.0.0.1", other);
+  CHECK_TRUE(rig->until([&] { return lane().stray == 1; }));
+  LONGS_EQUAL(0, lane().parsed);
+  forge(r, "127.0.0.1", odd);
+  CHECK_TRUE(rig->until_replies(1));
+  STRCMP_EQUAL("folded", rig->replies[0].etag.c_str());
+  LONGS_EQUAL(60, rig->replies[0].expires);
+  LONGS_EQUAL(1, lane().parsed);
+  LONGS_EQUAL(0, lane().scanned);
+}
+
+// RFC 3261 section 8.1.3.3.
+TEST(SipLane, a_response_with_a_second_via_is_somebody_elses) {
+  rig->start();
+  rig->send(publish());
+  CHECK_TRUE(rig->until([&] { return server->requests.size() == 1; }));
+  SipReceived r = server->requests[0];
+  std::string two = ScriptedServer::reply_text(r, 200, "OK");
+  two.insert(two.find("From:"), "Via: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKz\r\n");
+  forge(r, "127.0.0.1", two);
+  CHECK_TRUE(rig->until([&] { return lane().stray == 1; }));
+  LONGS_EQUAL(0, rig->replies.size());
+}
+
+TEST(SipLane, after_a_100_the_request_is_repeated_every_t2_only) {
+  FakeClock clock;
+  rig->start();
+  server->on_request = [&](const SipReceived& r) { server->reply(r, 100, "Trying"); };
+  rig->send(publish());
+  clock.pass(*rig, 3900);
+  LONGS_EQUAL(1, server->requests.size());
+  clock.pass(*rig, 300);
+  LONGS_EQUAL(2, server->requests.size());
+  clock.pass(*rig, 27000);
+  LONGS_EQUAL(0, rig->replies.size());
+  clock.pass(*rig, 1000);
+  LONGS_EQUAL(408, rig->replies.at(0).status);
+}
+
+TEST(SipLane, a_request_that_is_too_long_for_udp_is_a_transport_error) {
+  rig->start();
+  SipRequest q = publish();
+  std::string body(70000, 'x');
+  q.body = body;
+  rig->send(q);
+  CHECK_TRUE(rig->until_replies(1));
+  LONGS_EQUAL(503, rig->replies[0].status);
+  STRCMP_EQUAL("transport", origin_name(rig->replies[0].origin));
+  STRCMP_EQUAL("the request is longer than UDP takes", rig->replies[0].reason.c_str());
+}
+
+TEST(SipLane, thousands_at_once_leave_in_batches_and_come_back) {
+  rig->start();
+  server->on_request = [&](const SipReceived& r) { server->reply(r, 200, "OK", "SIP-ETag: e\r\n"); };
+  for (TxnId i = 1; i <= 2000; i++) {
+    SipRequest q = publish(i);
+    std::string branch = "z9hG4bKx" + std::to_string(i), call = "c" + std::to_string(i);
+    q.branch = branch;
+    q.call_id = call;
+    rig->send(q);
+  }
+  CHECK_TRUE(rig->until_replies(2000));
+  for (const Outcome& o : rig->replies) LONGS_EQUAL(200, o.status);
+  LONGS_EQUAL(0, rig->stack->in_flight());
+}
+
+TEST(SipLane, the_stack_may_be_destroyed_inside_on_reply) {
+  rig->start();
+  server->on_request = [&](const SipReceived& r) { server->reply(r, 200, "OK"); };
+  rig->then = [&](TxnId) { rig->stack.reset(); };
+  for (TxnId i = 1; i <= 5; i++) {
+    SipRequest q = publish(i);
+    std::string branch = "z9hG4bKy" + std::to_string(i);
+    q.branch = branch;
+    rig->send(q);
+  }
+  CHECK_TRUE(rig->until_replies(5));   // one by the server, the others by the end
+  for (int i = 0; i < 5; i++) rig->turn();
+  LONGS_EQUAL(5, rig->replies.size());
+  LONGS_EQUAL(200, rig->replies[0].status);
+  LONGS_EQUAL(487, rig->replies[4].status);
+}
+
+// --- one server after the other (RFC 3263 section 4.3) ------------------------------------------------------------------------------
+
+TEST_GROUP(SipFailover) {
+  Rig* rig = nullptr;
+  DnsServer* dns = nullptr;
+  ScriptedServer *one = nullptr, *two = nullptr;
+  std::string conf;
+  void setup() override {
+    rig = new Rig;
+    rig->settings.lane = true;
+    dns = new DnsServer(rig->base);
+    char path[] = "/tmp/resolv-XXXXXX";
+    int fd = mkstemp(path);
+    conf = path;
+    dprintf(fd, "nameserver 127.0.0.1\nport %u\n", dns->port());
+    close(fd);
+    rig->settings.resolv_conf = conf;
+    one = new ScriptedServer(rig->base, ScriptedServer::Kind::Udp);
+    two = new ScriptedServer(rig->base, ScriptedServer::Kind::Udp);
+    dns->srv("_sip._udp.lamps.example", 1, one->port(), "host.lamps.example");
+    dns->srv("_sip._udp.lamps.example", 2, two->port(), "host.lamps.example");
+    dns->a("host.lamps.example", "127.0.0.1");
+  }
+  void teardown() override {
+    delete one;
+    delete two;
+    delete dns;
+    delete rig;
+    unlink(conf.c_str());
+  }
+  void send(TxnId txn) {
+    SipRequest q = rig->publish(txn);
+    std::string branch = "z9hG4bKf" + std::to_string(txn), call = "f" + std::to_string(txn);
+    q.branch = branch;
+    q.call_id = call;
+    q.uri = "sip:alice@lamps.example";
+    rig->send(q);
+  }
+  static void answers(ScriptedServer* s, int status, const char* headers = "") {
+    s->on_request = [s, status, headers](const SipReceived& r) { s->reply(r, status, "As told", headers); };
+  }
+};
+
+TEST(SipFailover, a_503_makes_the_next_server_take_over_with_a_branch_of_its_own) {
+  rig->start();
+  answers(one, 503, "Retry-After: 60\r\n");
+  answers(two, 200);
+  send(1);
+  CHECK_TRUE(rig->until_replies(1));
+  LONGS_EQUAL(200, rig->replies[0].status);
+  STRCMP_EQUAL("z9hG4bKf1", one->requests.at(0).param("Via", "branch").c_str());
+  STRCMP_EQUAL("z9hG4bKf1.1", two->requests.at(0).param("Via", "branch").c_str());
+  STRCMP_EQUAL("7 PUBLISH", two->requests[0].header("CSeq").c_str());   // it is the same request
+  LONGS_EQUAL(1, rig->stack->counters().failovers);
+  // For the time of its Retry-After the first is asked last.
+  send(2);
+  CHECK_TRUE(rig->until_replies(2));
+  LONGS_EQUAL(1, one->requests.size());
+  LONGS_EQUAL(2, two->requests.size());
+}
+
+TEST(SipFailover, where_all_say_503_the_last_one_is_the_outcome) {
+  rig->start();
+  answers(one, 503, "Retry-After: 60\r\n");
+  answers(two, 503, "Retry-After: 70\r\n");
+  send(1);
+  CHECK_TRUE(rig->until_replies(1));
+  LONGS_EQUAL(503, rig->replies[0].status);
+  LONGS_EQUAL(70, rig->replies[0].retry_after);
+  STRCMP_EQUAL("wire", origin_name(rig->replies[0].origin));
+}
+
+TEST(SipFailover, a_silent_server_makes_the_next_take_over_after_64_t1) {
+  FakeClock clock;
+  rig->start();
+  answers(two, 200);
+  send(1);
+  for (int i = 0; i < 100 && one->requests.empty(); i++) clock.pass(*rig, 1);
+  clock.pass(*rig, 31000);
+  LONGS_EQUAL(0, two->requests.size());
+  clock.pass(*rig, 2000);
+  CHECK_TRUE(rig->until_replies(1));
+  LONGS_EQUAL(200, rig->replies[0].status);
+  LONGS_EQUAL(1, two->requests.size());
+}
+
+TEST(SipFailover, other_final_responses_are_the_outcome) {
+  rig->start();
+  answers(one, 500);
+  answers(two, 200);
+  send(1);
+  CHECK_TRUE(rig->until_replies(1));
+  LONGS_EQUAL(500, rig->replies[0].status);
+  LONGS_EQUAL(0, two->requests.size());
+}
