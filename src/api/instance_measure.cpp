@@ -16,6 +16,7 @@ Measurements InstanceCore::measurements() const {
   m.callbacks = dog.times();
   m.longest_callback_us = dog.report().max_ns / 1000;
   m.slow_callbacks = dog.slow_by_name();
+  if (sip_) m.stack = sip_->counters();
   return m;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/watchdog.h"
 #include "core/measures.h"
+#include "sip/stack.h"
 
 namespace pua {
 
@@ -17,6 +18,7 @@ struct Measurements {
   Histogram callbacks{Watchdog::kBounds};  // of the loop
   int64_t longest_callback_us = 0;
   std::vector<Watchdog::Slow> slow_callbacks;
+  SipCounters stack;                       // of the SIP stack
 };
 
 }  // namespace pua

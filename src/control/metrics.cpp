@@ -49,6 +49,15 @@ void add_latency(In in, Out out) {
   for (Method m : kBoth) out.add_histogram(in.more.sip.of(m).latency, {{"method", method_name(m)}});
 }
 
+void add_datagrams(In in, Out out) {
+  const LaneCounters& c = in.more.stack.lane;
+  const std::pair<const char*, uint64_t> all[] = {
+      {"request_out", c.sent},       {"request_repeated", c.resent}, {"response", c.scanned + c.parsed}, {"response_repeated", c.repeated},
+      {"response_foreign", c.foreign}, {"stray", c.stray},           {"request_in", c.requests},         {"network_error", c.network_errors},
+      {"answer_dropped", c.answers_dropped}};
+  for (const auto& [what, n] : all) out.add(static_cast<int64_t>(n), {{"what", what}});
+}
+
 int64_t queued(const std::vector<StateCount>& states) {
   int64_t all = 0;
   for (const StateCount& s : states) all += s.state == std::string_view("queued") ? s.records : 0;
@@ -81,6 +90,17 @@ const MetricFamily kList[] = {
     {"pua_sip_requests_in_flight", "gauge", "", "SIP requests out", [](In in, Out out) { out.add(in.stats.in_flight); }},
     {"pua_sip_requests_queued", "gauge", "", "SIP requests that wait for a slot, or for a destination that does not answer",
      [](In in, Out out) { out.add(queued(in.more.publications) + queued(in.more.subscriptions)); }},
+
+    {"pua_sip_datagrams_total", "counter", "what",
+     "UDP datagrams with sip_lane = yes. Ours: request_out, request_repeated (timer E), answer_dropped (no room to send). What came in: "
+     "response (final, to a request of ours), response_repeated, response_foreign (right but for its sender's address: dropped), stray "
+     "(to nothing that is out, or no SIP), request_in. network_error: errors that came back for requests (ICMP)",
+     add_datagrams},
+    {"pua_sip_unanswered_total", "counter", "", "requests of strangers that got no answer, as there were too many of them",
+     [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.incoming.unanswered)); }},
+    {"pua_sip_failovers_total", "counter", "",
+     "requests sent to another server of the same name, as one did not answer, could not be reached or said 503",
+     [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.failovers)); }},
 
     {"pua_store_up", "gauge", "", "0 while the database takes no writes or cannot be read, else 1",
      [](In in, Out out) { out.add(in.more.store_up); }},

@@ -155,6 +155,12 @@ TEST(Metrics, store_loop_and_process) {
   in.more.callbacks.add(300);
   in.more.longest_callback_us = 300;
   in.more.slow_callbacks = {{"store", 2}};
+  in.more.stack.lane.sent = 11;
+  in.more.stack.lane.scanned = 7;
+  in.more.stack.lane.parsed = 2;
+  in.more.stack.lane.foreign = 2;
+  in.more.stack.incoming.unanswered = 13;
+  in.more.stack.failovers = 3;
   shows("pua_build_info{version=\"1.2.3\"} 1");
   shows("pua_process_start_time_seconds 1800000000");
   shows("pua_uptime_seconds 90.5");
@@ -164,6 +170,11 @@ TEST(Metrics, store_loop_and_process) {
   shows("pua_store_write_duration_seconds_count 1");
   shows("pua_loop_callback_duration_seconds_sum 0.0003");
   shows("pua_loop_callback_max_seconds 0.0003");
+  shows("pua_sip_datagrams_total{what=\"request_out\"} 11");
+  shows("pua_sip_datagrams_total{what=\"response\"} 9");
+  shows("pua_sip_datagrams_total{what=\"response_foreign\"} 2");
+  shows("pua_sip_unanswered_total 13");
+  shows("pua_sip_failovers_total 3");
   shows("pua_loop_slow_callbacks_total{name=\"store\"} 2");
   in.more.store_up = true;
   shows("pua_store_up 1");
