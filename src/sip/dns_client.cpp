@@ -4,6 +4,9 @@
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <sofia-sip/su_wait.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -19,6 +22,24 @@ namespace pua {
 namespace {
 
 constexpr int kUdpOctets = 1232;  // what arrives everywhere in one piece (DNS flag day 2020)
+
+// c-ares writes without MSG_NOSIGNAL: a name server that ends its TCP connection early would end the host by SIGPIPE.
+const ares_socket_functions kSockets = {
+    [](int family, int type, int protocol, void*) -> ares_socket_t {
+      return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    },
+    [](ares_socket_t fd, void*) { return close(fd); },
+    [](ares_socket_t fd, const sockaddr* to, ares_socklen_t length, void*) { return connect(fd, to, length); },
+    [](ares_socket_t fd, void* octets, size_t length, int flags, sockaddr* from, ares_socklen_t* from_length, void*) {
+      return static_cast<ares_ssize_t>(recvfrom(fd, octets, length, flags, from, from_length));
+    },
+    [](ares_socket_t fd, const iovec* parts, int count, void*) {
+      msghdr m{};
+      m.msg_iov = const_cast<iovec*>(parts);
+      m.msg_iovlen = static_cast<size_t>(count);
+      return static_cast<ares_ssize_t>(sendmsg(fd, &m, MSG_NOSIGNAL));
+    },
+};
 
 }  // namespace
 
@@ -106,6 +127,7 @@ bool Question::start(const DnsLimits& limits, const std::vector<NameServer>& ser
     channel = nullptr;
     return false;
   }
+  ares_set_socket_functions(channel, &kSockets, nullptr);
   std::vector<ares_addr_port_node> nodes(servers.size());
   for (size_t i = 0; i < nodes.size(); i++) {
     const NameServer& s = servers[(first + i) % servers.size()];

@@ -21,11 +21,11 @@
 namespace pua {
 namespace {
 
-constexpr MonoMs kLookAtFiles = 1000;        // at most so often
-constexpr MonoMs kStaleFor = 86400000;       // an answer whose time is over is still used, where there is no other
-constexpr MonoMs kStaleAgain = 30000;        // and asked for again after that time (RFC 8767 section 5)
-constexpr int64_t kAheadPart = 10;           // the last tenth of its time, in which a name that is used is asked for anew
-constexpr int kToldATurn = 32;               // requests that go on in one turn of the loop
+constexpr MonoMs kLookAtFiles = 1000;   // at most so often
+constexpr MonoMs kStaleFor = 86400000;  // an answer whose time is over is still used, where there is no other
+constexpr MonoMs kStaleAgain = 30000;   // and asked for again after that time (RFC 8767 section 5)
+constexpr int64_t kAheadPart = 10;      // the last tenth of its time, in which a name that is used is asked for anew
+constexpr int kToldATurn = 32;          // requests that go on in one turn of the loop
 
 struct Name : ListHook {
   enum class State : uint8_t {
@@ -37,12 +37,12 @@ struct Name : ListHook {
   Place place;
   State state = State::New;
   std::vector<Candidate> candidates;
-  Servers fixed;                // all of them, in the order in which they are tried where there is no choice
+  Servers fixed;  // all of them, in the order in which they are tried where there is no choice
   bool choice = false;
   std::string why;
-  MonoMs good_until = 0;        // what is known is not asked for before
-  MonoMs ahead_from = 0;        // known: from here on it is asked for while it is still good
-  MonoMs stale_until = 0;       // known: of use where nothing else is to be had
+  MonoMs good_until = 0;   // what is known is not asked for before
+  MonoMs ahead_from = 0;   // known: from here on it is asked for while it is still good
+  MonoMs stale_until = 0;  // known: of use where nothing else is to be had
   std::unique_ptr<Lookup> lookup;
   MonoMs lookup_until = 0;
   std::list<uint64_t> waiters;  // tokens
@@ -63,10 +63,16 @@ std::string key_of(const Place& p) {
 class Locator::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(SuDriver& driver, LocatorSettings settings, LocatorSink& sink, Log& log, Random& random, std::function<MonoMs()> now)
-      : driver_(driver), settings_(std::move(settings)), sink_(sink), log_(log), random_(random), now_(std::move(now)),
+      : driver_(driver),
+        settings_(std::move(settings)),
+        sink_(sink),
+        log_(log),
+        random_(random),
+        now_(std::move(now)),
         reach_{settings_.v4, settings_.v6, settings_.v6_first, settings_.tls},
         files_(settings_.resolv_conf.empty() ? "/etc/resolv.conf" : settings_.resolv_conf, settings_.hosts),
-        dns_(driver, {settings_.try_ms, 2, settings_.max_questions}), tell_timer_(driver, on_tell_timer, this) {
+        dns_(driver, {settings_.try_ms, 2, settings_.max_questions}),
+        tell_timer_(driver, on_tell_timer, this) {
     dns_.use(files_.servers());
   }
 
@@ -122,12 +128,12 @@ class Locator::Impl : public std::enable_shared_from_this<Impl> {
   LocatorCounters counters_;
   Holds holds_;
   std::unordered_map<std::string, std::unique_ptr<Name>> names_;
-  List<Name> used_;                // all names; the one used last stands at the end
+  List<Name> used_;  // all names; the one used last stands at the end
   std::unordered_map<uint64_t, Waiter> tokens_;
   std::deque<Name*> to_tell_;
   size_t lookups_ = 0;
   MonoMs looked_ = -kLookAtFiles;
-  bool deaf_ = false;              // the name servers did not answer; the log says so
+  bool deaf_ = false;  // the name servers did not answer; the log says so
   bool closed_ = false;
 };
 
@@ -159,6 +165,7 @@ Located Locator::Impl::locate(const Target& hop, uint64_t token) {
   }
   if (good) return found(pick(*name));
   if (tokens_.size() >= settings_.max_waiting) return refused("too many requests wait for name servers");
+  cancel(token);  // if it waits for another name
   name->waiters.push_back(token);
   tokens_[token] = {name, std::prev(name->waiters.end())};
   return {Located::State::Asking, nullptr, {}};

@@ -29,7 +29,7 @@ struct LocatorSettings {
   // What our sockets can reach. Addresses of the first family come first among those of one host.
   bool v4 = true, v6 = true;
   bool v6_first = false;
-  bool tls = false;         // requests can be sent over TLS
+  bool tls = false;  // requests can be sent over TLS
   // Limits: what is kept, and what may be open at a time.
   size_t max_names = 4096;     // names remembered, those being asked for included
   size_t max_lookups = 1024;   // names being asked for
@@ -39,11 +39,11 @@ struct LocatorSettings {
 };
 
 struct LocatorCounters {
-  uint64_t lookups = 0;     // names asked for; one may take several questions
-  uint64_t failed = 0;      // of these: nothing was found
-  uint64_t unanswered = 0;  // of these: because the name servers did not answer
-  uint64_t stale = 0;       // lookups that failed, where an answer whose time was over is used on
-  uint64_t refused = 0;     // requests that a limit turned away
+  uint64_t lookups = 0;       // names asked for; one may take several questions
+  uint64_t failed = 0;        // of these: nothing was found
+  uint64_t unanswered = 0;    // of these: because the name servers did not answer
+  uint64_t stale = 0;         // lookups that failed, where an answer whose time was over is used on
+  uint64_t refused = 0;       // requests that a limit turned away
   uint64_t config_reads = 0;  // times that resolv.conf or hosts was found changed, and read again
 };
 
@@ -79,7 +79,8 @@ class Locator {
 
   // The servers for a hop (its host, port, scheme; parameters transport and maddr). Found and Failed are the whole answer.
   // Asking: on_located(token) follows once, never inside this call, at most kDeadline later (LocatorSettings::max_lookups
-  // names at once do not lengthen that), unless cancel(token) comes first. A token is given once at a time.
+  // names at once do not lengthen that), unless cancel(token) comes first, or a locate() with the same token, which
+  // takes its place.
   Located locate(const Target& hop, uint64_t token);
   void cancel(uint64_t token);
   static constexpr MonoMs kDeadline = 8000;

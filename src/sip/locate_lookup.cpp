@@ -165,9 +165,8 @@ void Lookup::services_known() {
     if (s == services_.end()) return finish();
     add_candidate(0, 0, default_port(s->transport), s->transport, place_.host);
   }
-  std::stable_sort(wanted_.begin(), wanted_.end(), [](const Wanted& a, const Wanted& b) {
-    return a.rank != b.rank ? a.rank < b.rank : a.weight > b.weight;
-  });
+  std::stable_sort(wanted_.begin(), wanted_.end(),
+                   [](const Wanted& a, const Wanted& b) { return a.rank != b.rank ? a.rank < b.rank : a.weight > b.weight; });
   if (wanted_.size() > kMostServers) wanted_.resize(kMostServers);
   ask_for_addresses();
 }
@@ -211,7 +210,8 @@ void Lookup::on_address(const std::string& name, DnsType type, const DnsAnswer& 
   other_family_ = other_family_ || (a.status == DnsStatus::NoData && !(tools_.reach.v4 && tools_.reach.v6));
   host.addresses.insert(host.addresses.end(), a.addresses.begin(), a.addresses.end());
   if (open_.empty()) return finish();
-  bool enough = std::all_of(hosts_.begin(), hosts_.end(), [](const auto& h) { return h.second.open == 0 || !h.second.addresses.empty(); });
+  bool enough =
+      std::all_of(hosts_.begin(), hosts_.end(), [](const auto& h) { return h.second.open == 0 || !h.second.addresses.empty(); });
   if (enough && !std::exchange(hurrying_, true)) enter(Step::Addresses, kOtherFamilyMs);
 }
 

@@ -31,10 +31,10 @@ struct Findings {
     Unanswered,  // they did not say all that was needed
   };
   State state = State::Nothing;
-  bool heard = false;       // something was answered, be it an error
-  int64_t ttl_ms = 0;       // how long it holds
+  bool heard = false;                 // something was answered, be it an error
+  int64_t ttl_ms = 0;                 // how long it holds
   std::vector<Candidate> candidates;  // by rank
-  std::string why;          // not Found: a sentence
+  std::string why;                    // not Found: a sentence
 };
 
 class Lookup {
@@ -46,9 +46,9 @@ class Lookup {
     const Reach& reach;
     const std::function<MonoMs()>& now;
   };
-  static constexpr int64_t kStepMs = 2500;      // for the answers of a step
+  static constexpr int64_t kStepMs = 2500;        // for the answers of a step
   static constexpr int64_t kOtherFamilyMs = 300;  // for more addresses, when each server has one (as RFC 8305 section 3)
-  static constexpr size_t kMostServers = 16;    // of SRV records
+  static constexpr size_t kMostServers = 16;      // of SRV records
   static constexpr int64_t kShortestTtl = 1000, kLongestTtl = 3600000;
   static constexpr int64_t kDoubtfulTtl = 30000;  // where not all questions were answered
   static constexpr int64_t kHostsTtl = 60000;     // of what stands in /etc/hosts
@@ -69,13 +69,13 @@ class Lookup {
   enum class Step : uint8_t { Transports, Services, Addresses, Ended };
   struct Service {
     Transport transport;
-    std::string name;         // "_sip._udp.example.com"
-    bool declined = false;    // its record says that there is none
+    std::string name;       // "_sip._udp.example.com"
+    bool declined = false;  // its record says that there is none
     std::vector<DnsSrv> records;
   };
   struct Host {
     std::vector<DnsAddress> addresses;
-    unsigned open = 0;        // questions
+    unsigned open = 0;  // questions
   };
 
   void enter(Step, int64_t ms);
@@ -102,10 +102,10 @@ class Lookup {
   SuTimer timer_;
   Step step_ = Step::Transports;
   bool starting_ = false;
-  bool asked_ours_ = false;   // the services that we know were asked for, whatever NAPTR records say
-  bool doubtful_ = false;     // a question was not answered
-  bool hurrying_ = false;     // each server has an address: no long waiting for the others
-  bool other_family_ = false; // a host exists, and has no address of the one family that we reach
+  bool asked_ours_ = false;    // the services that we know were asked for, whatever NAPTR records say
+  bool doubtful_ = false;      // a question was not answered
+  bool hurrying_ = false;      // each server has an address: no long waiting for the others
+  bool other_family_ = false;  // a host exists, and has no address of the one family that we reach
   struct Question {
     uint64_t id;
     std::string name;

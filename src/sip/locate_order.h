@@ -16,7 +16,7 @@ class Random;
 
 // What one SRV record led to: the addresses of its target, in their order.
 struct Candidate {
-  uint32_t rank = 0;    // the least comes first: the transport's place, then the record's priority
+  uint32_t rank = 0;  // the least comes first: the transport's place, then the record's priority
   uint16_t weight = 0;
   std::vector<Server> servers;
 };

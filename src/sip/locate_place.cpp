@@ -9,7 +9,9 @@
 namespace pua {
 namespace {
 
-bool same_word(std::string_view a, std::string_view b) { return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0; }
+bool same_word(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
 
 std::string_view without_brackets(std::string_view host) {
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') return host.substr(1, host.size() - 2);
@@ -82,7 +84,8 @@ Result<Place> read_place(const Target& hop, const Reach& reach) {
   return place;
 }
 
-Server server_at(const DnsAddress& address, uint16_t port, Transport transport, const std::string& name, const std::string& domain) {
+Server server_at(const DnsAddress& address, uint16_t port, Transport transport, const std::string& name,
+                 const std::string& domain) {
   Server s;
   s.transport = transport;
   s.name = name;
@@ -111,8 +114,7 @@ std::vector<Server> servers_of(const Place& place, const Reach& reach) {
   read_address("127.0.0.1", v4);
   read_address("::1", v6);
   for (const DnsAddress& a : reach.v6_first ? std::array{v6, v4} : std::array{v4, v6})
-    if (a.v6 ? reach.v6 : reach.v4)
-      out.push_back(server_at(a, place.port_or_default(), place.transport, place.host, place.domain));
+    if (a.v6 ? reach.v6 : reach.v4) out.push_back(server_at(a, place.port_or_default(), place.transport, place.host, place.domain));
   return out;
 }
 

@@ -22,12 +22,12 @@ struct Reach {
 struct Place {
   enum class Kind : uint8_t { Literal, Localhost, Name };
   Kind kind = Kind::Name;
-  bool transport_named = false;  // by the URI
+  bool transport_named = false;          // by the URI
   Transport transport = Transport::Udp;  // the named one; else TLS for sips:, UDP for the others
-  uint16_t port = 0;             // 0: the URI names none
-  DnsAddress address;            // of a literal
-  std::string host;              // maddr, or the host of the URI: lower case, without brackets and the dot at the end
-  std::string domain;            // the host of the URI, in the same form
+  uint16_t port = 0;                     // 0: the URI names none
+  DnsAddress address;                    // of a literal
+  std::string host;                      // maddr, or the host of the URI: lower case, without brackets and the dot at the end
+  std::string domain;                    // the host of the URI, in the same form
 
   bool secure() const { return transport == Transport::Tls; }
   uint16_t port_or_default() const;

@@ -1,8 +1,14 @@
 // Questions to name servers: repeated, given to the next server, over TCP, without EDNS; unguessable, and cancelled.
+#include "sip/dns_client.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <set>
 #include <string>
 
-#include "sip/dns_client.h"
 #include "tests/sip/locate_rig.h"
 
 #include <CppUTest/TestHarness.h>
@@ -65,6 +71,28 @@ TEST(DnsClient, what_is_too_long_for_udp_is_asked_for_over_tcp) {
   CHECK_TRUE(answered());
   LONGS_EQUAL(60, answer.srvs.size());
   LONGS_EQUAL(1, dns->over_tcp);
+}
+
+TEST(DnsClient, a_name_server_that_breaks_its_connection_off_does_not_end_the_process) {
+  sighandler_t before = signal(SIGPIPE, SIG_DFL);
+  dns->truncate = true;
+  int fd = dns->listener(), broken = 0;
+  ask("h.example");
+  CHECK_TRUE(rig->until([&] {
+    pollfd p{fd, POLLIN, 0};
+    if (poll(&p, 1, 0) > 0) {  // before the question is written
+      int c = accept(fd, nullptr, nullptr);
+      shutdown(c, SHUT_WR);
+      linger now{1, 0};
+      setsockopt(c, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+      close(c);
+      broken++;
+    }
+    return answers == 1;
+  }));
+  CHECK_TRUE(broken > 0);
+  LONGS_EQUAL(static_cast<int>(DnsStatus::Silent), static_cast<int>(answer.status));
+  signal(SIGPIPE, before);
 }
 
 TEST(DnsClient, a_name_server_without_edns_is_asked_without) {

@@ -1,12 +1,12 @@
 // resolv.conf and hosts: what is read of them, and that a change is seen.
+#include "sip/dns_files.h"
+
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
-
-#include "sip/dns_files.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -34,13 +34,15 @@ TEST_GROUP(DnsFiles) {
 };
 
 TEST(DnsFiles, name_servers_of_a_resolv_conf) {
-  STRCMP_EQUAL("192.0.2.53, 2001:db8::53", servers("# comment\nsearch example.com\n nameserver\t192.0.2.53 ; more\nnameserver 2001:db8::53\n").c_str());
+  STRCMP_EQUAL("192.0.2.53, 2001:db8::53",
+               servers("# comment\nsearch example.com\n nameserver\t192.0.2.53 ; more\nnameserver 2001:db8::53\n").c_str());
   STRCMP_EQUAL("192.0.2.53", servers("nameserver 192.0.2.53").c_str());
   STRCMP_EQUAL("192.0.2.53", servers("nameserver 192.0.2.53\r\noptions timeout:1\r\n").c_str());
 }
 
 TEST(DnsFiles, a_port_line_is_for_all_of_them) {
-  STRCMP_EQUAL("192.0.2.53:5353, [2001:db8::53]:5353", servers("nameserver 192.0.2.53\nport 5353\nnameserver 2001:db8::53\n").c_str());
+  STRCMP_EQUAL("192.0.2.53:5353, [2001:db8::53]:5353",
+               servers("nameserver 192.0.2.53\nport 5353\nnameserver 2001:db8::53\n").c_str());
   STRCMP_EQUAL("192.0.2.53", servers("nameserver 192.0.2.53\nport 0\nport 70000\nport x\nport\n").c_str());
 }
 
@@ -52,12 +54,15 @@ TEST(DnsFiles, without_a_usable_line_the_name_server_is_this_machine) {
 }
 
 TEST(DnsFiles, four_name_servers_are_enough) {
-  STRCMP_EQUAL("192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4",
-               servers("nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\nnameserver 192.0.2.5\n").c_str());
+  STRCMP_EQUAL(
+      "192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4",
+      servers("nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\nnameserver 192.0.2.5\n")
+          .c_str());
 }
 
 TEST(DnsFiles, hosts_by_any_of_their_names) {
-  write("hosts", "192.0.2.9 Gate.example gate # the proxy\n2001:db8::9\tgate.example\n0.0.0.0 blocked.example\nnonsense\n192.0.2.1 a;b\n");
+  write("hosts",
+        "192.0.2.9 Gate.example gate # the proxy\n2001:db8::9\tgate.example\n0.0.0.0 blocked.example\nnonsense\n192.0.2.1 a;b\n");
   DnsFiles files(folder + "/none", folder + "/hosts");
   STRCMP_EQUAL("2", hosts_of(files, "gate.example").c_str());
   STRCMP_EQUAL("1", hosts_of(files, "gate").c_str());

@@ -1,8 +1,9 @@
 // The rules of finding servers (RFC 3263), with a real name server on loopback.
+#include "sip/locate_lookup.h"
+
 #include <string>
 #include <vector>
 
-#include "sip/locate_lookup.h"
 #include "tests/sip/locate_rig.h"
 
 #include <CppUTest/TestHarness.h>
@@ -10,7 +11,7 @@
 using namespace pua;
 using pua::test::LocateRig;
 
-TEST_GROUP_BASE(LocateLookup, LocateTest) {};
+TEST_GROUP_BASE(LocateLookup, LocateTest){};
 
 // --- without a name server -----------------------------------------------------------------------------------------------
 
@@ -276,7 +277,10 @@ TEST(LocateLookup, a_family_that_is_not_answered_for_does_not_hold_up_the_other)
   IS("asking", rig->ask("sip:gate.example:5070"));
   CHECK_TRUE(rig->until([&] { return dns->questions.size() == 2; }));
   MonoMs from = rig->now();
-  CHECK_TRUE(rig->until([&] { rig->pass(100); return !rig->told(1).empty(); }));
+  CHECK_TRUE(rig->until([&] {
+    rig->pass(100);
+    return !rig->told(1).empty();
+  }));
   IS("UDP 192.0.2.1:5070", rig->told(1));
   CHECK_TRUE(rig->now() - from < 1000);
 }

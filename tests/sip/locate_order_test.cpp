@@ -1,29 +1,29 @@
 // The order in which servers are tried: RFC 2782's, and those that failed last.
+#include "sip/locate_order.h"
+
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
-#include "sip/locate_order.h"
 #include "sip/locate_place.h"
 
 #include <CppUTest/TestHarness.h>
 
 using namespace pua;
 
-TEST_GROUP(LocateOrder) {
-  static Server server(const char* address, uint16_t port = 5060, Transport t = Transport::Udp) {
-    DnsAddress a;
-    CHECK_TRUE(read_address(address, a));
-    return server_at(a, port, t, "h.example", "example");
-  }
-  static Candidate candidate(uint32_t rank, uint16_t weight, const char* address) { return {rank, weight, {server(address)}}; }
-  static std::string text(const std::vector<Server>& list) {
-    std::string out;
-    for (const Server& s : list) out += (out.empty() ? "" : " ") + place_text(s).substr(4);
-    return out;
-  }
-};
+TEST_GROUP(LocateOrder){static Server server(const char* address, uint16_t port = 5060, Transport t = Transport::Udp){DnsAddress a;
+CHECK_TRUE(read_address(address, a));
+return server_at(a, port, t, "h.example", "example");
+}
+static Candidate candidate(uint32_t rank, uint16_t weight, const char* address) { return {rank, weight, {server(address)}}; }
+static std::string text(const std::vector<Server>& list) {
+  std::string out;
+  for (const Server& s : list) out += (out.empty() ? "" : " ") + place_text(s).substr(4);
+  return out;
+}
+}
+;
 
 TEST(LocateOrder, the_least_priority_comes_first_whatever_its_weight) {
   Random random(1);
@@ -80,8 +80,9 @@ TEST(LocateOrder, the_addresses_of_one_target_stay_together_and_in_order) {
   for (int i = 0; i < 50; i++) {
     std::string list = text(in_order(c, random));
     both[list[8] == '2'] = true;
-    CHECK_TRUE_TEXT(list == "192.0.2.1:5060 [2001:db8::1]:5060 192.0.2.2:5060" || list == "192.0.2.2:5060 192.0.2.1:5060 [2001:db8::1]:5060",
-                    list.c_str());
+    CHECK_TRUE_TEXT(
+        list == "192.0.2.1:5060 [2001:db8::1]:5060 192.0.2.2:5060" || list == "192.0.2.2:5060 192.0.2.1:5060 [2001:db8::1]:5060",
+        list.c_str());
   }
   CHECK_TRUE(both[0] && both[1]);
 }

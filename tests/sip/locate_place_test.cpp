@@ -1,9 +1,9 @@
 // What a next hop says before anybody is asked (RFC 3263 section 4).
+#include "sip/locate_place.h"
+
 #include <netinet/in.h>
 
 #include <string>
-
-#include "sip/locate_place.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -74,7 +74,8 @@ TEST(LocatePlace, what_cannot_be_gone_to_is_said) {
 TEST(LocatePlace, tls_without_a_tls_address_of_ours_is_said) {
   reach.tls = false;
   STRCMP_EQUAL("h.example is to be reached over TLS, and no address of sip_listen is a sips: one", place("sips:h.example").c_str());
-  STRCMP_EQUAL("192.0.2.1 is to be reached over TLS, and no address of sip_listen is a sips: one", place("sip:192.0.2.1;transport=tls").c_str());
+  STRCMP_EQUAL("192.0.2.1 is to be reached over TLS, and no address of sip_listen is a sips: one",
+               place("sip:192.0.2.1;transport=tls").c_str());
 }
 
 TEST(LocatePlace, a_literal_of_a_family_that_no_socket_has_is_said) {

@@ -38,7 +38,8 @@ LocateRig::LocateRig(SuDriver::Mode mode)
     : base(event_base_new()), log([this](LogLevel, std::string_view s) { lines.emplace_back(s); }) {
   g_us = 1000000;
   su_clock_set_source(fake_us);
-  tick_ = event_new(base, -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
+  tick_ = event_new(
+      base, -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
   char path[] = "/tmp/locate-XXXXXX";
   folder = mkdtemp(path);
   dns = std::make_unique<DnsServer>(base);
@@ -63,7 +64,9 @@ LocateRig::~LocateRig() {
 
 MonoMs LocateRig::now() { return g_us / 1000; }
 
-void LocateRig::start() { locator = Locator::create(*driver, settings, *this, log, random, [] { return now(); }); }
+void LocateRig::start() {
+  locator = Locator::create(*driver, settings, *this, log, random, [] { return now(); });
+}
 
 std::string LocateRig::ask(const std::string& uri, uint64_t token) {
   auto hop = parse_target(uri);

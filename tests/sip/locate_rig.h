@@ -35,7 +35,7 @@ class LocateRig : public LocatorSink {
   std::string find(const std::string& uri, uint64_t token = 1);
   // Only asks: "asking", the places, or "failed: why".
   std::string ask(const std::string& uri, uint64_t token = 1);
-  std::string told(uint64_t token);  // "" if nothing was told yet
+  std::string told(uint64_t token);          // "" if nothing was told yet
   bool until(const std::function<bool()>&);  // false after 5 s of real time
   bool until_told(uint64_t token) {
     return until([&] { return !told(token).empty(); });
@@ -53,9 +53,9 @@ class LocateRig : public LocatorSink {
   std::function<void(uint64_t)> then;  // inside on_located
   std::map<uint64_t, std::string> answers;
   std::map<uint64_t, Servers> lists;
-  std::vector<uint64_t> order;         // of the tokens told
+  std::vector<uint64_t> order;  // of the tokens told
   bool inside_locate = false, told_inside = false;
-  std::vector<std::string> lines;      // of the log
+  std::vector<std::string> lines;  // of the log
 
   event_base* base;
   Log log;

@@ -18,13 +18,12 @@ constexpr const char* kGate = "sip:gate.example:5070";
 
 }  // namespace
 
-TEST_GROUP_BASE(Locate, LocateTest) {
-  std::string log_text() {
-    std::string out;
-    for (const std::string& l : rig->lines) out += l + "\n";
-    return out;
-  }
-};
+TEST_GROUP_BASE(Locate, LocateTest){std::string log_text(){std::string out;
+for (const std::string& l : rig->lines) out += l + "\n";
+return out;
+}
+}
+;
 
 // --- memory --------------------------------------------------------------------------------------------------------------
 
@@ -86,7 +85,9 @@ TEST(Locate, a_name_in_use_is_asked_for_anew_before_its_time_is_over_and_nobody_
 
 TEST(Locate, what_was_not_found_is_remembered_for_ten_seconds) {
   rig->start();
-  const std::string why = "failed: no server for gate.example was found: A gate.example: the name does not exist; AAAA gate.example: the name does not exist";
+  const std::string why =
+      "failed: no server for gate.example was found: A gate.example: the name does not exist; AAAA gate.example: the name does not "
+      "exist";
   IS(why, rig->find(kGate));
   dns->a("gate.example", "192.0.2.1");
   rig->pass(9800);
@@ -155,6 +156,21 @@ TEST(Locate, a_token_can_be_cancelled_while_others_are_told) {
   };
   CHECK_TRUE(rig->until_told(3));
   LONGS_EQUAL(2, rig->order.size());
+}
+
+TEST(Locate, a_token_that_is_given_again_is_told_once_and_of_the_last_name) {
+  rig->start();
+  dns->a("gate.example", "192.0.2.1");
+  dns->a("other.example", "192.0.2.2");
+  rig->ask(kGate, 1);
+  rig->ask(kGate, 1);
+  rig->ask("sip:other.example:5070", 1);
+  rig->ask(kGate, 2);
+  LONGS_EQUAL(2, rig->locator->waiting());
+  CHECK_TRUE(rig->until([&] { return rig->order.size() >= 2; }));
+  rig->pass(200);
+  LONGS_EQUAL(2, rig->order.size());
+  IS("UDP 192.0.2.2:5070", rig->told(1));
 }
 
 TEST(Locate, inside_on_located_the_name_is_known_and_others_can_be_asked_for) {
@@ -418,16 +434,17 @@ TEST(Locate, hostile_answers_end_in_a_failure) {
   using pua::test::dns_number;
   rig->start();
   const std::vector<std::string> tails = {
-      std::string("\xc0\x0c", 2),                                                          // ends in the middle of a record
-      dns_number(0xc01f, 2) + std::string(10, '\0'),                                       // a name that points to itself
-      pua::test::dns_record("gate.example", 5, 60, dns_name("gate.example")),              // an alias of itself
+      std::string("\xc0\x0c", 2),                                              // ends in the middle of a record
+      dns_number(0xc01f, 2) + std::string(10, '\0'),                           // a name that points to itself
+      pua::test::dns_record("gate.example", 5, 60, dns_name("gate.example")),  // an alias of itself
       std::string(400, '\xff'),
   };
   uint64_t token = 1;
   for (const std::string& tail : tails) {
     dns->by_hand = [&](const std::string&, const std::string& q) {
       size_t end = q.find('\0', 12) + 5;
-      return q.substr(0, 2) + dns_number(0x8180, 2) + dns_number(1, 2) + dns_number(0xffff, 2) + dns_number(0, 4) + q.substr(12, end - 12) + tail;
+      return q.substr(0, 2) + dns_number(0x8180, 2) + dns_number(1, 2) + dns_number(0xffff, 2) + dns_number(0, 4) +
+             q.substr(12, end - 12) + tail;
     };
     std::string got = rig->find("sip:gate.example:" + std::to_string(6000 + token), token);
     STRCMP_CONTAINS("failed: no server for gate.example was found: A gate.example: a broken answer", got.c_str());
@@ -504,7 +521,7 @@ TEST(Locate, idle_it_wakes_nobody) {
   LONGS_EQUAL(before.io, rig->driver->stats().io);
 }
 
-TEST_GROUP(LocateNested) {};
+TEST_GROUP(LocateNested){};
 
 TEST(LocateNested, it_works_on_the_other_driver) {
   LocateRig rig(SuDriver::Mode::Nested);

@@ -125,11 +125,17 @@ void DnsServer::srv(const std::string& name, uint16_t priority, uint16_t port, c
 
 void DnsServer::naptr(const std::string& name, uint16_t order, const std::string& service, const std::string& replacement,
                       uint16_t preference, const std::string& flags) {
-  add(name, kNaptr, dns_number(order, 2) + dns_number(preference, 2) + text(flags) + text(service) + text("") + dns_name(replacement));
+  add(name, kNaptr,
+      dns_number(order, 2) + dns_number(preference, 2) + text(flags) + text(service) + text("") + dns_name(replacement));
 }
 
 size_t DnsServer::asked(const std::string& question) const {
   return static_cast<size_t>(std::count(questions.begin(), questions.end(), question));
+}
+
+int DnsServer::listener() {
+  event_del(listen_ev_);
+  return listen_fd_;
 }
 
 std::string DnsServer::answer(const std::string& q, bool tcp) {
@@ -150,7 +156,8 @@ std::string DnsServer::answer(const std::string& q, bool tcp) {
   if (silent || mute.count(question)) return {};
   if (by_hand) return by_hand(question, q);
   auto reply = [&](unsigned flags, unsigned count, const std::string& answers) {
-    return q.substr(0, 2) + dns_number(flags, 2) + dns_number(1, 2) + dns_number(count, 2) + dns_number(0, 4) + asked_octets + answers;
+    return q.substr(0, 2) + dns_number(flags, 2) + dns_number(1, 2) + dns_number(count, 2) + dns_number(0, 4) + asked_octets +
+           answers;
   };
   if (no_edns && q[11] != 0) return reply(0x8181, 0, "");
   if (truncate && !tcp) return reply(0x8380, 0, "");

@@ -30,11 +30,11 @@ class DnsServer {
   DnsServer& operator=(const DnsServer&) = delete;
 
   uint16_t port() const { return port_; }
-  bool silent = false;                 // swallow all questions
-  bool truncate = false;               // over UDP only the flag that says so
-  bool no_edns = false;                // FORMERR to a question with an OPT record
-  uint32_t ttl = 60;                   // of the records that are added from now on
-  std::set<std::string> mute;          // swallow these: "SRV _sip._udp.example.com"
+  bool silent = false;                    // swallow all questions
+  bool truncate = false;                  // over UDP only the flag that says so
+  bool no_edns = false;                   // FORMERR to a question with an OPT record
+  uint32_t ttl = 60;                      // of the records that are added from now on
+  std::set<std::string> mute;             // swallow these: "SRV _sip._udp.example.com"
   std::map<std::string, unsigned> codes;  // an error code instead of an answer: "NAPTR example.com" -> 2
   // Whole answers made by the test: question as it came -> datagram ("": silence); asked only if it is set.
   std::function<std::string(const std::string& question, const std::string& octets)> by_hand;
@@ -48,6 +48,7 @@ class DnsServer {
   void srv(const std::string& name, uint16_t priority, uint16_t port, const std::string& target, uint16_t weight = 10);
   void naptr(const std::string& name, uint16_t order, const std::string& service, const std::string& replacement,
              uint16_t preference = 10, const std::string& flags = "s");
+  int listener();  // its TCP socket, for the test to accept from
   void clear() { records_.clear(); }
   size_t asked(const std::string& question) const;
 
