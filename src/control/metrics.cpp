@@ -102,6 +102,16 @@ const MetricFamily kList[] = {
      "requests sent to another server of the same name, as one did not answer, could not be reached or said 503",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.failovers)); }},
 
+    {"pua_sip_names_total", "counter", "what",
+     "names of servers looked up: all lookups; of these failed, and of those unanswered by the name servers; stale: an older answer was used "
+     "on; refused: requests that a limit turned away; config_read: resolv.conf or hosts was read again",
+     [](In in, Out out) {
+       const LocatorCounters& c = in.more.stack.names;
+       const std::pair<const char*, uint64_t> all[] = {{"lookup", c.lookups}, {"failed", c.failed},   {"unanswered", c.unanswered},
+                                                       {"stale", c.stale},    {"refused", c.refused}, {"config_read", c.config_reads}};
+       for (const auto& [what, n] : all) out.add(static_cast<int64_t>(n), {{"what", what}});
+     }},
+
     {"pua_store_up", "gauge", "", "0 while the database takes no writes or cannot be read, else 1",
      [](In in, Out out) { out.add(in.more.store_up); }},
     {"pua_store_oldest_unwritten_seconds", "gauge", "", "age of the oldest unwritten change",

@@ -141,6 +141,7 @@ SipCounters SipStack::Core::counters() const {
     c.incoming = incoming_->counters();
   }
   if (lane_) c.lane = lane_->counters();
+  if (locator_) c.names = locator_->counters();
   return c;
 }
 
@@ -228,6 +229,7 @@ SipStack::~SipStack() {
 Status SipStack::send(const SipRequest& r) { return core_->send(r); }
 void SipStack::shutdown(std::function<void()> done) { core_->close(std::move(done)); }
 Status SipStack::set_credentials(std::vector<SipCredential> c) { return core_->set_credentials(std::move(c)); }
+void SipStack::reread_names() { core_->reread_names(); }
 void SipStack::follow_log_level() { core_->follow_log_level(); }
 std::string SipStack::notify_contact() const { return core_->notify_contact(); }
 size_t SipStack::in_flight() const { return core_->in_flight(); }

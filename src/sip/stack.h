@@ -15,6 +15,7 @@
 #include "core/sip_port.h"
 #include "sip/incoming.h"
 #include "sip/lane.h"
+#include "sip/locate.h"
 #include "sip/settings.h"
 
 namespace pua {
@@ -30,6 +31,7 @@ struct SipCounters {
   uint64_t failovers = 0;    // requests sent to another server of the same name
   LaneCounters lane;         // all 0 where there is no lane
   IncomingCounters incoming;
+  LocatorCounters names;
 };
 
 // Loop thread only.
@@ -61,6 +63,8 @@ class SipStack : public SipPort {
 
   // Other credentials from now on; what was remembered of servers is forgotten. Errors: bad_config (the old ones stay).
   Status set_credentials(std::vector<SipCredential>);
+  // The files that say where names are to be found may have changed: what is remembered of names is asked for anew.
+  void reread_names();
   // The Log has another level now: let sofia talk more, or less.
   void follow_log_level();
 

@@ -53,6 +53,10 @@ class SipStack::Core : public EndpointSink,
   bool expects(std::string_view call_id) const override { return notifies_ && notifies_->expects(call_id); }
 
   Status set_credentials(std::vector<SipCredential>);
+  void reread_names() {
+    last_servers_.reset();
+    if (locator_) locator_->reread();
+  }
   void follow_log_level() { sofia_log_.follow_level(); }
   std::string notify_contact() const { return addresses_.empty() ? std::string() : addresses_.front()->contact(); }
   size_t in_flight() const { return txns_.size(); }
