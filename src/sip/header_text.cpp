@@ -148,6 +148,17 @@ std::string_view first_uri(std::string_view value) {
 
 }  // namespace
 
+bool field_as_came(const msg_header_t* h, std::string& out) {
+  std::string_view name, value;
+  if (!line_of(h, name, value)) return field_text(h, out);
+  // Several elements in one line: sofia has made a header of each.
+  if (h->sh_next && h->sh_next == h->sh_succ && h->sh_next->sh_data && h->sh_next->sh_len == 0)
+    if (auto all = split_routes(value); !all.empty()) value = all[0];
+  out.assign(value);
+  unfold(out);
+  return true;
+}
+
 bool field_values(const sip_s* sip, std::string_view name, char compact, std::string& out) {
   const auto* first = reinterpret_cast<const msg_header_t*>(sip->sip_request);
   if (!first) first = reinterpret_cast<const msg_header_t*>(sip->sip_status);

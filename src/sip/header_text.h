@@ -29,6 +29,9 @@ void unfold(std::string& s);
 // The value of the header field, of a list its first element, unfolded. false: sofia cannot print it.
 bool field_text(const union msg_header_u* h, std::string& out);
 
+// The same, as it came where its octets were kept.
+bool field_as_came(const union msg_header_u* h, std::string& out);
+
 // Whether sofia can read this URI. Where it cannot and has to make a request of it, it ends the program.
 bool readable_url(std::string_view uri);
 

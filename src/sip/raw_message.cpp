@@ -10,20 +10,6 @@
 namespace pua {
 namespace {
 
-// Scheme and all the rest: of a kind without names for its parts sofia changes nothing, the case of the scheme included.
-void in_one_piece(std::string& text, url_t& out) {
-  memset(&out, 0, sizeof out);
-  out.url_type = url_unknown;
-  size_t colon = text.find(':');
-  if (colon == text.npos) {   // no URI: as a host alone
-    out.url_host = text.c_str();
-    return;
-  }
-  text[colon] = 0;
-  out.url_scheme = text.c_str();
-  out.url_host = text.c_str() + colon + 1;
-}
-
 // "<uri>;tag=x", cut into C strings.
 void address(char* value, sip_addr_s& out, const char* params[2]) {
   char* open = strchr(value, '<');
@@ -45,8 +31,22 @@ void address(char* value, sip_addr_s& out, const char* params[2]) {
 
 }  // namespace
 
+// Scheme and all the rest: of a kind without names for its parts sofia changes nothing, the case of the scheme included.
+void url_in_one_piece(std::string& text, url_t& out) {
+  memset(&out, 0, sizeof out);
+  out.url_type = url_unknown;
+  size_t colon = text.find(':');
+  if (colon == text.npos) {   // no URI: as a host alone
+    out.url_host = text.c_str();
+    return;
+  }
+  text[colon] = 0;
+  out.url_scheme = text.c_str();
+  out.url_host = text.c_str() + colon + 1;
+}
+
 RawMessage::RawMessage(std::string_view uri, std::string_view headers) : uri_text_(uri), text_(headers) {
-  in_one_piece(uri_text_, uri_);
+  url_in_one_piece(uri_text_, uri_);
   sip_from_init(&from_);
   sip_to_init(&to_);
   others_.reserve(static_cast<size_t>(std::count(headers.begin(), headers.end(), '\n')));   // the list points into it

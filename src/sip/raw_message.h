@@ -12,6 +12,9 @@
 
 namespace pua {
 
+// The URI in one piece, cut in place: out points into text.
+void url_in_one_piece(std::string& text, url_t& out);
+
 // Views and pointers live as long as the object.
 class RawMessage {
  public:

@@ -48,13 +48,7 @@ bool WireReply::header(std::string_view name, std::string& out) const {
   const auto* first = reinterpret_cast<const msg_header_t*>(sip->sip_status);
   for (const msg_header_t* h = first; h; h = h->sh_succ) {
     if (h == first || !is_named(h, name)) continue;
-    if (sip_is_unknown(reinterpret_cast<const sip_header_t*>(h))) {
-      const char* value = reinterpret_cast<const sip_unknown_t*>(h)->un_value;
-      out = value ? value : "";
-      unfold(out);
-      return true;
-    }
-    return field_text(h, out);
+    return field_as_came(h, out);
   }
   return false;
 }
