@@ -30,6 +30,12 @@ const char* bad_octets(std::string_view text) {
   return nullptr;
 }
 
+std::string_view trimmed(std::string_view s) {
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  return s;
+}
+
 Scheme scheme_of(std::string_view s) {
   if (same_word(s, "sip")) return Scheme::Sip;
   if (same_word(s, "sips")) return Scheme::Sips;
@@ -114,6 +120,30 @@ const char* read_uri(std::string_view text, Uri& out) {
   if (const char* why = read_host(rest.substr(0, semicolon), out)) return why;
   out.tail = rest.substr(out.host.size());
   return out.params.find('@') == rest.npos ? nullptr : " holds more than one '@'";
+}
+
+std::string_view first_contact_uri(std::string_view value) {
+  std::string_view uri;
+  bool bracket = false;
+  for (size_t i = 0; i < value.size() && !bracket; i++) {
+    switch (value[i]) {
+      case '"':
+        for (i++; i < value.size() && value[i] != '"'; i++)
+          if (value[i] == '\\') i++;
+        break;
+      case '<':
+        bracket = true;
+        if (size_t end = value.find('>', i); end != value.npos) uri = value.substr(i + 1, end - i - 1);
+        break;
+      case ',': value = value.substr(0, i); break;
+      default: break;
+    }
+  }
+  uri = trimmed(bracket ? uri : value);
+  if (!bracket) uri = uri.substr(0, uri.find_first_of(";? \t"));   // without brackets these are no part of it (section 20)
+  if (uri == "*") return {};
+  Uri u;
+  return read_uri(uri, u) ? uri : u.bare;
 }
 
 void write_uri(std::string_view uri, std::string& out) {

@@ -33,6 +33,10 @@ struct Uri {
 // (they know no escapes, so nothing there can be escaped); more than one '@'.
 const char* read_uri(std::string_view text, Uri& out);
 
+// The URI of the first element of a Contact, name-addr or addr-spec ("\"x\" <sip:a@h?y=z>;q=1, <sip:b@h>"), without its header
+// part, which no Request-URI may hold; as it stands there where it cannot be read. "": there is none, or it is "*".
+std::string_view first_contact_uri(std::string_view contact);
+
 // May this octet stand raw in user, password, number and parameters of a URI? Letters, digits, -_.!~*'() ;/?:@&=+$, % [ ].
 bool raw_in_uri(char c);
 

@@ -127,25 +127,6 @@ bool printed(const msg_header_t* h, std::string_view name, std::string& out) {
   return !h->sh_data && h->sh_class->hc_name && same_word(h->sh_class->hc_name, name) && field_text(h, out);
 }
 
-// The URI of the first element of a Contact: name-addr or addr-spec (RFC 3261 section 20).
-std::string_view first_uri(std::string_view value) {
-  for (size_t i = 0; i < value.size(); i++) {
-    switch (value[i]) {
-      case '"':
-        for (i++; i < value.size() && value[i] != '"'; i++)
-          if (value[i] == '\\') i++;
-        break;
-      case '<': {
-        size_t end = value.find('>', i);
-        return end == std::string_view::npos ? std::string_view() : trim(value.substr(i + 1, end - i - 1));
-      }
-      case ',': value = value.substr(0, i); break;
-      default: break;
-    }
-  }
-  return trim(value.substr(0, value.find_first_of(";, \t?")));   // without brackets, what is behind these is no part of it
-}
-
 }  // namespace
 
 bool field_as_came(const msg_header_t* h, std::string& out) {
@@ -184,9 +165,8 @@ bool field_values(const sip_s* sip, std::string_view name, char compact, std::st
 std::string contact_uri(const sip_s* sip) {
   std::string value;
   if (!field_values(sip, "Contact", 'm', value)) return {};
-  Uri u;
-  if (read_uri(first_uri(value), u)) return {};
-  return check_uri("Contact", u.bare).ok() ? std::string(u.bare) : std::string();
+  std::string_view uri = first_contact_uri(value);
+  return check_uri("Contact", uri).ok() ? std::string(uri) : std::string();
 }
 
 bool has_contact(const sip_s* sip) {

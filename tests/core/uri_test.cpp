@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "core/uri.h"
 
 #include <CppUTest/TestHarness.h>
@@ -97,6 +98,14 @@ TEST(Uri, what_is_none_says_why) {
     is("holds a control character, blank, quote or angle bracket", s);
 }
 
+TEST(Uri, the_first_contact_is_read_with_brackets_or_without) {
+  for (auto [value, uri] : {std::pair{"<sip:a%3Bb@h;x=1>;q=1", "sip:a%3Bb@h;x=1"}, {"\"x, \\\" <sip:no>\" < sip:a@h?y=z > , <sip:b>", "sip:a@h"},
+                            {"sip:a%3Bb@h;expires=3", "sip:a%3Bb@h"}, {" sip:a@h , sip:b@h", "sip:a@h"}, {"sip:a@h?x=y", "sip:a@h"},
+                            {"Al Ice <sip:a?b@h>", "sip:a?b@h"}, {"<sip:h?b=c@d>, <sip:e>", "sip:h?b=c@d"}, {"sip:a@h, <sip:b@h>", "sip:a@h"},
+                            {"*", ""}, {"", ""}, {"<sip:a@h", ""}, {"\"<sip:a@h>", "\"<sip:a@h>"}, {"<sip:a b@h>", "sip:a b@h"}})
+    STRCMP_EQUAL(uri, std::string(first_contact_uri(value)).c_str());
+}
+
 // One rule for all schemes and all parts: escapes stay escapes as they came, reserved octets stay raw, others are escaped.
 TEST(Uri, what_goes_out_is_what_came_in_but_for_octets_that_may_not_stand_raw) {
   for (const char* same : {"sip:a%3Bb@h", "sip:a;b@h", "sip:a%3bb@h", "SIPS:%61%2F:%3A@h;x=%3b%5B[]", "tel:+1-201(555).0123;ext=%23",
@@ -127,4 +136,35 @@ TEST(Uri, parameters_are_found_by_name_whatever_its_case) {
   STRCMP_EQUAL("", std::string(param_value(params, "trans")).c_str());
   CHECK_TRUE(has_param(params, "lr") && has_param(params, "x") && has_param(params, "lrx"));
   CHECK_FALSE(has_param(params, "tag") || has_param("", "lr") || has_param("xlr", "lr"));
+}
+
+// Whatever is read is the sum of its parts; what goes out can be read again, says the same in its parts, and stays as it is.
+TEST(Uri, any_text_that_is_read_is_the_sum_of_its_parts) {
+  Random random(10);
+  const std::string_view octets = "aZ09%3Bb::;;@@?/?#[]=&+$,.-_~'()*!\xc3\xa4\\^{}\" <>\r\t";
+  int read = 0;
+  for (int i = 0; i < 30000; i++) {
+    std::string text(std::vector<const char*>{"sip:", "SIPS:", "tel:", "pres:", "urn:", ""}[random.below(6)]);
+    if (random.below(2)) text += "u%3b@";
+    for (uint64_t n = random.below(12); n > 0; n--) text += octets[random.below(octets.size())];
+    if (random.below(2)) text += "@h:5060;x=%3B";
+    Uri u;
+    if (read_uri(text, u)) continue;
+    read++;
+    std::string sum = std::string(u.scheme) + ":" + std::string(u.user);
+    if (u.has_password) sum += ":" + std::string(u.password);
+    if (u.has_user) sum += "@";
+    sum += std::string(u.host) + std::string(u.tail);
+    STRCMP_EQUAL(sum.c_str(), std::string(u.bare).c_str());
+    if (u.has_headers) sum += "?" + std::string(u.headers);
+    STRCMP_EQUAL(text.c_str(), sum.c_str());
+    if (u.kind == Scheme::Other) continue;
+    std::string once = out(text);
+    Uri again;
+    POINTERS_EQUAL(nullptr, read_uri(once, again));
+    for (auto part : {&Uri::scheme, &Uri::user, &Uri::password, &Uri::host, &Uri::port, &Uri::params, &Uri::headers})
+      STRCMP_EQUAL(out(u.*part).c_str(), std::string(again.*part).c_str());
+    STRCMP_EQUAL(once.c_str(), out(once).c_str());
+  }
+  CHECK(read > 3000);
 }
