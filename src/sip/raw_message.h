@@ -24,6 +24,7 @@ class RawMessage {
   RawMessage& operator=(const RawMessage&) = delete;
 
   const url_string_t* uri() const { return reinterpret_cast<const url_string_t*>(&uri_); }
+  const url_t& url() const { return uri_; }  // the same, in pieces
   const sip_from_t* from() const { return &from_; }
   const sip_to_t* to() const { return &to_; }
   const sip_unknown_t* others() const { return others_.empty() ? nullptr : others_.data(); }  // a list

@@ -220,7 +220,7 @@ TEST_GROUP(SipRawMessage) {};
 TEST(SipRawMessage, the_header_block_is_taken_apart_for_sofia) {
   RawMessage raw("SIP:a%3Bb@h", "From: <sip:a%3B:x@h>;tag=1\r\nTo: <tel:+1>\r\nCall-ID: c\r\nCSeq: 1 PUBLISH\r\nRoute: <sip:p;lr>\r\n"
                  "user-agent: mine\r\nX:\r\nY: a: b\r\n");
-  const url_t* uri = raw.uri()->us_url;
+  const url_t* uri = &raw.url();
   STRCMP_EQUAL("SIP", uri->url_scheme);
   STRCMP_EQUAL("a%3Bb@h", uri->url_host);
   STRCMP_EQUAL("sip", raw.from()->a_url->url_scheme);
