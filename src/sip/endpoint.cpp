@@ -175,9 +175,7 @@ Endpoint::Handle Endpoint::send(const Request& r) {
   payload->pl_len = r.body.size();
   RawMessage raw(r.uri, r.headers);
   nua_method(h.nh, NUTAG_METHOD(r.method), NUTAG_DIALOG(0), NUTAG_URL(raw.uri()), TAG_IF(set_proxy, NUTAG_PROXY(r.proxy)),
-             TAG_IF(!r.branch.empty(), SIPTAG_VIA(via)), SIPTAG_FROM(raw.from()), SIPTAG_TO(raw.to()),
-             SIPTAG_HEADER_STR(raw.known()), SIPTAG_UNKNOWN(raw.others()),
-             TAG_IF(!r.body.empty(), SIPTAG_PAYLOAD(payload)), TAG_END());
+             TAG_IF(!r.branch.empty(), SIPTAG_VIA(via)), TAG_IF(!r.body.empty(), SIPTAG_PAYLOAD(payload)), TAG_NEXT(raw.tags()));
   return h;
 }
 

@@ -77,10 +77,8 @@ Listener::Out* Listener::send(const Endpoint::Request& r) {
   RawMessage raw(r.uri, r.headers);
   sip_request_t* line = sip_request_create(msg_home(msg), sip_method_code(r.method), r.method, raw.uri(), nullptr);
   if (!line || msg_header_insert(msg, reinterpret_cast<msg_pub_t*>(sip), reinterpret_cast<msg_header_t*>(line)) < 0 ||
-      sip_add_tl(msg, sip, SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_FROM(raw.from()), SIPTAG_TO(raw.to()),
-                 SIPTAG_HEADER_STR(raw.known()), SIPTAG_UNKNOWN(raw.others()),
-                 TAG_IF(!user_agent_.empty(), SIPTAG_USER_AGENT_STR(user_agent_.c_str())),
-                 TAG_IF(!r.body.empty(), SIPTAG_PAYLOAD(payload)), TAG_END()) < 0) {
+      sip_add_tl(msg, sip, SIPTAG_MAX_FORWARDS_STR("70"), TAG_IF(!r.body.empty(), SIPTAG_PAYLOAD(payload)), TAG_NEXT(raw.tags())) < 0 ||
+      sip_add_tl(msg, sip, TAG_IF(!user_agent_.empty() && !sip->sip_user_agent, SIPTAG_USER_AGENT_STR(user_agent_.c_str())), TAG_END()) < 0) {
     msg_destroy(msg);
     return nullptr;
   }

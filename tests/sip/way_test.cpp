@@ -1,4 +1,7 @@
 // sips: is TLS or nothing (RFC 3261 sections 8.1.1.8 and 8.1.2, RFC 5630): the rule, and that no request gets round it.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "sip/way.h"
@@ -129,12 +132,40 @@ TEST(SipWayOut, no_sips_request_leaves_in_the_clear) {
 }
 
 TEST(SipWayOut, a_sips_request_with_a_contact_in_the_clear_is_refused) {
+  if (system("openssl version >/dev/null 2>&1") != 0) return;
+  char path[] = "/tmp/sip-way-XXXXXX";
+  std::string dir = mkdtemp(path);
+  std::string cmd = "cd " + dir + " && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -keyout key.pem -out cafile.pem"
+                    " 2>/dev/null && cat cafile.pem key.pem > agent.pem";
+  LONGS_EQUAL(0, system(cmd.c_str()));
+  rig->settings.listen = {"sip:127.0.0.1:*", "sips:127.0.0.1:*"};
+  rig->settings.tls_dir = dir;
   rig->start();
   SipRequest q = rig->publish();
   q.method = "SUBSCRIBE";
   q.uri = "sips:alice@127.0.0.1:9";
   q.contact = "sip:w@192.0.2.1";
   refused(q, "\"sip:w@192.0.2.1\" is not");
-  q.contact = {};          // the listener has no TLS either
+  q.contact = {};          // the address for NOTIFYs has no TLS
   refused(q, "is not");
+  std::filesystem::remove_all(dir);
+}
+
+// What is remembered of a hop that was reached by UDP is not used for sips:, though the owner names it in the same words.
+TEST(SipWayOut, a_hop_in_the_clear_is_not_remembered_for_sips) {
+  rig->start();
+  for (const char* hop : {"sip:127.77.66.55", "sip:127.77.66.55;transport=tcp"}) {   // nobody is there
+    SipRequest q = rig->publish(1);
+    q.proxy = hop;
+    rig->send(q);
+    q.txn = 2;
+    q.uri = "sips:alice@example.com";
+    rig->send(q);          // by TLS, which we do not have
+    auto second = [&] { return std::find_if(rig->replies.begin(), rig->replies.end(), [](const Outcome& o) { return o.txn == 2; }); };
+    CHECK_TRUE(rig->until([&] { return second() != rig->replies.end(); }));
+    LONGS_EQUAL(503, second()->status);
+    if (lane_on()) STRCMP_CONTAINS("is to be reached over TLS", second()->reason.c_str());
+    CHECK_TRUE(rig->until([&] { return rig->stack->in_flight() == 0; }));
+    rig->replies.clear();
+  }
 }
