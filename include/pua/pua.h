@@ -114,7 +114,7 @@ typedef pua_str_t str;
 #define PUA_E_NO_RECORD        -9
 #define PUA_E_NO_BODY          -10
 #define PUA_E_BAD_ARGUMENT     -20 /* a field is missing, negative, or of the wrong kind */
-#define PUA_E_BAD_URI          -21 /* not a SIP, SIPS, PRES or TEL URI, or it holds what none may, or is escaped in part */
+#define PUA_E_BAD_URI          -21 /* not a SIP, SIPS, PRES or TEL URI, or it holds what none may: libpua(3), "URIs" */
 #define PUA_E_UNKNOWN_EVENT    -22 /* no event package with that bit or name is registered */
 #define PUA_E_BAD_HEADER       -23 /* CR, LF or NUL where none may be, or a line without a name */
 #define PUA_E_BAD_BODY         -24 /* the document is not what its content type says */

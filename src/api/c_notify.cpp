@@ -3,6 +3,7 @@
 #include "api/c_notify_fields.h"
 #include "api/c_view.h"
 #include "api/handle.h"
+#include "core/uri.h"
 
 namespace pua {
 

@@ -128,16 +128,4 @@ bool parse_subscription_state(std::string_view value, SubscriptionState& out) {
   return true;
 }
 
-std::string_view first_contact_uri(std::string_view value) {
-  if (size_t open = find_unquoted(value, '<'); open != value.npos) {
-    size_t comma = find_unquoted(value, ',');
-    if (open < comma) {
-      size_t close = value.find('>', open);
-      return close == value.npos ? std::string_view() : trimmed(value.substr(open + 1, close - open - 1));
-    }
-  }
-  std::string_view uri = trimmed(value.substr(0, value.find_first_of(",;")));
-  return uri == "*" ? std::string_view() : uri;
-}
-
 }  // namespace pua

@@ -20,8 +20,4 @@ struct SubscriptionState {
 // well-formed, a number that is none, a parameter twice.
 bool parse_subscription_state(std::string_view value, SubscriptionState& out);
 
-// The URI of the first address of a Contact value: `"Bob" <sip:b@h;x>;q=1, ...`, `sip:b@h;expires=5`, or the URI alone.
-// Empty: there is none, or it is `*`.
-std::string_view first_contact_uri(std::string_view value);
-
 }  // namespace pua

@@ -2,6 +2,7 @@
 
 #include "config/addresses.h"
 #include "config/checks.h"
+#include "core/validate.h"
 #include "events/registry.h"
 
 namespace pua {
@@ -24,6 +25,9 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
     return {Errc::bad_config, misfit->what};
   if (auto misfit = fit_addresses(s)) return {Errc::bad_config, misfit->what};
   if (s.cluster_id != 0) return {Errc::bad_config, "parameter \"cluster_id\": clustering is not in this version"};
+  for (auto [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"contact", &s.contact}})
+    if (auto st = check_uri("parameter \"" + std::string(name) + "\"", *uri); !uri->empty() && !st)
+      return {Errc::bad_config, st.error().message};
   EngineSettings e;
   e.hash_size = static_cast<uint32_t>(s.hash_size);
   e.min_expires = static_cast<uint32_t>(s.min_expires);

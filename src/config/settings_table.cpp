@@ -52,7 +52,8 @@ const Param kTable[] = {
     {.module = "pua", .name = "cluster_sharing_tag", .field = &S::cluster_sharing_tag, .check = check_tag,
      .help = "Sharing tag put on the records created here."},
     {.module = "pua", .name = "outbound_proxy", .field = &S::outbound_proxy, .check = check_sip_uri, .reloadable = true,
-     .help = "Next hop of requests that name none, as a SIP URI. Empty: requests go where their Request-URI says."},
+     .help = "Next hop of requests that name none, as a SIP URI. Empty: requests go where their Request-URI says. "
+             "Requests to sips: URIs go by TLS only: to \"sips:...\", \";transport=tls\", or sip: without a port."},
     {.module = "pua", .name = "sip_listen", .type = ParamType::List, .field = &S::sip_listen, .check = check_listen,
      .help = "Address that requests leave from, as a SIP URI: \"sip:192.0.2.1:5070\", \"sip:[2001:db8::1]:5070;transport=tcp\". "
              "May be given several times; none: any address, a free port."},

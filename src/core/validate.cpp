@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string>
 
+#include "core/uri.h"
+
 namespace pua {
 
 static bool control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
@@ -14,72 +16,16 @@ static bool token_char(char c) {
          std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos;
 }
 
-// Where octets are escaped, all are that need it: '%' with two hexadecimal digits, beside it what RFC 3261 section 25.1 allows.
-// SIP stacks make no request of anything else. also: what this part may hold and others may not.
-static bool half_escaped(std::string_view part, std::string_view also = {}) {
-  if (part.find('%') == std::string_view::npos) return false;
-  auto hex = [&](size_t i) { return i < part.size() && isxdigit(static_cast<unsigned char>(part[i])); };
-  for (size_t i = 0; i < part.size(); i++) {
-    unsigned char c = static_cast<unsigned char>(part[i]);
-    bool allowed = isalnum(c) || std::string_view("-_.!~*'()&=+$,;/:").find(part[i]) != std::string_view::npos ||
-                   also.find(part[i]) != std::string_view::npos;
-    if (c == '%' ? !hex(i + 1) || !hex(i + 2) : !allowed) return true;
-  }
-  return false;
-}
-
-// host [ ":" port ]
-static const char* bad_host(std::string_view host) {
-  size_t end = 0;
-  if (host.starts_with('[')) {
-    end = host.find(']');
-    if (end == std::string_view::npos || host.substr(1, end - 1).find_first_not_of("0123456789abcdefABCDEF:.") != host.npos)
-      return " has an IPv6 address that is none";
-    end++;
-  }
-  size_t colon = std::min(host.find(':', end), host.size());
-  if (host.substr(end, colon - end).find_first_of("/#%[]") != std::string_view::npos || (end && colon != end))
-    return " has a host that is none";
-  std::string_view port = host.substr(colon);
-  if (!port.empty() && (port.size() == 1 || port.find_first_not_of("0123456789", 1) != std::string_view::npos))
-    return " has a port that is no number";
-  return nullptr;
-}
-
 Status check_uri(std::string_view field, std::string_view uri) {
-  std::string name(field);
-  if (uri.empty()) return {Errc::bad_uri, name + " is empty"};
-  if (uri.size() > kMaxUri) return {Errc::bad_uri, name + " is longer than " + std::to_string(kMaxUri) + " octets"};
-  size_t colon = uri.find(':');
-  std::string scheme(uri.substr(0, colon == std::string_view::npos ? 0 : colon));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](unsigned char c) { return static_cast<char>(tolower(c)); });
-  if (scheme != "sip" && scheme != "sips" && scheme != "pres" && scheme != "tel")
-    return {Errc::bad_uri, name + " is not a sip:, sips:, pres: or tel: URI"};
-  for (char c : uri) {
-    if (control(c) || c == ' ' || c == '<' || c == '>' || c == '"')
-      return {Errc::bad_uri, name + " holds a control character, blank, quote or angle bracket"};
-  }
-  // A '?' would be read as header fields to put into the request (RFC 3261 19.1.1).
-  if (uri.find('?') != std::string_view::npos) return {Errc::bad_uri, name + " holds '?'"};
-  std::string_view rest = uri.substr(colon + 1);
-  if (scheme == "tel" && rest.substr(0, rest.find(';')).find('%') != rest.npos)
-    return {Errc::bad_uri, name + " holds '%' in its number"};
-  if (size_t at = rest.find('@'); at != std::string_view::npos) {
-    if (at == 0) return {Errc::bad_uri, name + " has no user before '@'"};
-    if (rest.find('@', at + 1) != std::string_view::npos) return {Errc::bad_uri, name + " holds more than one '@'"};
-    if (rest[0] == ';' || rest[0] == '#') return {Errc::bad_uri, name + " has a user that begins with ';' or '#'"};
-    if (half_escaped(rest.substr(0, at))) return {Errc::bad_uri, name + ": its user is not escaped as a whole"};
-    rest.remove_prefix(at + 1);
-  }
-  if (rest.empty() || rest[0] == ';' || rest[0] == ':') return {Errc::bad_uri, name + " has no host"};
-  size_t semicolon = std::min(rest.find(';'), rest.size());
-  if (half_escaped(rest.substr(semicolon), "[]")) return {Errc::bad_uri, name + ": its parameters are not escaped as a whole"};
-  std::string_view host = rest.substr(0, semicolon);
-  if (scheme == "tel") {   // a local number may hold '#' (RFC 3966 section 3)
-    if (host.find_first_of("/:[]") != host.npos) return {Errc::bad_uri, name + " has a number that is none"};
-  } else if (const char* why = bad_host(host)) {
-    return {Errc::bad_uri, name + why};
-  }
+  auto bad = [&](std::string_view why) { return Status(Errc::bad_uri, std::string(field).append(why)); };
+  if (uri.empty()) return bad(" is empty");
+  if (uri.size() > kMaxUri) return bad(" is longer than " + std::to_string(kMaxUri) + " octets");
+  Uri u;
+  if (const char* why = read_uri(uri, u)) return bad(why);
+  if (u.kind == Scheme::Other) return bad(" is not a sip:, sips:, pres: or tel: URI");
+  if (u.port == "*") return bad(" has a port that is no number");
+  // They would be read as header fields to put into the request (RFC 3261 19.1.1). In a user part '?' is an octet like others.
+  if (u.has_headers) return bad(" holds header fields behind '?'");
   return success();
 }
 

@@ -11,8 +11,8 @@ constexpr size_t kMaxUri = 1023;   // octets
 constexpr size_t kMaxToken = 255;  // ids, entity-tags, content types
 constexpr size_t kMaxRoutes = 4096;  // a route set
 
-// sip:, sips:, pres: or tel: with something behind it; no blank, control character, quote or angle bracket; a port that is a
-// number; where it is escaped, escaped as a whole.
+// sip:, sips:, pres: or tel: that can be read (core/uri.h), without a header part. What is taken goes out to the octet, but for
+// octets that may not stand raw: write_uri() escapes them.
 Status check_uri(std::string_view field, std::string_view uri);
 // No control characters, at most `max` octets.
 Status check_text(std::string_view field, std::string_view value, size_t max);

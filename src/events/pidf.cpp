@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "core/uri.h"
 #include "events/xml_scan.h"
 
 namespace pua {
@@ -61,17 +62,11 @@ struct Survey : XmlVisitor {
 
 // RFC 3863 4.1.1 wants the pres: URI of the presentity; RFC 3859 gives it no port, parameters or password.
 std::string entity_of(std::string_view uri) {
-  std::string scheme(uri.substr(0, uri.find(':')));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-  if (scheme != "sip" && scheme != "sips") return std::string(uri);
-  std::string_view rest = uri.substr(scheme.size() + 1);
-  size_t at = rest.find('@');
-  if (at == std::string_view::npos) return std::string(uri);
-  std::string_view user = rest.substr(0, std::min(at, rest.find(':')));
-  std::string_view host = rest.substr(at + 1);
-  size_t bracket = host.starts_with('[') ? host.find(']') : 0;
-  host = host.substr(0, host.find_first_of(":;?", bracket == std::string_view::npos ? 0 : bracket));
-  return "pres:" + std::string(user) + "@" + std::string(host);
+  Uri u;
+  bool sip = !read_uri(uri, u) && (u.kind == Scheme::Sip || u.kind == Scheme::Sips) && u.has_user;
+  std::string out;
+  write_uri(sip ? u.user : uri, out);
+  return sip ? "pres:" + out.append("@").append(u.host) : out;
 }
 
 // Fit for xs:ID: an NCName of ASCII characters.

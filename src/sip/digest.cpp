@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "sip/raw_message.h"
+
 namespace pua {
 namespace {
 
@@ -168,13 +170,15 @@ void Digest::authorize(const AuthScope& scope, std::string_view method, std::str
     for (auto& a : it->second) {
       su_home_t home[1] = {SU_HOME_INIT(home)};
       su_home_init(home);
-      url_t* url = url_hdup(home, reinterpret_cast<url_t*>(su_strndup(home, uri.data(), static_cast<isize_t>(uri.size()))));
+      std::string whole(uri);   // signed as it goes out (RFC 3261 section 22.4)
+      url_t url;
+      url_in_one_piece(whole, url);
       msg_payload_t payload[1] = {};
       payload->pl_data = const_cast<char*>(body.data());
       payload->pl_len = body.size();
       msg_header_t* h = nullptr;
       std::string m(method);
-      if (url && auc_authorization_headers(&a->client, home, m.c_str(), url, body.empty() ? nullptr : payload, &h) > 0 && h) {
+      if (auc_authorization_headers(&a->client, home, m.c_str(), &url, body.empty() ? nullptr : payload, &h) > 0 && h) {
         char text[2048];
         issize_t n = msg_header_e(text, sizeof text, h, 0);
         if (n > 0 && static_cast<size_t>(n) < sizeof text) {

@@ -13,6 +13,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sip/header_text.h"
+#include "sip/raw_message.h"
+
 namespace pua {
 namespace {
 
@@ -113,7 +116,7 @@ Status Endpoint::open(su_root_s* root, const SipSettings& s, const std::string& 
       NTATAG_TIMEOUT_408(0),  // without a message of its own: nobody reads it
       NTATAG_UDP_MTU(kUdpMtu), NTATAG_MAXSIZE(s.max_message), NTATAG_PRELOAD(kPreload),
       // Drop a reply only if it cannot be matched; a bad Date or Expires must not lose the entity-tag.
-      NTATAG_BAD_RESP_MASK(sip_mask_response),
+      NTATAG_BAD_RESP_MASK(sip_mask_response), NTATAG_MCLASS(message_class()),
       TAG_IF(!s.resolv_conf.empty(), SRESTAG_RESOLV_CONF(s.resolv_conf.c_str())),
       TPTAG_UDP_RMEM(s.udp_buffer), TPTAG_UDP_WMEM(s.udp_buffer), TPTAG_QUEUESIZE(kTcpQueue), TPTAG_LOG(0),
       TPTAG_STUN_SERVER(0),  // nua would answer STUN questions of anybody
@@ -170,10 +173,9 @@ Endpoint::Handle Endpoint::send(const Request& r) {
   sip_payload_init(payload);
   payload->pl_data = const_cast<char*>(r.body.data());
   payload->pl_len = r.body.size();
-  // The header block as one text: parsed once, sent as it is.
-  nua_method(h.nh, NUTAG_METHOD(r.method), NUTAG_DIALOG(0), NUTAG_URL(r.uri), TAG_IF(set_proxy, NUTAG_PROXY(r.proxy)),
-             TAG_IF(!r.branch.empty(), SIPTAG_VIA(via)), SIPTAG_HEADER_STR(r.headers),
-             TAG_IF(!r.body.empty(), SIPTAG_PAYLOAD(payload)), TAG_END());
+  RawMessage raw(r.uri, r.headers);
+  nua_method(h.nh, NUTAG_METHOD(r.method), NUTAG_DIALOG(0), NUTAG_URL(raw.uri()), TAG_IF(set_proxy, NUTAG_PROXY(r.proxy)),
+             TAG_IF(!r.branch.empty(), SIPTAG_VIA(via)), TAG_IF(!r.body.empty(), SIPTAG_PAYLOAD(payload)), TAG_NEXT(raw.tags()));
   return h;
 }
 

@@ -56,8 +56,8 @@ class Endpoint {
   struct Request {
     uint64_t token = 0;          // not 0; comes back with the reply
     const char* method = "";
-    const char* uri = "";        // Request-URI
-    const char* proxy = nullptr; // next hop, or null
+    const char* uri = "";        // Request-URI, as it goes out (write_uri)
+    const char* proxy = "";      // next hop
     std::string_view branch;     // of the Via, or empty: sofia makes one
     const char* headers = "";    // whole lines
     std::string_view body;

@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sip/header_text.h"
 #include "sip/notify_parse.h"
 
 namespace pua {
@@ -89,6 +90,7 @@ Status Listener::open(su_root_s* root, const SipSettings& s, const std::string& 
       TPTAG_STUN_SERVER(0),
       NTATAG_UA(1), NTATAG_MAXSIZE(s.max_message), NTATAG_PRELOAD(kPreload),
       NTATAG_BAD_REQ_MASK(0),  // what cannot be read is named by us
+      NTATAG_MCLASS(message_class()),
       // The rest is for what goes out; reasons are in endpoint.
       NTATAG_BAD_RESP_MASK(sip_mask_response), NTATAG_CLIENT_RPORT(1), NTATAG_SIP_T1(s.t1_ms), NTATAG_SIP_T2(8 * s.t1_ms),
       NTATAG_SIP_T1X64(64 * s.t1_ms), NTATAG_SIP_T4(Endpoint::kT4Ms), NTATAG_TIMEOUT_408(0),

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "sip/listener.h"
+#include "sip/raw_message.h"
 
 namespace pua {
 
@@ -73,19 +74,18 @@ Listener::Out* Listener::send(const Endpoint::Request& r) {
   sip_payload_init(payload);
   payload->pl_data = const_cast<char*>(r.body.data());
   payload->pl_len = r.body.size();
-  sip_request_t* line =
-      sip_request_create(msg_home(msg), sip_method_code(r.method), r.method, URL_STRING_MAKE(r.uri), nullptr);
+  RawMessage raw(r.uri, r.headers);
+  sip_request_t* line = sip_request_create(msg_home(msg), sip_method_code(r.method), r.method, raw.uri(), nullptr);
   if (!line || msg_header_insert(msg, reinterpret_cast<msg_pub_t*>(sip), reinterpret_cast<msg_header_t*>(line)) < 0 ||
-      sip_add_tl(msg, sip, SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_HEADER_STR(r.headers),
-                 TAG_IF(!user_agent_.empty(), SIPTAG_USER_AGENT_STR(user_agent_.c_str())),
-                 TAG_IF(!r.body.empty(), SIPTAG_PAYLOAD(payload)), TAG_END()) < 0) {
+      sip_add_tl(msg, sip, SIPTAG_MAX_FORWARDS_STR("70"), TAG_IF(!r.body.empty(), SIPTAG_PAYLOAD(payload)), TAG_NEXT(raw.tags())) < 0 ||
+      sip_add_tl(msg, sip, TAG_IF(!user_agent_.empty() && !sip->sip_user_agent, SIPTAG_USER_AGENT_STR(user_agent_.c_str())), TAG_END()) < 0) {
     msg_destroy(msg);
     return nullptr;
   }
   auto* out = new Out{this, r.token};
   std::string branch(r.branch);
   out->orq = nta_outgoing_mcreate(agent_, ListenerOut::call, reinterpret_cast<nta_outgoing_magic_t*>(out),
-                                  r.proxy ? URL_STRING_MAKE(r.proxy) : nullptr, msg,
+                                  URL_STRING_MAKE(r.proxy), msg,
                                   TAG_IF(!branch.empty(), NTATAG_BRANCH_KEY(branch.c_str())), TAG_END());
   if (out->orq) return out;
   msg_destroy(msg);  // nta takes it only with the transaction

@@ -33,8 +33,8 @@ std::string_view text_of(const char* s) { return s ? std::string_view(s) : std::
 // Name of a header field that is there twice or cannot be read, if we need it. Others (Date, Accept ...) do not matter.
 const char* unreadable(const sip_t* sip) {
   static const char* const needed[] = {
-      "Via",     "From",         "To",      "Call-ID",      "CSeq",             "Event",         "Subscription-State",
-      "Contact", "Record-Route", "Require", "Content-Type", "Content-Encoding", "Content-Length"};
+      "Via",  "From",    "To",           "Call-ID",          "CSeq",          "Event",
+      "Subscription-State", "Require", "Content-Type", "Content-Encoding", "Content-Length"};
   for (const auto* h = reinterpret_cast<const sip_header_t*>(sip->sip_error); h; h = h->sh_next) {
     const char* name = h->sh_class == sip_error_class ? h->sh_error->er_name : h->sh_class ? h->sh_class->hc_name : nullptr;
     for (const char* n : needed)
@@ -140,7 +140,7 @@ using MsgPtr = std::unique_ptr<msg_t, MsgEnd>;
 // null: it is no request at all.
 MsgPtr parse_request(std::string_view message) {
   if (message.size() > kMaxMessage) return nullptr;
-  MsgPtr msg(msg_make(sip_default_mclass(), 0, message.data(), static_cast<ssize_t>(message.size())));
+  MsgPtr msg(msg_make(message_class(), 0, message.data(), static_cast<ssize_t>(message.size())));
   const sip_t* sip = msg ? sip_object(msg.get()) : nullptr;
   return sip && sip->sip_request ? std::move(msg) : nullptr;
 }
@@ -161,16 +161,10 @@ std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, Noti
   out.cseq = sip->sip_cseq->cs_seq;
   if (auto no = read_event(sip, out)) return no;
   if (auto no = read_state(sip, text, out)) return no;
-  if (sip->sip_contact) {
-    text.contact = contact_uri(sip->sip_contact);
-    if (text.contact.empty()) return refusal(400, "Contact: not usable");
-    out.contact = text.contact;
-  }
-  if (sip->sip_record_route) {
-    if (!route_text(sip->sip_record_route, RouteOrder::AsCame, text.route_set))
-      return refusal(400, "Record-Route: not usable");
-    out.route_set = text.route_set;
-  }
+  out.contact = text.contact = contact_uri(sip);
+  if (out.contact.empty() && has_contact(sip)) return refusal(400, "Contact: not usable");
+  if (!record_route(sip, RouteOrder::AsCame, text.route_set)) return refusal(400, "Record-Route: not usable");
+  out.route_set = text.route_set;
   return read_body(sip, text, out);
 }
 
@@ -213,8 +207,8 @@ Result<InDialog> parse_in_dialog(std::string_view message) {
   const sip_t* sip = sip_object(msg.get());
   std::string_view call_id, local, remote;
   if (std::string bad = read_dialog(sip, call_id, local, remote); !bad.empty()) return {Errc::bad_argument, bad};
-  InDialog out{std::string(call_id), std::string(local), std::string(remote), contact_uri(sip->sip_contact)};
-  if (out.contact.empty()) return {Errc::bad_argument, sip->sip_contact ? "Contact: not usable" : "Contact: missing"};
+  InDialog out{std::string(call_id), std::string(local), std::string(remote), contact_uri(sip)};
+  if (out.contact.empty()) return {Errc::bad_argument, has_contact(sip) ? "Contact: not usable" : "Contact: missing"};
   return out;
 }
 

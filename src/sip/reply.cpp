@@ -48,13 +48,7 @@ bool WireReply::header(std::string_view name, std::string& out) const {
   const auto* first = reinterpret_cast<const msg_header_t*>(sip->sip_status);
   for (const msg_header_t* h = first; h; h = h->sh_succ) {
     if (h == first || !is_named(h, name)) continue;
-    if (sip_is_unknown(reinterpret_cast<const sip_header_t*>(h))) {
-      const char* value = reinterpret_cast<const sip_unknown_t*>(h)->un_value;
-      out = value ? value : "";
-      unfold(out);
-      return true;
-    }
-    return field_text(h, out);
+    return field_as_came(h, out);
   }
   return false;
 }
@@ -63,10 +57,10 @@ void WireReply::read_dialog(SipReply& out) {
   const sip_t* sip = sip_object(msg_);
   if (sip->sip_to && sip->sip_to->a_tag && is_tag(sip->sip_to->a_tag)) out.to_tag = sip->sip_to->a_tag;
   if (out.status < 200 || out.status >= 400) return;
-  contact_ = contact_uri(sip->sip_contact);
+  contact_ = contact_uri(sip);
   out.contact = contact_;
-  if (out.status >= 300 || !sip->sip_record_route) return;
-  if (!route_text(sip->sip_record_route, RouteOrder::Reversed, route_set_)) {
+  if (out.status >= 300) return;
+  if (!record_route(sip, RouteOrder::Reversed, route_set_)) {
     route_set_.clear();
     out.to_tag = {};   // no dialog rather than one that lacks its route set (RFC 3261 section 12.1.2)
   }
@@ -97,7 +91,7 @@ void read_reply(msg_s* msg, const sip_s* sip, SipReply& out) {
 
 msg_s* parse_reply(std::string_view bytes) {
   if (bytes.size() > 65535) return nullptr;
-  msg_t* msg = msg_make(sip_default_mclass(), 0, bytes.data(), static_cast<ssize_t>(bytes.size()));
+  msg_t* msg = msg_make(message_class(), 0, bytes.data(), static_cast<ssize_t>(bytes.size()));
   sip_t* sip = msg ? sip_object(msg) : nullptr;
   if (sip && sip->sip_status && !msg_has_error(msg)) return msg;
   if (msg) msg_destroy(msg);

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/uri.h"
+#include "core/validate.h"
+#include "sip/header_text.h"
+
 namespace pua {
 namespace {
-
-constexpr size_t kMaxTarget = 1023;
 
 bool starts(std::string_view s, std::string_view prefix) {
   return s.size() >= prefix.size() && strncasecmp(s.data(), prefix.data(), prefix.size()) == 0;
@@ -24,6 +26,12 @@ void line(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(value).append("\r\n");
 }
 
+void address(std::string& out, std::string_view name, std::string_view uri) {
+  out.append(name).append("<");
+  write_uri(uri, out);
+  out.append(">");
+}
+
 bool breaks_a_line(std::string_view s) {
   for (char c : s)
     if (c == '\r' || c == '\n' || c == '\0') return true;
@@ -33,59 +41,40 @@ bool breaks_a_line(std::string_view s) {
 }  // namespace
 
 Result<Target> parse_target(std::string_view uri) {
-  auto bad = [&](const char* why) {
-    return Error{Errc::bad_uri, "\"" + std::string(uri.substr(0, 80)) + "\": " + why};
+  auto bad = [&](std::string_view why) {
+    return Error{Errc::bad_uri, std::string("\"").append(uri.substr(0, 80)).append("\"").append(why)};
   };
-  if (uri.size() > kMaxTarget) return bad("too long");
-  for (char c : uri)
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '<' || c == '>' || c == '"') return bad("forbidden character");
-  size_t colon = uri.find(':');
-  if (colon == std::string_view::npos || colon == 0) return bad("no scheme");
+  if (uri.size() > kMaxUri) return bad(" is too long");
+  Uri u;
+  if (const char* why = read_uri(uri, u)) return bad(why);
+  if (u.has_headers) return bad(" holds header fields behind '?'");
+  if (u.kind == Scheme::Other) return bad(" is not a sip:, sips:, pres: or tel: URI");
   Target t;
-  t.scheme = uri.substr(0, colon);
-  t.secure = t.scheme.size() == 4 && starts(t.scheme, "sips");
-  std::string_view rest = uri.substr(colon + 1);
-  if (t.scheme.size() == 3 && starts(t.scheme, "tel")) return t;  // a number: only a next hop can take it
-  // The last '@': user parts may hold ';' and '?', but no '@'.
-  if (size_t at = rest.rfind('@'); at != std::string_view::npos) rest.remove_prefix(at + 1);
-  if (rest.find('?') != std::string_view::npos) return bad("headers are not allowed in it");
-  size_t end;
-  if (!rest.empty() && rest[0] == '[') {
-    end = rest.find(']');
-    if (end == std::string_view::npos) return bad("'[' without ']'");
-    end++;
-    t.family = Target::Family::V6;
-  } else {
-    end = std::min(rest.find_first_of(":;"), rest.size());
-  }
-  t.host = rest.substr(0, end);
-  std::string_view tail = rest.substr(end);
-  t.tail = tail;
-  if (t.host.empty()) return bad("no host");
-  if (!tail.empty() && tail[0] != ':' && tail[0] != ';') return bad("something behind the address");
-  if (t.family == Target::Family::Any && t.host.find_first_not_of("0123456789.") == std::string_view::npos)
-    t.family = Target::Family::V4;
-  std::string_view transport = uri_param(t, "transport");
-  if (transport.size() == 3 && starts(transport, "tls")) t.secure = true;
+  t.scheme = u.scheme;
+  if (u.kind == Scheme::Tel) return t;  // a number: only a next hop can take it
+  t.host = u.host;
+  t.tail = u.tail;
+  t.port = u.port;
+  t.params = u.params;
+  if (t.host[0] == '[') t.family = Target::Family::V6;
+  else if (t.host.find_first_not_of("0123456789.") == std::string_view::npos) t.family = Target::Family::V4;
+  t.sips = u.kind == Scheme::Sips;
+  t.secure = t.sips || same_word(uri_param(t, "transport"), "tls");
   return t;
 }
 
-std::string_view uri_param(const Target& t, std::string_view name) {
-  for (size_t p = t.tail.find(';'); p != std::string_view::npos; p = t.tail.find(';', p + 1)) {
-    std::string_view param = t.tail.substr(p + 1);
-    param = param.substr(0, param.find(';'));
-    if (param.size() > name.size() && param[name.size()] == '=' && starts(param, name)) return param.substr(name.size() + 1);
-  }
-  return {};
-}
+std::string_view uri_param(const Target& t, std::string_view name) { return param_value(t.params, name); }
 
-Status next_hop(std::string_view proxy, const Target& hop, std::string& out) {
-  out.assign(proxy);
+Status next_hop(const Target& hop, std::string& out) {
+  out.clear();
   if (hop.host.empty()) return {Errc::bad_uri, "a tel: URI needs a proxy to go to"};
-  bool sip = hop.scheme.size() >= 3 && starts(hop.scheme, "sip");
-  bool local = hop.host.size() == 9 && starts(hop.host, "localhost");
-  if (!local && sip) return success();
-  out.assign(sip ? hop.scheme : "sip").append(":").append(local ? "127.0.0.1" : hop.host).append(hop.tail);
+  out.append(hop.sips ? "sips:" : "sip:").append(same_word(hop.host, "localhost") ? "127.0.0.1" : hop.host);
+  if (!hop.port.empty()) out.append(":").append(hop.port);
+  for (std::string_view name : {"transport", "maddr"}) {
+    std::string_view value = uri_param(hop, name);
+    if (!value.empty() && !(hop.sips && name == "transport")) out.append(";").append(name).append("=").append(value);
+  }
+  if (!readable_url(out)) return {Errc::bad_uri, "\"" + out.substr(0, 80) + "\" is not a URI that can be sent to"};
   return success();
 }
 
@@ -107,17 +96,25 @@ void write_headers(const SipRequest& r, uint32_t cseq, std::string_view routes, 
   auto given = [&out](std::string_view name, std::string_view value) {
     if (!value.empty()) line(out, name, value);
   };
-  given("Route: ", routes);
+  if (!routes.empty()) {
+    out.append("Route: ");
+    write_routes(routes, out);
+    out.append("\r\n");
+  }
   if (own) out.append("Max-Forwards: 70\r\n");
-  out.append("From: <").append(r.from.empty() ? r.uri : r.from).append(">;tag=").append(r.from_tag).append("\r\n");
-  out.append("To: <").append(r.to.empty() ? r.uri : r.to).append(">");
+  address(out, "From: ", r.from.empty() ? r.uri : r.from);
+  out.append(";tag=").append(r.from_tag).append("\r\n");
+  address(out, "To: ", r.to.empty() ? r.uri : r.to);
   if (!r.to_tag.empty()) out.append(";tag=").append(r.to_tag);
   out.append("\r\n");
   line(out, "Call-ID: ", r.call_id);
   out.append("CSeq: ");
   number(out, cseq);
   out.append(" ").append(r.method).append("\r\n");
-  if (!contact.empty()) out.append("Contact: <").append(contact).append(">\r\n");
+  if (!contact.empty()) {
+    address(out, "Contact: ", contact);
+    out.append("\r\n");
+  }
   if (r.expires >= 0) {
     out.append("Expires: ");
     number(out, static_cast<uint64_t>(r.expires));

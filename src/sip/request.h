@@ -15,21 +15,23 @@ struct Target {
   std::string_view host;       // with the brackets of an IPv6 literal
   std::string_view scheme;     // as written
   std::string_view tail;       // what follows the host: port and parameters
+  std::string_view port, params;  // of the tail: digits; behind the first ';'
   Family family = Family::Any; // of a literal address
+  bool sips = false;           // by its scheme
   bool secure = false;         // sips:, or transport=tls
 };
 
-// Errors: bad_uri (no host, a "?headers" part: sofia would copy those into the request, broken brackets, too long).
+// Errors: bad_uri (read_uri of core/uri.h cannot read it, a "?headers" part, too long).
 Result<Target> parse_target(std::string_view uri);
 
 // Value of a parameter of the URI, "" where it has none or the URI has no such parameter. name: lower case.
 std::string_view uri_param(const Target&, std::string_view name);
 
-// The URI to be given to sofia as next hop, written to `out`; empty: sofia finds the way by the Request-URI alone. hop: the
-// proxy, parsed, or without one the Request-URI.
+// The URI to be given to sofia as next hop, written to `out`: of `hop`, the proxy parsed, or without one the Request-URI, what
+// matters for the way: scheme, host, port, transport, maddr. sips: is TLS whatever transport it names (RFC 5630 section 3.1.3).
 // "localhost" is the loopback address (RFC 6761 section 6.3; sofia would ask the DNS for it), and pres: goes to the domain's
-// SIP servers. Errors: bad_uri (a tel: URI and no proxy).
-Status next_hop(std::string_view proxy, const Target& hop, std::string& out);
+// SIP servers. Errors: bad_uri (a tel: URI and no proxy; sofia cannot read it).
+Status next_hop(const Target& hop, std::string& out);
 
 // Checks what would break the message: CR, LF or NUL in a field, an empty mandatory field. Extra headers were checked
 // when they were accepted (core/validate.h); here only that the block does not end early.
@@ -44,7 +46,8 @@ struct OwnHeaders {
 // Appends the header fields that we decide, each line ending in CRLF, in the order in which sofia sends them: Route, From, To, Call-ID,
 // CSeq, Contact, Expires, Accept, Event, Allow-Events, SIP-If-Match, Content-Type, then the extra ones. routes, contact: as they go out
 // (sip/route.h; of the request or of the listener), empty: none. own: the block is to be whole without sofia, with Max-Forwards,
-// User-Agent and Content-Length; null: sofia adds them.
+// User-Agent and Content-Length; null: sofia adds them. URIs are written as write_uri() does it, and so is the Request-URI by who makes
+// the first line.
 void write_headers(const SipRequest&, uint32_t cseq, std::string_view routes, std::string_view contact, std::string& out,
                    const OwnHeaders* own = nullptr);
 

@@ -1,7 +1,8 @@
 #include "sip/route.h"
 
-#include <strings.h>
+#include <algorithm>
 
+#include "core/uri.h"
 #include "sip/request.h"
 
 namespace pua {
@@ -13,27 +14,25 @@ std::string_view trim(std::string_view s) {
   return s;
 }
 
-// What stands between the brackets.
-std::string_view uri_of(std::string_view route) {
-  size_t from = route.find('<'), to = route.rfind('>');
-  if (from == std::string_view::npos || to == std::string_view::npos || to < from) return {};
-  return trim(route.substr(from + 1, to - from - 1));
-}
-
-bool named(std::string_view param, std::string_view name) {
-  std::string_view key = param.substr(0, param.find('='));
-  return key.size() == name.size() && strncasecmp(key.data(), name.data(), name.size()) == 0;
-}
-
-template <class F>
-void each_param(std::string_view tail, F f) {  // tail: ":5060;lr;transport=tcp"
-  for (size_t p = tail.find(';'); p != std::string_view::npos; p = tail.find(';', p + 1)) {
-    std::string_view param = tail.substr(p + 1);
-    f(param.substr(0, param.find(';')));
+// The '<' that is not in a quoted display name.
+size_t find_open(std::string_view s) {
+  for (size_t i = 0; i < s.size(); i++) {
+    if (s[i] == '<') return i;
+    if (s[i] != '"') continue;
+    for (i++; i < s.size() && s[i] != '"'; i++)
+      if (s[i] == '\\') i++;
   }
+  return s.npos;
 }
+
+bool named(std::string_view param, std::string_view name) { return same_word(param.substr(0, param.find('=')), name); }
 
 }  // namespace
+
+std::string_view route_uri(std::string_view route) {
+  size_t from = find_open(route), to = route.find('>', std::min(from, route.size()));
+  return to == route.npos ? std::string_view() : trim(route.substr(from + 1, to - from - 1));
+}
 
 std::vector<std::string_view> split_routes(std::string_view s) {
   std::vector<std::string_view> out;
@@ -57,16 +56,20 @@ std::vector<std::string_view> split_routes(std::string_view s) {
 
 Status follow_routes(std::string_view target, std::string_view route_set, RoutedRequest& out) {
   auto routes = split_routes(route_set);
-  std::string_view first = routes.empty() ? std::string_view() : uri_of(routes.front());
+  std::string_view first = routes.empty() ? std::string_view() : route_uri(routes.front());
+  Uri u;
+  if (!read_uri(first, u)) first = u.bare;   // header fields are for nobody there (RFC 3261 section 19.1.1)
   auto hop = parse_target(first);
   if (!hop) return {Errc::bad_uri, "route set: " + hop.error().message};
-  bool loose = false;
-  std::string_view port = hop->tail.substr(0, hop->tail.find(';'));
-  out.hop.assign(hop->scheme).append(":").append(hop->host).append(port);
-  each_param(hop->tail, [&](std::string_view p) {
-    if (named(p, "lr")) loose = true;
-    if (named(p, "transport") || named(p, "maddr")) out.hop.append(";").append(p);
-  });
+  if (hop->host.empty()) return {Errc::bad_uri, "route set: \"" + std::string(first.substr(0, 80)) + "\" has no host"};
+  bool loose = has_param(hop->params, "lr");
+  out.hop.assign(hop->scheme).append(":").append(hop->host);
+  if (!hop->port.empty()) out.hop.append(":").append(hop->port);
+  for (std::string_view left = hop->params; !left.empty();) {
+    std::string_view one = left.substr(0, left.find(';'));
+    if (named(one, "transport") || named(one, "maddr")) out.hop.append(";").append(one);
+    left.remove_prefix(std::min(one.size() + 1, left.size()));
+  }
   if (loose) {
     out.uri.assign(target);
     out.routes.assign(route_set);

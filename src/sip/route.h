@@ -18,6 +18,9 @@ struct RoutedRequest {
 // The elements of a route set: "<sip:a;lr>, <sip:b;lr>;x=y". Commas in brackets and quotes do not count.
 std::vector<std::string_view> split_routes(std::string_view route_set);
 
+// The URI of an element: what stands between its angle brackets, "" where there are none.
+std::string_view route_uri(std::string_view element);
+
 // Loose routing: the target stays the Request-URI, all routes go out, the first is the next hop. A first route without "lr"
 // is a strict router: it becomes the Request-URI, the other routes go out and the target behind them.
 // Errors: bad_uri (the first route cannot be read).

@@ -113,15 +113,6 @@ std::string_view trimmed(std::string_view v) {
   return v;
 }
 
-bool same_word(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); i++) {
-    auto small = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    if (small(a[i]) != small(b[i])) return false;
-  }
-  return true;
-}
-
 void scan(std::string_view message, Scan& out) {
   const char *p = message.data(), *end = p + message.size();
   out.kind = Scan::Kind::Odd;
@@ -227,7 +218,7 @@ bool read_contact(std::string_view text, std::string_view& uri) {
   std::string_view rest = text.substr(close + 1);
   if (!rest.empty() && rest.front() != ';') return false;
   if (rest.find_first_of("<>\",?") != kNone || uri.find_first_of("<>\"?#") != kNone) return false;
-  return is_word(uri, kMaxUri) && parse_target(uri).ok();
+  return is_word(uri, kMaxUri) && check_uri("Contact", uri).ok();
 }
 
 }  // namespace pua

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/uri.h"
+
 namespace pua {
 
 enum class Field : uint8_t {
@@ -45,7 +47,6 @@ void scan(std::string_view message, Scan& out);
 // --- what stands in the fields. Each false: odd ----------------------------------------------------------------------------------
 
 std::string_view trimmed(std::string_view);
-bool same_word(std::string_view a, std::string_view b);   // no case (RFC 3261 section 7.3.1)
 
 // The value of ";name=value". The list has no quotes in it. An absent one leaves `value` empty; one that is there twice is odd.
 bool param_of(std::string_view list, std::string_view name, std::string_view& value);

@@ -62,6 +62,7 @@ Status SipStack::Core::open_lane(const SipSettings& s) {
       out_.push_back({lane_->add(std::move(socket)), local});
     }
   }
+  for (const std::string& uri : s.notify_listen) tls = tls || (notifies_ && is_sips(uri));   // SUBSCRIBEs leave there
   LocatorSettings where;
   where.resolv_conf = s.resolv_conf;
   where.tls = tls;

@@ -5,6 +5,7 @@
 #include "sip/header_text.h"
 #include "sip/scan.h"
 #include "sip/stack_core.h"
+#include "sip/way.h"
 
 namespace pua {
 namespace {
@@ -63,8 +64,9 @@ Result<SipStack::Core::Way> SipStack::Core::way_of(const SipRequest& r) {
     w.hop = *hop;
   }
   if (w.hop.host.empty()) return {Errc::bad_uri, "a tel: URI needs a proxy to go to"};
-  if (!same_word(w.hop.scheme, "sip") && !same_word(w.hop.scheme, "sips") && !same_word(w.hop.scheme, "pres"))
-    return {Errc::bad_uri, "nothing can be sent to a \"" + std::string(w.hop.scheme.substr(0, 40)) + ":\" URI"};
+  auto wanted = parse_target(r.uri);
+  if (!wanted) return wanted.error();
+  if (auto st = keep_secure(*wanted, w.hop); !st) return st.error();
   return w;
 }
 
@@ -72,16 +74,14 @@ Result<SipStack::Core::Way> SipStack::Core::way_of(const SipRequest& r) {
 Status SipStack::Core::start(Txn& t, const SipRequest& r) {
   auto way = way_of(r);
   if (!way) return way.error();
-  for (std::string_view uri : {way->uri, way->proxy})   // whatever let it through: rows, routes, Contacts
-    if (!uri.empty() && !readable_url(uri))
-      return {Errc::bad_uri, "\"" + std::string(uri.substr(0, 80)) + "\" is not a URI that can be sent to"};
+  if (auto st = next_hop(way->hop, proxy_); !st) return st;   // sofia may have to read it
   if (lane_ && !find_servers(t, r, *way)) return success();
   return attempt(t, r, *way);
 }
 
 // true: t.servers are there. false: they are being looked up, or there are none, which is told later.
 bool SipStack::Core::find_servers(Txn& t, const SipRequest& r, const Way& way) {
-  std::string_view hop = way.proxy.empty() ? way.uri : way.proxy;
+  const std::string& hop = proxy_;   // of start(): with the scheme that it is to be reached by
   if (hop == last_hop_ && last_servers_) {
     t.servers = last_servers_;
     return true;
@@ -129,6 +129,8 @@ void SipStack::Core::keep(Txn& t, const SipRequest& r) {
 
 Status SipStack::Core::attempt(Txn& t, const SipRequest& r, const Way& way) {
   const Server* server = t.servers ? &(*t.servers)[t.server] : nullptr;
+  if (server && way.hop.secure && server->transport != Transport::Tls)
+    return {Errc::bad_uri, "a sips: URI goes by TLS only, and " + server->name + " is not reached by it"};
   if (server && server->transport == Transport::Udp) return attempt_lane(t, r, way, NetAddress(server->address));
   return attempt_sofia(t, r, way);
 }
@@ -153,15 +155,17 @@ Status SipStack::Core::attempt_lane(Txn& t, const SipRequest& r, const Way& way,
   }
   headers_.clear();
   OwnHeaders own{user_agent_};
+  uri_.clear();
+  write_uri(way.uri, uri_);
   write_headers(r, t.cseq, way.routes, contact, headers_, &own);
   if (digest_->has_credentials())
-    digest_->authorize({way.target.host, way.hop.host}, r.method, way.uri, r.body, headers_, t.trail);
+    digest_->authorize({way.target.host, way.hop.host}, r.method, uri_, r.body, headers_, t.trail);
   UdpLane::Out o;
   o.token = txns_.token(t);
   o.socket = socket->number;
   o.to = to;
   o.method = r.method;
-  o.uri = way.uri;
+  o.uri = uri_;
   o.branch = branch_of(t, r);
   o.headers = headers_;
   o.body = r.body;
@@ -177,21 +181,25 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
   if (t.servers) {
     proxy_ = hop_uri((*t.servers)[t.server]);
     if (auto read = parse_target(proxy_)) hop = *read;
-  } else if (auto st = next_hop(way.proxy, way.hop, proxy_); !st) {
+  } else if (auto st = next_hop(way.hop, proxy_); !st) {
     return st;
   }
-  uri_.assign(way.uri);
+  uri_.clear();
+  write_uri(way.uri, uri_);
   method_.assign(r.method);
   NotifyAddress* address = r.method == "SUBSCRIBE" ? address_for(r, hop) : nullptr;
   headers_.clear();
-  write_headers(r, t.cseq, way.routes, address ? std::string_view(address->contact()) : r.contact, headers_);
+  if (auto st = write_contact(way.target, way.routes.empty() ? Target{} : way.hop,
+                              address ? std::string_view(address->contact()) : r.contact, contact_); !st)
+    return st;
+  write_headers(r, t.cseq, way.routes, contact_, headers_);
   if (digest_->has_credentials())
-    digest_->authorize({way.target.host, way.hop.host}, r.method, way.uri, r.body, headers_, t.trail);
+    digest_->authorize({way.target.host, way.hop.host}, r.method, uri_, r.body, headers_, t.trail);
   Endpoint::Request q;
   q.token = txns_.token(t);
   q.method = method_.c_str();
   q.uri = uri_.c_str();
-  q.proxy = proxy_.empty() ? nullptr : proxy_.c_str();
+  q.proxy = proxy_.c_str();
   q.branch = branch_of(t, r);
   q.headers = headers_.c_str();
   q.body = r.body;

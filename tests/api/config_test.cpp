@@ -82,6 +82,15 @@ TEST(ApiConfig, parameters_set_one_by_one_must_fit_together_too) {
   pua_config_free(fresh);
 }
 
+// Each request would be refused for it, one by one.
+TEST(ApiConfig, addresses_that_nothing_could_be_sent_to_are_refused_at_the_start) {
+  for (const char* name : {"outbound_proxy", "contact"})
+    for (const char* uri : {"sip:a%4@h", "sip:h:99999", "sip:a@b@h", "sip:[::1"}) {
+      LONGS_EQUAL(PUA_E_BAD_CONFIG, rig.start({{name, uri}}));
+      CHECK_TEXT(std::string(pua_last_error(nullptr)).find(name) != std::string::npos, pua_last_error(nullptr));
+    }
+}
+
 TEST(ApiConfig, null_is_a_bad_argument) {
   LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_load(nullptr, "x"));
   LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_config_load(cfg, nullptr));

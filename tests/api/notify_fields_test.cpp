@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "core/uri.h"
+
 #include <CppUTest/TestHarness.h>
 
 using namespace pua;

@@ -47,6 +47,30 @@ TEST(ApiPublish, a_publication_is_answered_once_and_not_inside_the_call) {
   STRCMP_EQUAL(kDocument, rig.server->seen[0].body.c_str());
 }
 
+// RFC 3261 section 19.1.4: an escaped ';' is not a ';'. Each has a publication of its own, and each request names its own.
+TEST(ApiPublish, presentities_that_differ_in_an_escape_are_two) {
+  start();
+  const char* const uris[] = {"sip:a%3Bb@example.com", "sip:a;b@example.com", "sip:a%3bb@example.com"};
+  for (const char* uri : uris) live(uri);
+  for (size_t i = 0; i < 3; i++) {
+    const std::string& text = rig.server->seen[i].text;
+    STRCMP_EQUAL((std::string("PUBLISH ") + uris[i] + " SIP/2.0").c_str(), text.substr(0, text.find("\r\n")).c_str());
+    STRCMP_EQUAL((std::string("<") + uris[i] + ">").c_str(), rig.server->seen[i].header("To").c_str());
+  }
+  LONGS_EQUAL(3, rig.stat("records"));
+}
+
+// A sips: presentity and a next hop in the clear: nothing is sent, and the owner is told why.
+TEST(ApiPublish, a_sips_presentity_is_not_sent_in_the_clear) {
+  start();
+  LONGS_EQUAL(PUA_OK, rig.publish("sips:alice@example.com", kDocument, 3600, &got));
+  CHECK(answered(1));
+  LONGS_EQUAL(503, got.answers[0].status);
+  STRCMP_CONTAINS("a sips: URI goes by TLS only", got.answers[0].reason.c_str());
+  rig.settle();
+  LONGS_EQUAL(0, rig.server->seen.size());
+}
+
 TEST(ApiPublish, the_reply_tells_all_it_knows) {
   start();
   rig.server->extra = "X-Note: first\r\nServer: test-server\r\n";

@@ -182,6 +182,9 @@ TEST(Pidf, a_missing_entity_is_the_pres_uri_of_the_presentity) {
                                   {"SIPS:alice:pw@example.com:5061;transport=tcp?a=b", "pres:alice@example.com"},
                                   {"sip:a&amp@example.com:5060", "pres:a&amp;amp@example.com"},
                                   {"pres:alice@example.com", "pres:alice@example.com"},
+                                  {"sip:a%3Bb;c?d@example.com;x=y", "pres:a%3Bb;c?d@example.com"},   // escapes stay as they are
+                                  {"sip:#\xc3\xa4@example.com", "pres:%23%C3%A4@example.com"},        // and what needs one gets one
+                                  {"tel:*21#", "tel:*21%23"},
                                   {"tel:+358-555", "tel:+358-555"},
                                   {"sip:example.com", "sip:example.com"}};
   for (auto& c : cases) {

@@ -57,15 +57,13 @@ TEST(LocatePlace, localhost_is_this_machine) {
 }
 
 TEST(LocatePlace, what_cannot_be_gone_to_is_said) {
-  STRCMP_EQUAL("\"b\xc3\xbc.example\" is no host name", place("sip:b\xc3\xbc.example").c_str());
-  STRCMP_EQUAL("\"a%41.example\" is no host name", place("sip:a%41.example").c_str());
+  STRCMP_EQUAL("\"b\xc3\xbc.example\" is no host name", place("sip:h.example;maddr=b\xc3\xbc.example").c_str());
+  STRCMP_EQUAL("\"a%41.example\" is no host name", place("sip:h.example;maddr=a%41.example").c_str());
   STRCMP_EQUAL("\"1.2.3\" is no host name", place("sip:1.2.3").c_str());
   STRCMP_EQUAL("\"999.2.3.4\" is no host name", place("sip:h.example;maddr=999.2.3.4").c_str());
-  STRCMP_EQUAL("\"[::zz]\" is no host name", place("sip:[::zz]").c_str());
+  STRCMP_EQUAL("\"[::zz]\" is no host name", place("sip:h.example;maddr=[::zz]").c_str());
   STRCMP_EQUAL("h.example: \"0\" is no port", place("sip:h.example:0").c_str());
-  STRCMP_EQUAL("h.example: \"65536\" is no port", place("sip:h.example:65536").c_str());
-  STRCMP_EQUAL("h.example: \"\" is no port", place("sip:h.example:;lr").c_str());
-  STRCMP_EQUAL("h.example: \"5060x\" is no port", place("sip:h.example:5060x").c_str());
+  STRCMP_EQUAL("h.example: \"*\" is no port", place("sip:h.example:*").c_str());
   STRCMP_EQUAL("h.example: transport \"sctp\" is none of udp, tcp and tls", place("sip:h.example;transport=sctp").c_str());
   STRCMP_EQUAL("h.example: sips: does not go by UDP", place("sips:h.example;transport=udp").c_str());
   STRCMP_EQUAL("the next hop has no host", place("tel:+3585550").c_str());

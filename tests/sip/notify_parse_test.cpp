@@ -54,7 +54,7 @@ TEST(SipNotifyParse, a_contact_with_an_ipv6_address_and_escapes_in_its_parameter
   m.headers = "Event: presence\r\nSubscription-State: active\r\n"
               "Contact: <sip:n@10.0.0.2;x=%20;alias=[2001:db8::5]~5060~1;gr=urn%3Auuid>\r\nContent-Type: a/b\r\n";
   std::string contact = ok().contact;
-  STRCMP_EQUAL("sip:n@10.0.0.2;x=%20;alias=[2001:db8::5]~5060~1;gr=urn:uuid", contact.c_str());
+  STRCMP_EQUAL("sip:n@10.0.0.2;x=%20;alias=[2001:db8::5]~5060~1;gr=urn%3Auuid", contact.c_str());
   CHECK_TRUE(check_uri("Contact", contact).ok());
 }
 

@@ -134,28 +134,30 @@ TEST(SipSubscribe, a_strict_router_gets_the_request_as_its_own) {
   STRCMP_EQUAL("<sip:server@192.0.2.9>", routes_of(exchange(q)).c_str());
 }
 
-// What the engine takes as a URI, sofia reads and sends.
+// What the engine takes as a URI is sent.
 TEST(SipSubscribe, an_ipv6_address_and_escapes_in_parameters_go_out_as_they_are) {
   rig->start();
   const std::string uri = "sip:server@192.0.2.9;x=%20;alias=[2001:db8::5]~5060~1;maddr=[2001:db8::1]";
   CHECK_TRUE(check_uri("uri", uri).ok());
-  CHECK_TRUE(readable_url(uri));
   SipRequest q = subscribe();
   q.uri = q.to = uri;
   STRCMP_EQUAL(("SUBSCRIBE " + uri + " SIP/2.0").c_str(), exchange(q).start_line.c_str());
   STRCMP_EQUAL(("<" + uri + ">").c_str(), server->requests.back().header("To").c_str());
 }
 
-TEST(SipSubscribe, a_local_number_goes_out_as_it_is) {
+// RFC 3966 lets '#' into a local number, RFC 3261 section 25.1 lets it into no Request-URI: as everywhere, it is escaped.
+TEST(SipSubscribe, a_local_number_goes_out_with_its_hash_mark_escaped) {
   rig->start();
-  for (std::string uri : {"tel:*21#;phone-context=example.com", "tel:#;phone-context=example.com"}) {
+  for (std::string uri : {"tel:*21#;phone-context=example.com", "tel:#;phone-context=example.com", "tel:*21%23;phone-context=example.com"}) {
     CHECK_TRUE(check_uri("uri", uri).ok());
     SipRequest q = subscribe(rig->replies.size() + 1);
     std::string branch = "z9hG4bKtel-" + std::to_string(q.txn);
     q.branch = branch;
     q.uri = q.to = uri;
-    STRCMP_EQUAL(("SUBSCRIBE " + uri + " SIP/2.0").c_str(), exchange(q).start_line.c_str());
-    STRCMP_EQUAL(("<" + uri + ">").c_str(), server->requests.back().header("To").c_str());
+    std::string out = uri;
+    if (size_t hash = out.find('#'); hash != out.npos) out.replace(hash, 1, "%23");
+    STRCMP_EQUAL(("SUBSCRIBE " + out + " SIP/2.0").c_str(), exchange(q).start_line.c_str());
+    STRCMP_EQUAL(("<" + out + ">").c_str(), server->requests.back().header("To").c_str());
   }
 }
 
@@ -291,7 +293,7 @@ TEST(SipSubscribe, what_would_break_the_message_is_refused) {
   LONGS_EQUAL(static_cast<int>(Errc::bad_uri), code([](SipRequest& q) { q.route_set = "sip:a;lr"; }));
   LONGS_EQUAL(static_cast<int>(Errc::bad_uri), code([](SipRequest& q) { q.route_set = ", ,"; }));
   LONGS_EQUAL(static_cast<int>(Errc::bad_uri), code([](SipRequest& q) { q.route_set = "<sip:>"; }));
-  for (const char* unreadable : {"sip:%s@b", "sip:a%41\\@b", "sip:a@b:c", "sip:a@b%"}) {   // sofia would end the program
+  for (const char* unreadable : {"sip:%s@b", "sip:a%4\\@b", "sip:a@b:c", "sip:a@b%"}) {
     SipRequest q = subscribe();
     q.uri = unreadable;
     LONGS_EQUAL(static_cast<int>(Errc::bad_uri), static_cast<int>(rig->stack->send(q).code()));

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sip/notify_rig.h"
 #include "tests/sip/rig.h"
 #include "tests/support/dns_server.h"
 
@@ -302,6 +303,8 @@ TEST_GROUP(SipTls) {
   int to_server = -1, from_server = -1;
   uint16_t port = 0;
   std::string seen;
+  SipReceived came;
+  RecordingSink sink;
 
   void setup() override {
     rig = new Rig;
@@ -375,13 +378,17 @@ TEST_GROUP(SipTls) {
   Outcome exchange(const std::string& proxy) {
     SipRequest q = rig->publish();
     q.proxy = proxy;
+    return exchange(q);
+  }
+  Outcome exchange(const SipRequest& q) {
     rig->send(q);
     rig->until([&] {
       char buf[4096];
       ssize_t n = read(from_server, buf, sizeof buf);
       if (n > 0) seen.append(buf, static_cast<size_t>(n));
       if (seen.find("<presence/>") != std::string::npos) {
-        std::string reply = ScriptedServer::reply_text(parse_sip(seen.substr(seen.find("PUBLISH"))), 200, "OK", "SIP-ETag: tls\r\n");
+        came = parse_sip(seen);
+        std::string reply = ScriptedServer::reply_text(came, 200, "OK", "SIP-ETag: tls\r\n");
         seen.clear();
         if (write(to_server, reply.data(), reply.size()) < 0) return true;
       }
@@ -402,6 +409,33 @@ TEST(SipTls, a_verified_server_is_reached_by_sips) {
   Outcome o = exchange("sips:127.0.0.1:" + std::to_string(port));
   LONGS_EQUAL(200, o.status);
   STRCMP_EQUAL("tls", o.etag.c_str());
+}
+
+// RFC 3261 section 8.1.1.8: the Contact is sips: where the Request-URI is; and here too URIs go out to the octet.
+TEST(SipTls, a_sips_subscription_has_a_sips_contact) {
+  if (!have_openssl()) return;
+  std::string d = make_dir("good", "127.0.0.1");
+  for (const char* scheme : {"sips", "sip"}) {
+    delete rig;
+    rig = new Rig;
+    stop();
+    serve(d);
+    rig->settings.notify_listen = {"sips:127.0.0.1:*"};
+    rig->settings.tls_dir = d;
+    rig->notifies = &sink;
+    rig->start();
+    std::string own = rig->stack->notify_contact(), uri = std::string(scheme) + ":a%3Bb@127.0.0.1:" + std::to_string(port) +
+                                                          (scheme == std::string("sip") ? ";transport=tls" : "");
+    STRCMP_CONTAINS(";transport=tls", own.c_str());
+    SipRequest q = rig->publish();
+    q.method = "SUBSCRIBE";
+    q.uri = uri;
+    LONGS_EQUAL(200, exchange(q).status);
+    STRCMP_EQUAL(("SUBSCRIBE " + uri + " SIP/2.0").c_str(), came.start_line.c_str());
+    std::string want = scheme == std::string("sip") ? own : "sips" + own.substr(3, own.find(';') - 3);
+    STRCMP_EQUAL(("<" + want + ">").c_str(), came.header("Contact").c_str());
+    STRCMP_EQUAL(("<" + uri + ">").c_str(), came.header("To").c_str());
+  }
 }
 
 TEST(SipTls, transport_tls_is_the_same_way) {
