@@ -71,8 +71,8 @@ const Param kTable[] = {
      .help = "Whether certificates of servers must be valid and name the server."},
     {.module = "pua", .name = "credential", .type = ParamType::List, .field = &S::credentials, .check = check_credential,
      .reloadable = true, .secret = Secret::CredentialPassword,
-     .help = "Answer to a digest challenge: \"realm:user:password\". Realm * stands for any realm that has no line of its own. "
-             "May be given several times."},
+     .help = "Answer to a digest challenge by MD5, SHA-256 or SHA-512-256: \"realm:user:password\". Realm * stands for any realm "
+             "that has no line of its own. May be given several times."},
     {.module = "pua", .name = "max_body", .type = ParamType::Size, .field = &S::max_body, .min = 256, .max = 1048576,
      .unit = "octets", .reloadable = true, .help = "Longest document taken."},
     {.module = "pua", .name = "max_headers", .type = ParamType::Size, .field = &S::max_headers, .min = 0, .max = 65535,

@@ -23,7 +23,7 @@ bool is_sips(const std::string& uri) { return uri.size() > 5 && strncasecmp(uri.
 
 SipStack::Core::Core(const SipSettings& s, SuDriver& driver, SipSink& sink, NotifySink* notifies, Log& log, std::function<MonoMs()> now)
     : driver_(driver), sink_(&sink), notifies_(notifies), log_(log), sofia_log_(log), now_(std::move(now)),
-      digest_(std::make_unique<Digest>(s.credentials)), guard_ms_(kGuardFactor * 64 * static_cast<int64_t>(s.t1_ms)),
+      digest_(std::make_unique<Digest>(s.credentials, &log)), guard_ms_(kGuardFactor * 64 * static_cast<int64_t>(s.t1_ms)),
       guard_(std::make_unique<SuTimer>(driver, on_guard, this)),
       late_timer_(std::make_unique<SuTimer>(driver, on_late, this)), user_agent_(s.user_agent) {}
 
@@ -125,12 +125,13 @@ Status SipStack::Core::open_addresses(const SipSettings& s) {
 
 Status SipStack::Core::set_credentials(std::vector<SipCredential> c) {
   if (auto st = Digest::check(c); !st) return st;
-  digest_ = std::make_unique<Digest>(std::move(c));
+  digest_->set_credentials(std::move(c));
   return success();
 }
 
 SipCounters SipStack::Core::counters() const {
   SipCounters c = counters_;
+  c.digest = digest_->counters();
   for (auto& a : addresses_) {
     if (!a->agent()) continue;
     c.notifies_bad += a->agent()->refused();

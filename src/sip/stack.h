@@ -24,7 +24,8 @@ class SuDriver;
 
 struct SipCounters {
   uint64_t sent = 0;         // requests accepted
-  uint64_t auth_retries = 0; // sent again with credentials
+  uint64_t auth_retries = 0; // sent again with credentials, or once without those that were refused
+  DigestCounters digest;     // what became of challenges
   uint64_t overdue = 0;      // requests that sofia never reported on, ended by the guard
   uint64_t notifies_bad = 0; // requests that came to a listener and were refused before the sink saw them
   uint64_t notifies_repeated = 0;  // NOTIFYs answered from what was kept

@@ -159,7 +159,7 @@ Status SipStack::Core::attempt_lane(Txn& t, const SipRequest& r, const Way& way,
   write_uri(way.uri, uri_);
   write_headers(r, t.cseq, way.routes, contact, headers_, &own);
   if (digest_->has_credentials())
-    digest_->authorize({way.target.host, way.hop.host}, r.method, uri_, r.body, headers_, t.trail);
+    digest_->authorize({way.target, way.hop}, r.method, uri_, r.body, headers_, t.trail);
   UdpLane::Out o;
   o.token = txns_.token(t);
   o.socket = socket->number;
@@ -194,7 +194,7 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
     return st;
   write_headers(r, t.cseq, way.routes, contact_, headers_);
   if (digest_->has_credentials())
-    digest_->authorize({way.target.host, way.hop.host}, r.method, uri_, r.body, headers_, t.trail);
+    digest_->authorize({way.target, way.hop}, r.method, uri_, r.body, headers_, t.trail);
   Endpoint::Request q;
   q.token = txns_.token(t);
   q.method = method_.c_str();

@@ -13,6 +13,7 @@ void SipStack::Core::on_plain_reply(uint64_t token, SipReply& reply) {
   Txn* t = txns_.find(token);
   if (!t) return;
   Call call(*this);
+  digest_->accepted(t->trail);   // only a 2xx is read without a parser
   if (t->servers->size() > 1) locator_->works((*t->servers)[t->server]);
   complete(*t, reply);
 }
@@ -66,7 +67,8 @@ void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, co
 
 void SipStack::Core::parsed(Txn& t, const sip_s* sip, msg_s* msg) {
   int status = sip->sip_status->st_status;
-  if ((status == 401 || status == 407) && answer_challenge(t, sip)) return;
+  if (Digest::reads(status) && answer_challenge(t, sip)) return;
+  if (status < 300) digest_->accepted(t.trail);
   SipReply reply;
   read_reply(msg, sip, reply);
   // 503 is the server's way to say that another one is to be asked (RFC 3261 section 21.5.4).
@@ -75,17 +77,16 @@ void SipStack::Core::parsed(Txn& t, const sip_s* sip, msg_s* msg) {
   complete(t, reply);
 }
 
-// 401 or 407. true: sent again.
+// A reply that may be about credentials. true: sent again.
 bool SipStack::Core::answer_challenge(Txn& t, const sip_s* sip) {
-  if (!digest_->has_credentials() || t.kept.view().uri.empty() || state_ != State::Open) return false;
-  auto way = way_of(t.kept.view());
-  if (!way) return false;
-  auto verdict = digest_->challenge(sip, {way->target.host, way->hop.host}, t.trail);
-  if (verdict != Digest::Verdict::Retry) {
-    log_.info("sip: %.*s asks for credentials: %s", static_cast<int>(way->hop.host.size()), way->hop.host.data(),
-              verdict == Digest::Verdict::Rejected ? "ours were refused" : "none fit");
+  if (state_ != State::Open) return false;
+  if (!digest_->has_credentials()) {
+    digest_->challenge(sip, {}, t.trail, now_());  // for what it says of it in the log
     return false;
   }
+  if (t.kept.view().uri.empty()) return false;     // it was sent before there were credentials
+  auto way = way_of(t.kept.view());
+  if (!way || digest_->challenge(sip, {way->target, way->hop}, t.trail, now_()) != Digest::Verdict::Retry) return false;
   let_go(t, false);
   t.tries++;
   if (!again(t, t.cseq + 1)) return false;

@@ -47,11 +47,13 @@ class Seen:
 class Kamailio:
     """Started by making it, ready when made; stopped with its context."""
 
-    def __init__(self, ctx, min_expires=5, max_expires=7200, clean_period=5, password=None):
+    def __init__(self, ctx, min_expires=5, max_expires=7200, clean_period=5, password=None, algorithm="",
+                 nonce_expire=300):
         self.binary = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin")
         if not self.binary or not (SCHEMA / "presence-create.sql").exists():
             raise Skip("Kamailio with its presence and sqlite modules is not installed")
         self.ctx, self.port, self.process, self.password = ctx, ctx.port(), None, password
+        self.algorithm, self.nonce_expire = algorithm, nonce_expire    # "", "MD5" or "SHA-256"; seconds
         self.uri = f"sip:{HOST}:{self.port}"
         # In memory where that is possible: the peer's disk is not what these tests are about.
         memory = pathlib.Path("/dev/shm")
@@ -72,7 +74,8 @@ class Kamailio:
         """Takes effect at the next start."""
         text = TEMPLATE.read_text()
         for name, value in {"host": HOST, "port": self.port, "db": self.db, "min_expires": min_expires,
-                            "max_expires": max_expires, "clean_period": clean_period, "password": self.password}.items():
+                            "max_expires": max_expires, "clean_period": clean_period, "password": self.password,
+                            "algorithm": self.algorithm, "nonce_expire": self.nonce_expire}.items():
             text = text.replace(f"@{name}@", str(value))
         self.config.write_text(text)
 

@@ -133,6 +133,20 @@ def a_challenge_is_answered_with_the_password_of_its_realm(ctx):
 
 
 @suite.test
+def a_challenge_by_sha_256_is_answered_and_so_is_each_new_nonce(ctx):
+    server = Kamailio(ctx, max_expires=4, password="open sesame", algorithm="SHA-256", nonce_expire=1)
+    puad = Puad(ctx, server.uri, credential="example.com:alice:open sesame").start()
+    control = puad.control()
+    control.publish(ALICE, pidf(ALICE, "one"), 600)
+    wait_for(lambda: kinds(server).count("refresh") >= 3, 20, "three refreshes, each with a nonce that has expired")
+    equal(kinds(server)[0], "initial", "first request")
+    equal(kinds(server).count("initial"), 1, "initial publications")
+    equal(control.stats()["auth_failures"], 0, "failures counted")
+    control.remove(ALICE)
+    equal(server.rows(), [], "rows after the removal")
+
+
+@suite.test
 def a_wrong_password_is_an_error_and_no_loop(ctx):
     server = Kamailio(ctx, password="open sesame")
     control = Puad(ctx, server.uri, credential="*:alice:wrong").start().control()

@@ -32,13 +32,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(r.expires >= -1 && r.expires <= 0x7fffffff);
   require(r.min_expires >= -1 && r.retry_after >= -1);
 
-  // A challenge is answered, or not; twice, so that the second has a nonce to compare with.
+  // A challenge is answered, or not; again and again, so that there is a nonce to compare with, but not for ever.
   pua::Digest digest({{"*", "user", "password"}});
   pua::AuthTrail trail;
-  for (int i = 0; i < 2; i++) {
-    if (digest.challenge(sip_object(msg), {"example.com", "example.com"}, trail) != pua::Digest::Verdict::Retry) break;
+  pua::Target server = *pua::parse_target("sip:a@example.com");
+  for (int i = 0;; i++) {
+    require(i <= pua::Digest::kMaxRetries + 1);
+    if (digest.challenge(sip_object(msg), {server, server}, trail) != pua::Digest::Verdict::Retry) break;
     std::string lines;
-    digest.authorize({"example.com", "example.com"}, "PUBLISH", "sip:a@example.com", "body", lines, trail);
+    digest.authorize({server, server}, "PUBLISH", "sip:a@example.com", "body", lines, trail);
     while (!lines.empty()) {  // nothing that a server put into its challenge makes a line of its own
       size_t end = lines.find("\r\n");
       require(end != std::string::npos && one_line(std::string_view(lines).substr(0, end)));

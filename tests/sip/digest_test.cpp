@@ -5,12 +5,15 @@
 //   PUBLISH 8 Authorization (n1, nc=1)->
 //   <------------------------------- 200   outcome: 200, cseq 8
 //   PUBLISH 9 Authorization (n1, nc=2)->   a later request: answered at once
+#include <sofia-sip/msg.h>
+#include <sofia-sip/sip_header.h>
 #include <sofia-sip/su_md5.h>
 
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "sip/reply.h"
 #include "tests/sip/rig.h"
 
 #include <CppUTest/TestHarness.h>
@@ -361,4 +364,111 @@ TEST(SipDigest, broken_credentials_are_a_config_error) {
     rig->settings.credentials = {c};
     LONGS_EQUAL(static_cast<int>(Errc::bad_config), static_cast<int>(rig->try_start().code()));
   }
+}
+
+// The same without a stack: who is asked, and what is sent to whom.
+TEST_GROUP(SipDigestScope) {
+  Digest digest{{{"pub", "alice", "secret1"}}};
+  Digest::Verdict asked(const AuthScope& scope, AuthTrail& trail, const std::string& nonce, const char* status = "401 U") {
+    std::string text = std::string("SIP/2.0 ") + status + "\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n"
+                       "To: <sip:a@h>;tag=2\r\nCall-ID: c\r\nCSeq: 1 PUBLISH\r\n" +
+                       (nonce.empty() ? "" : "WWW-Authenticate: Digest realm=\"pub\", nonce=\"" + nonce + "\"\r\n") + "Content-Length: 0\r\n\r\n";
+    msg_t* msg = parse_reply(text);
+    CHECK_TRUE(msg != nullptr);
+    Digest::Verdict v = digest.challenge(sip_object(msg), scope, trail);
+    msg_destroy(msg);
+    return v;
+  }
+  AuthScope scope(const char* uri, const char* hop) {
+    auto u = parse_target(uri), h = parse_target(hop);
+    CHECK_TRUE(u.ok() && h.ok());
+    return {*u, *h};
+  }
+  std::string sent(const AuthScope& s, AuthTrail& trail) {
+    std::string out;
+    digest.authorize(s, "PUBLISH", "sip:a@h", "", out, trail);
+    return field(out, "nonce");
+  }
+  void learn(const AuthScope& s, const std::string& nonce) {
+    AuthTrail trail;
+    CHECK_TRUE(asked(s, trail, nonce) == Digest::Verdict::Retry);
+  }
+};
+
+TEST(SipDigestScope, each_host_port_transport_and_security_is_a_server_of_its_own) {
+  const char* uris[] = {"sip:a@h", "sip:a@h:5060", "sip:a@h:5061", "sips:a@h", "sip:a@i", "sip:a@h;transport=tcp", "sip:a@h;transport=tls"};
+  const char* hops[] = {"sip:p", "sip:p:5060", "sip:p;transport=tcp", "sips:p", "sip:q"};
+  int n = 0;
+  for (const char* uri : uris)
+    for (const char* hop : hops) {
+      AuthTrail trail;
+      STRCMP_EQUAL("", sent(scope(uri, hop), trail).c_str());
+      learn(scope(uri, hop), "n" + std::to_string(n++));
+    }
+  n = 0;
+  for (const char* uri : uris)
+    for (const char* hop : hops) {
+      AuthTrail trail;
+      STRCMP_EQUAL(("n" + std::to_string(n++)).c_str(), sent(scope(uri, hop), trail).c_str());
+    }
+  AuthTrail trail;
+  STRCMP_EQUAL("n0", sent(scope("SIP:somebody@H", "sip:P;lr"), trail).c_str());  // case and other parameters make no difference
+}
+
+TEST(SipDigestScope, what_is_remembered_is_bounded) {
+  for (int i = 0; i < 6000; i++) {
+    std::string uri = "sip:a@h" + std::to_string(i);
+    learn(scope(uri.c_str(), uri.c_str()), "n");
+  }
+  LONGS_EQUAL(DigestCache::kMaxScopes, digest.cache().scopes());
+  AuthTrail trail;
+  STRCMP_EQUAL("", sent(scope("sip:a@h1", "sip:a@h1"), trail).c_str());
+  STRCMP_EQUAL("n", sent(scope("sip:a@h5999", "sip:a@h5999"), trail).c_str());
+  digest.set_credentials({{"pub", "alice", "secret1"}});
+  CHECK_TRUE(digest.cache().empty());
+}
+
+TEST(SipDigestScope, a_refusal_takes_only_the_answer_that_was_refused) {
+  AuthScope s = scope("sip:a@h", "sip:h");
+  learn(s, "old");
+  AuthTrail late, early;
+  STRCMP_EQUAL("old", sent(s, late).c_str());
+  STRCMP_EQUAL("old", sent(s, early).c_str());
+  CHECK_TRUE(asked(s, early, "new") == Digest::Verdict::Retry);
+  STRCMP_EQUAL("new", sent(s, early).c_str());
+  CHECK_TRUE(asked(s, late, "", "403 No") == Digest::Verdict::Retry);   // what it sent is refused, not what is known since
+  STRCMP_EQUAL("", sent(s, late).c_str());
+  AuthTrail next;
+  STRCMP_EQUAL("new", sent(s, next).c_str());
+}
+
+TEST(SipDigestScope, what_became_of_requests_is_counted) {
+  AuthScope s = scope("sip:a@h", "sip:h");
+  learn(s, "n");
+  AuthTrail trail;
+  sent(s, trail);
+  CHECK_TRUE(asked(s, trail, "", "403 No") == Digest::Verdict::Retry);
+  sent(s, trail);
+  CHECK_TRUE(asked(s, trail, "", "403 No") == Digest::Verdict::Unconcerned);
+  CHECK_TRUE(asked(s, trail, "", "401 U") == Digest::Verdict::NoAnswer);
+  AuthTrail wrong;
+  CHECK_TRUE(asked(s, wrong, "n2") == Digest::Verdict::Retry);
+  sent(s, wrong);
+  CHECK_TRUE(asked(s, wrong, "n2") == Digest::Verdict::Rejected);
+  LONGS_EQUAL(2, digest.counters().answered);
+  LONGS_EQUAL(1, digest.counters().forgotten);
+  LONGS_EQUAL(1, digest.counters().unanswered);
+  LONGS_EQUAL(1, digest.counters().rejected);
+}
+
+TEST(SipDigestScope, a_trail_begins_anew_when_it_is_cleared) {
+  AuthScope s = scope("sip:a@h", "sip:h");
+  learn(s, "n");
+  AuthTrail trail;
+  sent(s, trail);
+  CHECK_TRUE(asked(s, trail, "", "400 No") == Digest::Verdict::Retry);
+  trail.clear();
+  CHECK_TRUE(asked(s, trail, "", "400 No") == Digest::Verdict::Unconcerned);
+  learn(s, "n2");
+  STRCMP_EQUAL("n2", sent(s, trail).c_str());
 }
