@@ -1,15 +1,14 @@
 // The quick reader of XML: what it takes it shows as libxml2 does, and each kind of document that is not plain is left alone.
-#include "events/quick_xml.h"
-
-#include <CppUTest/TestHarness.h>
-
 #include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "events/quick_xml.h"
 #include "events/xml_reader.h"
 #include "tests/events/seen_xml.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace pua;
 
