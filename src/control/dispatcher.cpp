@@ -1,12 +1,10 @@
 #include "control/dispatcher.h"
 
-#include <jansson.h>
-
-#include <cstdlib>
 #include <memory>
 #include <utility>
 
 #include "control/commands.h"
+#include "control/json_reader.h"
 #include "control/json_writer.h"
 #include "control/params.h"
 
@@ -40,54 +38,42 @@ class Batch {
   std::string text_;
 };
 
-struct JsonFree {
-  void operator()(json_t* j) const { json_decref(j); }
-};
-using Json = std::unique_ptr<json_t, JsonFree>;
+using Json = JsonValue::Kind;
 
 }  // namespace
 
 // The id as JSON text; empty: there is none. false: of a kind that no id may have (JSON-RPC 2.0 section 4).
-static bool read_id(const json_t* id, std::string& out) {
+static bool read_id(const JsonValue* id, std::string& out) {
   if (id == nullptr) return true;
-  switch (json_typeof(id)) {
-    case JSON_STRING:
-      append_json_string(out, std::string_view(json_string_value(id), json_string_length(id)));
-      return true;
-    case JSON_INTEGER: out = std::to_string(json_integer_value(id)); return true;
-    case JSON_NULL: out = "null"; return true;
-    case JSON_REAL: {
-      char* text = json_dumps(id, JSON_ENCODE_ANY);
-      if (text == nullptr) return false;
-      out = text;
-      free(text);
-      return true;
-    }
+  switch (id->kind) {
+    case Json::String: append_json_string(out, id->text); return true;
+    case Json::Integer: out = std::to_string(id->number); return true;
+    case Json::Null: out = "null"; return true;
+    case Json::Real: out = id->text; return true;
     default: return false;
   }
 }
 
-static const json_t* member(const json_t* object, const char* name) { return json_object_get(object, name); }
+static bool is_string(const JsonValue* v) { return v != nullptr && v->is(Json::String); }
 
 // What is wrong with the frame of a request, or nullptr.
-static const char* frame_error(const json_t* request) {
-  if (!json_is_object(request)) return "Invalid Request: not an object";
-  const json_t* version = member(request, "jsonrpc");
-  if (!json_is_string(version) || std::string_view(json_string_value(version)) != "2.0") {
-    return "Invalid Request: jsonrpc must be \"2.0\"";
-  }
-  if (!json_is_string(member(request, "method"))) return "Invalid Request: method must be a string";
-  const json_t* params = member(request, "params");
-  if (params != nullptr && !json_is_object(params) && !json_is_array(params)) {
+static const char* frame_error(const JsonValue& request) {
+  if (!request.is(Json::Object)) return "Invalid Request: not an object";
+  const JsonValue* version = request.member("jsonrpc");
+  if (!is_string(version) || version->text != "2.0") return "Invalid Request: jsonrpc must be \"2.0\"";
+  if (!is_string(request.member("method"))) return "Invalid Request: method must be a string";
+  const JsonValue* params = request.member("params");
+  if (params != nullptr && !params->is(Json::Object) && !params->is(Json::Array)) {
     return "Invalid Request: params must be an object or an array";
   }
   return nullptr;
 }
 
-static void store_reply_name(const json_t* document, std::string& out) {
-  const json_t* request = json_is_array(document) ? json_array_get(document, 0) : document;
-  const json_t* name = json_object_get(request, "reply_name");
-  if (json_is_string(name)) out.assign(json_string_value(name), json_string_length(name));
+static void store_reply_name(const JsonValue& document, std::string& out) {
+  const bool batch = document.is(Json::Array);
+  if (batch && document.size == 0) return;
+  const JsonValue* name = (batch ? document.first() : &document)->member("reply_name");
+  if (is_string(name)) out.assign(name->text);
 }
 
 Dispatcher::Dispatcher(ControlContext& context) : context_(context) {
@@ -105,21 +91,23 @@ void Dispatcher::handle(std::string_view text, ReplyFn reply, std::string* reply
                       "Invalid Request: longer than " + std::to_string(context_.max_request) + " octets"));
     return;
   }
-  json_error_t error;
-  Json document(json_loadb(text.data(), text.size(), JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error));
-  if (!document) {
+  // A reply may bring the next request before this one has ended: that one reads into memory of its own.
+  std::unique_ptr<JsonDocument> document = document_ ? std::move(document_) : std::make_unique<JsonDocument>();
+  if (Status read = read_json(text, *document); !read) {
     counters.bad_requests++;
-    reply(error_reply("null", rpc::kParseError,
-                      "Parse error: line " + std::to_string(error.line) + ", column " + std::to_string(error.column) +
-                          ": " + error.text));
-    return;
+    reply(error_reply("null", rpc::kParseError, "Parse error: " + read.error().message));
+  } else {
+    if (reply_name != nullptr) store_reply_name(document->root(), *reply_name);
+    run(document->root(), std::move(reply), caller);
   }
-  if (reply_name != nullptr) store_reply_name(document.get(), *reply_name);
-  if (!json_is_array(document.get())) {
-    run_one(document.get(), std::move(reply), caller);
-    return;
-  }
-  size_t count = json_array_size(document.get());
+  document->clear();
+  document_ = std::move(document);
+}
+
+void Dispatcher::run(const JsonValue& document, ReplyFn reply, const Caller& caller) {
+  ControlCounters& counters = context_.counters;
+  if (!document.is(Json::Array)) return run_one(document, std::move(reply), caller);
+  const size_t count = document.size;
   if (count == 0 || count > kMaxBatch) {
     counters.bad_requests++;
     reply(error_reply("null", rpc::kInvalidRequest,
@@ -128,18 +116,18 @@ void Dispatcher::handle(std::string_view text, ReplyFn reply, std::string* reply
     return;
   }
   auto batch = std::make_shared<Batch>(std::move(reply));
-  for (size_t i = 0; i < count; i++) {
-    run_one(json_array_get(document.get(), i), [batch](std::string&& answer) { return batch->add(std::move(answer)); },
-            caller);
+  const JsonValue* request = document.first();
+  for (size_t i = 0; i < count; i++, request = request->next()) {
+    run_one(*request, [batch](std::string&& answer) { return batch->add(std::move(answer)); }, caller);
   }
 }
 
-void Dispatcher::run_one(const json_t* request, ReplyFn reply, const Caller& caller) {
+void Dispatcher::run_one(const JsonValue& request, ReplyFn reply, const Caller& caller) {
   ControlCounters& counters = context_.counters;
   counters.requests++;
   std::string id;
   const char* wrong = frame_error(request);
-  if (!read_id(member(request, "id"), id) && wrong == nullptr) {
+  if (!read_id(request.member("id"), id) && wrong == nullptr) {
     wrong = "Invalid Request: id must be a string, a number or null";
   }
   if (wrong != nullptr) {
@@ -149,8 +137,7 @@ void Dispatcher::run_one(const json_t* request, ReplyFn reply, const Caller& cal
   }
   if (id.empty()) counters.notifications++;
   auto call = std::make_shared<Call>(std::move(id), std::move(reply), caller);
-  const json_t* method = member(request, "method");
-  std::string_view name(json_string_value(method), json_string_length(method));
+  std::string_view name = request.member("method")->text;
   auto found = commands_.find(name);
   if (found == commands_.end()) {
     counters.errors++;
@@ -158,7 +145,7 @@ void Dispatcher::run_one(const json_t* request, ReplyFn reply, const Caller& cal
     return;
   }
   Params params;
-  Status fits = params.bind(*found->second, member(request, "params"));
+  Status fits = params.bind(*found->second, request.member("params"));
   if (!fits) {
     counters.errors++;
     call->error(rpc::kInvalidParams, "Invalid params: " + fits.error().message);

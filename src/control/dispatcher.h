@@ -1,6 +1,7 @@
 // Dispatcher: JSON-RPC 2.0 text in, reply text out, asynchronously. Knows no transport.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -8,8 +9,7 @@
 #include "control/call.h"
 #include "control/command.h"
 #include "control/context.h"
-
-struct json_t;
+#include "control/json_document.h"
 
 namespace pua {
 
@@ -32,10 +32,12 @@ class Dispatcher {
   ControlContext& context() { return context_; }
 
  private:
-  void run_one(const json_t* request, ReplyFn reply, const Caller& caller);
+  void run(const JsonValue& document, ReplyFn reply, const Caller& caller);
+  void run_one(const JsonValue& request, ReplyFn reply, const Caller& caller);
 
   ControlContext& context_;
   std::unordered_map<std::string_view, const CommandSpec*> commands_;
+  std::unique_ptr<JsonDocument> document_;  // memory for the next request; null while one is read
 };
 
 }  // namespace pua

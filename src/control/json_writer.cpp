@@ -4,8 +4,7 @@
 
 namespace pua {
 
-// Length of the well-formed UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), 0 if there is none.
-static size_t utf8_sequence(const unsigned char* p, size_t left) {
+size_t utf8_sequence(const unsigned char* p, size_t left) {
   unsigned char c = p[0];
   size_t n = c >= 0xc2 && c <= 0xdf ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
   if (n == 0 || n > left) return 0;

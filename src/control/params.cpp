@@ -1,12 +1,12 @@
 #include "control/params.h"
 
-#include <jansson.h>
-
 #include <charconv>
 #include <limits>
 #include <string>
 
 namespace pua {
+
+using Json = JsonValue::Kind;
 
 static Status refuse(std::string_view param, std::string_view why) {
   std::string message(param);
@@ -20,12 +20,12 @@ static bool read_number(std::string_view text, int64_t& out) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-Status Params::take(const CommandSpec& spec, size_t index, const json_t* json) {
+Status Params::take(const CommandSpec& spec, size_t index, const JsonValue& json) {
   const ParamSpec& p = spec.params[index];
   Value& v = values_[index];
-  if (json_is_null(json) && p.optional) return success();
-  if (json_is_string(json)) {
-    v.text = std::string_view(json_string_value(json), json_string_length(json));
+  if (json.is(Json::Null) && p.optional) return success();
+  if (json.is(Json::String)) {
+    v.text = json.text;
     if (spec.dot_is_none && v.text == ".") {
       v.text = {};
       return success();
@@ -33,21 +33,21 @@ Status Params::take(const CommandSpec& spec, size_t index, const json_t* json) {
   }
   switch (p.type) {
     case ParamType::String:
-      if (!json_is_string(json)) return refuse(p.name, "must be a string");
+      if (!json.is(Json::String)) return refuse(p.name, "must be a string");
       break;
     case ParamType::Scalar:
-      if (json_is_integer(json)) {
-        auto [end, error] = std::to_chars(v.digits, v.digits + sizeof v.digits, json_integer_value(json));
+      if (json.is(Json::Integer)) {
+        auto [end, error] = std::to_chars(v.digits, v.digits + sizeof v.digits, json.number);
         v.text = std::string_view(v.digits, static_cast<size_t>(end - v.digits));
-      } else if (!json_is_string(json)) {
+      } else if (!json.is(Json::String)) {
         return refuse(p.name, "must be a string or an integer");
       }
       break;
     case ParamType::Int:
     case ParamType::Long: {
-      if (json_is_integer(json)) {
-        v.number = json_integer_value(json);
-      } else if (!json_is_string(json) || !read_number(v.text, v.number)) {
+      if (json.is(Json::Integer)) {
+        v.number = json.number;
+      } else if (!json.is(Json::String) || !read_number(v.text, v.number)) {
         return refuse(p.name, "must be an integer");
       }
       int64_t least = p.type == ParamType::Long ? 0 : std::numeric_limits<int32_t>::min();
@@ -61,10 +61,11 @@ Status Params::take(const CommandSpec& spec, size_t index, const json_t* json) {
   return success();
 }
 
-Status Params::bind(const CommandSpec& spec, const json_t* json) {
+Status Params::bind(const CommandSpec& spec, const JsonValue* json) {
   const size_t known = spec.params.size();
-  if (json_is_array(json)) {
-    size_t count = json_array_size(json);
+  const JsonValue* v = json != nullptr && json->size > 0 ? json->first() : nullptr;
+  if (json != nullptr && json->is(Json::Array)) {
+    const size_t count = json->size;
     if (count > known) return Status(Errc::bad_argument, "at most " + std::to_string(known) + " parameters");
     std::span<const uint8_t> positions;
     if (spec.positions != nullptr && count > 0) {
@@ -74,14 +75,13 @@ Status Params::bind(const CommandSpec& spec, const json_t* json) {
                       std::to_string(count) + " values by position are ambiguous: name the parameters");
       }
     }
-    for (size_t i = 0; i < count; i++) {
-      Status s = take(spec, positions.empty() ? i : positions[i], json_array_get(json, i));
+    for (size_t i = 0; i < count; i++, v = v->next()) {
+      Status s = take(spec, positions.empty() ? i : positions[i], *v);
       if (!s) return s;
     }
   } else if (json != nullptr) {
-    for (void* it = json_object_iter(const_cast<json_t*>(json)); it != nullptr;
-         it = json_object_iter_next(const_cast<json_t*>(json), it)) {
-      std::string_view name = json_object_iter_key(it);
+    for (uint32_t n = 0; n < json->size; n++, v = v->next()) {
+      std::string_view name = v->name;
       size_t i = 0;
       while (i < known && name != spec.params[i].name &&
              (spec.params[i].other_name == nullptr || name != spec.params[i].other_name)) {
@@ -89,7 +89,7 @@ Status Params::bind(const CommandSpec& spec, const json_t* json) {
       }
       if (i == known) return refuse(name, "no such parameter");
       if (values_[i].present) return refuse(spec.params[i].name, "given twice");
-      Status s = take(spec, i, json_object_iter_value(it));
+      Status s = take(spec, i, *v);
       if (!s) return s;
     }
   }

@@ -7,8 +7,7 @@
 
 #include "base/result.h"
 #include "control/command.h"
-
-struct json_t;
+#include "control/json_document.h"
 
 namespace pua {
 
@@ -20,7 +19,7 @@ class Params {
 
   // json: the request's "params", an object (by name) or an array (by position); nullptr: none.
   // Error bad_argument: the message names the parameter. The JSON must live as long as this.
-  Status bind(const CommandSpec&, const json_t* json);
+  Status bind(const CommandSpec&, const JsonValue* json);
 
   bool has(size_t index) const { return values_[index].present; }
   std::string_view text(size_t index) const { return values_[index].text; }  // empty where left out
@@ -33,7 +32,7 @@ class Params {
     int64_t number = 0;
     char digits[24];  // text of an integer given for a Scalar
   };
-  Status take(const CommandSpec&, size_t index, const json_t* json);
+  Status take(const CommandSpec&, size_t index, const JsonValue& json);
 
   std::array<Value, kMaxParams> values_;
 };

@@ -31,18 +31,18 @@ class KeptDocuments {
     if (max_ == 0) return;
     if (at) {
       List<KeptDocument>::erase(*at);
+      size_--;
     } else {
-      if (size_ == max_) drop(*all_.front()->owner);
-      at = new KeptDocument;
+      at = size_ == max_ ? take_oldest() : new KeptDocument;
       at->owner = &at;
-      size_++;
     }
+    all_.push_back(*at);
+    size_++;
     at->reason = reason;
     if (!body.empty()) {
       at->content_type = content_type;
       at->body = body;
     }
-    all_.push_back(*at);
   }
 
   void drop(KeptDocument*& at) {
@@ -53,6 +53,16 @@ class KeptDocuments {
   }
 
  private:
+  // Its memory is used again for the next one.
+  KeptDocument* take_oldest() {
+    KeptDocument* d = all_.pop_front();
+    *d->owner = nullptr;
+    size_--;
+    d->content_type.clear();
+    d->body.clear();
+    return d;
+  }
+
   size_t max_, size_ = 0;
   List<KeptDocument> all_;           // heard from longest ago first
 };

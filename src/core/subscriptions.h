@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/engine_common.h"
+#include "core/notifications.h"
 #include "core/notify_port.h"
-#include "core/snapshot.h"
 #include "core/subscription_record.h"
 #include "core/table.h"
 
@@ -75,12 +75,6 @@ class Subscriptions {
     int32_t mask = 0;
     NotifyObserver fn;
   };
-  struct Notification {
-    Snapshot seen;
-    std::string state, reason, content_type, body;
-    int64_t expires = -1, retry_after = -1;
-    bool gap = false;
-  };
 
   // requests (subscriptions.cpp)
   Status check(const SubscribeRequest&) const;
@@ -134,7 +128,7 @@ class Subscriptions {
   List<Subscription, QueueHook> idle_;
   std::vector<Subscription*> reap_;
   std::deque<Handler> handlers_;
-  std::deque<Notification> notifications_;
+  Notifications notifications_;
   std::array<std::array<uint64_t, sub::kInputs>, sub::kStates> coverage_{};
   std::array<int64_t, sub::kStates> by_state_{};
   uint64_t remove_cursor_ = 0, end_cursor_ = 0;

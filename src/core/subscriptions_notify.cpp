@@ -7,7 +7,6 @@
 namespace pua {
 
 namespace {
-constexpr size_t kMaxQueued = 10000;        // NOTIFYs that wait for their handlers
 constexpr int kHandlersPerRun = 8;
 constexpr size_t kKeepBody = 1024;          // a longer document is shown to the handlers only
 
@@ -71,7 +70,8 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
     c_.count_.notifies_repeated++;
     return {};
   }
-  if (!n.contact.empty() && !check_uri("Contact", n.contact).ok()) return refuse(400, "Contact is no URI");
+  // A Contact that is known was looked at when it came.
+  if (!n.contact.empty() && n.contact != s->text.get(Subscription::kRemote) && !check_uri("Contact", n.contact).ok()) return refuse(400, "Contact is no URI");
   // A host hands in what it likes; what goes into a row must come out of it again.
   if (!check_tag("From", n.remote_tag)) return refuse(400, "From tag is not usable");
   if (!check_text("Record-Route", n.route_set, kMaxRoutes)) return refuse(400, "Record-Route is not usable");
@@ -91,7 +91,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
     }
     doc = *seen;
   }
-  if (notifications_.size() >= kMaxQueued) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
+  if (notifications_.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
   return take(*s, n, doc, now);
 }
 
@@ -101,14 +101,16 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   s.remote_cseq = n.cseq;
   s.has_remote_cseq = true;
   bool terminated = n.state == "terminated", made = s.m.dialog != sub::Dialog::Confirmed;
-  auto text = s.text.views();
-  bool moved = !n.contact.empty() && text[Subscription::kRemote] != n.contact;
-  if (made) {
-    text[Subscription::kRemoteTag] = n.remote_tag;
-    text[Subscription::kRouteSet] = n.route_set;
+  bool moved = !n.contact.empty() && s.text.get(Subscription::kRemote) != n.contact;
+  if (made || moved) {
+    auto text = s.text.views();
+    if (made) {
+      text[Subscription::kRemoteTag] = n.remote_tag;
+      text[Subscription::kRouteSet] = n.route_set;
+    }
+    if (moved) text[Subscription::kRemote] = n.contact;
+    s.text.assign(text);
   }
-  if (moved) text[Subscription::kRemote] = n.contact;
-  if (made || moved) s.text.assign(text);
   // A partial document counts only on top of the one before it; one that comes late says nothing new.
   bool gap = false, stale = false;
   if (doc.kind == DocumentState::Kind::Partial) {
@@ -137,11 +139,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
     mark(s, Lane::Bulk, now);
   }
   bool heard = std::any_of(handlers_.begin(), handlers_.end(), [&](const Handler& h) { return (h.mask & s.source) != 0; });
-  if (heard && !stale) {
-    Notification out{Snapshot(view(s, now)), std::string(n.state), std::string(n.reason), std::string(n.content_type),
-                     std::string(n.body), n.expires, n.retry_after, gap};
-    notifications_.push_back(std::move(out));
-  }
+  if (heard && !stale) notifications_.push(view(s, now), n, gap);
   start_waiting(s, now);
   reap();
   return {};
@@ -166,11 +164,11 @@ void Subscriptions::run_handlers() {
   if (in_handlers_) return;
   in_handlers_ = true;
   for (int i = 0; i < kHandlersPerRun && !notifications_.empty() && !c_.ended(); i++) {
-    Notification n = std::move(notifications_.front());
-    notifications_.pop_front();
-    NotifyView v{n.seen.view, n.state, n.reason, n.expires, n.retry_after, n.content_type, n.body, n.gap};
+    std::unique_ptr<Notification> n = notifications_.pop();
+    NotifyView v = n->view();
     for (size_t h = 0; h < handlers_.size() && !c_.ended(); h++)
-      if (handlers_[h].mask & n.seen.view.source) handlers_[h].fn(v);
+      if (handlers_[h].mask & v.record.source) handlers_[h].fn(v);
+    notifications_.done(std::move(n));
   }
   in_handlers_ = false;
   std::erase_if(handlers_, [](const Handler& h) { return h.mask == 0; });

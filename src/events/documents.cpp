@@ -22,8 +22,8 @@ struct RootVersion : XmlVisitor {
   bool versioned = false;
   std::string version;
 
+  uint32_t deepest() const override { return 1; }
   void element(const XmlElement& e) override {
-    if (e.depth != 1) return;
     for (const Versioned& v : kVersioned) versioned |= e.name == v.root && (e.ns == v.ns || e.ns.empty());
     if (std::string_view value; e.attribute("version", value)) version = value;
   }

@@ -79,9 +79,8 @@ struct RootVisitor : XmlVisitor {
   Result<DocumentState> state = DocumentState{};
 
   explicit RootVisitor(const DocumentType& t) : type(t) {}
-  void element(const XmlElement& e) override {
-    if (e.depth == 1) state = root_state(e, type);
-  }
+  uint32_t deepest() const override { return 1; }
+  void element(const XmlElement& e) override { state = root_state(e, type); }
 };
 
 }  // namespace

@@ -35,9 +35,10 @@ struct Survey : XmlVisitor {
   std::string first_tuple;         // id of the first tuple, empty: it has none
   std::vector<Lacking> lacking;    // one more than kMaxLacking at most
 
+  uint32_t deepest() const override { return 2; }
   void element(const XmlElement& e) override {
     if (e.depth == 1) return see_root(e);
-    if (e.depth != 2 || !presence) return;
+    if (!presence) return;
     if (e.ns == kPidf && e.name == "tuple") see(e, Kind::Tuple, ++count[0]);
     else if (e.ns == kDataModel && e.name == "person") see(e, Kind::Person, ++count[1]);
     else if (e.ns == kDataModel && e.name == "device") see(e, Kind::Device, ++count[2]);

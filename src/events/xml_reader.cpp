@@ -5,7 +5,9 @@
 #include <libxml/parser.h>
 #include <libxml/xmlerror.h>
 
+#include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "events/xml_scan.h"
 
@@ -20,6 +22,8 @@ constexpr size_t kMaxNameOctets = 256 * 1024;
 struct XmlReader::Run {
   XmlVisitor* visitor = nullptr;
   xmlParserCtxtPtr context = nullptr;
+  XmlAttribute* attributes = nullptr;  // room for kMaxXmlAttributes
+  uint32_t deepest = 0;                // that the visitor wants to see
   uint32_t depth = 0, index = 0;
   int namespaces = 0;                  // in scope
   uint8_t declared[kMaxXmlDepth + 1];  // how many of them each open element brought; set when it starts
@@ -43,26 +47,30 @@ struct XmlReader::Run {
       return;
     }
     r.declared[r.depth++] = static_cast<uint8_t>(ns_count);
-    XmlElement e;
-    e.name = reinterpret_cast<const char*>(name);
-    if (uri) e.ns = reinterpret_cast<const char*>(uri);
-    e.depth = r.depth;
-    e.index = r.index++;
-    e.raw_attributes = attributes;
-    e.raw_count = count;
-    r.visitor->element(e);
+    uint32_t index = r.index++;
+    if (r.depth > r.deepest) return;
+    // Name, prefix, namespace, value, its end. There are no more than the scan before has counted.
+    size_t shown = std::min(static_cast<size_t>(count), size_t{kMaxXmlAttributes});
+    for (size_t i = 0; i < shown; i++, attributes += 5) {
+      const char* value = reinterpret_cast<const char*>(attributes[3]);
+      r.attributes[i] = {view(attributes[0]), view(attributes[2]),
+                         {value, static_cast<size_t>(reinterpret_cast<const char*>(attributes[4]) - value)}};
+    }
+    r.visitor->element({view(name), view(uri), r.depth, index, {r.attributes, shown}});
   }
+
+  static std::string_view view(const xmlChar* s) { return s ? reinterpret_cast<const char*>(s) : std::string_view(); }
 
   static void end(void* self, const xmlChar*, const xmlChar*, const xmlChar*) {
     Run& r = *static_cast<Run*>(self);
     if (r.depth == 0) return;
-    r.visitor->end(r.depth);
+    if (r.depth <= r.deepest) r.visitor->end(r.depth);
     r.namespaces -= r.declared[--r.depth];
   }
 
   static void text(void* self, const xmlChar* piece, int length) {
     Run& r = *static_cast<Run*>(self);
-    r.visitor->text({reinterpret_cast<const char*>(piece), static_cast<size_t>(length)}, r.depth);
+    if (r.depth <= r.deepest) r.visitor->text({reinterpret_cast<const char*>(piece), static_cast<size_t>(length)}, r.depth);
   }
 
   // The scan before has refused these; this is the second lock.
@@ -86,17 +94,7 @@ struct XmlReader::Run {
   }
 };
 
-bool XmlElement::attribute(std::string_view local_name, std::string_view& value) const {
-  for (int i = 0; i < raw_count; i++) {
-    const unsigned char* const* a = raw_attributes + 5 * i;
-    if (a[1] || local_name != reinterpret_cast<const char*>(a[0])) continue;
-    value = std::string_view(reinterpret_cast<const char*>(a[3]), static_cast<size_t>(a[4] - a[3]));
-    return true;
-  }
-  return false;
-}
-
-XmlReader::XmlReader() { xmlInitParser(); }
+XmlReader::XmlReader() : quick_(std::make_unique<QuickXml>()) { xmlInitParser(); }
 
 XmlReader::~XmlReader() {
   if (context_) xmlFreeParserCtxt(context_);
@@ -123,11 +121,17 @@ bool XmlReader::prepare() {
 }
 
 Status XmlReader::read(std::string_view doc, XmlVisitor& visitor) {
+  return quick_->read(doc, visitor) ? success() : parse(doc, visitor);
+}
+
+Status XmlReader::parse(std::string_view doc, XmlVisitor& visitor) {
   if (Status s = check_xml_bounds(doc); !s) return s;
   if (!prepare()) return {Errc::no_memory, "out of memory"};
   Run run;
   run.visitor = &visitor;
   run.context = context_;
+  run.attributes = attributes_.data();
+  run.deepest = visitor.deepest();
   context_->userData = &run;
   // The same function for both: libxml2 then does not look which text is only blanks.
   context_->sax->characters = context_->sax->ignorableWhitespace = visitor.wants_text() ? &Run::text : nullptr;

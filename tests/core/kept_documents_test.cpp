@@ -30,6 +30,20 @@ TEST(KeptDocuments, whoever_was_heard_from_longest_ago_makes_room) {
   TEXT_EQUAL("C", c->body);
 }
 
+TEST(KeptDocuments, nothing_of_who_made_room_is_left) {
+  KeptDocuments kept(1);
+  KeptDocument *a = nullptr, *b = nullptr;
+  kept.keep(a, "why", "t/a", "A");
+  kept.keep(b, "", "", "");
+  POINTERS_EQUAL(nullptr, a);
+  TEXT_EQUAL("", b->reason);
+  TEXT_EQUAL("", b->content_type);
+  TEXT_EQUAL("", b->body);
+  kept.keep(a, "", "t/a", "A");
+  POINTERS_EQUAL(nullptr, b);
+  TEXT_EQUAL("A", a->body);
+}
+
 TEST(KeptDocuments, with_no_room_nothing_is_kept) {
   KeptDocuments kept(0);
   KeptDocument* a = nullptr;
