@@ -23,6 +23,9 @@ class SystemEntropy {
 
   // Errors: generic (the system has none to give).
   static Result<SystemEntropy> open(Source source = system);
+  SystemEntropy(SystemEntropy&&) = default;
+  SystemEntropy(const SystemEntropy&) = delete;          // two would give the same numbers
+  SystemEntropy& operator=(const SystemEntropy&) = delete;
 
   uint64_t next();
   HashKey key();

@@ -16,11 +16,6 @@ constexpr int kDeliveriesPerRun = 8;
 constexpr int kEndPerCall = 1024;        // records looked at for open requests in one call of shutdown_some()
 constexpr int kSweepPerRun = 8;          // records left over from loading, told of a silent destination, or withdrawn
 constexpr uint32_t kProcessedExtra = 1024;  // octets that processing may add: ids, a version
-
-HashKey hash_key(uint64_t seed) {
-  Random r(seed ^ 0x7075612d68617368ull);
-  return {r.next(), r.next()};
-}
 }  // namespace
 
 struct Engine::Accepted {
@@ -33,8 +28,9 @@ struct Engine::Accepted {
   std::string_view content_type;
 };
 
-Engine::Engine(const EngineSettings& s, Ports ports, uint64_t seed)
-    : EngineCommon(s, std::move(ports), seed), table_(std::clamp(s.hash_size, 1u, 24u), hash_key(seed)), subs_(*this, hash_key(seed)) {}
+Engine::Engine(const EngineSettings& s, Ports ports, Entropy entropy)
+    : EngineCommon(s, std::move(ports), std::move(entropy)), table_(std::clamp(s.hash_size, 1u, 24u), new_key()),
+      subs_(*this, new_key()) {}
 
 Engine::~Engine() = default;
 
@@ -172,7 +168,7 @@ Record& Engine::create(const PublishRequest& q, uint32_t hash) {
   r->source = q.source;
   r->event = q.event;
   r->hash = hash;
-  r->call_number = random_.next();
+  renew_call(*r);
   std::array<std::string_view, Record::kFields> text{};
   text[Record::kPresUri] = q.pres_uri;
   text[Record::kId] = q.id;

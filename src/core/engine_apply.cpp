@@ -1,6 +1,5 @@
 // Engine: one step of a record's machine and what its effects mean. apply() is the only place that calls step().
 #include <algorithm>
-#include <cstdio>
 
 #include "core/engine.h"
 #include "core/policy.h"
@@ -126,15 +125,15 @@ uint32_t Engine::ask(const Record& r, MonoMs now) const {
 
 // A PUBLISH is no dialog: a new Call-ID starts its own CSeq. Taken where it is not known which ones were used already.
 void Engine::renew_call(Record& r) {
-  r.call_number = random_.next();
+  r.call_number = entropy_();
+  r.tag_number = static_cast<uint32_t>(entropy_());
   r.cseq = 0;
   r.pub.build = Build::Fresh;
 }
 
-// Call-ID and From tag of a record, both from its call number.
+// Call-ID and From tag of a record.
 void Engine::name_call(const Record& r) const {
-  snprintf(call_id_, sizeof call_id_, "%016llx@%.200s", static_cast<unsigned long long>(r.call_number), settings_.host.c_str());
-  snprintf(from_tag_, sizeof from_tag_, "%08x", static_cast<uint32_t>(r.call_number * 0x9e3779b97f4a7c15ull >> 32));
+  write_names({r.call_number, r.tag_number}, settings_.host, call_id_, from_tag_);
 }
 
 void Engine::send(Record& r, TxnId txn, MonoMs now) {
@@ -158,7 +157,7 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
   const EventInfo* event = ports_.bodies.by_flag(r.event);
   bool full = p.op == Op::Initial || p.op == Op::Modify;
   name_call(r);
-  char branch[40];
+  char branch[kBranchSize];
   SipRequest q;
   q.txn = txn;
   q.method = "PUBLISH";
@@ -176,12 +175,8 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
   }
   if (p.op != Op::Remove) q.extra_headers = r.text.get(Record::kExtraHeaders);
   q.proxy = !r.proxy().empty() ? r.proxy() : std::string_view(settings_.outbound_proxy);
-  // The same request gives the same branch, so that a server recognises one repeated after a quick restart; anything
-  // that differs gives another.
-  uint64_t h = SipHash({0x6272616e63682d31ull, 2}).add(q.call_id).add(q.cseq).add(q.expires).add(q.if_match).add(q.body)
-                   .add(q.content_type).add(q.extra_headers).add(q.proxy).finish();
-  snprintf(branch, sizeof branch, "z9hG4bK%016llx%x", static_cast<unsigned long long>(h), q.cseq);
-  q.branch = branch;
+  // A server recognises the request that is repeated after a quick restart by its branch.
+  q.branch = write_branch(branch_key_, q, branch);
   switch (p.op) {
     case Op::Initial: count_.requests_initial++; break;
     case Op::Refresh: count_.requests_refresh++; break;

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/deadline_heap.h"
+#include "base/entropy.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/log_gate.h"
 #include "base/random.h"
@@ -36,8 +38,14 @@ struct EngineCommon {
   enum class Removing : uint8_t { No, Walk, Walked };  // remove_all
   enum class Shutdown : uint8_t { No, Walk, WalkSubs, Over };
 
-  EngineCommon(const EngineSettings& s, EnginePorts ports, uint64_t seed)
-      : settings_(s), ports_(std::move(ports)), random_(seed), outbox_(s.max_in_flight) {}
+  EngineCommon(const EngineSettings& s, EnginePorts ports, Entropy entropy)
+      : settings_(s), ports_(std::move(ports)), entropy_(std::move(entropy)), random_(entropy_()), branch_key_(new_key()),
+        outbox_(s.max_in_flight) {}
+
+  HashKey new_key() {
+    uint64_t k0 = entropy_();
+    return {k0, entropy_()};
+  }
 
   bool ended() const { return shutdown_ != Shutdown::No; }
   bool closed() const { return ended() || stopping_; }
@@ -63,7 +71,9 @@ struct EngineCommon {
 
   EngineSettings settings_;
   EnginePorts ports_;
-  Random random_;
+  Entropy entropy_;       // for what others see, and keys
+  Random random_;         // for jitter
+  HashKey branch_key_;
   Outbox outbox_;
   Acks acks_;
   DeadlineHeap<Entity> deadlines_;

@@ -1,7 +1,7 @@
 // Subscriptions: one step of a machine and what its effects mean. apply() is the only place that calls sub::step().
 #include <algorithm>
-#include <cstdio>
 
+#include "core/identifiers.h"
 #include "core/policy.h"
 #include "core/subscriptions.h"
 #include "core/validate.h"
@@ -132,10 +132,9 @@ void Subscriptions::unindex(Subscription& s) {
 // A dialog that nobody has seen yet. NOTIFYs of the old one are answered 481 from now on.
 void Subscriptions::renew_dialog(Subscription& s) {
   unindex(s);
-  uint64_t number = c_.random_.next();
-  char call_id[224], tag[16];
-  snprintf(call_id, sizeof call_id, "%016llx@%.200s", static_cast<unsigned long long>(number), c_.settings_.host.c_str());
-  snprintf(tag, sizeof tag, "%08x", static_cast<uint32_t>(number * 0x9e3779b97f4a7c15ull >> 32));
+  uint64_t call = c_.entropy_();
+  char call_id[kCallIdSize + 1], tag[9];
+  write_names({call, static_cast<uint32_t>(c_.entropy_())}, c_.settings_.host, call_id, tag);
   auto text = s.text.views();
   text[Subscription::kCallId] = call_id;
   text[Subscription::kLocalTag] = tag;
@@ -242,11 +241,8 @@ void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
   q.allow_events = c_.ports_.bodies.allow_events();
   q.extra_headers = s.text.get(Subscription::kExtraHeaders);
   q.proxy = !s.proxy().empty() ? s.proxy() : std::string_view(c_.settings_.outbound_proxy);
-  uint64_t h = SipHash({0x6272616e63682d32ull, 3}).add(q.call_id).add(q.cseq).add(q.expires).add(q.to_tag).add(q.contact)
-                   .add(q.uri).add(q.extra_headers).add(q.proxy).finish();
-  char branch[40];
-  snprintf(branch, sizeof branch, "z9hG4bK%016llx%x", static_cast<unsigned long long>(h), q.cseq);
-  q.branch = branch;
+  char branch[kBranchSize];
+  q.branch = write_branch(c_.branch_key_, q, branch);
   switch (m.op) {
     case sub::Op::Initial: c_.count_.subscribes_initial++; break;
     case sub::Op::Refresh: c_.count_.subscribes_refresh++; break;

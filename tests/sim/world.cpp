@@ -52,7 +52,9 @@ void World::boot() {
   WriteBehindPolicy policy;
   policy.retry_max_ms = 5000;
   behind_ = std::make_unique<WriteBehind>(*store_, log_, policy, nullptr);
-  engine_ = std::make_unique<Engine>(settings_, Engine::Ports{*this, *behind_, *this, log_, nullptr}, random_.next());
+  engine_ = std::make_unique<Engine>(settings_, Engine::Ports{*this, *behind_, *this, log_, nullptr},
+                                     [random = Random(random_.next())]() mutable { return random.next(); });
+  engine_->set_branch_key({1, 2});   // as it is kept beside the rows
   behind_->attach(engine_.get());
   engine_->set_epoch_offset(kEpochOffset);
   watchers_.booted();
