@@ -208,6 +208,7 @@ void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
         count_.missing_expires++;
         say(expires_gate_, LogLevel::notice, "without Expires, the asked value counts");
       }
+      count_.grants_too_long += reply.expires > r.pub.asked;
       break;
     case ReplyClass::LostState: count_.replies_412++; break;
     case ReplyClass::TooBrief: count_.replies_423++; break;

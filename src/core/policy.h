@@ -29,7 +29,7 @@ uint32_t max_expires_of(const EngineSettings&, int32_t event);
 
 // ms after the request left at which a grant of `granted` s is refreshed: a fifth of the grant before its end, but at
 // least 40 s (one full transaction timeout of 32 s and a retry) or half of a short grant; less a jitter of up to a
-// tenth of the grant, so that records created together drift apart.
+// tenth of the grant, so that records created together drift apart. Never sooner than kRefreshFloor.
 MonoMs refresh_after(uint32_t granted, Random&);
 
 // ms to wait before try number `attempts`+1: 2 s doubling to 5 minutes, a quarter of it jitter either way, and not
@@ -37,6 +37,9 @@ MonoMs refresh_after(uint32_t granted, Random&);
 MonoMs backoff(uint32_t attempts, int64_t retry_after, Random&);
 
 constexpr int64_t kMaxRetryAfter = 3600;   // s
+// ms between two refreshes of one record, however short its grant. As long as the shortest back-off: a server that answers is not
+// asked more often than one that does not. A grant of two seconds or less lapses before its refresh, and is made anew.
+constexpr MonoMs kRefreshFloor = 2000;
 // Loaded records that are due already get their turn at about a thousand a second, but all of them within this window.
 constexpr MonoMs kLoadSpread = 30000;
 

@@ -267,6 +267,7 @@ void Subscriptions::count_reply(const Subscription& s, const SipReply& reply, su
     c_.log_reply(gate, level, "SUBSCRIBE", s.pres_uri(), reply.status, what, now);
   };
   switch (input) {
+    case sub::Input::Success: c_.count_.grants_too_long += reply.expires > s.m.asked; break;
     case sub::Input::TooBrief: c_.count_.replies_423++; break;
     case sub::Input::Forbidden:
       c_.count_.refused_403_404++;

@@ -161,6 +161,7 @@ struct ListPage {
   X(auth_failures, c, "401 or 407 that credentials could not answer")                                  \
   X(missing_etag, c, "2xx without SIP-ETag")                                                           \
   X(missing_expires, c, "2xx without Expires")                                                         \
+  X(grants_too_long, c, "2xx and NOTIFYs that grant more than was asked, which count as asked")             \
   X(orphans_suspected, c, "requests that may have left a state nobody knows the entity-tag of")        \
   X(accepted, c, "requests taken from owners")                                                         \
   X(rejected, c, "requests refused at the call")                                                       \
