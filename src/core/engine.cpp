@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/etag.h"
 #include "core/policy.h"
 #include "core/validate.h"
 
@@ -60,7 +61,8 @@ Status Engine::check(const PublishRequest& q, const EventInfo*& event) const {
     if (auto s = check_uri("outbound_proxy", q.outbound_proxy); !s) return s;
   if (auto s = check_text("id", q.id, kMaxToken); !s) return s;
   if (auto s = check_text("content_type", q.content_type, kMaxToken); !s) return s;
-  if (auto s = check_etag(q.etag); !s) return s;
+  if (q.etag.size() > kMaxEtag) return {Errc::too_large, "etag is longer than " + std::to_string(kMaxEtag) + " octets"};
+  if (!q.etag.empty() && !usable_etag(q.etag)) return {Errc::bad_header, "etag holds a control character, or a blank at an end"};
   if (auto s = check_headers(q.extra_headers, settings_.max_headers); !s) return s;
   if (q.body && q.body->size() > settings_.max_body)
     return {Errc::too_large, "body has " + std::to_string(q.body->size()) + " octets, max_body is " +
@@ -301,8 +303,13 @@ void Engine::run(MonoMs now) {
   for (int n = 0; n < kSweepPerRun; n++) {
     Entity* held = outbox_.next_held();
     if (!held) break;
-    if (held->kind == Kind::Subscription) subs_.unreachable(static_cast<Subscription&>(*held), now);
-    else unreachable(static_cast<Record&>(*held), now);
+    if (held->kind == Kind::Subscription) {
+      auto& s = static_cast<Subscription&>(*held);
+      subs_.unreachable(s, why_held(subs_.destination(s)), now);
+    } else {
+      Record& r = static_cast<Record&>(*held);
+      unreachable(r, why_held(destination(r)), now);
+    }
   }
   if (removing_ == Removing::Walk) remove_some(now);
   if (rewrite_ != Rewrite::No) rewrite_some(now);

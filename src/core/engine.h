@@ -118,7 +118,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void apply(Record&, const Event&, const SipReply*, MonoMs now);
   void complete(Record&, const Effects&, const SipReply*, bool by_timer, MonoMs now);
   void enqueue(Record&, MonoMs now);
-  void unreachable(Record&, MonoMs now);
+  void unreachable(Record&, const char* why, MonoMs now);
   void mark(Record&, Lane, MonoMs now);
   void arm(Record&);
   void send(Record&, TxnId, MonoMs now);
@@ -160,7 +160,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   enum class Rewrite : uint8_t { No, Publications, Subscriptions };  // every row is written again, piece by piece
   Rewrite rewrite_ = Rewrite::No;
   uint64_t rewrite_cursor_ = 0;
-  LogGate etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
+  LogGate etag_gate_, bad_etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
   mutable char call_id_[kCallIdSize + 1] = "", from_tag_[9] = "";  // of the record named last, see name_call
 };
 

@@ -60,6 +60,8 @@ struct EngineCommon {
   void settle_acks(Entity&, uint32_t version, bool ok);
   // One line of the log about a reply (status 0: about the request), if the gate lets it pass.
   void log_reply(LogGate&, LogLevel, const char* method, std::string_view uri, int status, const char* what, MonoMs now);
+  // What owners are told whose destination is held back; "": it is not.
+  const char* why_held(std::string_view destination) const;
   // Counts what both kinds count alike. sent_at: when the request left.
   void count_final(Method, const SipReply&, MonoMs sent_at, MonoMs now);
 
@@ -90,6 +92,7 @@ struct EngineCommon {
   std::unordered_set<int64_t> ended_rows_;        // while loading: a page that was read before may bring them again
   bool store_up_ = true;
   bool stopping_ = false;
+  mutable std::string destination_;               // of the record asked about last
 };
 
 }  // namespace pua

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "core/engine.h"
+#include "core/etag.h"
 #include "core/policy.h"
 #include "core/validate.h"
 
@@ -158,7 +159,7 @@ const char* Engine::unreadable(const Row& row) const {
   if (odd(row.desired_expires)) return "desired_expires";
   if (!check_uri("pres_uri", row.pres_uri)) return "pres_uri";
   if (!check_text("pres_id", row.pres_id, kMaxToken)) return "pres_id";
-  if (!check_etag(row.etag)) return "etag";
+  if (!row.etag.empty() && !usable_etag(row.etag)) return "etag";
   if (!check_text("tuple_id", row.tuple_id, kMaxToken)) return "tuple_id";
   if (!check_text("content_type", row.content_type, kMaxToken)) return "content_type";
   if (!check_headers(row.extra_headers, SIZE_MAX)) return "extra_headers";

@@ -43,7 +43,7 @@ constexpr MonoMs kRefreshFloor = 2000;
 // Loaded records that are due already get their turn at about a thousand a second, but all of them within this window.
 constexpr MonoMs kLoadSpread = 30000;
 
-// Breaker per destination: this many requests in a row without any answer open it ...
+// Breaker per destination (core/destination.h): this many requests in a row without any answer open it ...
 constexpr uint32_t kBreakerTrips = 5;
 // ... and one probe is let through after this long, doubling up to the second figure. A probe stays out for up to 32 s
 // and is retransmitted every 4 s, so a server that comes back is noticed within about 4 s.

@@ -1,6 +1,7 @@
 // Subscriptions: one step of a machine and what its effects mean. apply() is the only place that calls sub::step().
 #include <algorithm>
 
+#include "core/destination.h"
 #include "core/identifiers.h"
 #include "core/policy.h"
 #include "core/subscriptions.h"
@@ -160,29 +161,27 @@ void Subscriptions::leave_replay(Subscription& s) {
   s.cseq += s.extra->cseq_jump;
 }
 
-// The host that the request goes to first: what the breaker and the fair queue go by.
+// The server that the request goes to first.
 std::string_view Subscriptions::destination(const Subscription& s) const {
   bool in_dialog = s.m.dialog == sub::Dialog::Confirmed;
-  std::string_view routes = s.text.get(Subscription::kRouteSet);
-  if (in_dialog && !routes.empty()) {
-    size_t open = routes.find('<'), close = routes.find('>');
-    if (open < close && close != routes.npos) return destination_of({}, {}, routes.substr(open + 1, close - open - 1));
-  }
+  std::string_view hop = in_dialog ? first_route(s.text.get(Subscription::kRouteSet)) : std::string_view();
   std::string_view remote = s.text.get(Subscription::kRemote);
-  return destination_of(s.proxy(), c_.settings_.outbound_proxy, in_dialog && !remote.empty() ? remote : s.target());
+  if (hop.empty()) hop = next_hop(s.proxy(), c_.settings_.outbound_proxy, in_dialog && !remote.empty() ? remote : s.target());
+  write_destination(hop, c_.destination_);
+  return c_.destination_;
 }
 
 void Subscriptions::enqueue(Subscription& s, MonoMs now) {
   bool owner = s.extra && !s.extra->callers.empty();
   std::string_view to = destination(s);
-  bool held = owner && c_.outbox_.open(to);
-  c_.outbox_.enqueue(s, to, owner && !held);
-  if (held) unreachable(s, now);
+  const char* why = owner ? c_.why_held(to) : "";
+  c_.outbox_.enqueue(s, to, owner && !*why);
+  if (*why) unreachable(s, why, now);
 }
 
-void Subscriptions::unreachable(Subscription& s, MonoMs now) {
+void Subscriptions::unreachable(Subscription& s, const char* why, MonoMs now) {
   if (!s.extra || s.extra->callers.empty()) return;
-  complete(s, sub::Effects{.local_status = 503, .local_reason = "Destination does not answer, kept"}, nullptr, false, now);
+  complete(s, sub::Effects{.local_status = 503, .local_reason = why}, nullptr, false, now);
 }
 
 void Subscriptions::mark(Subscription& s, Lane lane, MonoMs now) { c_.ports_.store.mark(s, lane, now); }

@@ -180,6 +180,8 @@ void Rig::answer(Sent& s, const Answer& a) {
   r.to_tag = a.to_tag;
   r.contact = a.contact;
   r.route_set = a.route_set;
+  r.ours = a.ours;
+  r.etag_unusable = a.etag_unusable;
   engine->on_reply(s.txn, r, now);
   settle();
 }

@@ -76,6 +76,7 @@ struct Answer {
   uint32_t cseq = 0;
   std::shared_ptr<const ReplyMessage> message = {};
   std::string to_tag = {}, contact = {}, route_set = {};
+  bool ours = false, etag_unusable = false;
 };
 
 class Rig : public SipPort, public BodiesPort {

@@ -98,6 +98,8 @@ Answer Esc::process(const pua::SipRequest& q, MonoMs now) {
   } else {
     a.etag = etag;
   }
+  static constexpr int64_t boasts[] = {1, 600, 4294960000};
+  if (chance(mood.boast)) a.expires += boasts[random_.below(3)];   // it says more than it holds
   if (chance(mood.no_expires)) a.expires = -1, s.expires = now + q.expires * 1000;
   states_[etag] = s;
   return a;

@@ -237,7 +237,7 @@ void World::change_moods() {
       m.retry_after = 50;
       break;
     case 3:
-      m.forget = some(30), m.no_etag = some(10), m.no_expires = some(20), m.zero_grant = some(10), m.lose_reply = some(10);
+      m.forget = some(30), m.no_etag = some(10), m.no_expires = some(20), m.zero_grant = some(10), m.boast = some(30), m.lose_reply = some(10);
       m.fatal = some(5);
       break;
   }
