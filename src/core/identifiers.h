@@ -2,7 +2,7 @@
 //
 // Call-ID and From tag are numbers of the system's generator (RFC 3261 sections 8.1.1.4, 19.3), each drawn for itself and used as it
 // is. The Via branch is a MAC of the request, because a stored intent that is repeated after a restart must have it again; its key is
-// kept beside the rows (docs/adr/0011).
+// kept beside the rows (docs/adr/0012).
 #pragma once
 
 #include <cstdint>
