@@ -70,7 +70,7 @@ TEST(ApiInstance, shutdown_says_whether_everything_was_written) {
   LONGS_EQUAL(0, end_of_a_run(true));
 }
 
-// What a restart repeats must have the branch that it had (docs/adr/0011).
+// What a restart repeats must have the branch that it had (docs/adr/0012).
 TEST(ApiInstance, the_key_of_branches_is_made_once_and_kept_beside_the_rows) {
   const std::string read = "SELECT value FROM pua_meta WHERE name='branch'";
   LONGS_EQUAL(1, end_of_a_run(false));
