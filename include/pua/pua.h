@@ -574,7 +574,8 @@ PUA_API int pua_reply_origin(const pua_reply_t *reply);
 /* First value of the header field `name` (C string, case does not matter; compact forms are the long names' equals).
  * Returns 0 and *value; PUA_E_NOT_FOUND: no such field, or no reply came over the wire; PUA_E_BAD_ARGUMENT; PUA_E_NO_MEMORY. */
 PUA_API int pua_reply_header(pua_reply_t *reply, const char *name, pua_str_t *value);
-/* Entity-tag of the record that is confirmed now (SIP-ETag, RFC 3903 section 11.3.1); empty: none, or a subscription. */
+/* Entity-tag of the record that is confirmed now (SIP-ETag, RFC 3903 section 11.3.1), as it came: not always a token; empty: none,
+ * or a subscription. */
 PUA_API pua_str_t pua_reply_etag(const pua_reply_t *reply);
 /* Seconds the server granted; 0: nothing (an error, a removal). */
 PUA_API long pua_reply_expires(const pua_reply_t *reply);

@@ -135,13 +135,14 @@ def load(db, dump, table, replace):
             yield row
 
     def renamed(values):
-        """Into the other kind goes this host's clock, under the name it has there. Who may write is said anew by who does."""
-        clock = rules.own_meta(b"clock", dump.source)
+        """Into the other kind go this host's clock and key of branches, under the names they have there. Who may write is said
+        anew by who does."""
+        carried = {rules.own_meta(name, dump.source): rules.own_meta(name, db.kind) for name in (b"clock", b"branch")}
         for name, value in values:
             if dump.source != db.kind:
-                if name != clock:
+                if name not in carried:
                     continue
-                name = Text(rules.own_meta(b"clock", db.kind))
+                name = Text(carried[name])
             if not (isinstance(name, bytes) and name.startswith(b"writer@")):
                 yield [name, value]
 

@@ -65,6 +65,11 @@ def is_token(value):
     return len(value) <= MAX_TOKEN and bool(TOKEN.fullmatch(value))
 
 
+def is_etag(value):
+    """One line that a header field can carry (src/core/etag.h)."""
+    return len(value) <= MAX_TOKEN and not CONTROL.search(value.replace(b"\t", b" ")) and value.strip(b" \t") == value
+
+
 def is_tag(value):
     return len(value) <= MAX_TOKEN and bool(TAG.fullmatch(value)) and not NOT_IN_TAG.search(value)
 
@@ -117,9 +122,10 @@ def unreadable(row):
     for name in ("pres_id", "call_id") if subscription else ("pres_id", "tuple_id", "content_type"):
         if not is_text(octets(name)):
             return name
-    for name in ("event_id",) if subscription else ("etag",):
-        if not is_token(octets(name)):
-            return name
+    if subscription and not is_token(octets("event_id")):
+        return "event_id"
+    if not subscription and not is_etag(octets("etag")):
+        return "etag"
     for name in ("from_tag", "to_tag") if subscription else ():
         if not is_tag(octets(name)):
             return name

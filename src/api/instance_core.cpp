@@ -1,7 +1,5 @@
 #include "api/instance_core.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <chrono>
 
@@ -22,14 +20,8 @@ using std::chrono::steady_clock;
 constexpr auto kEngineTurn = std::chrono::microseconds(500);
 constexpr int kEngineSteps = 32;
 constexpr const char* kClockMeta = "clock";  // name of the clock's state in the store
+constexpr const char* kBranchMeta = "branch";  // and of the key of Via branches
 constexpr MonoMs kClockWatch = 10000;        // ms between two looks at the wall clock, while there is something to do
-
-uint64_t random_seed() {
-  uint64_t seed = 0;
-  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed))
-    seed = static_cast<uint64_t>(wall_ms()) * 0x9e3779b97f4a7c15ull ^ static_cast<uint64_t>(mono_ms());
-  return seed;
-}
 
 }  // namespace
 
@@ -60,6 +52,11 @@ Status InstanceCore::start(event_base* base) {
   store_ = std::move(*store);
   Result<std::string> saved = store_->get_meta(kClockMeta);
   if (!saved) return saved.error();
+  Result<SystemEntropy> system = SystemEntropy::open();
+  if (!system) return system.error();
+  auto entropy = std::make_shared<SystemEntropy>(std::move(*system));
+  HashKey branch_key;
+  if (Status s = load_branch_key(*entropy, branch_key); !s) return s;
   MonoMs now = loop_->now();
   clock_ = std::make_unique<EpochClock>(EpochClock::decode(*saved), boot_id(), now, wall_ms());
 
@@ -83,10 +80,11 @@ Status InstanceCore::start(event_base* base) {
                                                             [this](MonoMs due) {
                                                               if (engine_timer_) engine_timer_->arm(due);
                                                             }},
-                                     random_seed());
+                                     [entropy] { return entropy->next(); });
   writer_->attach(engine_.get());
   sinks_.to = engine_.get();
   engine_->set_epoch_offset(clock_->state().offset_ms);
+  engine_->set_branch_key(branch_key);
   save_clock();
   engine_->start(now);
   return success();
@@ -216,6 +214,19 @@ void InstanceCore::watch_clock(MonoMs now) {
   if (now - clock_watched_ < kClockWatch) return;
   clock_watched_ = now;
   if (clock_->observe_wall(now, wall_ms())) save_clock();
+}
+
+// The key of Via branches, made once for this table. Where the table cannot be read at the start, a new one takes its place as soon as
+// it can be written, before any row that goes with it.
+Status InstanceCore::load_branch_key(SystemEntropy& entropy, HashKey& key) {
+  Result<std::string> kept = store_->get_meta(kBranchMeta);
+  if (!kept) return kept.error();
+  if (read_branch_key(*kept, key)) return success();
+  key = entropy.key();
+  if (Status s = store_->set_meta(kBranchMeta, branch_key_text(key)); !s)
+    log_.warning("the key of Via branches could not be stored, requests of this run cannot be repeated after it: %s",
+                 s.error().message.c_str());
+  return success();
 }
 
 void InstanceCore::save_clock() {

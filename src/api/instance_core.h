@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/instance.h"
+#include "base/entropy.h"
 #include "core/engine.h"
 #include "events/registry.h"
 #include "loop/clock.h"
@@ -99,6 +100,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   void watch_clock(MonoMs now);
   void watch_log_level();
   void save_clock();
+  Status load_branch_key(SystemEntropy&, HashKey& key);
   void write_rest();
 
   Settings settings_;

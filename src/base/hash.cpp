@@ -5,7 +5,8 @@
 
 namespace pua {
 
-SipHash::SipHash(HashKey key)
+template <int B, int E>
+SipHashOf<B, E>::SipHashOf(HashKey key)
     : v0_(0x736f6d6570736575ull ^ key.k0),
       v1_(0x646f72616e646f6dull ^ key.k1),
       v2_(0x6c7967656e657261ull ^ key.k0),
@@ -24,19 +25,22 @@ static inline void round(uint64_t& v0, uint64_t& v1, uint64_t& v2, uint64_t& v3)
   v2 = std::rotl(v2, 32);
 }
 
-void SipHash::block(uint64_t m) {
+template <int B, int E>
+void SipHashOf<B, E>::block(uint64_t m) {
   v3_ ^= m;
-  round(v0_, v1_, v2_, v3_);
+  for (int i = 0; i < B; i++) round(v0_, v1_, v2_, v3_);
   v0_ ^= m;
   blocks_++;
 }
 
-SipHash& SipHash::add(uint64_t v) {
+template <int B, int E>
+SipHashOf<B, E>& SipHashOf<B, E>::add(uint64_t v) {
   block(v);
   return *this;
 }
 
-SipHash& SipHash::add(std::string_view s) {
+template <int B, int E>
+SipHashOf<B, E>& SipHashOf<B, E>::add(std::string_view s) {
   const char* p = s.data();
   size_t n = s.size();
   while (n >= 8) {
@@ -56,13 +60,15 @@ SipHash& SipHash::add(std::string_view s) {
   return *this;
 }
 
-uint64_t SipHash::finish() {
+template <int B, int E>
+uint64_t SipHashOf<B, E>::finish() {
   block(blocks_ << 56);
   v2_ ^= 0xff;
-  round(v0_, v1_, v2_, v3_);
-  round(v0_, v1_, v2_, v3_);
-  round(v0_, v1_, v2_, v3_);
+  for (int i = 0; i < E; i++) round(v0_, v1_, v2_, v3_);
   return v0_ ^ v1_ ^ v2_ ^ v3_;
 }
+
+template class SipHashOf<1, 3>;
+template class SipHashOf<2, 4>;
 
 }  // namespace pua

@@ -1,4 +1,5 @@
-// SipHash-1-3 (Aumasson, Bernstein): keyed, so that nobody outside can aim presentity URIs at one bucket.
+// SipHash (Aumasson, Bernstein): keyed, so that nobody outside can aim presentity URIs at one bucket (SipHash, 1-3), or compute
+// what we make of a secret (SipMac, 2-4: a pseudorandom function, for what goes on the wire).
 #pragma once
 
 #include <cstddef>
@@ -9,14 +10,16 @@ namespace pua {
 
 struct HashKey {
   uint64_t k0 = 0, k1 = 0;
+  bool operator==(const HashKey&) const = default;
 };
 
-class SipHash {
+template <int kBlockRounds, int kEndRounds>
+class SipHashOf {
  public:
-  explicit SipHash(HashKey key);
+  explicit SipHashOf(HashKey key);
   // Adds a field with its length, so that ("ab","c") and ("a","bc") differ.
-  SipHash& add(std::string_view s);
-  SipHash& add(uint64_t v);
+  SipHashOf& add(std::string_view s);
+  SipHashOf& add(uint64_t v);
   uint64_t finish();
 
  private:
@@ -24,5 +27,10 @@ class SipHash {
   uint64_t v0_, v1_, v2_, v3_;
   uint64_t blocks_ = 0;
 };
+
+extern template class SipHashOf<1, 3>;
+extern template class SipHashOf<2, 4>;
+using SipHash = SipHashOf<1, 3>;
+using SipMac = SipHashOf<2, 4>;
 
 }  // namespace pua

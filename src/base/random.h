@@ -1,4 +1,5 @@
-// A small seeded generator (SplitMix64): jitter and Call-IDs. Not for keys.
+// A small seeded generator (SplitMix64), for jitter. Whoever sees one of its numbers can compute the others: not for keys, and not
+// for anything that goes on the wire (base/entropy.h).
 #pragma once
 
 #include <cstdint>

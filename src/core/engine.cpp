@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/etag.h"
 #include "core/policy.h"
 #include "core/validate.h"
 
@@ -16,11 +17,6 @@ constexpr int kDeliveriesPerRun = 8;
 constexpr int kEndPerCall = 1024;        // records looked at for open requests in one call of shutdown_some()
 constexpr int kSweepPerRun = 8;          // records left over from loading, told of a silent destination, or withdrawn
 constexpr uint32_t kProcessedExtra = 1024;  // octets that processing may add: ids, a version
-
-HashKey hash_key(uint64_t seed) {
-  Random r(seed ^ 0x7075612d68617368ull);
-  return {r.next(), r.next()};
-}
 }  // namespace
 
 struct Engine::Accepted {
@@ -33,8 +29,9 @@ struct Engine::Accepted {
   std::string_view content_type;
 };
 
-Engine::Engine(const EngineSettings& s, Ports ports, uint64_t seed)
-    : EngineCommon(s, std::move(ports), seed), table_(std::clamp(s.hash_size, 1u, 24u), hash_key(seed)), subs_(*this, hash_key(seed)) {}
+Engine::Engine(const EngineSettings& s, Ports ports, Entropy entropy)
+    : EngineCommon(s, std::move(ports), std::move(entropy)), table_(std::clamp(s.hash_size, 1u, 24u), new_key()),
+      subs_(*this, new_key()) {}
 
 Engine::~Engine() = default;
 
@@ -64,7 +61,8 @@ Status Engine::check(const PublishRequest& q, const EventInfo*& event) const {
     if (auto s = check_uri("outbound_proxy", q.outbound_proxy); !s) return s;
   if (auto s = check_text("id", q.id, kMaxToken); !s) return s;
   if (auto s = check_text("content_type", q.content_type, kMaxToken); !s) return s;
-  if (auto s = check_etag(q.etag); !s) return s;
+  if (q.etag.size() > kMaxEtag) return {Errc::too_large, "etag is longer than " + std::to_string(kMaxEtag) + " octets"};
+  if (!q.etag.empty() && !usable_etag(q.etag)) return {Errc::bad_header, "etag holds a control character, or a blank at an end"};
   if (auto s = check_headers(q.extra_headers, settings_.max_headers); !s) return s;
   if (q.body && q.body->size() > settings_.max_body)
     return {Errc::too_large, "body has " + std::to_string(q.body->size()) + " octets, max_body is " +
@@ -172,7 +170,7 @@ Record& Engine::create(const PublishRequest& q, uint32_t hash) {
   r->source = q.source;
   r->event = q.event;
   r->hash = hash;
-  r->call_number = random_.next();
+  renew_call(*r);
   std::array<std::string_view, Record::kFields> text{};
   text[Record::kPresUri] = q.pres_uri;
   text[Record::kId] = q.id;
@@ -305,8 +303,13 @@ void Engine::run(MonoMs now) {
   for (int n = 0; n < kSweepPerRun; n++) {
     Entity* held = outbox_.next_held();
     if (!held) break;
-    if (held->kind == Kind::Subscription) subs_.unreachable(static_cast<Subscription&>(*held), now);
-    else unreachable(static_cast<Record&>(*held), now);
+    if (held->kind == Kind::Subscription) {
+      auto& s = static_cast<Subscription&>(*held);
+      subs_.unreachable(s, why_held(subs_.destination(s)), now);
+    } else {
+      Record& r = static_cast<Record&>(*held);
+      unreachable(r, why_held(destination(r)), now);
+    }
   }
   if (removing_ == Removing::Walk) remove_some(now);
   if (rewrite_ != Rewrite::No) rewrite_some(now);

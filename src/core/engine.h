@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/engine_common.h"
+#include "core/identifiers.h"
 #include "core/notify_port.h"
 #include "core/record.h"
 #include "core/subscriptions.h"
@@ -22,12 +23,14 @@ namespace pua {
 class Engine : public SipSink, public StoreSink, public NotifySink, private EngineCommon {
  public:
   using Ports = EnginePorts;
-  // seed: for hashing, Call-IDs and jitter; random in production, fixed in tests.
-  Engine(const EngineSettings&, Ports, uint64_t seed);
+  // entropy: identifiers, keys and jitter come from it; the system's in production, repeatable in tests.
+  Engine(const EngineSettings&, Ports, Entropy entropy);
   ~Engine() override;
 
   // Rows hold calendar time: epoch ms = monotonic ms + offset. To be set before start().
   void set_epoch_offset(int64_t ms) { epoch_offset_ = ms; }
+  // Key of Via branches, as the last run had it (core/identifiers.h). To be set before start(), else it is one of this run alone.
+  void set_branch_key(HashKey key) { branch_key_ = key; }
   // Begins to load the table, page by page. Requests are taken meanwhile.
   void start(MonoMs now);
   bool loading() const { return loading_; }
@@ -115,7 +118,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void apply(Record&, const Event&, const SipReply*, MonoMs now);
   void complete(Record&, const Effects&, const SipReply*, bool by_timer, MonoMs now);
   void enqueue(Record&, MonoMs now);
-  void unreachable(Record&, MonoMs now);
+  void unreachable(Record&, const char* why, MonoMs now);
   void mark(Record&, Lane, MonoMs now);
   void arm(Record&);
   void send(Record&, TxnId, MonoMs now);
@@ -157,8 +160,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   enum class Rewrite : uint8_t { No, Publications, Subscriptions };  // every row is written again, piece by piece
   Rewrite rewrite_ = Rewrite::No;
   uint64_t rewrite_cursor_ = 0;
-  LogGate etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
-  mutable char call_id_[224] = "", from_tag_[16] = "";  // of the record named last, see name_call
+  LogGate etag_gate_, bad_etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
+  mutable char call_id_[kCallIdSize + 1] = "", from_tag_[9] = "";  // of the record named last, see name_call
 };
 
 }  // namespace pua

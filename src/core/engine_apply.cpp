@@ -1,10 +1,10 @@
 // Engine: one step of a record's machine and what its effects mean. apply() is the only place that calls step().
 #include <algorithm>
-#include <cstdio>
 
+#include "core/destination.h"
 #include "core/engine.h"
+#include "core/etag.h"
 #include "core/policy.h"
-#include "core/validate.h"
 
 namespace pua {
 
@@ -92,21 +92,22 @@ void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool 
 }
 
 std::string_view Engine::destination(const Record& r) const {
-  return destination_of(r.proxy(), settings_.outbound_proxy, r.pres_uri());
+  write_destination(next_hop(r.proxy(), settings_.outbound_proxy, r.pres_uri()), destination_);
+  return destination_;
 }
 
 void Engine::enqueue(Record& r, MonoMs now) {
   bool owner = r.extra && !r.extra->callers.empty();
   std::string_view to = destination(r);
-  bool held = owner && outbox_.open(to);
-  outbox_.enqueue(r, to, owner && !held);
-  if (held) unreachable(r, now);
+  const char* why = owner ? why_held(to) : "";
+  outbox_.enqueue(r, to, owner && !*why);
+  if (*why) unreachable(r, why, now);
 }
 
-// The destination does not answer: the record stays queued, its owner is told now.
-void Engine::unreachable(Record& r, MonoMs now) {
+// The destination is held back: the record stays queued, its owner is told now.
+void Engine::unreachable(Record& r, const char* why, MonoMs now) {
   if (!r.extra || r.extra->callers.empty()) return;
-  complete(r, Effects{.local_status = 503, .local_reason = "Destination does not answer, kept"}, nullptr, false, now);
+  complete(r, Effects{.local_status = 503, .local_reason = why}, nullptr, false, now);
 }
 
 void Engine::mark(Record& r, Lane lane, MonoMs now) { ports_.store.mark(r, lane, now); }
@@ -126,15 +127,15 @@ uint32_t Engine::ask(const Record& r, MonoMs now) const {
 
 // A PUBLISH is no dialog: a new Call-ID starts its own CSeq. Taken where it is not known which ones were used already.
 void Engine::renew_call(Record& r) {
-  r.call_number = random_.next();
+  r.call_number = entropy_();
+  r.tag_number = static_cast<uint32_t>(entropy_());
   r.cseq = 0;
   r.pub.build = Build::Fresh;
 }
 
-// Call-ID and From tag of a record, both from its call number.
+// Call-ID and From tag of a record.
 void Engine::name_call(const Record& r) const {
-  snprintf(call_id_, sizeof call_id_, "%016llx@%.200s", static_cast<unsigned long long>(r.call_number), settings_.host.c_str());
-  snprintf(from_tag_, sizeof from_tag_, "%08x", static_cast<uint32_t>(r.call_number * 0x9e3779b97f4a7c15ull >> 32));
+  write_names({r.call_number, r.tag_number}, settings_.host, call_id_, from_tag_);
 }
 
 void Engine::send(Record& r, TxnId txn, MonoMs now) {
@@ -158,7 +159,7 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
   const EventInfo* event = ports_.bodies.by_flag(r.event);
   bool full = p.op == Op::Initial || p.op == Op::Modify;
   name_call(r);
-  char branch[40];
+  char branch[kBranchSize];
   SipRequest q;
   q.txn = txn;
   q.method = "PUBLISH";
@@ -176,12 +177,8 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
   }
   if (p.op != Op::Remove) q.extra_headers = r.text.get(Record::kExtraHeaders);
   q.proxy = !r.proxy().empty() ? r.proxy() : std::string_view(settings_.outbound_proxy);
-  // The same request gives the same branch, so that a server recognises one repeated after a quick restart; anything
-  // that differs gives another.
-  uint64_t h = SipHash({0x6272616e63682d31ull, 2}).add(q.call_id).add(q.cseq).add(q.expires).add(q.if_match).add(q.body)
-                   .add(q.content_type).add(q.extra_headers).add(q.proxy).finish();
-  snprintf(branch, sizeof branch, "z9hG4bK%016llx%x", static_cast<unsigned long long>(h), q.cseq);
-  q.branch = branch;
+  // A server recognises the request that is repeated after a quick restart by its branch.
+  q.branch = write_branch(branch_key_, q, branch);
   switch (p.op) {
     case Op::Initial: count_.requests_initial++; break;
     case Op::Refresh: count_.requests_refresh++; break;
@@ -198,6 +195,9 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
   }
 }
 
+// A SIP-ETag was there, and no SIP-If-Match could carry it.
+static bool no_use_of_etag(const SipReply& r) { return r.etag_unusable || (!r.etag.empty() && !usable_etag(r.etag)); }
+
 void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
   count_final(Method::Publish, reply, r.pub.sent_at, now);
   if (reply.origin != ReplyOrigin::Wire) return;
@@ -205,7 +205,11 @@ void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
   switch (classify(reply)) {
     case ReplyClass::Success:
       if (r.pub.op == Op::Remove) break;
-      if (reply.etag.empty()) {
+      if (no_use_of_etag(reply)) {
+        count_.unusable_etag++;
+        say(bad_etag_gate_, LogLevel::warning,
+            "with a SIP-ETag that cannot be sent back (over 255 octets, or a control character): nobody can refresh or remove this state");
+      } else if (reply.etag.empty()) {
         count_.missing_etag++;
         say(etag_gate_, LogLevel::warning, "without SIP-ETag");
       }
@@ -213,6 +217,7 @@ void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
         count_.missing_expires++;
         say(expires_gate_, LogLevel::notice, "without Expires, the asked value counts");
       }
+      count_.grants_too_long += reply.expires > r.pub.asked;
       break;
     case ReplyClass::LostState: count_.replies_412++; break;
     case ReplyClass::TooBrief: count_.replies_423++; break;
@@ -236,7 +241,14 @@ void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
 static Outbox::Answer answer_of(const SipReply& r) {
   if (r.origin == ReplyOrigin::Wire) return Outbox::Answer::Yes;
   if (r.origin == ReplyOrigin::Timeout) return Outbox::Answer::No;
-  return r.origin == ReplyOrigin::Transport && r.status == 503 ? Outbox::Answer::No : Outbox::Answer::Neutral;
+  return r.origin == ReplyOrigin::Transport && !r.ours ? Outbox::Answer::No : Outbox::Answer::Neutral;
+}
+
+// For how many ms the server is to be left alone, by all requests: RFC 3261 section 21.5.4 says so of a 503. Of other replies
+// Retry-After is about what was asked.
+static MonoMs quiet_of(const SipReply& r) {
+  bool asked = r.origin == ReplyOrigin::Wire && r.status == 503 && r.retry_after > 0;
+  return asked ? std::min(r.retry_after, kMaxRetryAfter) * 1000 : 0;
 }
 
 void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
@@ -244,7 +256,7 @@ void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
 }
 
 void Engine::finish(TxnId txn, const SipReply& reply, Outbox::Answer answer, MonoMs now) {
-  Entity* entity = outbox_.finish(txn, answer, now);
+  Entity* entity = outbox_.finish(txn, answer, now, quiet_of(reply));
   if (!entity) {
     ports_.log.debug("reply %d for a transaction that is not out", reply.status);
     return;
@@ -259,7 +271,7 @@ void Engine::finish(TxnId txn, const SipReply& reply, Outbox::Answer answer, Mon
   if (reply.cseq > r->cseq) r->cseq = reply.cseq;  // digest retries count on
   count_reply(reply, *r, now);
   Event e{.input = input_of(classify(reply))};
-  e.has_etag = !reply.etag.empty() && check_etag(reply.etag).ok();  // what no SIP-If-Match could carry is none
+  e.etag = no_use_of_etag(reply) ? Tag::Unusable : reply.etag.empty() ? Tag::Missing : Tag::Usable;
   e.answered = reply.origin == ReplyOrigin::Wire;
   e.expires = reply.expires;
   e.min_expires = reply.min_expires;

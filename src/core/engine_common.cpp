@@ -51,6 +51,15 @@ void EngineCommon::log_reply(LogGate& gate, LogLevel level, const char* method, 
   (ports_.log.*line)("%s%s for %.*s: %s%s", answer.c_str(), method, static_cast<int>(uri.size()), uri.data(), what, left_out);
 }
 
+const char* EngineCommon::why_held(std::string_view destination) const {
+  switch (outbox_.held(destination)) {
+    case Outbox::Held::Silent: return "Destination does not answer, kept";
+    case Outbox::Held::Quiet: return "Destination asked for quiet by Retry-After, kept";
+    case Outbox::Held::No: break;
+  }
+  return "";
+}
+
 void EngineCommon::count_final(Method method, const SipReply& reply, MonoMs sent_at, MonoMs now) {
   MethodMeasures& m = measures_.of(method);
   m.finals[static_cast<size_t>(final_of(reply))]++;

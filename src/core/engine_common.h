@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/deadline_heap.h"
+#include "base/entropy.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/log_gate.h"
 #include "base/random.h"
@@ -36,8 +38,14 @@ struct EngineCommon {
   enum class Removing : uint8_t { No, Walk, Walked };  // remove_all
   enum class Shutdown : uint8_t { No, Walk, WalkSubs, Over };
 
-  EngineCommon(const EngineSettings& s, EnginePorts ports, uint64_t seed)
-      : settings_(s), ports_(std::move(ports)), random_(seed), outbox_(s.max_in_flight) {}
+  EngineCommon(const EngineSettings& s, EnginePorts ports, Entropy entropy)
+      : settings_(s), ports_(std::move(ports)), entropy_(std::move(entropy)), random_(entropy_()), branch_key_(new_key()),
+        outbox_(s.max_in_flight) {}
+
+  HashKey new_key() {
+    uint64_t k0 = entropy_();
+    return {k0, entropy_()};
+  }
 
   bool ended() const { return shutdown_ != Shutdown::No; }
   bool closed() const { return ended() || stopping_; }
@@ -52,6 +60,8 @@ struct EngineCommon {
   void settle_acks(Entity&, uint32_t version, bool ok);
   // One line of the log about a reply (status 0: about the request), if the gate lets it pass.
   void log_reply(LogGate&, LogLevel, const char* method, std::string_view uri, int status, const char* what, MonoMs now);
+  // What owners are told whose destination is held back; "": it is not.
+  const char* why_held(std::string_view destination) const;
   // Counts what both kinds count alike. sent_at: when the request left.
   void count_final(Method, const SipReply&, MonoMs sent_at, MonoMs now);
 
@@ -63,7 +73,9 @@ struct EngineCommon {
 
   EngineSettings settings_;
   EnginePorts ports_;
-  Random random_;
+  Entropy entropy_;       // for what others see, and keys
+  Random random_;         // for jitter
+  HashKey branch_key_;
   Outbox outbox_;
   Acks acks_;
   DeadlineHeap<Entity> deadlines_;
@@ -80,6 +92,7 @@ struct EngineCommon {
   std::unordered_set<int64_t> ended_rows_;        // while loading: a page that was read before may bring them again
   bool store_up_ = true;
   bool stopping_ = false;
+  mutable std::string destination_;               // of the record asked about last
 };
 
 }  // namespace pua

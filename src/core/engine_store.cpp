@@ -1,9 +1,9 @@
 // Engine: rows. Records become rows when the store asks, rows become records at start.
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 
 #include "core/engine.h"
+#include "core/etag.h"
 #include "core/policy.h"
 #include "core/validate.h"
 
@@ -159,7 +159,7 @@ const char* Engine::unreadable(const Row& row) const {
   if (odd(row.desired_expires)) return "desired_expires";
   if (!check_uri("pres_uri", row.pres_uri)) return "pres_uri";
   if (!check_text("pres_id", row.pres_id, kMaxToken)) return "pres_id";
-  if (!check_etag(row.etag)) return "etag";
+  if (!row.etag.empty() && !usable_etag(row.etag)) return "etag";
   if (!check_text("tuple_id", row.tuple_id, kMaxToken)) return "tuple_id";
   if (!check_text("content_type", row.content_type, kMaxToken)) return "content_type";
   if (!check_headers(row.extra_headers, SIZE_MAX)) return "extra_headers";
@@ -227,9 +227,10 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
   r.written_version = r.version;
   r.doc_version = std::max(row.version, r.doc_version);
   r.cseq = std::min<uint32_t>(row.cseq, 0x7fff0000u);
-  unsigned long long number = 0;
-  auto [end, err] = std::from_chars(row.call_id.data(), row.call_id.data() + std::min<size_t>(row.call_id.size(), 16), number, 16);
-  r.call_number = err == std::errc() && end == row.call_id.data() + 16 ? number : random_.next();
+  CallNumbers names;
+  bool named = read_names(row.call_id, row.from_tag, settings_.host, names);
+  r.call_number = names.call;
+  r.tag_number = names.tag;
   p.grant_end = row.expires > 0 ? from_epoch(row.expires, epoch_offset_) : 0;
   p.known = row.etag.empty() ? Known::Never : Known::Current;
   p.sent_at = now;
@@ -263,13 +264,13 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
   }
   if (intent == Op::Modify && p.known == Known::Current) p.known = Known::Changed;
   if (intent == Op::Remove && p.wanted == Wanted::Something) p.wanted = Wanted::Leaving;
-  if (intent == Op::Remove || (intent != Op::None && row.intent_expires > 0)) {
+  if (named && (intent == Op::Remove || (intent != Op::None && row.intent_expires > 0))) {
     // What may have been out when the last run ended goes out again, the same to the octet.
     p.build = Build::Replay;
     p.op = intent;
     p.asked = static_cast<uint32_t>(row.intent_expires > 0 ? row.intent_expires : 0);
   } else {
-    renew_call(r);  // what was used since the row was written is not known
+    renew_call(r);  // what was used since the row was written is not known, or it cannot be said again
   }
   bool dead = p.wanted_end <= now || p.wanted != Wanted::Something;
   if (dead && (p.known == Known::Never || p.grant_end + kRemovalGrace <= now)) count_.load_expired++;

@@ -104,6 +104,8 @@ Stats Engine::stats() const {
   s.in_flight = outbox_.in_flight();
   s.breaker_open = outbox_.open_count();
   s.breaker_trips = static_cast<int64_t>(outbox_.trips());
+  s.servers_quiet = outbox_.quiet_count();
+  s.server_holds = static_cast<int64_t>(outbox_.holds());
   subs_.add_stats(s);
   for (auto& [flag, n] : parked_) s.parked += static_cast<int64_t>(n);
   return s;

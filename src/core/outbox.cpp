@@ -34,6 +34,11 @@ Entity* Outbox::pick(Destination& d) {
 Outbox::Destination* Outbox::next_probe(MonoMs now) {
   while (probes_.next() <= now) {
     Destination& d = *probes_.top();
+    if (d.empty() && d.quiet) {   // its time is over, and nothing has waited for that
+      set_breaker(d, Breaker::Closed, false, now);
+      if (d.out == 0) forget(d);
+      continue;
+    }
     bool closed = d.breaker == Breaker::Closed;
     if (!d.empty() && !closed) return &d;
     if (d.empty() && d.out == 0 && now - d.used > kBreakerForget) {
@@ -51,7 +56,7 @@ Entity* Outbox::take(MonoMs now, TxnId& txn) {
   if (in_flight_ >= max_) return nullptr;
   Destination* chosen = next_probe(now);
   if (chosen) {
-    set_breaker(*chosen, Breaker::Probing, now);
+    set_breaker(*chosen, Breaker::Probing, chosen->quiet, now);
   } else {
     while (Destination* d = ready_.pop_front()) {
       if (d->empty()) {  // its records went elsewhere meanwhile
@@ -88,7 +93,7 @@ MonoMs Outbox::next_due() const {
   return probes_.next();
 }
 
-Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now) {
+Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now, MonoMs quiet) {
   uint32_t i = static_cast<uint32_t>(txn), generation = static_cast<uint32_t>(txn >> 32);
   if (i >= slots_.size() || slots_[i].generation != generation || !slots_[i].record) return nullptr;
   Slot& s = slots_[i];
@@ -101,19 +106,19 @@ Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now) {
   free_ = i;
   in_flight_--;
   d.out--;
-  switch (answer) {
-    case Answer::Yes:
-      d.failures = 0;
-      if (d.breaker != Breaker::Closed) set_breaker(d, Breaker::Closed, now);
-      break;
-    case Answer::No:
-      d.failures++;
-      if (d.breaker == Breaker::Probing || (d.breaker == Breaker::Closed && d.failures >= kBreakerTrips))
-        set_breaker(d, Breaker::Open, now);
-      break;
-    case Answer::Neutral:
-      if (d.breaker == Breaker::Probing && d.out == 0) set_breaker(d, Breaker::Open, now);
-      break;
+  if (answer == Answer::Yes) d.failures = 0;
+  if (quiet > 0) {
+    d.quiet_until = std::max(d.quiet_until, now + quiet);
+    set_breaker(d, Breaker::Open, true, now);
+  } else if (answer == Answer::Yes) {
+    bool asked = d.quiet && d.breaker == Breaker::Open;   // of a request from before: the server is still to be left alone
+    if (d.breaker != Breaker::Closed && !asked) set_breaker(d, Breaker::Closed, false, now);
+  } else if (answer == Answer::No) {
+    d.failures++;
+    if (d.breaker == Breaker::Probing || (d.breaker == Breaker::Closed && d.failures >= kBreakerTrips))
+      set_breaker(d, Breaker::Open, false, now);
+  } else if (d.breaker == Breaker::Probing && d.out == 0) {
+    set_breaker(d, Breaker::Open, d.quiet, now);
   }
   if (d.empty() && d.out == 0 && d.breaker == Breaker::Closed) {
     if (d.failures == 0) forget(d);
@@ -123,28 +128,31 @@ Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now) {
 }
 
 // The only writer of Destination::breaker; keeps the destination in the structure that fits.
-void Outbox::set_breaker(Destination& d, Breaker b, MonoMs now) {
+void Outbox::set_breaker(Destination& d, Breaker b, bool quiet, MonoMs now) {
   if (d.linked()) List<Destination>::erase(d);
   probes_.remove(d);
-  if (d.breaker == Breaker::Closed && b != Breaker::Closed) {
-    open_++;
-    trips_++;
-    d.wait = kBreakerFirst;
-    if (!d.owners.empty()) opened_.push_back(d.name);
-  } else if (b == Breaker::Open) {
-    d.wait = std::min(d.wait * 2, kBreakerMax);
-  } else if (b == Breaker::Closed && d.breaker != Breaker::Closed) {
-    open_--;
-  }
+  bool was_closed = d.breaker == Breaker::Closed, another_reason = was_closed || d.quiet != quiet;
+  if (was_closed && b != Breaker::Closed && !d.owners.empty()) opened_.push_back(d.name);
+  if (b != Breaker::Closed && another_reason) (quiet ? holds_ : trips_)++;
+  if (b == Breaker::Open) d.wait = another_reason || quiet ? kBreakerFirst : std::min(d.wait * 2, kBreakerMax);
+  count(d, -1);
   d.breaker = b;
-  if (b == Breaker::Open) probes_.set(d, now + d.wait);
+  d.quiet = quiet;
+  count(d, 1);
+  if (b == Breaker::Open) probes_.set(d, quiet && d.quiet_until > now ? d.quiet_until : now + d.wait);
   if (b == Breaker::Closed) ready_.push_back(d);
+}
+
+void Outbox::count(const Destination& d, int by) {
+  if (d.breaker == Breaker::Closed) return;
+  uint32_t& n = d.quiet ? quiet_ : open_;
+  n = static_cast<uint32_t>(static_cast<int>(n) + by);
 }
 
 void Outbox::forget(Destination& d) {
   if (d.linked()) List<Destination>::erase(d);
   probes_.remove(d);
-  if (d.breaker != Breaker::Closed) open_--;
+  count(d, -1);
   destinations_.erase(destinations_.find(std::string_view(d.name)));
 }
 
@@ -163,17 +171,10 @@ Entity* Outbox::next_held() {
   return nullptr;
 }
 
-bool Outbox::open(std::string_view destination) const {
+Outbox::Held Outbox::held(std::string_view destination) const {
   auto it = destinations_.find(destination);
-  return it != destinations_.end() && it->second->breaker != Breaker::Closed;
-}
-
-std::string_view destination_of(std::string_view proxy, std::string_view default_proxy, std::string_view pres_uri) {
-  std::string_view uri = !proxy.empty() ? proxy : !default_proxy.empty() ? default_proxy : pres_uri;
-  size_t from = uri.find('@');
-  if (from == std::string_view::npos) from = uri.find(':');
-  uri.remove_prefix(from == std::string_view::npos ? 0 : from + 1);
-  return uri.substr(0, uri.find_first_of(";?>"));
+  if (it == destinations_.end() || it->second->breaker == Breaker::Closed) return Held::No;
+  return it->second->quiet ? Held::Quiet : Held::Silent;
 }
 
 }  // namespace pua

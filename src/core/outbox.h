@@ -1,6 +1,7 @@
 // Outbox: which record may send next. At most max_in_flight requests are out; behind them a queue that is fair between
-// destinations and, within one, between owners' requests and refreshes; a breaker keeps a destination that does not
-// answer down to one probe. Pure.
+// destinations (core/destination.h) and, within one, between owners' requests and refreshes. Two reasons hold a destination back,
+// until one request has gone first and was answered: it does not answer (a breaker, with a probe now and then), or it asked for
+// quiet by a 503 with Retry-After (RFC 3261 section 21.5.4). Pure.
 #pragma once
 
 #include <memory>
@@ -33,19 +34,23 @@ class Outbox {
 
   // What a final reply says of the destination: it answers; it is silent; nothing (a failure of our own).
   enum class Answer : uint8_t { Yes, No, Neutral };
-  // The record of a transaction that is out; nullptr: unknown (late, or not ours). Frees the slot.
-  Entity* finish(TxnId txn, Answer, MonoMs now);
+  // The record of a transaction that is out; nullptr: unknown (late, or not ours). Frees the slot. quiet: ms for which the server
+  // asked to be left alone.
+  Entity* finish(TxnId txn, Answer, MonoMs now, MonoMs quiet = 0);
 
-  // True while the destination is held back: its owners should be told now rather than when it comes back.
-  bool open(std::string_view destination) const;
+  // Whether and why the destination is held back: its owners should be told now rather than when it comes back.
+  enum class Held : uint8_t { No, Silent, Quiet };
+  Held held(std::string_view destination) const;
   // The next owner's record that is held back and whose owner was not told; it goes on waiting among the refreshes.
   Entity* next_held();
   bool any_held() const { return !opened_.empty(); }
 
   uint32_t in_flight() const { return in_flight_; }
-  uint32_t open_count() const { return open_; }
+  uint32_t open_count() const { return open_; }           // destinations that do not answer
+  uint32_t quiet_count() const { return quiet_; }         // that asked for quiet
   size_t known() const { return destinations_.size(); }   // destinations that are remembered
-  uint64_t trips() const { return trips_; }
+  uint64_t trips() const { return trips_; }               // times one was found not to answer
+  uint64_t holds() const { return holds_; }               // times one asked for quiet
 
  private:
   using Queue = List<Entity, QueueHook>;
@@ -54,11 +59,13 @@ class Outbox {
     std::string name;
     Queue owners, background;
     Breaker breaker = Breaker::Closed;
+    bool quiet = false;                       // it is not closed because the server asked for quiet
     uint32_t heap_index = kNotInHeap;         // in probes_: open, and no probe out; or closed and idle, with failures
     uint32_t out = 0;
     uint32_t failures = 0;                    // in a row
     uint8_t turn = 0;                         // of four, three are the owners'
     MonoMs wait = 0;                          // before the next probe
+    MonoMs quiet_until = 0;
     MonoMs used = 0;                          // when something was last sent
     bool empty() const { return owners.empty() && background.empty(); }
   };
@@ -68,13 +75,14 @@ class Outbox {
     uint32_t generation = 1;
     uint32_t next_free = 0;
   };
-  void set_breaker(Destination&, Breaker, MonoMs now);
+  void set_breaker(Destination&, Breaker, bool quiet, MonoMs now);
+  void count(const Destination&, int by);
   void forget(Destination&);
   Destination* next_probe(MonoMs now);
   Entity* pick(Destination&);
 
-  uint32_t max_, in_flight_ = 0, open_ = 0;
-  uint64_t trips_ = 0;
+  uint32_t max_, in_flight_ = 0, open_ = 0, quiet_ = 0;
+  uint64_t trips_ = 0, holds_ = 0;
   struct Hash {
     using is_transparent = void;
     size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
@@ -86,8 +94,5 @@ class Outbox {
   uint32_t free_ = UINT32_MAX;
   std::vector<std::string> opened_;           // breakers whose owners are still to be told
 };
-
-// Where a request for this record goes: its proxy, else the configured one, else the host of the presentity URI.
-std::string_view destination_of(std::string_view proxy, std::string_view default_proxy, std::string_view pres_uri);
 
 }  // namespace pua

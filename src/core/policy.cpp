@@ -43,7 +43,7 @@ MonoMs refresh_after(uint32_t granted, Random& random) {
   MonoMs grant = static_cast<MonoMs>(granted) * 1000;
   MonoMs margin = std::max(grant / 5, std::min<MonoMs>(40000, grant / 2));
   MonoMs jitter = static_cast<MonoMs>(random.below(static_cast<uint64_t>(grant / 10 + 1)));
-  return std::max<MonoMs>(grant - margin - jitter, std::min<MonoMs>(grant, 500));
+  return std::max<MonoMs>(grant - margin - jitter, kRefreshFloor);
 }
 
 MonoMs backoff(uint32_t attempts, int64_t retry_after, Random& random) {

@@ -29,7 +29,7 @@ uint32_t max_expires_of(const EngineSettings&, int32_t event);
 
 // ms after the request left at which a grant of `granted` s is refreshed: a fifth of the grant before its end, but at
 // least 40 s (one full transaction timeout of 32 s and a retry) or half of a short grant; less a jitter of up to a
-// tenth of the grant, so that records created together drift apart.
+// tenth of the grant, so that records created together drift apart. Never sooner than kRefreshFloor.
 MonoMs refresh_after(uint32_t granted, Random&);
 
 // ms to wait before try number `attempts`+1: 2 s doubling to 5 minutes, a quarter of it jitter either way, and not
@@ -37,10 +37,13 @@ MonoMs refresh_after(uint32_t granted, Random&);
 MonoMs backoff(uint32_t attempts, int64_t retry_after, Random&);
 
 constexpr int64_t kMaxRetryAfter = 3600;   // s
+// ms between two refreshes of one record, however short its grant. As long as the shortest back-off: a server that answers is not
+// asked more often than one that does not. A grant of two seconds or less lapses before its refresh, and is made anew.
+constexpr MonoMs kRefreshFloor = 2000;
 // Loaded records that are due already get their turn at about a thousand a second, but all of them within this window.
 constexpr MonoMs kLoadSpread = 30000;
 
-// Breaker per destination: this many requests in a row without any answer open it ...
+// Breaker per destination (core/destination.h): this many requests in a row without any answer open it ...
 constexpr uint32_t kBreakerTrips = 5;
 // ... and one probe is let through after this long, doubling up to the second figure. A probe stays out for up to 32 s
 // and is retransmitted every 4 s, so a server that comes back is noticed within about 4 s.

@@ -117,8 +117,11 @@ Effects on_request(Publication& p, const Event& e, MonoMs now) {
     return {};
   }
   if (p.state == State::Gone) p = Publication{.wanted = p.wanted, .publishable = p.publishable, .wanted_end = p.wanted_end};
-  if (next_op(p) == Op::None)  // a removal of something that no server confirmed: what may be there lapses by itself
-    return end(p, Ending::NeverSent, 200, "Nothing published");
+  if (next_op(p) == Op::None) {
+    // A removal. Where a server has confirmed a state and given no entity-tag to remove it by, that is said.
+    if (p.grant_end > now) return end(p, Ending::LeftBehind, 202, "No usable SIP-ETag to remove it by: ends with its grant");
+    return end(p, Ending::NeverSent, 200, "Nothing published");   // what may be there unheard of lapses by itself
+  }
   if (p.state == State::Backoff && p.hold_until > now) {
     Effects fx;  // the server asked for quiet: the change is kept, goes out then, and its owner knows it
     fx.write_row = fx.complete = true;
@@ -171,14 +174,18 @@ Effects on_success(Publication& p, const Event& e, Random& random, MonoMs now) {
   if (granted == 0) {  // stored and dropped in one breath: nothing is there
     fx.forget_etag = true;
     p.known = Known::Never;
+    p.grant_end = 0;
     p.attempts = static_cast<uint8_t>(std::min(p.attempts + 1, 255));
     set_state(p, State::Backoff, std::min(p.wanted_end, now + backoff(p.attempts, -1, random)));
     return fx;
   }
-  fx.take_etag = e.has_etag;
-  // Without a SIP-ETag: an old one is kept; with none yet, live until the refresh point and then in full.
-  if (e.has_etag || p.known != Known::Never) p.known = Known::Current;
-  fx.orphan = !e.has_etag && p.known == Known::Never;
+  fx.take_etag = e.etag == Tag::Usable;
+  // Without a SIP-ETag: an old one is kept; with none yet, live until the refresh point and then in full. One that cannot be sent
+  // back has taken the place of the old one over there.
+  fx.forget_etag = e.etag == Tag::Unusable;
+  if (fx.forget_etag) p.known = Known::Never;
+  else if (fx.take_etag || p.known != Known::Never) p.known = Known::Current;
+  fx.orphan = p.known == Known::Never;
   p.attempts = 0;
   p.full_tried = false;
   p.hold_until = 0;
@@ -206,6 +213,7 @@ Effects on_lost_state(Publication& p, const Event& e, Random& random, MonoMs now
   if (p.op == Op::Remove) return end(p, Ending::Removed, 0, "");
   bool told_of_etag = p.known != Known::Never;
   p.known = Known::Never;
+  if (told_of_etag) p.grant_end = 0;
   if (!p.publishable) {
     Effects fx = end(p, Ending::StateLost, 0, "");
     fx.forget_etag = true;

@@ -16,6 +16,9 @@
 //
 // A publication leaves Sending by exactly one Reply: the SIP port promises it. In every state but Sending and Idle a
 // newer request takes effect at once, because nothing is out.
+//
+// A 2xx whose SIP-ETag is missing (and none is known), or cannot be sent back, leaves a state that nobody can refresh or remove: Live
+// without an entity-tag, Initial again at the refresh point. A removal then ends the record and says what stays (LeftBehind).
 #pragma once
 
 #include <cstdint>
@@ -66,10 +69,12 @@ Input input_of(ReplyClass);
 // The pairs that can happen; all others are programming errors. The simulation shows that each of these is met.
 bool legal(State, Input);
 
+enum class Tag : uint8_t { Missing, Usable, Unusable };  // SIP-ETag of a 2xx; Unusable: no header field can carry it back
+
 struct Event {                    // an input with what it carries
   Input input;
   bool new_body = false;          // Request: it brings a body (already stored in the record)
-  bool has_etag = false;          // Success: SIP-ETag present
+  Tag etag = Tag::Missing;        // Success
   bool answered = true;           // failures: a reply came over the wire
   int64_t expires = -1;           // Success: granted s, -1 missing
   int64_t min_expires = -1;       // TooBrief: the server's lower bound ...
@@ -78,7 +83,7 @@ struct Event {                    // an input with what it carries
   MonoMs due = -1;                // Loaded: when to refresh, -1: as soon as there is a slot
 };
 
-enum class Ending : uint8_t { No, Removed, Expired, GivenUp, StateLost, Refused, NeverSent };
+enum class Ending : uint8_t { No, Removed, Expired, GivenUp, StateLost, Refused, NeverSent, LeftBehind };
 
 // What the engine must do, in this order.
 struct Effects {

@@ -49,11 +49,12 @@ struct Record : Entity {
   std::unique_ptr<Record> bucket_next;
   PackedStrings<kFields> text;
   std::unique_ptr<RecordExtra> extra;
-  uint64_t call_number = 0;               // Call-ID is this in hex, "@host"; the From tag derives from it
+  uint64_t call_number = 0;               // Call-ID is this in hex, "@host"; renew_call()
   Publication pub;                        // the machine's part
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
   uint32_t doc_version = 0;
   uint32_t cseq = 0;                      // last used
+  uint32_t tag_number = 0;                // From tag is this in hex
 
   Record() : Entity(Kind::Publication) {}
   std::string_view pres_uri() const { return text.get(kPresUri); }

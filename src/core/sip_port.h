@@ -47,8 +47,10 @@ struct SipReply {
   int status = 0;                 // 200 ... 699; synthetic: 408 timeout, 503 transport, 487 shutdown
   std::string_view reason;
   ReplyOrigin origin = ReplyOrigin::Wire;
+  bool ours = false;              // Transport: a failure of our own (no such transport here, no address for the name), not the server's
   int64_t expires = -1;           // -1: no Expires header
-  std::string_view etag;          // SIP-ETag, empty: none
+  std::string_view etag;          // SIP-ETag, empty: none, or ...
+  bool etag_unusable = false;     // ... one that could not be sent back (core/etag.h)
   std::string_view to_tag;        // empty: none
   std::string_view contact;       // URI of the first Contact, empty: none
   std::string_view route_set;     // of the Record-Route of a 2xx, as SipRequest::route_set wants it, empty: none

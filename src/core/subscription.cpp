@@ -1,6 +1,7 @@
 #include "core/subscription.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace pua::sub {
 
@@ -24,10 +25,12 @@ Reason reason_of(std::string_view s) {
   return Reason::Unknown;
 }
 
-// RFC 6665 section 4.1.2.2, RFC 5057 section 5.1: these end the subscription of the dialog they come in.
+// RFC 6665 section 4.1.2.2, RFC 5057 section 5.1: these end the subscription of the dialog they come in. (502 stands in the second
+// alone: the way to the remote target is gone. A new dialog finds another, and costs little where the old one goes on over there.)
 static bool ends_dialog(int status) {
   switch (status) {
-    case 404: case 405: case 410: case 416: case 481: case 482: case 483: case 484: case 485: case 489: case 501: case 604:
+    case 404: case 405: case 410: case 416: case 480: case 481: case 482: case 483: case 484: case 485: case 489: case 501:
+    case 502: case 604:
       return true;
     default: return false;
   }
@@ -73,6 +76,8 @@ Op next_op(const Machine& m) {
   return there ? Op::Remove : Op::None;
 }
 
+MonoMs removal_end(const Machine& m) { return m.grant_end + MonoMs{m.beyond} * 1000; }
+
 bool row_over(const Machine& m) {
   if (m.state == State::Gone || m.state == State::Ending || m.wanted == Wanted::Once) return true;
   return m.wanted != Wanted::Something && m.dialog != Dialog::Confirmed && m.state != State::Idle;
@@ -83,10 +88,18 @@ namespace {
 constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table is being loaded is answered by then
 constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
+constexpr int64_t kMaxBeyond = 3600;     // s: no longer is an end worth sending because more was granted than asked
 constexpr MonoMs kStood = 30000;         // a dialog that ends sooner counts as a failure: no loop of new ones
 constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by no more than this
 
-MonoMs ms_of(int64_t seconds) { return std::min(seconds, kMaxDelta) * 1000; }
+// A grant above what was asked counts as asked (RFC 6665 section 4.1.2.1): it must not keep us from asking again for years. In a
+// restored dialog that was not refreshed yet nobody knows what was asked: not more than we ever may.
+void take_grant(Machine& m, const Event& e, MonoMs from) {
+  int64_t most = m.asked ? m.asked : e.max_expires > 0 ? e.max_expires : kMaxDelta;
+  int64_t granted = std::min(e.expires, most);
+  m.grant_end = from + granted * 1000;
+  m.beyond = static_cast<uint32_t>(std::min(e.expires - granted, kMaxBeyond));
+}
 
 // The only writer of Machine::state.
 void set_state(Machine& m, State s, MonoMs deadline) {
@@ -99,6 +112,7 @@ void forget_dialog(Machine& m, Effects& fx) {
   m.notified = Notified::No;
   m.notify_by = 0;
   m.grant_end = 0;
+  m.beyond = 0;
   fx.new_dialog = true;
 }
 
@@ -117,7 +131,7 @@ Effects end(Machine& m, Outcome why, int status, const char* reason) {
 
 // While queued or backing off: when there is no more use in sending what waits.
 MonoMs end_of_interest(const Machine& m) {
-  return m.wanted == Wanted::Something ? m.wanted_end : m.wanted == Wanted::Once ? kNever : m.grant_end;
+  return m.wanted == Wanted::Something ? m.wanted_end : m.wanted == Wanted::Once ? kNever : removal_end(m);
 }
 
 void queue(Machine& m, Effects& fx) {
@@ -152,7 +166,7 @@ Effects ends_by_itself(Machine& m, Outcome why, int status, const char* reason, 
 // The wanted end has come and nothing is out.
 Effects lifetime_over(Machine& m, MonoMs timer_n, MonoMs now) {
   m.wanted = Wanted::Leaving;
-  if (m.dialog != Dialog::Confirmed || m.grant_end <= now)
+  if (m.dialog != Dialog::Confirmed || removal_end(m) <= now)
     return ends_by_itself(m, Outcome::Expired, 480, "Lifetime ended", timer_n, now);
   Effects fx;
   fx.outcome = Outcome::Expired;
@@ -255,7 +269,7 @@ Effects on_due(Machine& m, const Event& e, Random& random, MonoMs now) {
     }
     return fx;
   }
-  if (m.wanted != Wanted::Something && m.wanted != Wanted::Once && m.grant_end <= now)
+  if (m.wanted != Wanted::Something && m.wanted != Wanted::Once && removal_end(m) <= now)
     return ends_by_itself(m, Outcome::Removed, 200, "Ended by itself", e.timer_n, now);
   switch (m.state) {
     case State::Waiting:   // timer N
@@ -265,7 +279,7 @@ Effects on_due(Machine& m, const Event& e, Random& random, MonoMs now) {
       return fx;
     case State::Live:
     case State::Backoff:
-      if (m.dialog == Dialog::Confirmed && m.grant_end <= now) {   // it has lapsed over there
+      if (m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something && m.grant_end <= now) {   // it has lapsed over there
         fx.outcome = Outcome::DialogLost;
         subscribe_anew(m, fx, true, -1, random, now);
         return fx;
@@ -306,7 +320,8 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
   if (terminated) return after_termination(m, -1, random, now);
   m.hold_until = 0;
   bool first = m.op == Op::Initial;
-  int64_t granted = e.expires >= 0 ? e.expires : m.asked;
+  Event grant = e;
+  if (grant.expires < 0) grant.expires = m.asked;
   if (first && m.dialog == Dialog::Early && e.has_dialog) {
     m.dialog = Dialog::Confirmed;
     m.since = now;
@@ -317,8 +332,8 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
     m.quick_try = false;
   }
   // An earlier NOTIFY has said it better, but for a refresh that is answered in full.
-  if (!m.told || (!first && e.expires >= 0)) m.grant_end = m.sent_at + ms_of(granted);
-  if (granted == 0 && m.wanted == Wanted::Something) {   // taken, and ended in the same breath
+  if (!m.told || (!first && e.expires >= 0)) take_grant(m, grant, m.sent_at);
+  if (grant.expires == 0 && m.wanted == Wanted::Something) {   // taken, and ended in the same breath
     subscribe_anew(m, fx, false, -1, random, now);
     return fx;
   }
@@ -391,19 +406,19 @@ Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
   }
   m.notified = e.notified;
   m.notify_by = 0;
-  MonoMs before = m.grant_end;
+  MonoMs before = m.grant_end, end_before = removal_end(m);
   m.told |= e.expires >= 0;
-  if (e.expires >= 0) m.grant_end = now + ms_of(e.expires);
+  if (e.expires >= 0) take_grant(m, e, now);
   else if (!m.grant_end) m.grant_end = now + static_cast<MonoMs>(m.asked) * 1000;
   // A whole new grant is worth a row; a rounded one is not.
-  if (m.grant_end - before > 10000 || before - m.grant_end > 10000) fx.write_row = true;
+  if (std::abs(removal_end(m) - end_before) > 10000) fx.write_row = true;
   if (m.state == State::Waiting || (m.state == State::Live && (m.grant_end - before > 2000 || before - m.grant_end > 2000))) {
     live(m, random, now);
     if (m.wanted_end <= now) m.deadline = now;
   } else if (m.state == State::Queued) {
     m.deadline = end_of_interest(m);   // not before: a deadline in the queue either ends it or queues it again
   } else if (m.state == State::Backoff) {
-    if (m.wanted != Wanted::Something && m.wanted != Wanted::Once) m.deadline = std::min(m.deadline, m.grant_end);
+    if (m.wanted != Wanted::Something && m.wanted != Wanted::Once) m.deadline = std::min(m.deadline, removal_end(m));
   }
   if (e.refetch) m.refetch = true;
   if (m.refetch && m.state == State::Live) m.deadline = std::min(m.deadline, m.sent_at + kRefetchEvery);

@@ -9,7 +9,7 @@
 //  Intent  | Queued, Intent    | Queued  | -       | -
 //  Queued  | Queued, Intent    | -       | Sending | Queued (remove), Ending, Gone
 //  Sending | (waits, engine)   | -       | -       | -                                | 2xx: Waiting (no NOTIFY yet), Live, Ending, Gone
-//          |                   |         |         |                                  | 481 ...: Queued (new dialog), Backoff, Gone
+//          |                   |         |         |                                  | 480, 481 ...: Queued (new dialog), Backoff, Gone
 //          |                   |         |         |                                  | others: Backoff, Queued (423), Gone
 //  Waiting | Queued, Intent    | -       | -       | timer N: Backoff; Queued; Ending, Gone
 //  Live    | Queued, Intent    | -       | -       | Queued (refresh, remove, new dialog), Ending, Gone
@@ -18,7 +18,7 @@
 //  Gone    | Queued (a new one) | -      | -       | -                  Stored: freed
 //
 //  NOTIFY (active, pending, other): makes the dialog where there is none yet; Waiting -> Live; else the state stays and the
-//  grant is what Subscription-State says. NOTIFY (terminated): the dialog is gone. Ending -> Gone; Sending waits for its reply;
+//  grant is what Subscription-State says, but no more than was asked. NOTIFY (terminated): the dialog is gone. Ending -> Gone; Sending waits for its reply;
 //  deactivated, timeout, no reason -> Queued, or Backoff until retry-after; probation, giveup -> Backoff; rejected, noresource,
 //  invariant -> Gone; with nothing wanted, or at the wanted end -> Gone.
 //
@@ -67,9 +67,10 @@ struct Machine {
   uint8_t attempts = 0;             // failures in a row
   uint32_t asked = 0;               // Expires of the request out
   uint32_t server_min = 0;          // Min-Expires learned from a 423
+  uint32_t beyond = 0;              // s above what was asked, where the other side granted more
   MonoMs deadline = kNever;         // own timer
   MonoMs wanted_end = kNever;
-  MonoMs grant_end = 0;             // when the other side's subscription ends, 0: none
+  MonoMs grant_end = 0;             // how long we count on the other side's subscription, 0: none
   MonoMs sent_at = 0;               // of the last request
   MonoMs since = 0;                 // when the dialog was made
   MonoMs notify_by = 0;             // when timer N ends, 0: its first NOTIFY has come, or the dialog is of an earlier run
@@ -88,7 +89,8 @@ struct Event {                      // an input with what it carries
   Input input;
   bool has_dialog = false;          // Success: it names a remote tag
   int64_t expires = -1;             // Success: granted s; Notify: of Subscription-State; -1 missing
-  int64_t min_expires = -1, max_expires = 0;   // TooBrief: the other side's bound, and ours
+  int64_t min_expires = -1;         // TooBrief: the other side's bound
+  int64_t max_expires = 0;          // TooBrief, Notify: ours
   int64_t retry_after = -1;         // failures, Terminated: s
   Notified notified = Notified::No; // Notify
   bool refetch = false;             // Notify: something was missed, full state is needed
@@ -113,6 +115,8 @@ struct Effects {
 };
 
 Op next_op(const Machine&);
+// Until when there may be something to end over there: a grant above what was asked counts for that.
+MonoMs removal_end(const Machine&);
 // Whether the row is to be deleted: nothing of it may come back after a restart.
 bool row_over(const Machine&);
 

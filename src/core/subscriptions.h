@@ -40,7 +40,8 @@ class Subscriptions {
   void send(Subscription&, TxnId, MonoMs now);
   // Whether the reply says that the destination answers is the caller's business.
   void on_reply(Subscription&, const SipReply&, MonoMs now);
-  void unreachable(Subscription&, MonoMs now);      // held back by a breaker: its owner is told
+  void unreachable(Subscription&, const char* why, MonoMs now);   // its destination is held back: its owner is told
+  std::string_view destination(const Subscription&) const;        // valid until the next question of the kind
   RowOp row_of(const Subscription&, Row& out) const;
   void on_stored(Subscription&, uint32_t version, bool ok, MonoMs now);
   void load_row(const Row&, MonoMs now);
@@ -96,7 +97,6 @@ class Subscriptions {
   void mark(Subscription&, Lane, MonoMs now);
   void arm(Subscription&);
   void to_reap(Subscription&);
-  std::string_view destination(const Subscription&) const;
   std::string_view contact_of(const Subscription&) const;
   MonoMs timer_n() const { return 64 * static_cast<MonoMs>(c_.settings_.t1_ms); }
   void leave_replay(Subscription&);

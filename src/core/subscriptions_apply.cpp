@@ -1,7 +1,8 @@
 // Subscriptions: one step of a machine and what its effects mean. apply() is the only place that calls sub::step().
 #include <algorithm>
-#include <cstdio>
 
+#include "core/destination.h"
+#include "core/identifiers.h"
 #include "core/policy.h"
 #include "core/subscriptions.h"
 #include "core/validate.h"
@@ -132,10 +133,9 @@ void Subscriptions::unindex(Subscription& s) {
 // A dialog that nobody has seen yet. NOTIFYs of the old one are answered 481 from now on.
 void Subscriptions::renew_dialog(Subscription& s) {
   unindex(s);
-  uint64_t number = c_.random_.next();
-  char call_id[224], tag[16];
-  snprintf(call_id, sizeof call_id, "%016llx@%.200s", static_cast<unsigned long long>(number), c_.settings_.host.c_str());
-  snprintf(tag, sizeof tag, "%08x", static_cast<uint32_t>(number * 0x9e3779b97f4a7c15ull >> 32));
+  uint64_t call = c_.entropy_();
+  char call_id[kCallIdSize + 1], tag[9];
+  write_names({call, static_cast<uint32_t>(c_.entropy_())}, c_.settings_.host, call_id, tag);
   auto text = s.text.views();
   text[Subscription::kCallId] = call_id;
   text[Subscription::kLocalTag] = tag;
@@ -161,29 +161,27 @@ void Subscriptions::leave_replay(Subscription& s) {
   s.cseq += s.extra->cseq_jump;
 }
 
-// The host that the request goes to first: what the breaker and the fair queue go by.
+// The server that the request goes to first.
 std::string_view Subscriptions::destination(const Subscription& s) const {
   bool in_dialog = s.m.dialog == sub::Dialog::Confirmed;
-  std::string_view routes = s.text.get(Subscription::kRouteSet);
-  if (in_dialog && !routes.empty()) {
-    size_t open = routes.find('<'), close = routes.find('>');
-    if (open < close && close != routes.npos) return destination_of({}, {}, routes.substr(open + 1, close - open - 1));
-  }
+  std::string_view hop = in_dialog ? first_route(s.text.get(Subscription::kRouteSet)) : std::string_view();
   std::string_view remote = s.text.get(Subscription::kRemote);
-  return destination_of(s.proxy(), c_.settings_.outbound_proxy, in_dialog && !remote.empty() ? remote : s.target());
+  if (hop.empty()) hop = next_hop(s.proxy(), c_.settings_.outbound_proxy, in_dialog && !remote.empty() ? remote : s.target());
+  write_destination(hop, c_.destination_);
+  return c_.destination_;
 }
 
 void Subscriptions::enqueue(Subscription& s, MonoMs now) {
   bool owner = s.extra && !s.extra->callers.empty();
   std::string_view to = destination(s);
-  bool held = owner && c_.outbox_.open(to);
-  c_.outbox_.enqueue(s, to, owner && !held);
-  if (held) unreachable(s, now);
+  const char* why = owner ? c_.why_held(to) : "";
+  c_.outbox_.enqueue(s, to, owner && !*why);
+  if (*why) unreachable(s, why, now);
 }
 
-void Subscriptions::unreachable(Subscription& s, MonoMs now) {
+void Subscriptions::unreachable(Subscription& s, const char* why, MonoMs now) {
   if (!s.extra || s.extra->callers.empty()) return;
-  complete(s, sub::Effects{.local_status = 503, .local_reason = "Destination does not answer, kept"}, nullptr, false, now);
+  complete(s, sub::Effects{.local_status = 503, .local_reason = why}, nullptr, false, now);
 }
 
 void Subscriptions::mark(Subscription& s, Lane lane, MonoMs now) { c_.ports_.store.mark(s, lane, now); }
@@ -242,11 +240,8 @@ void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
   q.allow_events = c_.ports_.bodies.allow_events();
   q.extra_headers = s.text.get(Subscription::kExtraHeaders);
   q.proxy = !s.proxy().empty() ? s.proxy() : std::string_view(c_.settings_.outbound_proxy);
-  uint64_t h = SipHash({0x6272616e63682d32ull, 3}).add(q.call_id).add(q.cseq).add(q.expires).add(q.to_tag).add(q.contact)
-                   .add(q.uri).add(q.extra_headers).add(q.proxy).finish();
-  char branch[40];
-  snprintf(branch, sizeof branch, "z9hG4bK%016llx%x", static_cast<unsigned long long>(h), q.cseq);
-  q.branch = branch;
+  char branch[kBranchSize];
+  q.branch = write_branch(c_.branch_key_, q, branch);
   switch (m.op) {
     case sub::Op::Initial: c_.count_.subscribes_initial++; break;
     case sub::Op::Refresh: c_.count_.subscribes_refresh++; break;
@@ -271,6 +266,7 @@ void Subscriptions::count_reply(const Subscription& s, const SipReply& reply, su
     c_.log_reply(gate, level, "SUBSCRIBE", s.pres_uri(), reply.status, what, now);
   };
   switch (input) {
+    case sub::Input::Success: c_.count_.grants_too_long += reply.expires > s.m.asked; break;
     case sub::Input::TooBrief: c_.count_.replies_423++; break;
     case sub::Input::Forbidden:
       c_.count_.refused_403_404++;

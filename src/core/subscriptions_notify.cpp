@@ -1,6 +1,7 @@
 // Subscriptions: NOTIFYs. Each is either taken whole or refused and changes nothing (RFC 6665 section 4.1.3).
 #include <algorithm>
 
+#include "core/policy.h"
 #include "core/subscriptions.h"
 #include "core/validate.h"
 
@@ -127,11 +128,13 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   bool wanted = s.m.wanted == sub::Wanted::Something;
   sub::Event e{.input = terminated ? sub::Input::Terminated : sub::Input::Notify};
   e.expires = n.expires;
+  e.max_expires = max_expires_of(c_.settings_, s.event);
   e.retry_after = n.retry_after;
   e.notified = notified_of(n.state);
   e.reason = sub::reason_of(n.reason);
   e.refetch = gap;
   if (terminated && wanted) c_.count_.notifies_terminated++;
+  if (!terminated && s.m.asked && n.expires > s.m.asked) c_.count_.grants_too_long++;
   uint32_t version = s.version;
   apply(s, e, nullptr, now);
   if (moved && s.version == version && !sub::row_over(s.m)) {

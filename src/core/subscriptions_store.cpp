@@ -48,7 +48,7 @@ RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
     out.record_route = s.text.get(Subscription::kRouteSet);
   }
   out.sharing_tag = c_.settings_.sharing_tag;
-  out.expires = m.grant_end ? to_epoch(m.grant_end, c_.epoch_offset_) : 0;
+  out.expires = m.grant_end ? to_epoch(sub::removal_end(m), c_.epoch_offset_) : 0;
   out.desired_expires = m.wanted != sub::Wanted::Something ? 1 : to_epoch(m.wanted_end, c_.epoch_offset_);
   out.cseq = s.cseq;
   bool out_now = m.state == sub::State::Sending;

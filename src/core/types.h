@@ -160,7 +160,9 @@ struct ListPage {
   X(refused_final, c, "replies that ended a record (400, 405, 406, 413, 415, 420, 489)")               \
   X(auth_failures, c, "401 or 407 that credentials could not answer")                                  \
   X(missing_etag, c, "2xx without SIP-ETag")                                                           \
+  X(unusable_etag, c, "2xx with a SIP-ETag that cannot be sent back")                                      \
   X(missing_expires, c, "2xx without Expires")                                                         \
+  X(grants_too_long, c, "2xx and NOTIFYs that grant more than was asked, which count as asked")             \
   X(orphans_suspected, c, "requests that may have left a state nobody knows the entity-tag of")        \
   X(accepted, c, "requests taken from owners")                                                         \
   X(rejected, c, "requests refused at the call")                                                       \
@@ -192,6 +194,8 @@ struct ListPage {
   X(parked, g, "rows kept aside: their event is not registered")                                       \
   X(breaker_open, g, "destinations that do not answer")                                                \
   X(breaker_trips, c, "times a destination was found not to answer")                                   \
+  X(servers_quiet, g, "destinations that asked for quiet (503 with Retry-After)")                          \
+  X(server_holds, c, "times a destination asked for quiet")                                               \
   X(store_backlog, g, "records whose row waits to be written")                                         \
   X(store_oldest_ms, g, "age of the oldest unwritten change")                                          \
   X(store_rows_written, c, "rows written")                                                             \

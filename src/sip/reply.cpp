@@ -21,12 +21,6 @@ bool same_name(std::string_view a, const char* b) {
 // Longest lifetime that we believe: beyond, it is "very long" all the same, and sums of it cannot overflow.
 int64_t seconds(unsigned long s) { return static_cast<int64_t>(std::min<unsigned long>(s, 0x7fffffff)); }
 
-// An entity-tag goes back into a header field and into a row: one visible word of bounded length. (A token says RFC 3903;
-// servers that put a ':' or '@' in are understood.)
-bool usable_etag(std::string_view tag) {
-  return tag.size() <= kMaxEtag && std::all_of(tag.begin(), tag.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
 bool is_named(const msg_header_t* h, std::string_view name) {
   const msg_hclass_t* c = h->sh_class;
   if (!c) return false;
@@ -51,6 +45,19 @@ bool WireReply::header(std::string_view name, std::string& out) const {
     return field_as_came(h, out);
   }
   return false;
+}
+
+void WireReply::read_etag(SipReply& out) {
+  const sip_t* sip = sip_object(msg_);
+  if (!sip->sip_etag || !sip->sip_etag->g_string) return;
+  std::string_view tag = sip->sip_etag->g_string;
+  if (tag.find_first_of("\r\n") != tag.npos) {
+    etag_ = tag;
+    unfold(etag_);
+    tag = etag_;
+  }
+  if (usable_etag(tag)) out.etag = tag;
+  else out.etag_unusable = !tag.empty();
 }
 
 void WireReply::read_dialog(SipReply& out) {
@@ -78,13 +85,10 @@ void read_reply(msg_s* msg, const sip_s* sip, SipReply& out) {
     sip_time_t now = sip_now();
     out.expires = e->ex_date ? seconds(e->ex_date > now ? e->ex_date - now : 0) : seconds(e->ex_delta);
   }
-  if (sip->sip_etag && sip->sip_etag->g_string) {
-    std::string_view tag = sip->sip_etag->g_string;
-    if (usable_etag(tag)) out.etag = tag;
-  }
   if (sip->sip_min_expires) out.min_expires = seconds(sip->sip_min_expires->me_delta);
   if (sip->sip_retry_after) out.retry_after = seconds(sip->sip_retry_after->af_delta);
   auto message = std::make_shared<WireReply>(msg);
+  message->read_etag(out);
   if (sip->sip_cseq && sip->sip_cseq->cs_method == sip_method_subscribe) message->read_dialog(out);
   out.message = std::move(message);
 }

@@ -5,15 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "core/etag.h"
 #include "core/sip_port.h"
 
 struct msg_s;
 struct sip_s;
 
 namespace pua {
-
-// Longer entity-tags are treated as none at all: they fit no row, and no server needs them.
-constexpr size_t kMaxEtag = 255;
 
 // The headers of a received reply. Holds a reference of its own to sofia's message: may outlive the stack.
 class WireReply : public ReplyMessage {
@@ -30,10 +28,12 @@ class WireReply : public ReplyMessage {
   // Of a 2xx with a Record-Route that cannot be kept no to_tag: it makes no dialog.
   // The views live as long as this object.
   void read_dialog(SipReply& out);
+  // SIP-ETag, unfolded: etag, or etag_unusable. The view lives as long as this object.
+  void read_etag(SipReply& out);
 
  private:
   msg_s* msg_;
-  std::string contact_, route_set_;
+  std::string etag_, contact_, route_set_;
 };
 
 // Fills status, reason, expires, etag, min_expires, retry_after and message, and of a reply to a SUBSCRIBE what it says of

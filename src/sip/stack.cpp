@@ -171,7 +171,7 @@ void SipStack::Core::on_late(void* arg) {
   std::vector<Late> late = std::move(self.late_);
   self.late_.clear();
   for (const Late& l : late)
-    if (Txn* t = self.txns_.find(l.token)) self.complete_synthetic(*t, 503, ReplyOrigin::Transport, l.why);
+    if (Txn* t = self.txns_.find(l.token)) self.complete_synthetic(*t, 503, ReplyOrigin::Transport, l.why, true);
   if (self.state_ == State::Closing && self.retiring_ == 0) self.ended();
 }
 

@@ -107,7 +107,8 @@ class SipStack::Core : public EndpointSink,
   void parsed(Txn&, const sip_s*, msg_s*);
   void let_go(Txn&, bool clean);
   void complete(Txn&, SipReply&);
-  void complete_synthetic(Txn&, int status, ReplyOrigin, std::string_view reason);
+  // ours: the server has nothing to do with it (SipReply::ours).
+  void complete_synthetic(Txn&, int status, ReplyOrigin, std::string_view reason, bool ours = false);
 
   SuDriver& driver_;
   SipSink* sink_;

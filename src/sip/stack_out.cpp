@@ -113,7 +113,7 @@ void SipStack::Core::on_located(uint64_t token, Servers servers, std::string_vie
   Call call(*this);
   t->locating = false;
   if (!servers) {
-    complete_synthetic(*t, 503, ReplyOrigin::Transport, why);
+    complete_synthetic(*t, 503, ReplyOrigin::Transport, why, true);
     return;
   }
   t->servers = std::move(servers);

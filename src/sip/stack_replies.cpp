@@ -1,6 +1,7 @@
 // SipStack::Core: what comes back for a request, and what comes by itself.
 #include <sofia-sip/nta.h>
 #include <sofia-sip/sip.h>
+#include <sofia-sip/sip_status.h>
 
 #include "sip/reply.h"
 #include "sip/stack_core.h"
@@ -59,7 +60,10 @@ void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, co
     complete_synthetic(*t, 500, ReplyOrigin::Local, phrase ? phrase : "");
   } else {
     if (status == 416) log_.warning("sip: a request could not be sent: %d %s", status, phrase ? phrase : "");   // sips: without TLS
-    if (!try_next(*t, 0)) complete_synthetic(*t, 503, ReplyOrigin::Transport, phrase ? phrase : "");
+    // "Service Unavailable" is what sofia says where the other side could not be reached. Else there is no such transport here
+    // ("No transport"), or no address for the name ("DNS Error").
+    std::string_view why = phrase ? phrase : "";
+    if (!try_next(*t, 0)) complete_synthetic(*t, 503, ReplyOrigin::Transport, why, status != 503 || why != sip_503_Service_unavailable);
   }
 }
 
@@ -115,8 +119,9 @@ void SipStack::Core::complete(Txn& t, SipReply& reply) {
   sink_->on_reply(id, reply, now_());
 }
 
-void SipStack::Core::complete_synthetic(Txn& t, int status, ReplyOrigin origin, std::string_view reason) {
+void SipStack::Core::complete_synthetic(Txn& t, int status, ReplyOrigin origin, std::string_view reason, bool ours) {
   SipReply reply;
+  reply.ours = ours;
   reply.status = status;
   reply.origin = origin;
   reply.reason = reason;

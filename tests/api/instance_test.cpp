@@ -50,11 +50,43 @@ TEST_GROUP(ApiInstance) {
     for (int i = 0; i < 100000 && ended < 0; i++) event_base_loop(base, EVLOOP_ONCE);
     return ended;
   }
+  // Runs this on the database while no instance has it open; the first value that comes, "": none.
+  std::string sql(const std::string& text) {
+    LONGS_EQUAL(SQLITE_OK, sqlite3_open(dir.path("pua.db").c_str(), &other));
+    std::string value;
+    auto take = [](void* to, int, char** values, char**) {
+      *static_cast<std::string*>(to) = values[0] ? values[0] : "";
+      return 0;
+    };
+    LONGS_EQUAL(SQLITE_OK, sqlite3_exec(other, text.c_str(), take, &value, nullptr));
+    sqlite3_close(other);
+    other = nullptr;
+    return value;
+  }
 };
 
 TEST(ApiInstance, shutdown_says_whether_everything_was_written) {
   LONGS_EQUAL(1, end_of_a_run(false));
   LONGS_EQUAL(0, end_of_a_run(true));
+}
+
+// What a restart repeats must have the branch that it had (docs/adr/0012).
+TEST(ApiInstance, the_key_of_branches_is_made_once_and_kept_beside_the_rows) {
+  const std::string read = "SELECT value FROM pua_meta WHERE name='branch'";
+  LONGS_EQUAL(1, end_of_a_run(false));
+  std::string key = sql(read);
+  LONGS_EQUAL(32, key.size());
+  CHECK(key.find_first_not_of("0123456789abcdef") == std::string::npos);
+  LONGS_EQUAL(1, end_of_a_run(false));
+  STRCMP_EQUAL(key.c_str(), sql(read).c_str());
+  sql("UPDATE pua_meta SET value='damaged' WHERE name='branch'");
+  LONGS_EQUAL(1, end_of_a_run(false));
+  std::string fresh = sql(read);
+  LONGS_EQUAL(32, fresh.size());
+  CHECK(fresh != key);
+  sql("DELETE FROM pua_meta WHERE name='branch'");   // another table: another key
+  LONGS_EQUAL(1, end_of_a_run(false));
+  CHECK(sql(read) != fresh && sql(read) != key);
 }
 
 TEST(ApiInstance, what_the_rooms_count_and_time_is_collected) {

@@ -1,4 +1,4 @@
-// SipHash-1-3: known values, and that fields stay apart.
+// SipHash-1-3 and 2-4: known values, and that fields stay apart.
 #include <cstring>
 #include <map>
 #include <set>
@@ -21,6 +21,10 @@ TEST_GROUP(Hash) {
 
 TEST(Hash, the_empty_message_has_its_published_value) {
   UNSIGNED_LONGLONGS_EQUAL(0xabac0158050fc4dcull, SipHash(key).finish());
+}
+
+TEST(Hash, the_mac_of_the_empty_message_is_that_of_siphash_2_4) {
+  UNSIGNED_LONGLONGS_EQUAL(0x726fdb47dd0e0e31ull, SipMac(key).finish());
 }
 
 TEST(Hash, whole_blocks_are_those_of_siphash_1_3) {

@@ -208,3 +208,30 @@ TEST(Expires, an_expired_record_is_counted_and_its_row_deleted) {
   TEXT_EQUAL("none", rig.state());
   LONGS_EQUAL(0, rig.rows().size());
 }
+
+// --- grants that make no sense -------------------------------------------------------------------------------------
+
+TEST(Expires, a_grant_above_what_was_asked_counts_as_asked_and_is_counted) {
+  Call& c = rig.publish("b1", kForEver);
+  rig.ok("e1", 4294967295);
+  LONGLONGS_EQUAL(3600, c.granted);
+  LONGS_EQUAL(1, rig.stats().grants_too_long);
+  rig.advance(3000 * kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+}
+
+TEST(Expires, a_grant_of_a_second_is_refreshed_no_more_often_than_every_two) {
+  rig.publish("b1", kForEver);
+  rig.ok("e1", 1);
+  MonoMs last = rig.now;
+  for (int i = 2; i < 30; i++) {
+    size_t before = rig.sent.size();
+    rig.advance(kRefreshFloor - 1);
+    LONGS_EQUAL(before, rig.sent.size());
+    rig.advance(1);
+    LONGS_EQUAL(before + 1, rig.sent.size());
+    rig.ok("e" + std::to_string(i), 1);
+    LONGLONGS_EQUAL(last + kRefreshFloor, rig.now);
+    last = rig.now;
+  }
+}

@@ -120,9 +120,9 @@ TEST(Outbox, owners_go_first_and_never_starve_the_refreshes) {
 
 TEST(Outbox, requests_without_any_answer_open_the_breaker) {
   fail("d", static_cast<int>(kBreakerTrips) - 1);
-  CHECK_FALSE(box.open("d"));
+  CHECK(box.held("d") == Outbox::Held::No);
   fail("d", 1);
-  CHECK(box.open("d"));
+  CHECK(box.held("d") == Outbox::Held::Silent);
   LONGS_EQUAL(1, box.open_count());
   LONGS_EQUAL(1, box.trips());
   add("d");
@@ -138,7 +138,7 @@ TEST(Outbox, an_answer_in_between_keeps_the_breaker_closed) {
     take();
     box.finish(txn, Outbox::Answer::Yes, now);
   }
-  CHECK_FALSE(box.open("d"));
+  CHECK(box.held("d") == Outbox::Held::No);
 }
 
 TEST(Outbox, an_open_breaker_lets_one_probe_through_at_a_time_later_and_later) {
@@ -164,11 +164,11 @@ TEST(Outbox, a_probe_that_is_answered_closes_the_breaker_and_all_go_on) {
   now += kBreakerFirst;
   take();
   box.finish(txn, Outbox::Answer::Yes, now);
-  CHECK_FALSE(box.open("d"));
+  CHECK(box.held("d") == Outbox::Held::No);
   LONGS_EQUAL(0, box.open_count());
   for (int i = 0; i < 9; i++) CHECK(take() >= 0);
   fail("d", 1);
-  CHECK_FALSE(box.open("d"));  // counts anew
+  CHECK(box.held("d") == Outbox::Held::No);  // counts anew
 }
 
 TEST(Outbox, a_late_answer_of_an_earlier_request_closes_the_breaker_too) {
@@ -176,9 +176,9 @@ TEST(Outbox, a_late_answer_of_an_earlier_request_closes_the_breaker_too) {
   take();
   TxnId early = txn;
   fail("d", static_cast<int>(kBreakerTrips));
-  CHECK(box.open("d"));
+  CHECK(box.held("d") == Outbox::Held::Silent);
   box.finish(early, Outbox::Answer::Yes, now);
-  CHECK_FALSE(box.open("d"));
+  CHECK(box.held("d") == Outbox::Held::No);
 }
 
 TEST(Outbox, a_failure_of_our_own_says_nothing_of_the_destination) {
@@ -187,14 +187,14 @@ TEST(Outbox, a_failure_of_our_own_says_nothing_of_the_destination) {
     take();
     box.finish(txn, Outbox::Answer::Neutral, now);
   }
-  CHECK_FALSE(box.open("d"));
+  CHECK(box.held("d") == Outbox::Held::No);
   LONGLONGS_EQUAL(kNever, box.next_due());
   fail("d", static_cast<int>(kBreakerTrips));
   add("d");
   now += kBreakerFirst;
   take();
   box.finish(txn, Outbox::Answer::Neutral, now);  // a probe that never left: another one, later
-  CHECK(box.open("d"));
+  CHECK(box.held("d") == Outbox::Held::Silent);
   add("d");
   CHECK(box.next_due() > now);
   CHECK(box.next_due() <= now + kBreakerMax);
@@ -208,7 +208,7 @@ TEST(Outbox, owners_held_back_are_handed_out_once_each_and_go_on_waiting) {
     box.enqueue(*r, "d", r->id > 0);  // tried again later
     box.finish(txn, Outbox::Answer::No, now);
   }
-  CHECK(box.open("d"));
+  CHECK(box.held("d") == Outbox::Held::Silent);
   std::vector<int64_t> told;
   while (Entity* r = box.next_held()) {
     CHECK(box.queued(*r));
@@ -240,12 +240,132 @@ TEST(Outbox, a_destination_that_is_done_is_forgotten) {
   LONGS_EQUAL(-1, take());
 }
 
-TEST(Outbox, the_destination_is_the_proxy_else_the_configured_one_else_the_host_of_the_presentity) {
-  TEXT_EQUAL("10.0.0.1:5080", destination_of("sip:10.0.0.1:5080;lr", "sip:p", kAlice));
-  TEXT_EQUAL("p.example.com", destination_of("", "sip:p.example.com", kAlice));
-  TEXT_EQUAL("example.com", destination_of("", "", kAlice));
-  TEXT_EQUAL("example.com", destination_of("", "", "sips:a:pw@example.com;transport=tls?x=y"));
-  TEXT_EQUAL("+4930123", destination_of("", "", "tel:+4930123"));
+// --- Retry-After of the server ------------------------------------------------------------------------------------
+//
+//   |<-- 503, Retry-After: 60 --|   all that waits for it waits, one goes first then
+
+TEST(Outbox, a_server_that_asks_for_quiet_gets_none_of_the_requests_until_then) {
+  add("d");
+  take();
+  for (int i = 0; i < 3; i++) add("d", i == 0);   // 1 ... 3
+  add("other");                                   // 4
+  box.finish(txn, Outbox::Answer::Yes, now, 60000);
+  CHECK(box.held("d") == Outbox::Held::Quiet);
+  CHECK(box.held("other") == Outbox::Held::No);
+  LONGS_EQUAL(1, box.quiet_count());
+  LONGS_EQUAL(1, box.holds());
+  LONGS_EQUAL(0, box.open_count());
+  LONGS_EQUAL(0, box.trips());
+  LONGS_EQUAL(4, take());
+  LONGS_EQUAL(-1, take());
+  LONGLONGS_EQUAL(now + 60000, box.next_due());
+  LONGS_EQUAL(1, box.next_held()->id);            // its owner is to be told
+  CHECK_FALSE(box.next_held());
+  now += 59999;
+  LONGS_EQUAL(-1, take());
+  now++;
+  LONGS_EQUAL(2, take());                         // 1 waits behind the refreshes
+  LONGS_EQUAL(-1, take());                        // one goes first
+  box.finish(txn, Outbox::Answer::Yes, now);
+  CHECK(box.held("d") == Outbox::Held::No);
+  LONGS_EQUAL(0, box.quiet_count());
+  CHECK(take() >= 0);
+  CHECK(take() >= 0);
+}
+
+TEST(Outbox, a_later_reply_can_only_lengthen_the_quiet) {
+  TxnId out[3];
+  for (TxnId& t : out) {
+    add("d");
+    take();
+    t = txn;
+  }
+  box.finish(out[0], Outbox::Answer::Yes, now, 60000);
+  box.finish(out[1], Outbox::Answer::Yes, now, 10000);
+  add("d");
+  LONGLONGS_EQUAL(now + 60000, box.next_due());
+  box.finish(out[2], Outbox::Answer::Yes, now, 90000);
+  LONGLONGS_EQUAL(now + 90000, box.next_due());
+  LONGS_EQUAL(1, box.holds());
+}
+
+TEST(Outbox, an_answer_to_a_request_from_before_does_not_end_the_quiet) {
+  add("d");
+  take();
+  TxnId early = txn;
+  add("d");
+  take();
+  box.finish(txn, Outbox::Answer::Yes, now, 60000);
+  box.finish(early, Outbox::Answer::Yes, now);
+  CHECK(box.held("d") == Outbox::Held::Quiet);
+  add("d");
+  LONGS_EQUAL(-1, take());
+}
+
+TEST(Outbox, one_that_goes_first_may_be_asked_for_quiet_again_or_find_silence) {
+  add("d");
+  take();
+  add("d");
+  add("d");
+  add("d");
+  box.finish(txn, Outbox::Answer::Yes, now, 60000);
+  now += 60000;
+  CHECK(take() >= 0);
+  box.finish(txn, Outbox::Answer::Yes, now, 30000);
+  LONGS_EQUAL(1, box.holds());                    // it has not ended in between
+  now += 30000;
+  CHECK(take() >= 0);
+  LONGS_EQUAL(1, box.quiet_count());
+  box.finish(txn, Outbox::Answer::No, now);
+  CHECK(box.held("d") == Outbox::Held::Silent);
+  LONGS_EQUAL(0, box.quiet_count());
+  LONGS_EQUAL(1, box.open_count());
+  LONGS_EQUAL(1, box.trips());
+  LONGLONGS_EQUAL(now + kBreakerFirst, box.next_due());
+}
+
+TEST(Outbox, one_that_goes_first_and_never_left_is_followed_by_another) {
+  add("d");
+  take();
+  add("d");
+  add("d");
+  box.finish(txn, Outbox::Answer::Yes, now, 60000);
+  now += 60000;
+  take();
+  box.finish(txn, Outbox::Answer::Neutral, now);
+  CHECK(box.held("d") == Outbox::Held::Quiet);
+  LONGLONGS_EQUAL(now + kBreakerFirst, box.next_due());
+  now += kBreakerFirst;
+  CHECK(take() >= 0);
+}
+
+TEST(Outbox, quiet_that_nothing_has_waited_for_is_over_and_forgotten) {
+  add("d");
+  take();
+  box.finish(txn, Outbox::Answer::Yes, now, 60000);
+  now += 60000;
+  LONGS_EQUAL(-1, take());
+  CHECK(box.held("d") == Outbox::Held::No);
+  LONGS_EQUAL(0, box.quiet_count());
+  LONGS_EQUAL(0, box.known());
+  LONGLONGS_EQUAL(kNever, box.next_due());
+}
+
+TEST(Outbox, a_silent_destination_that_answers_with_a_wish_for_quiet_is_not_silent_any_more) {
+  fail("d", static_cast<int>(kBreakerTrips));
+  add("d");
+  add("d");
+  now += kBreakerFirst;
+  take();
+  box.finish(txn, Outbox::Answer::Yes, now, 5000);
+  CHECK(box.held("d") == Outbox::Held::Quiet);
+  LONGS_EQUAL(0, box.open_count());
+  LONGS_EQUAL(1, box.quiet_count());
+  now += 5000;
+  CHECK(take() >= 0);
+  box.finish(txn, Outbox::Answer::Yes, now);
+  fail("d", static_cast<int>(kBreakerTrips) - 1);
+  CHECK(box.held("d") == Outbox::Held::No);       // counts anew
 }
 
 // --- the same through the engine ---------------------------------------------------------------------------------
@@ -262,12 +382,12 @@ TEST(Outbox, a_destination_that_failed_a_few_times_is_forgotten_in_time_and_its_
   LONGS_EQUAL(100, box.known());
   now += kBreakerForget - 1000;
   for (uint32_t i = 1; i < kBreakerTrips; i++) fail_alone("host7");
-  CHECK(box.open("host7"));       // the first failure counts
+  CHECK(box.held("host7") == Outbox::Held::Silent);       // the first failure counts
   now += 2000;
   CHECK(box.next_due() <= now);
   LONGS_EQUAL(-1, take());
   LONGS_EQUAL(1, box.known());
-  CHECK(box.open("host7"));
+  CHECK(box.held("host7") == Outbox::Held::Silent);
 }
 
 TEST_GROUP(OutboxEngine) {
@@ -361,4 +481,112 @@ TEST(OutboxEngine, a_removal_to_a_destination_that_does_not_answer_is_kept_too) 
   bool removed = false;
   for (const Sent& s : rig.sent) removed |= s.kind() == "remove" && s.uri == uri(7);
   CHECK(removed);
+}
+
+// --- whose failures count -------------------------------------------------------------------------------------------
+
+//   ;transport=sctp six times: there is no SCTP here, and the server knows nothing of it
+TEST(OutboxEngine, failures_of_our_own_close_no_destination) {
+  for (int i = 0; i < 6; i++) {
+    rig.ask({.uri = uri(i), .expires = kForEver, .body = "b", .proxy = "sip:proxy.example.com;transport=sctp"});
+    rig.settle();
+    rig.answer({.status = 503, .origin = ReplyOrigin::Transport, .ours = true});
+  }
+  LONGS_EQUAL(0, rig.stats().breaker_open);
+  rig.ask({.uri = uri(7), .expires = kForEver, .body = "b", .proxy = "sip:proxy.example.com"});
+  rig.settle();
+  TEXT_EQUAL("sip:proxy.example.com", rig.last().proxy);
+}
+
+TEST(OutboxEngine, another_transport_to_the_same_host_is_another_destination) {
+  for (int i = 0; i < 5; i++) {
+    rig.ask({.uri = uri(i), .expires = kForEver, .body = "b", .proxy = "sip:10.0.0.1;transport=tcp"});
+    rig.settle();
+    rig.answer({.status = 503, .origin = ReplyOrigin::Transport});   // refused
+  }
+  LONGS_EQUAL(1, rig.stats().breaker_open);
+  Call& tcp = rig.ask({.uri = uri(8), .expires = kForEver, .body = "b", .proxy = "sip:10.0.0.1;transport=tcp"});
+  rig.advance(100);
+  LONGS_EQUAL(503, tcp.status);
+  for (const char* way : {"sip:10.0.0.1", "sip:10.0.0.1:5070;transport=tcp", "sip:10.0.0.1;transport=tcp;maddr=10.0.0.2"}) {
+    size_t before = rig.sent.size();
+    rig.ask({.uri = "sip:way" + std::to_string(before) + "@example.com", .expires = kForEver, .body = "b", .proxy = way});
+    rig.settle();
+    LONGS_EQUAL(before + 1, rig.sent.size());
+  }
+}
+
+TEST(OutboxEngine, a_local_refusal_says_nothing_of_the_destination) {
+  for (int i = 0; i < 10; i++) {
+    rig.ask({.uri = uri(i), .expires = kForEver, .body = "b"});
+    rig.settle();
+    rig.answer({.status = 500, .origin = ReplyOrigin::Local});
+  }
+  LONGS_EQUAL(0, rig.stats().breaker_open);
+}
+
+// --- Retry-After holds the server ------------------------------------------------------------------------------------
+
+TEST(OutboxEngine, retry_after_of_a_503_holds_all_requests_to_that_server) {
+  publish(0, 2);
+  rig.answer(rig.sent[0], {.etag = "e0", .expires = 3600});
+  rig.answer(rig.sent[1], {.status = 503, .retry_after = 60});
+  LONGS_EQUAL(1, rig.stats().servers_quiet);
+  LONGS_EQUAL(1, rig.stats().server_holds);
+  LONGS_EQUAL(0, rig.stats().breaker_open);
+  Call& other = rig.ask({.uri = uri(5), .expires = kForEver, .body = "b5"});
+  Call& removal = rig.ask({.uri = uri(0), .expires = 0});
+  rig.advance(100);
+  for (Call* c : {&other, &removal}) {   // told at once, and kept
+    LONGS_EQUAL(1, c->completed);
+    LONGS_EQUAL(503, c->status);
+    CHECK(c->origin == ReplyOrigin::Local);
+    TEXT_EQUAL("Destination asked for quiet by Retry-After, kept", c->reason);
+    CHECK(c->durable);
+  }
+  LONGS_EQUAL(2, rig.sent.size());
+  rig.ask({.uri = "sip:elsewhere@example.net", .expires = kForEver, .body = "b"});
+  rig.settle();
+  LONGS_EQUAL(3, rig.sent.size());       // others go on
+  rig.advance(60 * kSecond - 101);
+  LONGS_EQUAL(3, rig.sent.size());
+  rig.advance(1);
+  LONGS_EQUAL(4, rig.sent.size());       // one goes first
+  rig.advance(kSecond);
+  LONGS_EQUAL(4, rig.sent.size());
+  rig.answer({.etag = "e", .expires = 3600});
+  LONGS_EQUAL(6, rig.sent.size());       // then all
+  LONGS_EQUAL(0, rig.stats().servers_quiet);
+}
+
+TEST(OutboxEngine, retry_after_of_a_503_is_believed_up_to_an_hour) {
+  publish(0, 1);
+  rig.answer({.status = 503, .retry_after = 1000000});
+  rig.ask({.uri = uri(5), .expires = kForEver, .body = "b5"});
+  rig.advance(3600 * kSecond - 1);
+  LONGS_EQUAL(1, rig.sent.size());
+  rig.advance(1);
+  LONGS_EQUAL(2, rig.sent.size());
+}
+
+TEST(OutboxEngine, retry_after_of_another_reply_holds_the_record_only) {
+  for (int status : {404, 480, 486, 500, 600}) {
+    Rig r;
+    r.live("e1");
+    r.refresh();
+    r.answer({.status = status, .retry_after = 60});
+    LONGS_EQUAL(0, r.stats().servers_quiet);
+    r.ask({.uri = uri(5), .expires = kForEver, .body = "b5"});
+    r.settle();
+    LONGS_EQUAL(3, r.sent.size());
+    r.advance(59 * kSecond);
+    LONGS_EQUAL(3, r.sent.size());
+  }
+}
+
+TEST(OutboxEngine, a_503_without_retry_after_holds_nobody) {
+  publish(0, 1);
+  rig.reject(503);
+  publish(1, 2);
+  LONGS_EQUAL(2, rig.sent.size());
 }

@@ -142,14 +142,23 @@ TEST(Policy, a_short_grant_is_refreshed_about_half_way) {
   CHECK(r.low >= 4000);
 }
 
-TEST(Policy, every_grant_is_refreshed_before_it_ends_and_not_in_a_spin) {
+TEST(Policy, every_grant_above_the_floor_is_refreshed_before_it_ends) {
   Random random(11);
-  for (uint32_t granted = 1; granted < 100000; granted += granted / 7 + 1) {
+  for (uint32_t granted = 3; granted < 100000; granted += granted / 7 + 1) {
     for (int i = 0; i < 20; i++) {
       MonoMs after = refresh_after(granted, random);
-      CHECK(after >= 400);
+      CHECK(after >= kRefreshFloor);
       CHECK(after < static_cast<MonoMs>(granted) * 1000);
     }
+  }
+}
+
+TEST(Policy, no_grant_however_short_is_refreshed_more_often_than_every_two_seconds) {
+  LONGLONGS_EQUAL(2000, kRefreshFloor);
+  for (uint32_t granted : {0u, 1u, 2u, 3u, 4u}) {
+    Range r = refreshes(granted);
+    LONGLONGS_EQUAL(2000, r.low);
+    LONGLONGS_EQUAL(2000, r.high);
   }
 }
 

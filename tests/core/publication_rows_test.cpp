@@ -288,17 +288,103 @@ TEST(PublicationRows, a_2xx_without_an_entity_tag_and_none_yet_is_published_in_f
   TEXT_EQUAL("b1", rig.last().body);
 }
 
-TEST(PublicationRows, an_entity_tag_that_no_header_could_carry_is_none) {
-  rig.publish("b1");
-  rig.ok(std::string(256, 'a'));
-  TEXT_EQUAL("live", rig.state());
+//   |<-- 200, SIP-ETag: "not a token" --|
+//   |-- SIP-If-Match: "not a token" --->|   refreshed, changed, removed by it, after a restart too
+TEST(PublicationRows, an_entity_tag_that_is_no_token_goes_back_to_the_octet) {
+  for (const char* tag : {"not a token", "\"quoted\"", "a:b@c;d=e,f", "\xc3\xbc", "\xff"}) {
+    Rig r;
+    Call& c = r.publish("b1");
+    r.ok(tag);
+    TEXT_EQUAL(tag, c.etag);
+    r.publish("b2");
+    TEXT_EQUAL(tag, r.last().if_match);
+    r.ok(tag);
+    r.advance(kSecond);
+    r.restart();
+    LONGS_EQUAL(0, r.stats().load_bad);
+    Call& asked = r.ask({.etag = tag});      // the caller may name it
+    CHECK(asked.code == Errc::ok);
+    r.settle();
+    r.ok(tag);
+    r.remove();
+    TEXT_EQUAL("initial modify refresh remove", r.kinds());
+    TEXT_EQUAL(tag, r.last().if_match);
+    LONGS_EQUAL(0, r.stats().unusable_etag);
+  }
+}
+
+TEST(PublicationRows, an_entity_tag_that_cannot_be_sent_back_is_none_and_counted_and_logged) {
+  for (const std::string& tag : {std::string(256, 'a'), std::string("a\r\nX: y"), std::string("a\0b", 3), std::string(" a")}) {
+    Rig r;
+    Call& c = r.publish("b1", kForEver);
+    r.ok(tag, 600);
+    LONGS_EQUAL(200, c.status);
+    TEXT_EQUAL("", c.etag);
+    TEXT_EQUAL("live", r.state());
+    TEXT_EQUAL("", r.record()->etag());
+    LONGS_EQUAL(1, r.stats().unusable_etag);
+    LONGS_EQUAL(0, r.stats().missing_etag);
+    LONGS_EQUAL(1, r.stats().orphans_suspected);
+    CHECK(r.logged(LogLevel::warning, "SIP-ETag that cannot be sent back"));
+    r.advance(480 * kSecond);
+    TEXT_EQUAL("initial initial", r.kinds());   // in full, at the refresh point
+    r.restart();
+    LONGS_EQUAL(0, r.stats().load_bad);
+  }
+}
+
+// One that the SIP stack has found and could not hand on.
+TEST(PublicationRows, an_entity_tag_that_came_and_is_unusable_is_not_one_that_is_missing) {
+  rig.publish("b1", kForEver);
+  rig.answer({.expires = 600, .etag_unusable = true});
+  LONGS_EQUAL(1, rig.stats().unusable_etag);
+  LONGS_EQUAL(0, rig.stats().missing_etag);
+}
+
+//   |<-- 200, SIP-ETag: e1 ------------|
+//   |-- modify, SIP-If-Match: e1 ----->|
+//   |<-- 200, SIP-ETag: (300 octets) --|   e1 is no more over there
+TEST(PublicationRows, an_unusable_entity_tag_takes_the_place_of_the_one_before) {
+  rig.live("e1", kForEver);
+  rig.publish("b2", kForEver);
+  rig.ok(std::string(300, 'a'), 600);
   TEXT_EQUAL("", rig.record()->etag());
-  rig.ask({.uri = "sip:bob@example.com", .body = "b"});
-  rig.settle();
-  rig.ok("not a token");
-  TEXT_EQUAL("", rig.record("sip:bob@example.com")->etag());
-  rig.restart();  // its row can be read
-  LONGS_EQUAL(0, rig.stats().load_bad);
+  TEXT_EQUAL("live", rig.state());
+  rig.advance(480 * kSecond);
+  TEXT_EQUAL("initial modify initial", rig.kinds());
+  TEXT_EQUAL("b2", rig.last().body);
+}
+
+// Nothing can remove it, and nobody says that nothing was there.
+TEST(PublicationRows, a_removal_of_what_has_no_usable_entity_tag_says_that_it_ends_by_itself) {
+  for (bool restarted : {false, true}) {
+    Rig r;
+    r.publish("b1", kForEver);
+    r.ok(std::string(256, 'a'), 600);
+    r.advance(kSecond);
+    if (restarted) r.restart();
+    Call& c = r.remove();
+    r.advance(kSecond);
+    LONGS_EQUAL(202, c.status);
+    CHECK(c.origin == ReplyOrigin::Local);
+    TEXT_EQUAL("No usable SIP-ETag to remove it by: ends with its grant", c.reason);
+    CHECK(c.durable);
+    TEXT_EQUAL("none", r.state());
+    LONGS_EQUAL(0, r.rows().size());
+    r.advance(3600 * kSecond);
+    TEXT_EQUAL("initial", r.kinds());
+  }
+}
+
+TEST(PublicationRows, a_removal_of_what_the_server_has_lost_says_that_nothing_is_there) {
+  rig.live("e1", kForEver);
+  rig.refresh(kForEver);
+  rig.reject(412);
+  rig.reject(500);          // to the full state that followed
+  Call& c = rig.remove();
+  rig.advance(kSecond);
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("Nothing published", c.reason);
 }
 
 TEST(PublicationRows, a_2xx_with_expires_0_is_published_again_after_a_back_off) {

@@ -288,7 +288,7 @@ TEST(Publication, a_removal_is_dropped_once_the_grant_has_ended_at_the_server) {
 TEST(Publication, success_is_live_until_the_refresh_point_of_the_grant) {
   at(State::Sending, Known::Never);
   p.attempts = 3;
-  step({.input = Input::Success, .has_etag = true, .expires = 1000});
+  step({.input = Input::Success, .etag = Tag::Usable, .expires = 1000});
   is(State::Live);
   CHECK(fx.take_etag && fx.complete && fx.write_row);
   CHECK(p.known == Known::Current);
@@ -300,20 +300,20 @@ TEST(Publication, success_is_live_until_the_refresh_point_of_the_grant) {
 
 TEST(Publication, a_grant_longer_than_asked_for_counts_as_asked_for) {
   at(State::Sending);
-  step({.input = Input::Success, .has_etag = true, .expires = 100000});
+  step({.input = Input::Success, .etag = Tag::Usable, .expires = 100000});
   LONGLONGS_EQUAL(p.sent_at + 3600000, p.grant_end);
 }
 
 TEST(Publication, a_grant_that_reaches_the_wanted_end_is_not_refreshed) {
   at(State::Sending, Known::Never);
   p.wanted_end = kNow + 900000;
-  step({.input = Input::Success, .has_etag = true, .expires = 1000});
+  step({.input = Input::Success, .etag = Tag::Usable, .expires = 1000});
   LONGLONGS_EQUAL(kNow + 900000, p.deadline);
 }
 
 TEST(Publication, success_without_expires_grants_what_was_asked_for) {
   at(State::Sending, Known::Never);
-  step({.input = Input::Success, .has_etag = true, .expires = -1});
+  step({.input = Input::Success, .etag = Tag::Usable, .expires = -1});
   LONGLONGS_EQUAL(p.sent_at + 3600000, p.grant_end);
 }
 
@@ -334,9 +334,32 @@ TEST(Publication, success_without_an_entity_tag_and_none_yet_is_live_and_publish
   CHECK(p.deadline > p.sent_at + 600000);  // at the refresh point, not sooner
 }
 
+TEST(Publication, success_with_an_entity_tag_that_cannot_be_sent_back_has_none_from_now_on) {
+  for (Known k : {Known::Never, Known::Current, Known::Changed}) {
+    at(State::Sending, k);
+    step({.input = Input::Success, .etag = Tag::Unusable, .expires = 1000});
+    is(State::Live);
+    CHECK(fx.forget_etag && fx.orphan);
+    CHECK_FALSE(fx.take_etag);
+    STRCMP_EQUAL("initial", op_name(next_op(p)));
+    CHECK(p.deadline > p.sent_at + 600000);
+  }
+}
+
+TEST(Publication, a_removal_of_a_state_without_an_entity_tag_ends_and_says_what_stays) {
+  at(State::Live, Known::Never, Wanted::Nothing);
+  p.grant_end = kNow + 1000;
+  step({.input = Input::Request});
+  ends(Ending::LeftBehind, 202);
+  at(State::Live, Known::Never, Wanted::Nothing);
+  p.grant_end = kNow;
+  step({.input = Input::Request});
+  ends(Ending::NeverSent, 200);
+}
+
 TEST(Publication, success_with_expires_0_means_that_nothing_is_there) {
   at(State::Sending, Known::Current);
-  step({.input = Input::Success, .has_etag = true, .expires = 0});
+  step({.input = Input::Success, .etag = Tag::Usable, .expires = 0});
   backs_off(2000);
   CHECK(fx.forget_etag);
   CHECK(p.known == Known::Never);
@@ -351,7 +374,7 @@ TEST(Publication, success_of_a_removal_is_the_end) {
 TEST(Publication, success_after_the_wanted_end_is_withdrawn_at_once) {
   at(State::Sending, Known::Never);
   p.wanted_end = kNow - 1;
-  step({.input = Input::Success, .has_etag = true, .expires = 1000});
+  step({.input = Input::Success, .etag = Tag::Usable, .expires = 1000});
   is(State::Queued);
   CHECK(fx.enqueue && fx.take_etag);
   STRCMP_EQUAL("remove", op_name(next_op(p)));

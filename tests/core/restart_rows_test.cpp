@@ -80,7 +80,7 @@ TEST(RestartRows, bad_rows_are_refused_counted_and_left_alone) {
   struct { const char* what; void (*spoil)(Row&); } rows[] = {
       {"CR in the URI", [](Row& r) { r.pres_uri = "sip:a@example.com\r\nX: y"; }},
       {"no scheme", [](Row& r) { r.pres_uri = "alice"; }},
-      {"blank in the entity-tag", [](Row& r) { r.etag = "e 1"; }},
+      {"line break in the entity-tag", [](Row& r) { r.etag = "e\n1"; }},
       {"header without a name", [](Row& r) { r.extra_headers = "nonsense\r\n"; }},
       {"Via injected", [](Row& r) { r.extra_headers = "Via: SIP/2.0/UDP h\r\n"; }},
       {"proxy is no URI", [](Row& r) { r.outbound_proxy = "10.0.0.1"; }},

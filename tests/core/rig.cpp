@@ -37,11 +37,17 @@ void Rig::boot() {
   store->fail_loads = std::exchange(loads_to_fail, 0);
   behind = std::make_unique<WriteBehind>(*store, log_, store_policy, [] {});
   engine = std::make_unique<Engine>(settings, Engine::Ports{*this, *behind, *this, log_, [this](MonoMs due) { wakes.push_back(due); }},
-                                    seed++);
+                                    entropy());
+  engine->set_branch_key(branch_key);
   behind->attach(engine.get());
   engine->set_epoch_offset(epoch_offset);
   engine->start(now);
   settle();
+}
+
+// Repeatable; each life has other numbers.
+Entropy Rig::entropy() {
+  return [this, random = Random(seed++)]() mutable { return drawn.emplace_back(random.next()); };
 }
 
 void Rig::kill(bool under_way_committed) {
@@ -174,6 +180,8 @@ void Rig::answer(Sent& s, const Answer& a) {
   r.to_tag = a.to_tag;
   r.contact = a.contact;
   r.route_set = a.route_set;
+  r.ours = a.ours;
+  r.etag_unusable = a.etag_unusable;
   engine->on_reply(s.txn, r, now);
   settle();
 }

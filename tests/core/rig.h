@@ -76,6 +76,7 @@ struct Answer {
   uint32_t cseq = 0;
   std::shared_ptr<const ReplyMessage> message = {};
   std::string to_tag = {}, contact = {}, route_set = {};
+  bool ours = false, etag_unusable = false;
 };
 
 class Rig : public SipPort, public BodiesPort {
@@ -126,6 +127,8 @@ class Rig : public SipPort, public BodiesPort {
   MonoMs now = 1000000;
   int64_t epoch_offset = 1800000000000;
   uint64_t seed = 7;
+  HashKey branch_key{11, 12};                    // beside the rows: it outlives the process
+  std::vector<uint64_t> drawn;                   // all that the engine took of its entropy
   EngineSettings settings;
   WriteBehindPolicy store_policy;
   MonoMs load_delay_ms = 0;                      // of the next boot: its pages come later, writes too until then
@@ -155,6 +158,8 @@ class Rig : public SipPort, public BodiesPort {
   Result<DocumentState> inspect(int32_t event, std::string_view content_type, std::string_view body) override;
 
  private:
+  Entropy entropy();
+
   Log log_;
   int life_ = 0;
   bool calling_ = false;                         // inside publish(): no completion may come

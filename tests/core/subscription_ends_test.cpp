@@ -108,6 +108,22 @@ TEST(SubscriptionEnds, the_last_notify_is_taken_where_no_unsubscribe_got_through
   LONGS_EQUAL(sent, rig.sent.size());
 }
 
+//   |-- SUBSCRIBE, Expires: 600 -->|   600 s are wanted, for ever is granted
+//   |-- SUBSCRIBE, 0 ------------->|   at the wanted end; 503, and again, but not for ever
+TEST(SubscriptionEnds, an_end_is_tried_for_an_hour_at_most_however_much_was_granted) {
+  rig.live({.expires = 600}, 4294967295);
+  MonoMs began = rig.now;
+  for (int i = 0; i < 3 * 3600; i++) {
+    if (rig.open()) rig.reject(503);
+    rig.advance(kSecond);
+  }
+  TEXT_EQUAL("remove", rig.last().kind());
+  CHECK(rig.last().at > began + 3600 * kSecond);
+  CHECK(rig.last().at <= began + (600 + 3600) * kSecond);
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
 //   |-- SUBSCRIBE, 0 ------->|   at the wanted end
 //   |<-- NOTIFY, terminated -|   before the answer: for its owner it is over with this
 TEST(SubscriptionEnds, is_dialog_knows_of_an_end_whose_answer_is_still_to_come) {
@@ -144,6 +160,22 @@ TEST(SubscriptionEnds, a_481_to_an_unsubscribe_is_success) {
   TEXT_EQUAL("initial remove", rig.kinds());
   TEXT_EQUAL("none", rig.state());
   LONGS_EQUAL(0, rig.rows().size());
+}
+
+// RFC 6665 section 4.1.2.2, RFC 5057 section 5.1: whatever says that there is nothing to end.
+TEST(SubscriptionEnds, every_reply_that_ends_a_dialog_is_success_of_an_unsubscribe_and_it_is_not_repeated) {
+  for (int status : {404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 502, 604}) {
+    SubsRig r;
+    r.live();
+    Call& c = r.unsubscribe();
+    r.reject(status);
+    LONGS_EQUAL(200, c.status);
+    TEXT_EQUAL("OK, it had ended", c.reason);
+    r.advance(7200 * kSecond);
+    TEXT_EQUAL("initial remove", r.kinds());
+    TEXT_EQUAL("none", r.state());
+    LONGS_EQUAL(0, r.rows().size());
+  }
 }
 
 //   |-- SUBSCRIBE, 0 -->|

@@ -123,7 +123,6 @@ TEST(SubscriptionFailures, a_403_keeps_the_dialog_with_a_loud_counter) {
 }
 TEST(SubscriptionFailures, a_408_keeps_the_dialog) { keeps_the_dialog({.status = 408}); }
 TEST(SubscriptionFailures, a_429_keeps_the_dialog) { keeps_the_dialog({.status = 429}); }
-TEST(SubscriptionFailures, a_480_keeps_the_dialog) { keeps_the_dialog({.status = 480}); }
 TEST(SubscriptionFailures, a_500_keeps_the_dialog) { keeps_the_dialog({.status = 500}); }
 TEST(SubscriptionFailures, a_503_keeps_the_dialog) { keeps_the_dialog({.status = 503}); }
 TEST(SubscriptionFailures, a_603_keeps_the_dialog) { keeps_the_dialog({.status = 603}); }
@@ -314,10 +313,35 @@ TEST(SubscriptionFailures, a_423_beyond_max_expires_or_without_min_expires_backs
 TEST(SubscriptionFailures, a_404_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(404); }
 TEST(SubscriptionFailures, a_405_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(405); }
 TEST(SubscriptionFailures, a_410_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(410); }
+TEST(SubscriptionFailures, a_416_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(416); }
+TEST(SubscriptionFailures, a_480_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(480); }
 TEST(SubscriptionFailures, a_481_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(481); }
+TEST(SubscriptionFailures, a_482_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(482); }
 TEST(SubscriptionFailures, a_483_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(483); }
+TEST(SubscriptionFailures, a_484_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(484); }
+TEST(SubscriptionFailures, a_485_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(485); }
 TEST(SubscriptionFailures, a_489_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(489); }
 TEST(SubscriptionFailures, a_501_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(501); }
+TEST(SubscriptionFailures, a_502_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(502); }
+TEST(SubscriptionFailures, a_604_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(604); }
+
+//   |-- SUBSCRIBE, to-tag -->|
+//   |<-- 480 ----------------|
+//   |-- SUBSCRIBE ---------->|   once at once: the new one may find another way
+//   |<-- 480 ----------------|
+//   |   (2 s, 4 s ...)       |   then it backs off
+TEST(SubscriptionFailures, a_480_to_the_new_dialog_too_backs_off) {
+  rig.live({.expires = kForEver}, 3600);
+  rig.advance(60 * kSecond);
+  rig.subscribe({.expires = kForEver});
+  rig.reject(480);
+  rig.reject(480);
+  TEXT_EQUAL("backoff", rig.state());
+  next_leaves_within(1500, 2500);
+  rig.reject(480);
+  next_leaves_within(3000, 5000);
+  TEXT_EQUAL("initial refresh initial initial initial", rig.kinds());
+}
 
 TEST(SubscriptionFailures, a_481_under_retry_after_waits) {
   rig.live({.expires = kForEver}, 3600);

@@ -447,11 +447,12 @@ TEST(SubscriptionMachine, what_a_final_reply_means_in_and_outside_a_dialog) {
       {412, Input::Transient, Input::Transient},   {413, Input::Fatal, Input::Fatal},
       {415, Input::Fatal, Input::Fatal},           {416, Input::Transient, Input::DialogLost},
       {420, Input::Fatal, Input::Fatal},           {423, Input::TooBrief, Input::TooBrief},
-      {480, Input::Transient, Input::Transient},   {481, Input::Transient, Input::DialogLost},
+      {480, Input::Transient, Input::DialogLost},  {481, Input::Transient, Input::DialogLost},
       {482, Input::Transient, Input::DialogLost},  {483, Input::Transient, Input::DialogLost},
       {484, Input::Transient, Input::DialogLost},  {485, Input::Transient, Input::DialogLost},
       {489, Input::Fatal, Input::DialogLost},      {500, Input::Transient, Input::Transient},
-      {501, Input::Transient, Input::DialogLost},  {503, Input::Transient, Input::Transient},
+      {501, Input::Transient, Input::DialogLost},  {502, Input::Transient, Input::DialogLost},
+      {503, Input::Transient, Input::Transient},
       {600, Input::Transient, Input::Transient},   {604, Input::Transient, Input::DialogLost},
   };
   for (auto& r : rows) {
@@ -494,6 +495,31 @@ TEST(SubscriptionMachine, a_refresh_is_due_before_the_grant_ends) {
   due_within(700 * kSecond, 800 * kSecond);   // a fifth before, less a jitter of a tenth
   step({S::Waiting, D::Confirmed, W::Something, Notified::No}, notify(60));
   due_within(24 * kSecond, 30 * kSecond);     // half of a short grant
+}
+
+// RFC 6665 section 4.1.2.1: what is granted is what was asked, or less.
+TEST(SubscriptionMachine, a_grant_above_what_was_asked_counts_as_asked) {
+  for (int64_t granted : {int64_t{3601}, int64_t{7200}, int64_t{4294967295}}) {
+    step({S::Sending, D::Early}, {.input = Input::Success, .has_dialog = true, .expires = granted});
+    LONGLONGS_EQUAL(kNow - 100 + 3600 * kSecond, m.grant_end);
+    step({S::Sending}, {.input = Input::Success, .expires = granted});
+    LONGLONGS_EQUAL(kNow - 100 + 3600 * kSecond, m.grant_end);
+    due_within(2500 * kSecond, 2900 * kSecond);
+    step({S::Live}, notify(granted));
+    LONGLONGS_EQUAL(kNow + 3600 * kSecond, m.grant_end);
+    due_within(2500 * kSecond, 2900 * kSecond);
+  }
+  step({S::Live}, notify(3600));
+  LONGLONGS_EQUAL(kNow + 3600 * kSecond, m.grant_end);
+}
+
+TEST(SubscriptionMachine, in_a_restored_dialog_a_grant_counts_up_to_what_we_ever_ask) {
+  m = Given{S::Live}.machine();
+  m.asked = 0;   // of the last run
+  Event e = notify(4294967295);
+  e.max_expires = 7200;
+  fx = sub::step(m, e, random, kNow);
+  LONGLONGS_EQUAL(kNow + 7200 * kSecond, m.grant_end);
 }
 
 TEST(SubscriptionMachine, a_subscription_that_ends_within_its_grant_is_not_refreshed) {

@@ -34,7 +34,7 @@ BAD_PUBLICATIONS = [("flag", 0), ("expires", -1), ("desired_expires", 10 ** 12),
                     ("pres_uri", b"sip:%s@x"), ("pres_uri", b"sip:a%41^@x"), ("pres_uri", b"sip:a@x:y"),
                     ("pres_uri", b"sip:a@b@c"), ("pres_uri", b"sip:a@[::1"), ("pres_uri", b"tel:%41"), ("pres_uri", b"sip:;a@x"),
                     ("pres_uri", b"sip:" + b"a" * 1015 + b"@xyz.example"),
-                    ("pres_id", b"a\nb"), ("etag", b"a b"), ("tuple_id", b"\x7f"), ("content_type", b"a\0b"),
+                    ("pres_id", b"a\nb"), ("etag", b"a\nb"), ("tuple_id", b"\x7f"), ("content_type", b"a\0b"),
                     ("extra_headers", b"X: 1"), ("extra_headers", b"Event: presence\r\n"), ("extra_headers", b"no colon\r\n"),
                     ("outbound_proxy", b"http://x")]
 BAD_SUBSCRIPTIONS = [("watcher_uri", b"w"), ("to_uri", b"x"), ("contact", b"<sip:x>"), ("remote_contact", b"sip:"),

@@ -103,7 +103,7 @@ def every_kind(fork):
         pub(3, "expired", expires=PAST), pub(4, "expired", expires=PAST, desired_expires=PAST), pub(5, "expired", expires=0),
         pub(6, {"pres_uri": b"sip:u6@example.com", "etag": b"a.6", "desired_expires": PAST}, desired_expires=PAST),
         # to be withdrawn
-        pub(7, "refused", "without etag", etag=b""), pub(8, "refused", "etag is not one", etag=b"a b"),
+        pub(7, "refused", "without etag", etag=b""), pub(8, "refused", "etag is not one", etag=b"a\nb"),
         pub(9, "refused", "pres_uri is not one", pres_uri=b"u9@example.com"),
         pub(10, "refused", "extra_headers", extra_headers=b"Event: x\r\n"),
         pub(11, {"pres_uri": b"sip:u11@example.com", "etag": b"e" * narrow}, f"etag is as long as its column was ({narrow})",

@@ -23,7 +23,7 @@ struct ServerState {             // one publication as the server holds it
 struct Mood {                    // chances in percent, per request
   int lose_request = 0, lose_reply = 0, transport = 0, slow = 0;
   int transient = 0, forbidden = 0, auth = 0, fatal = 0, too_brief = 0, no_etag = 0, no_expires = 0, forget = 0,
-      retry_after = 0, zero_grant = 0;
+      retry_after = 0, zero_grant = 0, boast = 0;
   uint32_t max_grant = 3600;
 };
 

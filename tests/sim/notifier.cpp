@@ -84,9 +84,9 @@ Answer Notifier::process(const SipRequest& q, int key) {
   }
   bool initial = q.to_tag.empty();
   if (stage_.chance(mood.dialog_ends)) {   // in a dialog these end it, outside some end the wish (RFC 5057 section 5.1)
-    static constexpr int kinds[] = {404, 405, 410, 416, 482, 483, 484, 485, 489, 501, 604};
+    static constexpr int kinds[] = {404, 405, 410, 416, 480, 482, 483, 484, 485, 489, 501, 502, 604};
     if (auto d = find(q.call_id, q.to_tag); d != dialogs_.end()) dialogs_.erase(d);
-    return fail(kinds[below(11)]);
+    return fail(kinds[below(13)]);
   }
   auto at = find(q.call_id, q.to_tag);
   if (!initial && at != dialogs_.end() && stage_.chance(mood.forget)) {
@@ -102,9 +102,11 @@ Answer Notifier::process(const SipRequest& q, int key) {
   if (initial && stage_.chance(mood.fork)) make(q, key);   // another branch took it too, its 2xx goes nowhere
   ServerDialog& d = initial ? make(q, key) : *at;
   int64_t grant = stage_.chance(mood.zero_grant) ? 0 : std::min<int64_t>(q.expires, mood.max_grant);
+  static constexpr int64_t boasts[] = {1, 600, 4294960000};
+  int64_t boast = grant > 0 && stage_.chance(mood.boast) ? boasts[below(3)] : 0;
   if (stage_.chance(mood.moved)) d.contact = address();
   a.status = d.pending ? 202 : 200;
-  a.expires = q.expires > 0 && stage_.chance(mood.no_expires) ? -1 : grant;
+  a.expires = q.expires > 0 && stage_.chance(mood.no_expires) ? -1 : grant + boast;
   if (!initial || !stage_.chance(mood.no_tag)) a.to_tag = d.remote_tag;
   a.contact = d.contact;
   if (initial) a.route_set = d.route_set;
@@ -112,6 +114,7 @@ Answer Notifier::process(const SipRequest& q, int key) {
   for (size_t i = last; i-- > first;) {   // each branch sends its state
     auto each = dialogs_.begin() + static_cast<std::ptrdiff_t>(i);
     each->expires = stage_.now_ + grant * 1000;
+    each->boast = boast;
     if (!initial && each->pending && below(2)) each->pending = false;
     bool silent = stage_.chance(mood.silent);
     if (grant > 0) {
@@ -170,7 +173,7 @@ Packet Notifier::packet(ServerDialog& d, bool full, const char* state, const cha
   p.route_set = d.route_set;
   p.cseq = ++d.cseq;
   bool ended = p.state == "terminated";
-  if (!ended && !stage_.chance(mood.no_state_expires)) p.expires = std::max<int64_t>(0, (d.expires - stage_.now_) / 1000);
+  if (!ended && !stage_.chance(mood.no_state_expires)) p.expires = std::max<int64_t>(0, (d.expires - stage_.now_) / 1000) + d.boast;
   std::string seq = std::to_string(state_of(d.key));
   if (d.event == "presence") {
     p.content_type = "application/pidf+xml";

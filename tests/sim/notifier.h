@@ -17,7 +17,7 @@ struct NotifierMood {           // chances in percent
   // per SUBSCRIBE: the network, then what is answered
   int lose_request = 0, lose_reply = 0, transport = 0, slow = 0;
   int transient = 0, forbidden = 0, auth = 0, fatal = 0, dialog_ends = 0, too_brief = 0, retry_after = 0, digest = 0;
-  int zero_grant = 0, no_expires = 0, no_tag = 0, forget = 0, fork = 0, pending = 0, moved = 0;
+  int zero_grant = 0, boast = 0, no_expires = 0, no_tag = 0, forget = 0, fork = 0, pending = 0, moved = 0;
   // per NOTIFY
   int silent = 0, lose_notify = 0, lose_answer = 0, repeat = 0, late = 0, no_state_expires = 0, skip_version = 0;
   int keeps = 0;                // a NOTIFY without an answer does not end the dialog
@@ -30,6 +30,7 @@ struct ServerDialog {           // one subscription as the notifier holds it
   std::string event, event_id, contact, route_set;
   MonoMs expires = 0;
   uint32_t cseq = 0, version = 0;
+  int64_t boast = 0;            // s more than it is, said of the grant
   bool pending = false;
 };
 

@@ -292,7 +292,7 @@ void Watchers::change_moods() {
       m.dialog_ends = some(20), m.digest = some(50), m.lose_reply = some(10), m.retry_after = 50;
       break;
     case 3:
-      m.forget = some(30), m.no_tag = some(20), m.no_expires = some(20), m.zero_grant = some(10), m.fork = some(50);
+      m.forget = some(30), m.no_tag = some(20), m.no_expires = some(20), m.zero_grant = some(10), m.boast = some(30), m.fork = some(50);
       m.moved = some(30), m.lose_reply = some(10), m.slow = some(30), m.too_brief = some(20);
       break;
     case 4:

@@ -52,7 +52,9 @@ void World::boot() {
   WriteBehindPolicy policy;
   policy.retry_max_ms = 5000;
   behind_ = std::make_unique<WriteBehind>(*store_, log_, policy, nullptr);
-  engine_ = std::make_unique<Engine>(settings_, Engine::Ports{*this, *behind_, *this, log_, nullptr}, random_.next());
+  engine_ = std::make_unique<Engine>(settings_, Engine::Ports{*this, *behind_, *this, log_, nullptr},
+                                     [random = Random(random_.next())]() mutable { return random.next(); });
+  engine_->set_branch_key({1, 2});   // as it is kept beside the rows
   behind_->attach(engine_.get());
   engine_->set_epoch_offset(kEpochOffset);
   watchers_.booted();
@@ -82,6 +84,16 @@ void World::kill() {
   engine_.reset();
   store_.reset();
   out_.clear();
+  quiet_.clear();   // it is not stored
+}
+
+// Where a request goes: of its first route, else of its Request-URI, what stands behind the user. (There are no proxies here.)
+static std::string server_of(const SipRequest& q) {
+  std::string_view uri = q.uri;
+  if (!q.route_set.empty()) uri = q.route_set.substr(1, q.route_set.find('>') - 1);
+  size_t at = uri.find('@');
+  uri.remove_prefix(at == uri.npos ? uri.find(':') + 1 : at + 1);
+  return std::string(uri.substr(0, uri.find(';')));
 }
 
 // --- the network -------------------------------------------------------------------------------------------------
@@ -94,10 +106,12 @@ Status World::send(const SipRequest& q) {
   if (out_.size() >= settings_.max_in_flight) fail("more than max_in_flight out");
   if (!watcher) say("PUBLISH %.*s call %.8s cseq %u expires %lld if-match '%.*s' body '%.*s'", static_cast<int>(q.uri.size()), q.uri.data(), std::string(q.call_id).c_str(), q.cseq,
       static_cast<long long>(q.expires), static_cast<int>(q.if_match.size()), q.if_match.data(), static_cast<int>(q.body.size()), q.body.data());
+  std::string server = server_of(q);
+  if (auto it = quiet_.find(server); it != quiet_.end() && now_ < it->second) fail("a request to " + server + " before the time that it named");
   if (!healing_ && random_.below(400) == 0) return {Errc::sip_failed, "no socket"};
   Answer a = watcher ? watchers_.send(q, key - kWatched) : esc_.handle(q, now_);
   out_[q.txn] = key;
-  replies_.push({a.at, order_++, q.txn, key, life_, a});
+  replies_.push({a.at, order_++, q.txn, key, life_, server, a});
   return success();
 }
 
@@ -126,6 +140,10 @@ void World::one_event() {
     s.contact = r.answer.contact;
     s.route_set = r.answer.route_set;
     s.cseq = r.answer.cseq;
+    if (s.origin == ReplyOrigin::Wire && s.status == 503 && s.retry_after > 0) {
+      MonoMs& until = quiet_[r.server];
+      until = std::max(until, now_ + s.retry_after * 1000);
+    }
     if (r.key >= kWatched) {
       say("  -> %d to-tag '%s' expires %lld for w%d", s.status, r.answer.to_tag.c_str(), static_cast<long long>(s.expires), r.key - kWatched);
       watchers_.replied(r.key - kWatched, r.answer);
@@ -235,7 +253,7 @@ void World::change_moods() {
       m.retry_after = 50;
       break;
     case 3:
-      m.forget = some(30), m.no_etag = some(10), m.no_expires = some(20), m.zero_grant = some(10), m.lose_reply = some(10);
+      m.forget = some(30), m.no_etag = some(10), m.no_expires = some(20), m.zero_grant = some(10), m.boast = some(30), m.lose_reply = some(10);
       m.fatal = some(5);
       break;
   }

@@ -72,6 +72,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
     pua::TxnId txn;
     int key;                                    // from kWatched on: of the watchers
     uint64_t life;
+    std::string server;
     Answer answer;
     bool operator>(const Reply& o) const { return std::tie(at, order) > std::tie(o.at, o.order); }
   };
@@ -108,6 +109,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
   std::vector<Owner> owners_;
   std::vector<Call> calls_;
   std::map<uint64_t, int> out_;                 // transaction -> key, as in Reply
+  std::map<std::string, MonoMs> quiet_;         // servers that asked to be left alone, until then
   std::priority_queue<Reply, std::vector<Reply>, std::greater<>> replies_;
   int seq_ = 0;
   Watchers watchers_{*this};

@@ -110,6 +110,8 @@ void Rig::on_reply(TxnId txn, const SipReply& r, MonoMs) {
   o.status = r.status;
   o.reason = r.reason;
   o.etag = r.etag;
+  o.etag_unusable = r.etag_unusable;
+  o.ours = r.ours;
   o.to_tag = r.to_tag;
   o.contact = r.contact;
   o.route_set = r.route_set;

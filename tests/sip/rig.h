@@ -20,6 +20,7 @@ namespace pua::test {
 struct Outcome {
   TxnId txn = 0;
   int status = 0;
+  bool ours = false, etag_unusable = false;
   std::string reason, etag, to_tag, contact, route_set;
   ReplyOrigin origin = ReplyOrigin::Wire;
   int64_t expires = -1, min_expires = -1, retry_after = -1;

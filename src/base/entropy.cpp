@@ -1,0 +1,37 @@
+#include "base/entropy.h"
+
+#include <sys/random.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace pua {
+
+ssize_t SystemEntropy::system(void* to, size_t octets) { return getrandom(to, octets, 0); }
+
+Result<SystemEntropy> SystemEntropy::open(Source source) {
+  SystemEntropy e(source);
+  errno = 0;
+  if (source(&e.reserve_, sizeof e.reserve_) != static_cast<ssize_t>(sizeof e.reserve_))
+    return {Errc::generic, std::string("the system gives no random numbers (getrandom): ") + strerror(errno)};
+  return e;
+}
+
+uint64_t SystemEntropy::next() {
+  if (left_ == 0) {
+    // A source that has worked does not fail. If it does all the same, what it gave at the start is secret still.
+    if (source_(numbers_, sizeof numbers_) != static_cast<ssize_t>(sizeof numbers_))
+      return SipMac(reserve_).add(++reserve_count_).finish();
+    left_ = kNumbers;
+  }
+  uint64_t n = numbers_[--left_];
+  numbers_[left_] = 0;   // it is used once, and stands nowhere else
+  return n;
+}
+
+HashKey SystemEntropy::key() {
+  uint64_t k0 = next();
+  return {k0, next()};
+}
+
+}  // namespace pua

@@ -1,0 +1,42 @@
+#include "core/destination.h"
+
+#include "core/uri.h"
+
+namespace pua {
+
+namespace {
+
+void append_folded(std::string& out, std::string_view s) {
+  for (char c : s) out += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+bool is_address(std::string_view host) {
+  return host.starts_with('[') || host.find_first_not_of("0123456789.") == host.npos;
+}
+
+}  // namespace
+
+void write_destination(std::string_view uri, std::string& out) {
+  out.clear();
+  Uri u;
+  // A number goes nowhere without a proxy, and what cannot be read nowhere at all.
+  if (read_uri(uri, u) || u.host.empty()) return append_folded(out, uri);
+  std::string_view host = u.host, port = u.port, transport = param_value(u.params, "transport");
+  if (std::string_view maddr = param_value(u.params, "maddr"); !maddr.empty()) host = maddr;
+  bool secure = u.kind == Scheme::Sips || same_word(transport, "tls");
+  if (secure) transport = "tls";
+  // An address leaves nothing to the DNS, and a port leaves no more than the address to it: what they mean is understood.
+  bool address = is_address(host);
+  if ((address || !port.empty()) && same_word(transport, "udp")) transport = {};
+  if (address && port == (secure ? "5061" : "5060")) port = {};
+  append_folded(out, host);
+  if (!port.empty()) append_folded(out += ':', port);
+  if (!transport.empty()) append_folded(out += ";transport=", transport);
+}
+
+std::string_view first_route(std::string_view route_set) {
+  size_t open = route_set.find('<'), close = route_set.find('>');
+  return open < close && close != route_set.npos ? route_set.substr(open + 1, close - open - 1) : std::string_view();
+}
+
+}  // namespace pua
