@@ -422,6 +422,7 @@ void MysqlConn::settled() {
     fresh_ = true;  // the same server would keep us waiting again
   }
   r.result = std::exchange(result_, nullptr);
+  if (r.code == 0 && !r.result) r.changed = mysql_affected_rows(mysql_.get());
   MYSQL_RES* result = r.result;
   r.owner = &result;
   if (r.fault == DbFault::Lost) drop(true);
