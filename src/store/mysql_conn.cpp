@@ -15,6 +15,7 @@
 
 #include "store/mono.h"
 #include "store/mysql_sql.h"
+#include "store/schema_version.h"
 
 namespace pua {
 
@@ -291,9 +292,7 @@ void MysqlConn::check_version(const DbReply& r) {
   bad.code = 1;
   bad.fault = version.empty() ? DbFault::TableLost : DbFault::Down;
   bad.error = where() + ": table '" + servers_.table + "' ";
-  bad.error += version.empty() ? "is not there, or has no row in table 'version': see puadbctl create"
-                               : "has schema version " + version.substr(0, 20) + ", this build needs " +
-                                     std::to_string(servers_.version) + ": see puadbctl";
+  bad.error += version.empty() ? "is not there, or has no row in table 'version': see puadbctl create" : other_version(version);
   not_set_up(bad);
 }
 
