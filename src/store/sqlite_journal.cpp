@@ -19,7 +19,7 @@ constexpr MonoMs kFoldPauseMs = 2;
 constexpr MonoMs kRetryMs = 1000;
 constexpr size_t kLinesATurn = 4096;       // found at start, put in order, or removed: about 1 ms
 constexpr int64_t kEmptyLines = 32768;     // so many go at once, page by page, where nothing else is in the table
-constexpr size_t kMostStuck = 1024;
+constexpr size_t kMostKept = 1024;
 
 auto order_of(const Row& r) { return std::tuple(r.owner_epoch, r.record_version, r.node); }
 
@@ -118,7 +118,7 @@ int SqliteJournal::append(const Row& r) {
 
 void SqliteJournal::gone(int64_t id) {
   know_all();
-  if (waiting() + pending_.size() > 0) pending_.push_back({id, next_++, true});
+  if (waiting() + pending_.size() + kept_.size() > 0) pending_.push_back({id, next_++, true});
 }
 
 void SqliteJournal::ended(bool committed, MonoMs now) {
@@ -130,7 +130,10 @@ void SqliteJournal::ended(bool committed, MonoMs now) {
   }
   if (order_.open() == 0) first_at_ = now;
   last_at_ = now;
-  for (const Pending& p : pending_) order_.add(p.id, p.number, p.gone);
+  for (const Pending& p : pending_) {
+    order_.add(p.id, p.number, p.gone);
+    if (p.gone && !kept_.empty()) std::erase_if(kept_, [&](auto& kept) { return kept.second == p.id; });
+  }
   pending_.clear();
 }
 
@@ -163,8 +166,10 @@ void SqliteJournal::know_all() {
 }
 
 const Row* SqliteJournal::find(int64_t id) {
-  if (waiting() == 0) return nullptr;
+  if (waiting() == 0 && kept_.empty()) return nullptr;
   std::optional<JournalOrder::Entry> last = order_.last(id);
+  for (auto& [line, of] : kept_)
+    if (of == id && !last) last = JournalOrder::Entry{id, line * 2};
   if (!last || last->gone()) return nullptr;
   sqlite3_stmt* st = line_.get();
   sqlite3_bind_int64(st, 1, last->line());
@@ -315,7 +320,7 @@ void SqliteJournal::fold(MonoMs now) {
 
 // Where one line is at fault, it is found by itself, named, and stays in the journal; the others go on.
 void SqliteJournal::fold_failed(int rc, bool at_a_line, MonoMs now) {
-  bool its_fault = at_a_line && (damaged(rc) || row_fault(rc)) && stuck_.size() < kMostStuck;
+  bool its_fault = at_a_line && (damaged(rc) || row_fault(rc)) && kept_.size() < kMostKept;
   if (!its_fault) return failed("folding", rc, now);
   std::string error = db_.text(rc);
   if (sqlite3_get_autocommit(db_.handle()) == 0) run_once(rollback_);
@@ -324,24 +329,22 @@ void SqliteJournal::fold_failed(int rc, bool at_a_line, MonoMs now) {
   const JournalOrder::Entry& e = order_.frozen()[place_++];
   log_.error("store: %s: line %lld of the journal stays there, row %lld cannot be written: %s", db_.path().c_str(),
              static_cast<long long>(e.line()), static_cast<long long>(e.id), error.c_str());
-  stuck_.push_back(e.line());
-  stuck_ever_ = true;
+  kept_[e.line()] = e.id;
   if (place_ == order_.frozen().size()) enter(Stage::Cleaning);
 }
 
 // Removes a piece of what is folded.
 int SqliteJournal::clean_some() {
   int64_t to = order_.frozen_to();
-  if (order_.open() == 0 && !stuck_ever_ && to - low_ < kEmptyLines) {
+  if (order_.open() == 0 && kept_.empty() && to - low_ < kEmptyLines) {
     int rc = run_once(empty_);
     if (rc == SQLITE_OK) low_ = to + 1;
     return rc;
   }
   int64_t last = std::min(to, low_ + static_cast<int64_t>(kLinesATurn) - 1), next = last + 1;
-  for (int64_t line : stuck_) {
-    if (line < low_ || line > last) continue;
-    last = line - 1;
-    next = line + 1;
+  if (auto kept = kept_.lower_bound(low_); kept != kept_.end() && kept->first <= last) {
+    last = kept->first - 1;
+    next = kept->first + 1;
   }
   sqlite3_bind_int64(clean_.get(), 1, low_);
   sqlite3_bind_int64(clean_.get(), 2, last);
@@ -355,7 +358,6 @@ void SqliteJournal::clean(MonoMs now) {
   pause(now);
   if (low_ <= order_.frozen_to()) return;
   order_.drop_frozen();
-  stuck_.clear();
   enter(Stage::Collecting);
 }
 

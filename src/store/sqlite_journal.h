@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -89,8 +90,7 @@ class SqliteJournal {
   int64_t low_ = 0;                   // no line before this one is left, but those that cannot be folded
   int64_t scanned_ = 0;
   size_t place_ = 0;                  // in the frozen list: what stands before it is folded
-  std::vector<int64_t> stuck_;        // lines of this list whose rows cannot be written: they stay
-  bool stuck_ever_ = false;
+  std::map<int64_t, int64_t> kept_;   // lines whose rows cannot be written: they stay, until the next run tries again. Line, id
   bool alone_ = false;                // one line a turn, to find the one that cannot be folded
   std::optional<StoredRow> found_;
   bool broken_ = false;               // lines cannot be read or appended: no more of them
