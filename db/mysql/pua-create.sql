@@ -60,4 +60,4 @@ CREATE TABLE IF NOT EXISTS `pua_meta` (
   PRIMARY KEY (name)
 ) ENGINE=InnoDB;
 
-INSERT INTO `version` (table_name, table_version) VALUES ('pua', 11) ON DUPLICATE KEY UPDATE table_version = 11;
+INSERT INTO `version` (table_name, table_version) VALUES ('pua', 12) ON DUPLICATE KEY UPDATE table_version = 12;

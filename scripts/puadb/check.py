@@ -13,6 +13,7 @@ class Check:
     def __init__(self, db, schema, table, known_events, now, say):
         self.db, self.schema, self.table, self.say = db, schema, table, say
         self.known_events, self.now, self.found, self.looked_at = known_events, now, 0, 0
+        self.rows_in = table
 
     def run(self):
         self.now -= rules.clock_drift(self.db.meta(self.table), self.db.kind)
@@ -54,6 +55,7 @@ class Check:
         if self.db.key_columns() not in keys:
             self.finding(f"schema: no unique key over {', '.join(sorted(self.db.key_columns()))}")
         self.check_version()
+        self.check_journal()
         if not {"name", "value"} <= self.db.describe(f"{self.table}_meta").keys():
             self.finding(f"schema: there is no table {self.table}_meta (name, value)")
         return readable
@@ -66,6 +68,28 @@ class Check:
             hint = "; puadbctl migrate carries tables of OpenSIPS and Kamailio over" if version in FOREIGN else ""
             self.finding(f"schema: version {version}, and this library needs {VERSION}{hint}")
 
+    def check_journal(self):
+        """Of a database that has one: its columns, and the view of the rows with it."""
+        name, view = f"{self.table}_journal", f"{self.table}_rows"
+        wanted = self.schema.view(self.table)
+        if wanted is None or self.db.version_of(self.table) != VERSION:
+            return
+        there = self.db.describe(name)
+        missing = [column for column in self.schema.journal if column not in there]
+        if not there:
+            self.finding(f"schema: there is no table {name}")
+        elif missing:
+            self.finding(f"schema: table {name} has no column {', '.join(missing)}")
+        definition = self.db.definition(view)
+        if definition is None or definition.split() != wanted.split():
+            self.finding(f"schema: view {view} is {'missing' if definition is None else 'another one'}")
+        elif there and not missing:
+            self.rows_in = view
+            for number, id, *order in self.db.rows(name, [(c, "int") for c in ("seq", "id", "record_version", "owner_epoch", "node")],
+                                                   order="seq"):
+                if not all(isinstance(value, int) for value in (id, *order)):
+                    self.finding(f"line {number} of {name}: its id or version is no number")
+
     # --- rows ----------------------------------------------------------------------------------------------------
 
     def check_rows(self):
@@ -74,7 +98,7 @@ class Check:
         if stored_digest:
             columns.append(("key_digest", "blob"))
         keys = {}
-        for values in self.db.rows(self.table, columns):
+        for values in self.db.rows(self.rows_in, columns):
             row = dict(zip((name for name, _ in columns), values))
             self.looked_at += 1
             for reason in self.faults(row, keys):

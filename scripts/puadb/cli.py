@@ -101,6 +101,7 @@ def parse(arguments, config_file):
     drop = command("drop", drop_tables, "remove the tables, with all rows")
     drop.add_argument("--yes", action="store_true", help="do not ask")
     command("upgrade", upgrade, "bring tables of an older version of this library to this one")
+    command("downgrade", downgrade, "bring the tables back to what the version before wants")
     out = command("dump", dump_rows, "write all rows as SQL")
     out.add_argument("file", nargs="?", type=value, default="-", help="readable for nobody else; none: standard output")
     back = command("load", load_rows, "read what dump wrote, into a database of either kind")
@@ -181,7 +182,9 @@ def check_all(args):
     with connect(args.place) as db:
         check = Check(db, Schema(args.sql, db.kind), args.table, {*EVENTS, *args.event}, int(time.time()), say)
         found = check.run()
-        say(f"{db.where}: table {args.table}, {check.looked_at} rows, {found or 'no'} finding{'s' if found != 1 else ''}")
+        lines = db.journal_lines(args.table)
+        say(f"{db.where}: table {args.table}, {check.looked_at} rows, {f'{lines} changes in its journal, ' if lines else ''}"
+            f"{found or 'no'} finding{'s' if found != 1 else ''}")
     return FINDINGS if found else FINE
 
 
@@ -198,6 +201,8 @@ def drop_tables(args):
                 return FINDINGS
         numbered = db.version_of(args.table) is not None
         with db.transaction() as change:
+            for statement in db.drop_journal(args.table):
+                change.run(statement)
             change.run(f"DROP TABLE {args.table}")
             change.run(f"DROP TABLE IF EXISTS {args.table}_meta")
             if numbered:
@@ -229,6 +234,19 @@ def upgrade(args):
                     change.run(statement)
                 change.run(db.set_version(args.table, number))
             say(f"{db.where}: table {args.table} is version {number} now")
+    return FINE
+
+
+def downgrade(args):
+    with connect(args.place, write=True) as db:
+        ours(db, args.table)
+        statements = Schema(args.sql, db.kind).downgrade(VERSION, args.table)
+        with db.transaction() as change:
+            db.fold(change, args.table)
+            for statement in statements or ():
+                change.run(statement)
+            change.run(db.set_version(args.table, VERSION - 1))
+        say(f"{db.where}: table {args.table} is version {VERSION - 1} now: for the libpua before this one")
     return FINE
 
 
@@ -336,4 +354,5 @@ def write_migrated(db, schema, table, work, put_aside):
         make_tables(db, schema, table)
     columns = [(column.name, column.kind) for column in schema.columns]
     with db.transaction() as change:
+        db.fold(change, table)
         change.insert(table, columns, ([row[name] for name in schema.names] for row in work.carry()))

@@ -54,6 +54,21 @@ class Database:
         """Each row as a list of values. columns: (name, kind) in the order wanted."""
         raise NotImplementedError
 
+    def current(self, table):
+        """Where the rows of our table are read as they are, with what is not folded into them yet."""
+        return table
+
+    def journal_lines(self, table):
+        """How many changes wait beside the rows to be folded into them."""
+        return 0
+
+    def fold(self, change, table):
+        """Brings those into the rows, so that other ids and rows can be written beside them. change: of a transaction."""
+
+    def drop_journal(self, table):
+        """The statements that remove it."""
+        return []
+
     def transaction(self):
         """A context manager whose value has run(statement) and insert(table, columns, rows); all of it happens, or nothing
         (MariaDB commits a statement that changes tables at once)."""

@@ -6,7 +6,7 @@ import re
 
 from puadb import rules
 from puadb.database import Problem, Text
-from puadb.schema import VERSION
+from puadb.schema import SAME_ROWS, VERSION
 
 META = [("name", "text"), ("value", "blob")]
 HEAD = re.compile(r"-- puadbctl dump 1: table (\w+), schema version (\d+), from (sqlite|mysql)")
@@ -25,7 +25,7 @@ def dump(db, schema, table, out):
     columns = [(column.name, column.kind) for column in schema.columns]
     rows = values = 0
     out.write(f"-- puadbctl dump 1: table {table}, schema version {VERSION}, from {db.kind}\nBEGIN;\n")
-    for row in db.rows(table, columns):
+    for row in db.rows(db.current(table), columns):
         insert(table, columns, row)
         rows += 1
     for row in db.rows(f"{table}_meta", META, order="name"):
@@ -52,8 +52,9 @@ class Dump:
         head = HEAD.fullmatch(self._line())
         if not head:
             raise Problem(f"{name}: not a dump of puadbctl")
-        if int(head.group(2)) != VERSION:
-            raise Problem(f"{name}: a dump of schema version {head.group(2)}; this puadbctl loads {VERSION}")
+        if int(head.group(2)) not in SAME_ROWS:
+            raise Problem(f"{name}: a dump of schema version {head.group(2)}; this puadbctl loads "
+                          f"{' and '.join(map(str, SAME_ROWS))}")
         self.table, self.source = head.group(1), head.group(3)
         self.columns = [(column.name, column.kind) for column in schema.columns]
         self.pending, self.counts = None, [0, 0]
@@ -149,6 +150,7 @@ def load(db, dump, table, replace):
     with db.transaction() as change:
         if replace:
             change.run(f"DELETE FROM {table}")
+        db.fold(change, table)      # what is left of rows that are gone must not meet the ids of new ones
         change.run(f"DELETE FROM {table}_meta")
         change.insert(table, dump.columns, checked(dump.rows(), dump.columns))
         change.insert(f"{table}_meta", META, checked(renamed(dump.meta()), META))

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from puadb.database import Problem
 
-VERSION = 11
+VERSION = 12
+SAME_ROWS = (11, 12)     # their rows have the same columns
 FOREIGN = (7, 9)          # of Kamailio and OpenSIPS
 
 
@@ -38,6 +39,7 @@ class Schema:
         kinds = {name: "int" if type == "INTEGER" else type.lower() for name, type, _ in _columns(_read(folder / "sqlite"))}
         self.columns = [Column(name, kinds[name], type, not_null) for name, type, not_null in _columns(_read(self.folder))]
         self.names = [column.name for column in self.columns]
+        self.journal = [column for column, *_ in _columns(_read(self.folder), "pua_journal")]
 
     def statements(self, table):
         """What makes the tables, under this name."""
@@ -45,8 +47,19 @@ class Schema:
 
     def upgrade(self, version, table):
         """What brings this version to the next one; None if there is no such text."""
-        path = self.folder / f"upgrade-{version}.sql"
+        return self._step(f"upgrade-{version}.sql", table)
+
+    def downgrade(self, version, table):
+        """What brings this version to the one before; None if there is no such text."""
+        return self._step(f"downgrade-{version}.sql", table)
+
+    def _step(self, name, table):
+        path = self.folder / name
         return _statements(path.read_text(), table) if path.exists() else None
+
+    def view(self, table):
+        """The statement that makes the view of the rows with their journal; None where there is no journal."""
+        return next((one for one in self.statements(table) if one.startswith("CREATE VIEW")), None)
 
 
 def _read(folder):
@@ -63,9 +76,9 @@ def _statements(text, table):
     return [one.strip() for one in re.split(r";[ \t]*(?:\n|$)", text) if one.strip()]
 
 
-def _columns(text):
-    """(name, type, NOT NULL?) of each column of table pua that a row is written to."""
-    body = re.search(r"CREATE TABLE [`\"]pua[`\"] \((.*?)^\)", text, re.DOTALL | re.MULTILINE).group(1)
-    for name, type, rest in re.findall(r"^  ([a-z_]+)\s+([A-Z]+(?:\(\d+\))?)(.*)$", body, re.MULTILINE):
+def _columns(text, table="pua"):
+    """(name, type, NOT NULL?) of each column of this table that a row is written to; none where there is no such table."""
+    made = re.search(rf"CREATE TABLE [`\"]{table}[`\"] \((.*?)^\)", text, re.DOTALL | re.MULTILINE)
+    for name, type, rest in re.findall(r"^  ([a-z_]+)\s+([A-Z]+(?:\(\d+\))?)(.*)$", made.group(1) if made else "", re.MULTILINE):
         if " AS (" not in rest:
             yield name, type, "NOT NULL" in rest

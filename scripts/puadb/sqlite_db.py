@@ -95,6 +95,34 @@ class SqliteDb(Database):
     def count(self, table):
         return self._all(f'SELECT count(*) FROM "{name_of(table)}"')[0][0]
 
+    # --- the journal (db/sqlite/pua-create.sql) ----------------------------------------------------------------------
+
+    def current(self, table):
+        return f"{table}_rows" if self.definition(f"{table}_rows") else table
+
+    def definition(self, view):
+        """The statement that has made it; None: there is none."""
+        found = self._all("SELECT sql FROM sqlite_schema WHERE type = 'view' AND name = ?", view)
+        return found[0][0].decode() if found else None
+
+    def journal_lines(self, table):
+        journal = f"{table}_journal"
+        return self.count(journal) if self.has(journal) else 0
+
+    def fold(self, change, table):
+        """By the view, which knows which line counts."""
+        if not self.journal_lines(table):
+            return
+        names = [name for name in self.describe(f"{table}_journal") if name not in ("seq", "id")]
+        change.run(f'UPDATE "{name_of(table)}" SET {", ".join(f"{name} = r.{name}" for name in names)} FROM "{table}_rows" r '
+                   f'WHERE r.id = "{table}".id AND r.id IN (SELECT id FROM "{table}_journal")')
+        change.run(f'DELETE FROM "{table}_journal"')
+
+    def drop_journal(self, table):
+        if not self.definition(f"{table}_rows"):
+            return []
+        return [f'DROP VIEW "{name_of(table)}_rows"', f'DROP TABLE IF EXISTS "{name_of(table)}_journal"']
+
     @contextlib.contextmanager
     def transaction(self):
         self.run("BEGIN IMMEDIATE")

@@ -137,6 +137,7 @@ Stats InstanceCore::stats() const {
   s.store_rows_written = static_cast<int64_t>(w.rows_written);
   s.store_errors = static_cast<int64_t>(w.errors);
   s.store_set_aside = static_cast<int64_t>(w.set_aside);
+  s.store_journal = static_cast<int64_t>(w.journal);
   s.store_flush_max_ms = w.flush_max_ms;
   if (sip_) {  // what the listener refused or repeated by itself
     SipCounters sip = sip_->counters();

@@ -68,6 +68,7 @@ StoreSettings store_settings(const Settings& s) {
   out.db_table = s.db_table;
   out.synchronous_full = s.sqlite_synchronous == "full";
   out.cache_mb = static_cast<uint32_t>(s.sqlite_cache_mb);
+  out.journal_lines = static_cast<uint32_t>(s.sqlite_journal_lines);
   out.wait_at_start = s.db_start == "wait";
   out.timeout_ms = s.db_timeout;
   out.socket = s.db_socket;

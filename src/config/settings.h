@@ -46,6 +46,7 @@ struct Settings {
   int64_t ack_wait = 100;              // ms
   std::string sqlite_synchronous = "normal";  // normal | full
   int64_t sqlite_cache_mb = 64;
+  int64_t sqlite_journal_lines = 262144;
   int64_t shutdown_timeout = 5;        // s
   bool unpublish_on_shutdown = false;
   bool sip_lane = true;

@@ -174,7 +174,7 @@ Record& Engine::create(const PublishRequest& q, uint32_t hash) {
   std::array<std::string_view, Record::kFields> text{};
   text[Record::kPresUri] = q.pres_uri;
   text[Record::kId] = q.id;
-  r->text.assign(text);
+  r->put(text);
   by_state_[static_cast<int>(State::Idle)]++;
   return table_.insert(std::move(r));
 }
@@ -199,6 +199,7 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
       text[Record::kBody] = a.body;
       text[Record::kContentType] = a.content_type;
       text[Record::kTupleId] = a.tuple_id;
+      r.whole = r.whole || r.doc_version != a.version;
       r.doc_version = a.version;
     } else if (r.pub.state == State::Gone || !r.pub.publishable) {
       r.pub.publishable = a.needs_no_body;
@@ -206,7 +207,7 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
     }
     if (a.has_body || !q.extra_headers.empty()) text[Record::kExtraHeaders] = q.extra_headers;
     if (!q.outbound_proxy.empty()) text[Record::kProxy] = q.outbound_proxy;
-    r.text.assign(text);
+    r.put(text);
   }
   if (r.pub.state == State::Idle && !loading_) {
     if (a.has_body) r.pub.publishable = true;
@@ -275,11 +276,12 @@ void Engine::start_waiting(Record& r, MonoMs now) {
     text[Record::kBody] = w->body;
     text[Record::kContentType] = w->content_type;
     text[Record::kTupleId] = w->tuple_id;
+    r.whole = r.whole || r.doc_version != w->version;
     r.doc_version = w->version;
   }
   if (w->has_headers) text[Record::kExtraHeaders] = w->extra_headers;
   if (w->has_proxy) text[Record::kProxy] = w->outbound_proxy;
-  r.text.assign(text);
+  r.put(text);
   apply(r, Event{.input = Input::Request, .new_body = state_at_hand}, nullptr, now);
 }
 
@@ -405,7 +407,9 @@ void Engine::remove_some(MonoMs now) {
 void Engine::rewrite_some(MonoMs now) {
   if (rewrite_ == Rewrite::Publications) {
     rewrite_cursor_ = table_.walk(rewrite_cursor_, kSweepPerRun, [&](Record& r) {
-      if (has_row(r)) mark(r, Lane::Bulk, now);
+      if (!has_row(r)) return;
+      r.whole = true;
+      mark(r, Lane::Bulk, now);
     });
     if (rewrite_cursor_ == 0) rewrite_ = Rewrite::Subscriptions;
   } else {

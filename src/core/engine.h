@@ -124,6 +124,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void send(Record&, TxnId, MonoMs now);
   void finish(TxnId, const SipReply&, Outbox::Answer, MonoMs now);
   void count_reply(const SipReply&, const Record&, MonoMs now);
+  RowOp publication_row(const Record&, Row& out) const;
   void load_row(const Row&, MonoMs now);
   const char* unreadable(const Row&) const;
   bool has_state(const Row&) const;

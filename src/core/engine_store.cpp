@@ -28,8 +28,13 @@ Op intent_of(const Publication& p) {
 
 RowOp Engine::row_of(const StoreHook& hook, Row& out) {
   const Entity& entity = static_cast<const Entity&>(hook);
-  if (entity.kind == Kind::Subscription) return subs_.row_of(static_cast<const Subscription&>(entity), out);
-  const Record& r = static_cast<const Record&>(entity);
+  RowOp op = entity.kind == Kind::Subscription ? subs_.row_of(static_cast<const Subscription&>(entity), out)
+                                               : publication_row(static_cast<const Record&>(entity), out);
+  // While rows are written again, nobody knows which of them the table holds.
+  return op == RowOp::Upsert && !hook.whole && rewrite_ == Rewrite::No ? RowOp::Narrow : op;
+}
+
+RowOp Engine::publication_row(const Record& r, Row& out) const {
   const Publication& p = r.pub;
   out = Row{};
   out.id = r.id;
@@ -92,7 +97,7 @@ void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
 
 void Engine::on_rows_lost(MonoMs) {
   if (ended()) return;
-  ports_.log.warning("store: the table was away: all %zu records are written again", table_.size() + subs_.size());
+  ports_.log.warning("store: rows were lost: all %zu records are written again", table_.size() + subs_.size());
   rewrite_ = Rewrite::Publications;
   rewrite_cursor_ = 0;
   announce();
@@ -212,7 +217,7 @@ void Engine::fill(Record& r, const Row& row) {
   text[Record::kProxy] = row.outbound_proxy;
   text[Record::kBody] = row.body;
   text[Record::kEtag] = row.etag;
-  r.text.assign(text);
+  r.put(text);
   r.pub.publishable = has_state(row);
   r.pub.wanted_end = from_epoch(row.desired_expires, epoch_offset_);
   r.pub.wanted = row.desired_expires == 1 || removing_ != Removing::No ? Wanted::Leaving : Wanted::Something;
@@ -225,6 +230,8 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
   r.id = row.id;
   r.version = std::max({r.version, row.record_version, 1u});  // 0 would mean that there is no row to delete
   r.written_version = r.version;
+  // The row as it is, but for what an owner asked for meanwhile.
+  r.whole = asked || row.sharing_tag != settings_.sharing_tag || rewrite_ != Rewrite::No;
   r.doc_version = std::max(row.version, r.doc_version);
   r.cseq = std::min<uint32_t>(row.cseq, 0x7fff0000u);
   CallNumbers names;
@@ -258,7 +265,7 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
       p.publishable = true;
       if (intent == Op::Modify) p.known = Known::Changed;
     }
-    r.text.assign(text);
+    r.put(text);
     apply(r, Event{.input = Input::Loaded}, nullptr, now);
     return;
   }

@@ -57,6 +57,11 @@ struct Record : Entity {
   uint32_t tag_number = 0;                // From tag is this in hex
 
   Record() : Entity(Kind::Publication) {}
+  // Replaces the strings. All but the entity-tag are only in a whole row.
+  void put(const std::array<std::string_view, kFields>& strings) {
+    for (size_t i = 0; i < kFields; i++) whole = whole || (i != kEtag && strings[i] != text.get(i));
+    text.assign(strings);
+  }
   std::string_view pres_uri() const { return text.get(kPresUri); }
   std::string_view pres_id() const { return text.get(kId); }
   std::string_view etag() const { return text.get(kEtag); }

@@ -56,6 +56,9 @@ struct StoreHook {
   Queue queue = Queue::None;
   bool remark = false;           // store: marked again while its batch was under way
   bool remark_fast = false;
+  // The next write carries the whole row: engine: something changed that a narrow write does not carry (RowOp); store: no whole
+  // row of this record is known to be committed.
+  bool whole = true;
   uint8_t failures = 0;          // store: how often its row was refused on its own
 };
 
@@ -72,12 +75,15 @@ struct StorePort {
   virtual void find(const Row& key) = 0;
 };
 
-enum class RowOp : uint8_t { Upsert, Delete };
+// Narrow: of a row that is there, what a record changes by itself: see PUA_NARROW_COLUMNS in store/columns.h. All of `out` is
+// filled in, so that a store may write it as a whole.
+enum class RowOp : uint8_t { Upsert, Narrow, Delete };
 
 // Implemented by the engine. Called from the store's own turn.
 struct StoreSink {
   virtual ~StoreSink() = default;
   // What to write for this record now. Views into the record: valid until the next call into the engine.
+  // Narrow: nothing else has changed since a whole row was committed (StoreHook::whole).
   // Delete: only id and the three that order rows are looked at (owner_epoch, record_version, node); a row in the
   // database that is newer by these stays.
   virtual RowOp row_of(const StoreHook&, Row& out) = 0;
@@ -90,7 +96,7 @@ struct StoreSink {
   virtual void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
   // The row of `key`, nullptr: there is none. top: the largest id in the table, up to kMaxRowId; 0: no row.
   virtual void on_found(const Row& key, const Row* row, int64_t top, MonoMs now) = 0;
-  // The table was away and is there again: what was written before may not be in it any more.
+  // The table was away and is there again, or rows are missing in it: what was written before may not be in it any more.
   virtual void on_rows_lost(MonoMs now) = 0;
 };
 

@@ -63,6 +63,11 @@ struct Subscription : Entity {
   bool has_remote_cseq = false;           // remote_cseq counts: 0 is a number like others
 
   Subscription() : Entity(Kind::Subscription) {}
+  // Replaces the strings. All but Call-ID and own tag are only in a whole row.
+  void put(const std::array<std::string_view, kFields>& strings) {
+    for (size_t i = 0; i < kFields; i++) whole = whole || (i != kCallId && i != kLocalTag && strings[i] != text.get(i));
+    text.assign(strings);
+  }
   std::string_view pres_uri() const { return text.get(kPresUri); }
   std::string_view call_id() const { return text.get(kCallId); }
   std::string_view remote_tag() const { return text.get(kRemoteTag); }

@@ -97,7 +97,7 @@ Subscription& Subscriptions::create(const SubscribeRequest& q, uint32_t hash) {
   text[Subscription::kId] = q.id;
   text[Subscription::kWatcher] = q.watcher_uri;
   text[Subscription::kTo] = q.to_uri;
-  s->text.assign(text);
+  s->put(text);
   by_state_[static_cast<int>(sub::State::Idle)]++;
   if (!q.id.empty()) ids_.insert(s.get());
   Subscription& ref = table_.insert(std::move(s));
@@ -133,7 +133,7 @@ void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, Publis
     if (!q.event_id.empty()) text[Subscription::kEventId] = q.event_id;
     if (!q.extra_headers.empty()) text[Subscription::kExtraHeaders] = q.extra_headers;
     if (!q.outbound_proxy.empty()) text[Subscription::kProxy] = q.outbound_proxy;
-    s.text.assign(text);
+    s.put(text);
   }
   if (s.m.state == sub::State::Idle && !c_.loading_) leave_idle(s, now);
   else apply(s, {.input = sub::Input::Request}, nullptr, now);
@@ -184,7 +184,7 @@ void Subscriptions::start_waiting(Subscription& s, MonoMs now) {
     if (!w->target.empty()) text[Subscription::kTarget] = w->target;
     if (!w->outbound_proxy.empty()) text[Subscription::kProxy] = w->outbound_proxy;
     if (w->has_headers) text[Subscription::kExtraHeaders] = w->extra_headers;
-    s.text.assign(text);
+    s.put(text);
   }
   apply(s, {.input = sub::Input::Request}, nullptr, now);
 }
@@ -202,7 +202,9 @@ Status Subscriptions::update_contact(const DialogQuery& q, std::string_view cont
   if (!s || s->m.dialog != sub::Dialog::Confirmed || s->remote_tag() != q.remote_tag)
     return c_.not_here("no subscription has this dialog");
   if (s->text.get(Subscription::kRemote) == contact) return success();
-  s->text.set(Subscription::kRemote, contact);
+  auto text = s->text.views();
+  text[Subscription::kRemote] = contact;
+  s->put(text);
   if (!sub::row_over(s->m)) {
     s->version++;
     mark(*s, Lane::Bulk, now);
@@ -278,7 +280,9 @@ bool Subscriptions::remove_some(uint32_t limit, MonoMs now) {
 
 uint64_t Subscriptions::rewrite_some(uint64_t cursor, uint32_t limit, MonoMs now) {
   return table_.walk(cursor, limit, [&](Subscription& s) {
-    if (EngineCommon::has_row(s)) mark(s, Lane::Bulk, now);
+    if (!EngineCommon::has_row(s)) return;
+    s.whole = true;
+    mark(s, Lane::Bulk, now);
   });
 }
 

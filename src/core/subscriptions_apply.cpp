@@ -23,10 +23,12 @@ void Subscriptions::apply(Subscription& s, const sub::Event& e, const SipReply* 
   // Loaded with a time to refresh is a row that nobody asked for; else an owner may have been told already that it is kept.
   bool asked = e.input == sub::Input::Loaded ? e.due < 0 : e.input == sub::Input::Request && !by_timer;
   bool over_before = sub::row_over(m);
+  sub::Dialog dialog_before = m.dialog;
   sub::Effects fx = sub::step(m, e, c_.random_, now);
   by_state_[static_cast<int>(before)]--;
   by_state_[static_cast<int>(m.state)]++;
 
+  if (m.dialog != dialog_before) s.whole = true;   // only a confirmed dialog's tag, target and route set are in the row
   if ((before == sub::State::Queued || before == sub::State::Idle) && m.state != before) c_.outbox_.remove(s);
   if (fx.new_dialog) {
     if (m.state == sub::State::Gone) unindex(s);
@@ -39,7 +41,7 @@ void Subscriptions::apply(Subscription& s, const sub::Event& e, const SipReply* 
       text[Subscription::kRouteSet] = reply->route_set;
     }
     if (!reply->contact.empty() && check_uri("Contact", reply->contact).ok()) text[Subscription::kRemote] = reply->contact;
-    s.text.assign(text);
+    s.put(text);
   }
   if (fx.commit_intent) {
     s.version++;
@@ -140,7 +142,7 @@ void Subscriptions::renew_dialog(Subscription& s) {
   text[Subscription::kCallId] = call_id;
   text[Subscription::kLocalTag] = tag;
   text[Subscription::kRemoteTag] = text[Subscription::kRemote] = text[Subscription::kRouteSet] = {};
-  s.text.assign(text);
+  s.put(text);
   s.m.build = sub::Build::Fresh;
   s.cseq = s.remote_cseq = 0;
   s.has_doc = s.has_remote_cseq = false;

@@ -110,7 +110,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
       text[Subscription::kRouteSet] = n.route_set;
     }
     if (moved) text[Subscription::kRemote] = n.contact;
-    s.text.assign(text);
+    s.put(text);
   }
   // A partial document counts only on top of the one before it; one that comes late says nothing new.
   bool gap = false, stale = false;

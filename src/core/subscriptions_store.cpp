@@ -138,7 +138,7 @@ void Subscriptions::load_row(const Row& row, MonoMs now) {
   text[Subscription::kId] = row.pres_id;
   text[Subscription::kWatcher] = row.watcher_uri;
   text[Subscription::kTo] = row.to_uri;
-  s->text.assign(text);
+  s->put(text);
   s->m.wanted = row.desired_expires == 1 || c_.removing_ != EngineCommon::Removing::No ? sub::Wanted::Leaving : sub::Wanted::Something;
   s->m.wanted_end = from_epoch(row.desired_expires, c_.epoch_offset_);
   by_state_[static_cast<int>(sub::State::Idle)]++;
@@ -178,7 +178,7 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   // A CSeq that is used up cannot go on in its dialog.
   bool named = !row.call_id.empty() && !row.from_tag.empty() && row.cseq <= kCseqMax - kCseqJump;
   if (named && !row.to_tag.empty()) text[Subscription::kEventId] = row.event_id;   // its NOTIFYs carry it
-  s.text.assign(text);
+  s.put(text);
   bool replay = named && row.to_tag.empty() && row.intent == static_cast<int32_t>(sub::Op::Initial) && row.intent_expires > 0 && !asked;
   m.grant_end = row.expires > 0 ? from_epoch(row.expires, c_.epoch_offset_) : 0;
   m.dialog = named && !row.to_tag.empty() ? sub::Dialog::Confirmed : sub::Dialog::None;
@@ -203,6 +203,8 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
     m.asked = static_cast<uint32_t>(row.intent_expires);
     m.dialog = sub::Dialog::Early;     // a NOTIFY to the request of the last run makes it
   }
+  // The row as it is, but for what an owner asked for meanwhile, and for a dialog that begins anew.
+  s.whole = asked || m.dialog == sub::Dialog::None || row.sharing_tag != c_.settings_.sharing_tag;
   if (asked && m.wanted == sub::Wanted::Once) m.wanted = sub::Wanted::Nothing;
   if (!asked && row.intent == static_cast<int32_t>(sub::Op::Remove)) m.wanted = sub::Wanted::Leaving;
   // Every dialog is refreshed once, to fetch its state: spread over a time that grows with their number.

@@ -201,6 +201,7 @@ struct ListPage {
   X(store_rows_written, c, "rows written")                                                             \
   X(store_errors, c, "failed writes")                                                                  \
   X(store_set_aside, g, "rows that were refused on their own and are retried slowly")                  \
+  X(store_journal, g, "changes that are committed in the journal, and not in their rows yet")           \
   X(store_flush_max_ms, g, "longest write so far")                                                     \
   X(loop_slow, c, "callbacks that ran longer than 10 ms")                                              \
   X(loop_max_ms, g, "longest callback so far")

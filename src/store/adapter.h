@@ -3,6 +3,10 @@
 // Rows are compared by (owner_epoch, record_version, node): an older one never replaces or deletes a newer one, an equal
 // one may be written again. The key columns of an id never change. Where a row with another id holds the same unique
 // key, the one with the higher (owner_epoch, id) stays: ids are given in order, so it is the record made later.
+//
+// A narrow write (RowOp) changes some columns of the row with this id, by the same comparison. Whether there is one, or a newer
+// one, an adapter may find out later: it then says so by on_rows_missing, or drops what is older. What it has reported as
+// committed is in every row that it reads from then on, also after a crash.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +25,7 @@ enum class WriteResult : uint8_t {
   RefusedNewer,  // the database holds a newer row
   FailedRetry,   // not written, and not known to be this row's fault
   BadRow,        // the database refused this row, whatever stands beside it
+  WantsWhole,    // Narrow: no such row is in the database; it has to be written as a whole. No failure.
   Deferred,      // not tried: the turn's time or the statement's size was used up. No failure.
 };
 
@@ -42,6 +47,8 @@ struct AdapterSink {
   virtual void on_rows(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
   // row: nullptr: none has this key. error non-empty: nothing was read.
   virtual void on_found(const Row* /*row*/, int64_t /*top*/, std::string_view /*error*/, MonoMs /*now*/) {}
+  // Rows that were written to in this run are not in the table, and nobody here has deleted them. Called inside run.
+  virtual void on_rows_missing(MonoMs /*now*/) {}
   // In place of on_rows: the rows asked for are damaged, trying again will hardly help. Those before them were given.
   virtual void on_unreadable(std::string_view error, MonoMs now) { on_rows({}, false, error, now); }
 };
@@ -77,6 +84,11 @@ class StoreAdapter {
   // Reads the row with this unique key, and the largest id up to kMaxCountedId. One at a time, beside a load. The views of `key`
   // are valid during the call. Ends in one on_found.
   virtual void find(const Row& key, MonoMs now) = 0;
+
+  // false: what run() is about to do comes before load and find.
+  virtual bool readable() const { return true; }
+  // Narrow writes that are committed, and not in their rows yet.
+  virtual size_t journal() const { return 0; }
 
   // A few small values beside the rows (clock state and the like). get_meta: empty if never set. set_meta: committed
   // before any row written later. Errors: store_failed.

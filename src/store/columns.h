@@ -10,9 +10,9 @@
 
 namespace pua {
 
-// What table `version` says of these columns. 9 is OpenSIPS's table; 10 and 11 are the same with the columns that full
-// recovery needs, and a unique key.
-constexpr int kSchemaVersion = 11;
+// What table `version` says of these tables. 9 is OpenSIPS's; 10 and 11 are the same with the columns that full recovery
+// needs, and a unique key; 12 has the journal beside it, in SQLite.
+constexpr int kSchemaVersion = 12;
 
 // Key: part of the unique key, written once, never NULL. Text: NULL when empty. Blob: octets.
 // width: most octets that the column holds in db/mysql (SQLite has no limit); the checks of the core are within it.
@@ -51,6 +51,22 @@ constexpr int kSchemaVersion = 11;
   X(Int, intent, intent, 0)                         \
   X(Int, intent_expires, intent_expires, 0)
 
+// What a narrow write carries, besides the id: what a record changes by itself, and the order of its versions. All else comes
+// from an owner or belongs to a dialog, and changes rarely.
+#define PUA_NARROW_COLUMNS(X)                       \
+  X(Int, expires, expires, 0)                       \
+  X(Int, desired_expires, desired_expires, 0)       \
+  X(Text, etag, etag, 255)                          \
+  X(Text, call_id, call_id, 255)                    \
+  X(Text, from_tag, from_tag, 255)                  \
+  X(Int, cseq, cseq, 0)                             \
+  X(Int, record_version, record_version, 0)         \
+  X(Int, owner_epoch, owner_epoch, 0)               \
+  X(Int, node, node, 0)                             \
+  X(Int, updated_at, updated_at, 0)                 \
+  X(Int, intent, intent, 0)                         \
+  X(Int, intent_expires, intent_expires, 0)
+
 enum class ColumnKind : uint8_t { Id, KeyText, KeyInt, Int, Text, Blob };
 
 struct Column {
@@ -66,15 +82,39 @@ inline constexpr Column kColumns[] = {
 };
 inline constexpr int kColumnCount = static_cast<int>(sizeof kColumns / sizeof kColumns[0]);
 
+inline constexpr Column kNarrowColumns[] = {
+#define X(kind, column, member, width) {ColumnKind::kind, #column, width},
+    PUA_NARROW_COLUMNS(X)
+#undef X
+};
+inline constexpr int kNarrowCount = static_cast<int>(sizeof kNarrowColumns / sizeof kNarrowColumns[0]);
+
+template <class V, class N, class T>
+void visit_column(ColumnKind kind, V& value, N& number, T& text) {
+  if constexpr (std::is_convertible_v<V&, std::string_view>) text(kind, value);
+  else number(kind, value);
+}
+
 // Calls number(kind, member) or text(kind, member) for each column, in order. R: Row or const Row.
 template <class R, class N, class T>
 void for_each_column(R& r, N number, T text) {
-  auto visit = [&](ColumnKind kind, auto& value) {
-    if constexpr (std::is_convertible_v<decltype(value), std::string_view>) text(kind, value);
-    else number(kind, value);
-  };
-#define X(kind, column, member, width) visit(ColumnKind::kind, r.member);
+#define X(kind, column, member, width) visit_column(ColumnKind::kind, r.member, number, text);
   PUA_COLUMNS(X)
+#undef X
+}
+
+// The same for those of a narrow write.
+template <class R, class N, class T>
+void for_each_narrow_column(R& r, N number, T text) {
+#define X(kind, column, member, width) visit_column(ColumnKind::kind, r.member, number, text);
+  PUA_NARROW_COLUMNS(X)
+#undef X
+}
+
+// What a narrow write does to the row that is there. Views are copied, not what they point at.
+inline void take_narrow(Row& to, const Row& from) {
+#define X(kind, column, member, width) to.member = from.member;
+  PUA_NARROW_COLUMNS(X)
 #undef X
 }
 

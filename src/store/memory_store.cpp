@@ -1,5 +1,7 @@
 #include "store/memory_store.h"
 
+#include "store/columns.h"
+
 namespace pua {
 
 MemoryStore::Key MemoryStore::key_of(const Row& r) {
@@ -15,6 +17,13 @@ WriteResult MemoryStore::apply(RowOp op, const Row& r) {
       keys_.erase(key_of(old->second.row()));
       rows_.erase(old);
     }
+    return WriteResult::Ok;
+  }
+  if (op == RowOp::Narrow) {
+    if (old == rows_.end()) return WriteResult::WantsWhole;
+    Row changed = old->second.row();
+    take_narrow(changed, r);
+    old->second = StoredRow(changed);
     return WriteResult::Ok;
   }
   if (old != rows_.end()) {

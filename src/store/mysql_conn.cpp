@@ -15,6 +15,7 @@
 
 #include "store/mono.h"
 #include "store/mysql_sql.h"
+#include "store/schema_version.h"
 
 namespace pua {
 
@@ -291,9 +292,7 @@ void MysqlConn::check_version(const DbReply& r) {
   bad.code = 1;
   bad.fault = version.empty() ? DbFault::TableLost : DbFault::Down;
   bad.error = where() + ": table '" + servers_.table + "' ";
-  bad.error += version.empty() ? "is not there, or has no row in table 'version': see puadbctl create"
-                               : "has schema version " + version.substr(0, 20) + ", this build needs " +
-                                     std::to_string(servers_.version) + ": see puadbctl";
+  bad.error += version.empty() ? "is not there, or has no row in table 'version': see puadbctl create" : other_version(version);
   not_set_up(bad);
 }
 
@@ -422,6 +421,7 @@ void MysqlConn::settled() {
     fresh_ = true;  // the same server would keep us waiting again
   }
   r.result = std::exchange(result_, nullptr);
+  if (r.code == 0 && !r.result) r.changed = mysql_affected_rows(mysql_.get());
   MYSQL_RES* result = r.result;
   r.owner = &result;
   if (r.fault == DbFault::Lost) drop(true);

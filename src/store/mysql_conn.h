@@ -41,6 +41,7 @@ struct DbReply {
   unsigned code = 0;            // error number of the server or the client library, 0: none
   DbFault fault = DbFault::None;
   std::string error;            // names the server
+  uint64_t changed = 0;         // rows, of a statement that answers with none
   MYSQL_RES* result = nullptr;  // of a statement that answers with rows; valid during the callback, which may take() it
   MYSQL_RES** owner = nullptr;
   MYSQL_RES* take() const { return owner ? std::exchange(*owner, nullptr) : nullptr; }

@@ -54,13 +54,17 @@ void append_quoted(std::string& out, std::string_view value) {
   out += '\'';
 }
 
+// Reading the line locks it, shared: a new writer waits until the statement has committed.
+static std::string writer_is_ours(std::string_view table, std::string_view writer) {
+  std::string out = "(SELECT `value` FROM `" + std::string(table) + "_meta` WHERE `name`=";
+  append_quoted(out, writer);
+  return out + ")=@pua_writer";
+}
+
 UpsertSql::UpsertSql(std::string_view table, std::string_view writer)
     : head_("INSERT INTO `" + std::string(table) + "` (" + columns_sql() + ") VALUES "),
       tail_(" ON DUPLICATE KEY UPDATE " + on_duplicate_sql() + " RETURNING `id`,`owner_epoch`,`record_version`,`node`") {
-  // In place of the first id. Reading the line locks it, shared: a new writer waits until the statement has committed.
-  writer_ = "IF((SELECT `value` FROM `" + std::string(table) + "_meta` WHERE `name`=";
-  append_quoted(writer_, writer);
-  writer_ += ")=@pua_writer,";
+  writer_ = "IF(" + writer_is_ours(table, writer) + ",";  // in place of the first id
 }
 
 void UpsertSql::add(const Row& r) {
@@ -84,6 +88,47 @@ std::string UpsertSql::take() {
   std::string out = head_ + text_ + tail_;
   text_.clear();
   rows_ = 0;
+  return out;
+}
+
+// The lines come first in the join: rows are found by their ids, and no others are locked.
+NarrowSql::NarrowSql(std::string_view table, std::string_view writer) : head_("UPDATE (") {
+  tail_ = ") v STRAIGHT_JOIN `" + std::string(table) +
+          "` p ON p.`id`=v.`id` AND (p.`owner_epoch`,p.`record_version`,p.`node`)<=(v.`owner_epoch`,v.`record_version`,v.`node`) SET ";
+  for (const Column& c : kNarrowColumns) {
+    std::string name = std::string("`") + c.name + "`", value = "v." + name;
+    if (name == "`node`") value = "IF(" + writer_is_ours(table, writer) + "," + value + ",NULL)";
+    tail_.append(&c == kNarrowColumns ? "p." : ",p.").append(name).append("=").append(value);
+  }
+}
+
+void NarrowSql::add(const Row& r) {
+  bool named = text_.empty();  // the first line names the columns of all
+  text_ += named ? "SELECT " : " UNION ALL SELECT ";
+  append_number(text_, r.id);
+  if (named) text_ += " AS `id`";
+  const Column* column = kNarrowColumns;
+  auto name = [&] {
+    if (named) text_.append(" AS `").append(column->name).append("`");
+    column++;
+  };
+  auto put_number = [&](ColumnKind, int64_t v) {
+    text_ += ',';
+    append_number(text_, v);
+    name();
+  };
+  auto put_text = [&](ColumnKind, std::string_view v) {
+    text_ += ',';
+    if (v.empty()) text_ += "NULL";
+    else append_quoted(text_, v);
+    name();
+  };
+  for_each_narrow_column(r, put_number, put_text);
+}
+
+std::string NarrowSql::take() {
+  std::string out = head_ + text_ + tail_;
+  text_.clear();
   return out;
 }
 
@@ -123,13 +168,19 @@ std::string find_sql(std::string_view table, const Row& key) {
   return out + ",256))";
 }
 
-std::string exists_sql(std::string_view table, const std::vector<int64_t>& ids) {
-  std::string out = "SELECT `id` FROM `" + std::string(table) + "` WHERE `id` IN (";
+static std::string of_ids(std::string out, std::string_view table, const std::vector<int64_t>& ids) {
+  out.append(" FROM `").append(table).append("` WHERE `id` IN (");
   for (size_t i = 0; i < ids.size(); i++) {
     if (i > 0) out += ',';
     append_number(out, ids[i]);
   }
   return out + ")";
 }
+
+std::string versions_sql(std::string_view table, const std::vector<int64_t>& ids) {
+  return of_ids("SELECT `id`,`owner_epoch`,`record_version`,`node`", table, ids);
+}
+
+std::string exists_sql(std::string_view table, const std::vector<int64_t>& ids) { return of_ids("SELECT `id`", table, ids); }
 
 }  // namespace pua

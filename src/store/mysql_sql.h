@@ -31,6 +31,21 @@ class UpsertSql {
 
 inline constexpr unsigned kNotTheWriter = 1048;  // a column cannot be NULL: no other statement of ours brings that about
 
+// One statement that changes the narrow columns (store/columns.h) of rows that are there, unless the one in the table is newer.
+// How many rows it has changed is less than its lines where some are missing, newer, or as they are: ask versions_sql.
+// It fails with kNotTheWriter like the one above, unless no row was met.
+class NarrowSql {
+ public:
+  NarrowSql(std::string_view table, std::string_view writer);
+  void add(const Row&);
+  bool empty() const { return text_.empty(); }
+  size_t size() const { return text_.size(); }
+  std::string take();
+
+ private:
+  std::string head_, tail_, text_;
+};
+
 // One statement that deletes rows, unless the one in the table is newer. It answers with the ids that went.
 class DeleteSql {
  public:
@@ -48,6 +63,8 @@ class DeleteSql {
 std::string load_sql(std::string_view table, int64_t after, uint32_t limit);
 // The largest id up to kMaxCountedId, then every column of the row with this key: NULL where there is none.
 std::string find_sql(std::string_view table, const Row& key);
+// id, owner_epoch, record_version and node of those of these ids that are in the table.
+std::string versions_sql(std::string_view table, const std::vector<int64_t>& ids);
 // Which of these ids are in the table.
 std::string exists_sql(std::string_view table, const std::vector<int64_t>& ids);
 

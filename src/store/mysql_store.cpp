@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "store/columns.h"
@@ -250,18 +252,19 @@ void MysqlStore::write(Lane lane, RowSource& rows, MonoMs) {
   if (!metas_out_) send_metas(conn(lane));
 }
 
-// Upserts and deletes go apart. That changes their order, which matters within one id only: a row that is there twice is
+// Upserts, narrow writes and deletes go apart. That changes their order, which matters within one id only: a row that is there twice is
 // left for the next batch.
 void MysqlStore::take_rows(Writing& w, RowSource& rows) {
   w.results.assign(rows.size(), WriteResult::Deferred);
   w.upserts.clear();
+  w.narrows.clear();
   w.removes.clear();
   std::unordered_set<int64_t> ids;
   for (size_t i = 0; i < rows.size(); i++) {
     Row r;
     RowOp op = rows.row(i, r);
-    size_t taken = w.upsert.size() + w.remove.size();
-    if (!ids.insert(r.id).second || (taken > 0 && taken + octets(r) > w.bytes)) return;
+    size_t taken = w.taken(), more = op == RowOp::Upsert ? octets(r) : 0;
+    if (!ids.insert(r.id).second || (taken > 0 && taken + more > w.bytes)) return;
     Writing::Item item{i, r.id, r.owner_epoch, r.record_version, r.node};
     if (op == RowOp::Delete) {
       w.remove.add(r);
@@ -275,13 +278,14 @@ void MysqlStore::take_rows(Writing& w, RowSource& rows) {
         w.error = wide ? std::string(wide->name) + " is longer than " + std::to_string(wide->width) + " octets" : "the row is too large";
       continue;
     }
-    w.upsert.add(r);
-    w.upserts.push_back(item);
+    if (op == RowOp::Narrow) w.narrow.add(r);
+    else w.upsert.add(r);
+    (op == RowOp::Narrow ? w.narrows : w.upserts).push_back(item);
   }
 }
 
 void MysqlStore::send_upserts(Writing& w) {
-  if (w.upsert.empty()) return send_removes(w);
+  if (w.upsert.empty()) return send_narrows(w);
   conn(w.lane).run(w.upsert.take(), [this, &w](const DbReply& r) {
     if (r.code != 0) failed(w, w.upserts, r);
     for (const Writing::Item& item : w.upserts) {
@@ -290,6 +294,44 @@ void MysqlStore::send_upserts(Writing& w) {
       bool ours = row && number(row[0]) == item.id && number(row[1]) == item.epoch && number(row[2]) == item.version &&
                   number(row[3]) == item.node;
       w.results[item.index] = ours ? WriteResult::Ok : WriteResult::RefusedNewer;
+    }
+    send_narrows(w);
+  });
+}
+
+void MysqlStore::send_narrows(Writing& w) {
+  if (w.narrow.empty() || w.down) {
+    w.narrow.take();
+    for (const Writing::Item& item : w.narrows) w.results[item.index] = WriteResult::FailedRetry;
+    return send_removes(w);
+  }
+  conn(w.lane).run(w.narrow.take(), [this, &w](const DbReply& r) {
+    if (r.code != 0) {
+      failed(w, w.narrows, r);
+      return send_removes(w);
+    }
+    if (r.changed < w.narrows.size()) return read_back(w);
+    for (const Writing::Item& item : w.narrows) w.results[item.index] = WriteResult::Ok;
+    send_removes(w);
+  });
+}
+
+// Some rows were not changed: they are not there, or newer, or as they should be.
+void MysqlStore::read_back(Writing& w) {
+  std::vector<int64_t> ids;
+  for (const Writing::Item& item : w.narrows) ids.push_back(item.id);
+  conn(w.lane).run(versions_sql(servers_.table, ids), [this, &w](const DbReply& r) {
+    if (r.code != 0) {
+      failed(w, w.narrows, r);
+      return send_removes(w);
+    }
+    std::unordered_map<int64_t, std::tuple<int64_t, uint32_t, int32_t>> there;
+    while (MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr)
+      there[number(row[0])] = {number(row[1]), fitting<uint32_t>(number(row[2])), fitting<int32_t>(number(row[3]))};
+    for (const Writing::Item& item : w.narrows) {
+      auto at = there.find(item.id);
+      bool ours = at != there.end() && at->second == std::tuple(item.epoch, item.version, item.node);
+      w.results[item.index] = ours ? WriteResult::Ok : at == there.end() ? WriteResult::WantsWhole : WriteResult::RefusedNewer;
     }
     send_removes(w);
   });
@@ -344,8 +386,10 @@ void MysqlStore::failed(Writing& w, const std::vector<Writing::Item>& items, con
 // Nothing of it was sent.
 void MysqlStore::give_up(Writing& w, const DbReply& r) {
   w.upsert.take();
+  w.narrow.take();
   w.remove.take();
   failed(w, w.upserts, r);
+  failed(w, w.narrows, r);
   failed(w, w.removes, r);
   w.down = true;
   report(w);

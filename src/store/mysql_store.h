@@ -1,6 +1,6 @@
 // MysqlStore: MariaDB behind the write-behind queue. Connections: one for rows that a caller waits for, one for the rest, one
-// for reading, and one, made when it is needed, for rows that are wanted out of turn. A batch is at most one upsert and one
-// delete, each a statement that commits itself.
+// for reading, and one, made when it is needed, for rows that are wanted out of turn. A batch is at most one upsert, one
+// update of narrow columns and one delete, each a statement that commits itself.
 #pragma once
 
 #include <array>
@@ -58,11 +58,13 @@ class MysqlStore : public StoreAdapter {
       uint32_t version;
       int32_t node;
     };
-    Writing(std::string_view table, std::string_view writer) : upsert(table, writer), remove(table) {}
+    Writing(std::string_view table, std::string_view writer) : upsert(table, writer), narrow(table, writer), remove(table) {}
+    size_t taken() const { return upsert.size() + narrow.size() + remove.size(); }
     Lane lane = Lane::Bulk;
     UpsertSql upsert;
+    NarrowSql narrow;
     DeleteSql remove;
-    std::vector<Item> upserts, removes;
+    std::vector<Item> upserts, narrows, removes;
     std::vector<WriteResult> results;
     std::string error;
     bool down = false, table_lost = false;
@@ -76,6 +78,8 @@ class MysqlStore : public StoreAdapter {
   void send_metas(MysqlConn&);
   void give_up(Writing&, const DbReply&);
   void send_upserts(Writing&);
+  void send_narrows(Writing&);
+  void read_back(Writing&);
   void send_removes(Writing&);
   void look_for(Writing&, std::vector<Writing::Item> missing);
   void failed(Writing&, const std::vector<Writing::Item>&, const DbReply&);

@@ -16,6 +16,7 @@ struct StoreSettings {
   std::string db_table = "pua";
   bool synchronous_full = false;  // sqlite_synchronous: full (fsync at each commit) or normal
   uint32_t cache_mb = 64;         // sqlite_cache_mb
+  uint32_t journal_lines = 262144; // sqlite_journal_lines
   bool wait_at_start = false;     // db_start: wait, or fail. The following are MariaDB's
   MonoMs timeout_ms = 5000;       // db_timeout
   std::string socket;             // db_socket

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "store/columns.h"
+#include "store/schema_version.h"
 
 namespace pua {
 
@@ -55,10 +55,7 @@ Status prepare_schema(SqliteDb& db, const std::string& table) {
   }
   std::string name = db.path() + ": table '" + table + "' ";
   if (version.empty()) return {Errc::store_failed, name + "has no row in table 'version': not made by this program"};
-  if (version != std::to_string(kSchemaVersion)) {
-    return {Errc::store_failed, name + "has schema version " + version.substr(0, 20) + ", this build needs " +
-                                    std::to_string(kSchemaVersion)};
-  }
+  if (version != std::to_string(kSchemaVersion)) return {Errc::store_failed, name + other_version(version)};
   return success();
 }
 

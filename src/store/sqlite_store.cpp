@@ -6,6 +6,7 @@
 
 #include "store/columns.h"
 #include "store/mono.h"
+#include "store/sqlite_calls.h"
 #include "store/sqlite_schema.h"
 
 namespace pua {
@@ -29,28 +30,6 @@ constexpr int64_t kCheckBytes = 8 * 1024 * 1024;
 constexpr uint32_t kDamagedRows = 64;
 
 const std::string kKeyIs = "pres_uri=?1 AND event=?2 AND flag=?3 AND pres_id=?4 AND watcher_uri=?5 AND to_uri=?6";
-
-int run_once(const SqliteStmt& st) {
-  int rc = sqlite3_step(st.get());
-  sqlite3_reset(st.get());
-  return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
-
-// Is the row at fault, or the store?
-bool row_fault(int rc) {
-  int primary = rc & 0xff;
-  return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH;
-}
-
-// Damage in the file, or a sector that cannot be read: it lies where this row or page lies, the rest may be fine.
-bool damaged(int rc) {
-  int primary = rc & 0xff;
-  return primary == SQLITE_CORRUPT || rc == SQLITE_IOERR_READ || rc == SQLITE_IOERR_SHORT_READ;
-}
-
-void bind_text(sqlite3_stmt* st, int at, std::string_view v) {
-  sqlite3_bind_text(st, at, v.data() ? v.data() : "", static_cast<int>(v.size()), SQLITE_STATIC);
-}
 
 void bind_key(sqlite3_stmt* st, const Row& r) {
   bind_text(st, 1, r.pres_uri);
@@ -81,19 +60,20 @@ std::string upsert_sql(const std::string& t) {
 
 }  // namespace
 
-SqliteStore::SqliteStore(SqliteDb db, std::string table, Log& log)
-    : db_(std::move(db)), table_(std::move(table)), log_(log) {}
+SqliteStore::SqliteStore(SqliteDb db, const SqliteOptions& o, Log& log)
+    : db_(std::move(db)), table_(o.table), log_(log), journal_(db_, log, o.table, o.journal) {}
 
 SqliteStore::~SqliteStore() = default;
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& o, Log& log) {
   Result<SqliteDb> db = SqliteDb::open(o.path);
   if (!db) return db.error();
-  std::unique_ptr<SqliteStore> s(new SqliteStore(std::move(*db), o.table, log));
+  std::unique_ptr<SqliteStore> s(new SqliteStore(std::move(*db), o, log));
   if (Status st = s->check_sound(); !st) return st.error();
   if (Status st = prepare_schema(s->db_, o.table); !st) return st.error();
   if (Status st = s->configure(o); !st) return st.error();
   if (Status st = s->prepare_statements(); !st) return st.error();
+  if (Status st = s->journal_.prepare(); !st) return st.error();
   s->page_text_.reserve(kPageBytes);
   sqlite3_wal_hook(s->db_.handle(), &SqliteStore::on_commit, s.get());
   return s;
@@ -190,6 +170,7 @@ int SqliteStore::upsert_over_other_id(const Row& r, WriteResult& out) {
   sqlite3_bind_int64(st, 1, id);
   for (int i = 2; i <= 4; i++) sqlite3_bind_int64(st, i, INT64_MAX);
   rc = run_once(delete_);
+  if (rc == SQLITE_OK) journal_.gone(id);
   if (rc == SQLITE_OK) rc = run_once(upsert_);  // still bound
   if (rc == SQLITE_OK) out = WriteResult::Ok;
   return rc;
@@ -204,12 +185,23 @@ int SqliteStore::remove(const Row& r, WriteResult& out) {
   int rc = run_once(delete_);
   if (rc != SQLITE_OK) return rc;
   out = WriteResult::Ok;
-  if (sqlite3_changes(db_.handle()) > 0) return rc;
+  if (sqlite3_changes(db_.handle()) > 0) {
+    journal_.gone(r.id);
+    return rc;
+  }
   sqlite3_bind_int64(exists_.get(), 1, r.id);  // not there, or newer?
   rc = sqlite3_step(exists_.get());
   sqlite3_reset(exists_.get());
   if (rc == SQLITE_ROW) out = WriteResult::RefusedNewer;
   return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+int SqliteStore::take_back(int rc) {
+  row_error_ = db_.text(rc);
+  row_named_ = true;
+  if (sqlite3_get_autocommit(db_.handle()) == 0) run_once(rollback_);
+  std::fill(results_.begin(), results_.end(), WriteResult::Deferred);
+  return rc;
 }
 
 int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
@@ -219,17 +211,20 @@ int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
     Row r;
     RowOp op = rows.row(i, r);
     results_[i] = WriteResult::FailedRetry;
+    if (op == RowOp::Narrow && journal_.takes()) {
+      int rc = journal_.append(r);
+      if (rc == SQLITE_OK) results_[i] = WriteResult::Ok;
+      else if (!journal_.takes()) return take_back(rc);  // all go again, this one as a whole
+      if (rc != SQLITE_OK) return rc;
+      continue;
+    }
     int rc = op == RowOp::Delete ? remove(r, results_[i]) : upsert(r, results_[i]);
     bytes += r.body.size() + r.pres_uri.size() + r.extra_headers.size();
     if (rc == SQLITE_OK) continue;
     if (damaged(rc) && ++damaged_rows_ <= kDamagedRows) {
-      std::string error = db_.text(rc);
       // The statement may have done half its work: all is taken back, and the others go again without this row.
-      if (sqlite3_get_autocommit(db_.handle()) == 0) run_once(rollback_);
-      std::fill(results_.begin(), results_.end(), WriteResult::Deferred);
+      take_back(rc);
       results_[i] = WriteResult::BadRow;
-      row_error_ = error;
-      row_named_ = true;
       return rc;
     }
     // Some errors end the whole transaction: then no row of it may count as written.
@@ -261,6 +256,7 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
       if (r != WriteResult::Deferred) r = WriteResult::FailedRetry;
     }
   }
+  journal_.ended(rc == SQLITE_OK, now);
   report.took_us = steady_us() - start;
   report.results = results_;
   report.error = row_error_;
@@ -271,15 +267,12 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
 
 // Column `at` and those behind it. The views point into `text`, which has room for them.
 void SqliteStore::read_row(sqlite3_stmt* st, int at, Row& r, std::string& text) {
-  // As octets also where the column is text: asking for text may copy, to add a 0 at the end.
   auto take_text = [&](ColumnKind, std::string_view& v) {
-    const void* p = sqlite3_column_blob(st, at);
-    size_t n = p ? static_cast<size_t>(sqlite3_column_bytes(st, at)) : 0;
-    at++;
-    if (n == 0) return;
+    std::string_view octets = column_octets(st, at++);
+    if (octets.empty()) return;
     size_t from = text.size();
-    text.append(static_cast<const char*>(p), n);
-    v = std::string_view(text.data() + from, n);
+    text.append(octets);
+    v = std::string_view(text).substr(from);
   };
   auto take_number = [&](ColumnKind, auto& v) {
     v = fitting<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, at++));
@@ -300,6 +293,7 @@ size_t SqliteStore::text_bytes(sqlite3_stmt* st, int first) {
 void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
   page_.clear();
   page_text_.clear();
+  journal_.know_all();
   int64_t start = steady_us();
   sqlite3_stmt* st = load_.get();
   sqlite3_bind_int64(st, 1, after);
@@ -307,12 +301,14 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
   int rc;
   bool cut = false;
   while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-    size_t bytes = text_bytes(st, 0);
+    const Row* line = journal_.find(sqlite3_column_int64(st, 0));
+    size_t bytes = text_bytes(st, 0) + (line ? SqliteJournal::octets(*line) : 0);
     cut = !page_.empty() && (page_text_.size() + bytes > page_text_.capacity() || steady_us() - start > kPageUs);
     if (cut) break;
     page_text_.reserve(page_text_.size() + bytes);  // grows for a first row that is larger than a whole page only
     Row& r = page_.emplace_back();
     read_row(st, 0, r, page_text_);
+    if (line) SqliteJournal::merge(*line, r, page_text_);
   }
   bool failed = !cut && rc != SQLITE_DONE;
   std::string error = failed && page_.empty() ? db_.text(rc) : std::string();
@@ -334,8 +330,11 @@ void SqliteStore::find(const Row& key, MonoMs now) {
   bool found = rc == SQLITE_ROW && sqlite3_column_type(st, 1) != SQLITE_NULL;
   int64_t top = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
   if (found) {
-    text.reserve(text_bytes(st, 1));
+    journal_.know_all();
+    const Row* line = journal_.find(sqlite3_column_int64(st, 1));
+    text.reserve(text_bytes(st, 1) + (line ? SqliteJournal::octets(*line) : 0));
     read_row(st, 1, row, text);
+    if (line) SqliteJournal::merge(*line, row, text);
   }
   std::string error = rc == SQLITE_ROW ? std::string() : db_.text(rc);
   sqlite3_reset(st);
@@ -378,11 +377,20 @@ int SqliteStore::on_commit(void* self, sqlite3*, const char*, int frames) {
   return SQLITE_OK;
 }
 
-MonoMs SqliteStore::next_due() const {
+MonoMs SqliteStore::checkpoint_due() const {
   return wal_frames_ - wal_folded_ >= kCheckpointPages ? checkpoint_at_ : kNever;
 }
 
+MonoMs SqliteStore::next_due() const { return std::min(checkpoint_due(), journal_.next_due()); }
+
 void SqliteStore::run(MonoMs now) {
+  if (checkpoint_due() <= now) return checkpoint(now);
+  if (journal_.next_due() > now) return;
+  journal_.run(now);
+  if (journal_.rows_missing() && sink_) sink_->on_rows_missing(now);
+}
+
+void SqliteStore::checkpoint(MonoMs now) {
   int frames = -1, folded = -1;
   int rc = sqlite3_wal_checkpoint_v2(db_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
   if (frames >= 0) {

@@ -1,5 +1,6 @@
-// SQLite store: the embedded database. Runs in the loop, so each call is bounded by time: a write turn by about 2 ms,
-// a page by 3 ms, a checkpoint by the pages written since the last one, unless another program reads the file (docs/adr/0004-sqlite-in-the-loop.md).
+// SQLite store: the embedded database. Runs in the loop, so each call is bounded by time: a write turn, and one that folds the
+// journal, by about 2 ms, a page by 3 ms, a checkpoint by the pages written since the last one, unless another program reads the
+// file (docs/adr/0004-sqlite-in-the-loop.md).
 #pragma once
 
 #include <memory>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "store/adapter.h"
 #include "store/sqlite_db.h"
+#include "store/sqlite_journal.h"
 
 namespace pua {
 
@@ -17,6 +19,7 @@ struct SqliteOptions {
   std::string table = "pua";      // checked by check_table_name
   bool synchronous_full = false;  // fsync at each commit: survives a power loss without losing the last group
   uint32_t cache_mb = 64;
+  JournalLimits journal;
 };
 
 class SqliteStore : public StoreAdapter {
@@ -32,8 +35,10 @@ class SqliteStore : public StoreAdapter {
   void find(const Row& key, MonoMs now) override;
   Result<std::string> get_meta(std::string_view name) override;
   Status set_meta(std::string_view name, std::string_view value) override;
-  MonoMs next_due() const override;  // a checkpoint
+  MonoMs next_due() const override;  // a checkpoint, or a piece of the journal
   void run(MonoMs now) override;
+  bool readable() const override { return journal_.known(); }
+  size_t journal() const override { return journal_.waiting(); }
   std::string name() const override { return db_.path(); }
 
   sqlite3* handle() const { return db_.handle(); }  // for tests that provoke faults
@@ -41,7 +46,7 @@ class SqliteStore : public StoreAdapter {
  private:
   static constexpr uint32_t kBatchRows = 192;
 
-  SqliteStore(SqliteDb db, std::string table, Log& log);
+  SqliteStore(SqliteDb db, const SqliteOptions&, Log& log);
   Status check_sound();
   Status configure(const SqliteOptions&);
   Status prepare_statements();
@@ -53,11 +58,15 @@ class SqliteStore : public StoreAdapter {
   static size_t text_bytes(sqlite3_stmt*, int first);
   // Rows that fit into the turn; returns SQLITE_OK or what ended the transaction.
   int write_rows(RowSource&, int64_t start_us);
+  int take_back(int rc);
+  MonoMs checkpoint_due() const;
+  void checkpoint(MonoMs now);
   static int on_commit(void* self, sqlite3*, const char*, int frames);
 
   SqliteDb db_;
   std::string table_;
   Log& log_;
+  SqliteJournal journal_;
   SqliteStmt begin_, commit_, rollback_;
   SqliteStmt upsert_, delete_, exists_, find_key_, find_row_, load_, get_meta_, set_meta_;
 

@@ -110,8 +110,8 @@ MonoMs WriteBehind::due(Job j) const {
   switch (j) {
     case Job::Fast: return lane_due(Lane::Fast);
     case Job::Bulk: return lane_due(Lane::Bulk);
-    case Job::Load: return load_ == Load::Wanted ? load_at_ : kNever;
-    case Job::Find: return finds_.empty() || finding_ ? kNever : 0;
+    case Job::Load: return load_ == Load::Wanted && adapter_.readable() ? load_at_ : kNever;
+    case Job::Find: return finds_.empty() || finding_ || !adapter_.readable() ? kNever : 0;
     case Job::Adapter: return adapter_.next_due();
   }
   return kNever;
@@ -184,12 +184,17 @@ void WriteBehind::start_batch(Lane l, MonoMs now) {
   if (s.queue.empty()) s.hurry = false;
   s.started = s.since = now;
   s.sink = sink_;
+  s.all_whole = rows_ != Rows::Kept;
   adapter_.write(l, s, now);
 }
 
 RowOp WriteBehind::LaneState::row(size_t i, Row& out) {
   Entry& e = batch[i];
   RowOp op = sink->row_of(*e.hook, out);
+  if (op == RowOp::Narrow && all_whole) op = RowOp::Upsert;
+  // From here on the engine says whether this row will do. Behind a delete there is no row to change.
+  e.whole = op == RowOp::Upsert;
+  if (op != RowOp::Narrow) e.hook->whole = op == RowOp::Delete;
   e.version = e.hook->version;
   e.id = out.id;
   return op;
@@ -231,6 +236,9 @@ void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
       // A batch of one that failed, with the store up, has found its bad row.
       if (e.hook->failures > 0 || ++lone_failures_ < kLoneFailures) e.result = WriteResult::BadRow;
     }
+    bool wrong = e.result == WriteResult::WantsWhole || e.result == WriteResult::BadRow || e.result == WriteResult::RefusedNewer;
+    if (wrong || (e.whole && e.result != WriteResult::Ok)) e.hook->whole = true;
+    if (e.result == WriteResult::WantsWhole) e.result = WriteResult::Deferred;  // it goes again, at once
     tried += e.result != WriteResult::Deferred;
     failed += e.result == WriteResult::FailedRetry;
     if (e.result == WriteResult::Ok) {
@@ -392,6 +400,14 @@ void WriteBehind::on_found(const Row* row, int64_t top, std::string_view error, 
   announce();
 }
 
+void WriteBehind::on_rows_missing(MonoMs now) {
+  stats_.errors++;
+  reporting_ = true;
+  sink_->on_rows_lost(now);
+  reporting_ = false;
+  announce();
+}
+
 void WriteBehind::tell_skipped(int64_t to) {
   stats_.errors++;
   stats_.skipped_ranges++;
@@ -440,6 +456,7 @@ WriteBehindStats WriteBehind::stats(MonoMs now) const {
   if (!aside_since_.empty()) oldest = std::min(oldest, *aside_since_.begin());
   s.backlog += aside_.size();
   s.set_aside = aside_.size();
+  s.journal = adapter_.journal();
   s.oldest_ms = now - oldest;
   s.flush_max_ms = (flush_max_us_ + 999) / 1000;
   s.down = down_ || load_retry_ms_ > 0;

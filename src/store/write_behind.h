@@ -3,6 +3,7 @@
 //   mark --> [Fast] --group_ms--> batch --> adapter --ok--> on_stored     (a caller waits for these)
 //        \-> [Bulk] --bulk_ms --> batch --> adapter --ok--> on_stored     (nobody waits)
 //   a row refused on its own --> set aside, retried alone, later and later; the others go on
+//   a narrow write (RowOp) of a row that is not there --> written as a whole, at once
 //   store down               --> everything stays queued; one batch a lane tries again after a back-off
 //
 // Pure: no SQL, no clock, no events. The owner calls run() when next_due() has come; `wake` tells it that next_due()
@@ -51,6 +52,7 @@ struct WriteBehindStats {
   uint64_t refused_newer = 0;  // rows refused because the database holds a newer one (also counted as errors)
   uint64_t skipped_ranges = 0; // ranges of ids that could not be read at load
   uint64_t set_aside = 0;      // rows that wait alone for their retry
+  uint64_t journal = 0;        // narrow writes that are committed, and not in their rows yet
   int64_t flush_max_ms = 0;    // longest batch so far, rounded up
   bool down = false;           // the last batch, or the last page, failed as a whole
 };
@@ -91,6 +93,7 @@ class WriteBehind : public StorePort, private AdapterSink {
     uint32_t version = 0;
     int64_t id = 0;
     WriteResult result = WriteResult::Deferred;
+    bool whole = false;  // of the row that was written
   };
   struct LaneState : RowSource {
     explicit LaneState(StoreHook::Queue name) : queue(name) {}
@@ -100,6 +103,7 @@ class WriteBehind : public StorePort, private AdapterSink {
     HookQueue queue;
     std::vector<Entry> batch;  // not empty: under way
     StoreSink* sink = nullptr;
+    bool all_whole = false;    // of the batch: it is not known what the table holds
     MonoMs since = 0;          // when the queue became non-empty
     MonoMs started = -1000000; // when the last batch left
     bool hurry = false;        // what is queued was due already
@@ -112,6 +116,7 @@ class WriteBehind : public StorePort, private AdapterSink {
   void on_rows(std::span<const Row>, bool last, std::string_view error, MonoMs now) override;
   void on_unreadable(std::string_view error, MonoMs now) override;
   void on_found(const Row* row, int64_t top, std::string_view error, MonoMs now) override;
+  void on_rows_missing(MonoMs now) override;
   void give_page(std::span<const Row>, bool last, std::string_view error, MonoMs now);
   void tell_skipped(int64_t to);
 

@@ -95,7 +95,7 @@ def a_dump_that_is_not_whole_changes_nothing(ctx, place):
                          (whole.replace("(2,", "(2.", 1), "the value of"),
                          ("".join(lines[:3] + lines[4:]), "what its last line says"), (whole.replace("(2,", "(1,", 1), ""),
                          (whole.replace("table pua", "table other", 1), ""), ("hello\n", "not a dump"), ("", "not a dump"),
-                         (whole.replace("version 11", "version 9", 1), "version 9"),
+                         (whole.replace("version 12", "version 9", 1), "version 9"),
                          (whole.replace("id, pres_uri", "pres_uri, id", 1), ":3: other columns"),
                          (whole.replace("COMMIT;", "DROP TABLE pua;", 1), "no line of a dump"),
                          (whole.replace(" 64,", " 64, 5,", 1), ":3:")):

@@ -63,15 +63,16 @@ def tables_are_made_checked_and_removed(ctx, place):
     expect(0, "create", "--url", place.url, holds="table pua made")
     expect(0, "create", "--url", place.url, holds="there already")
     expect(0, "create", "--url", place.url, "--table", "other")
-    equal(place.tables(), ["other", "other_meta", "pua", "pua_meta", "version"], "tables")
-    equal(place.rows("SELECT table_name, table_version FROM version ORDER BY 1"), [["other", "11"], ["pua", "11"]], "versions")
+    journal = ["_journal"] if place.kind == "sqlite" else []
+    equal(place.tables(), sorted([*(name + end for name in ("other", "pua") for end in ("", "_meta", *journal)), "version"]), "tables")
+    equal(place.rows("SELECT table_name, table_version FROM version ORDER BY 1"), [["other", "12"], ["pua", "12"]], "versions")
     for table in ("pua", "other"):
         expect(0, "check", "--url", place.url, "--table", table, holds="no findings")
     insert(place, "pua", publication(1))
     expect(0, "check", "--url", place.url, holds="1 rows, no findings")
     expect(1, "drop", "--url", place.url, stdin="y\n", holds=["with 1 rows?", "nothing done"])
     expect(0, "drop", "--url", place.url, stdin="yes\n", holds="removed")
-    equal(place.tables(), ["other", "other_meta", "version"], "tables left")
+    equal(place.tables(), ["other", *("other" + end for end in journal), "other_meta", "version"], "tables left")
     equal(place.rows("SELECT table_name FROM version"), [["other"]], "versions left")
     expect(2, "drop", "--url", place.url, "--yes", holds="there is no table pua")
     expect(1, "check", "--url", place.url, holds="there is no table pua")
@@ -84,7 +85,7 @@ def the_version_table_of_another_program_is_used_as_it_is(ctx, place):
         make_old_table(place, fork)
         for command in ("create", "drop", "upgrade", "dump", "load") if fork == "opensips" else ["drop"]:
             expect(2, command, "--url", place.url, *(["--yes"] if command == "drop" else []),
-                   stdin=f"-- puadbctl dump 1: table pua, schema version 11, from {place.kind}\n", holds="table pua")
+                   stdin=f"-- puadbctl dump 1: table pua, schema version 12, from {place.kind}\n", holds="table pua")
         expect(1, "check", "--url", place.url, holds=[f"version {version}", "migrate"])
         expect(0, "create", "--url", place.url, "--table", "pua11")
         expect(0, "check", "--url", place.url, "--table", "pua11")
@@ -165,18 +166,24 @@ def each_fault_of_a_schema_is_named(ctx, place):
                "VARBINARY(200)" if maria else "target may not be NULL"),
               (r"(\n +cseq)", r"\n  more INT NOT NULL DEFAULT 0,\1", "more is unknown"),
               (r"UNIQUE (KEY pua_key|INDEX)", r"\1" if maria else "INDEX", "no unique key"),
-              (r"\('pua', 11\)", "('pua', 12)", "version 12"), (r"INSERT [^;]*'pua', 11[^;]*;", "", "no row for pua"),
-              (r"INTO .version. .*", "INTO version VALUES ('puaa', 11);", "no row for pua"),
+              (r"\('pua', 12\)", "('pua', 13)", "version 13"), (r"INSERT [^;]*'pua', 12[^;]*;", "", "no row for pua"),
+              (r"INTO .version. .*", "INTO version VALUES ('puaa', 12);", "no row for pua"),
               ("pua_meta", "pua_other", "pua_meta")]
     if not maria:
         faults += [(r"INTEGER PRIMARY KEY NOT NULL", "INTEGER NOT NULL", "primary key"),
-                   (r"(INDEX .*pres_uri)", r"\1 COLLATE NOCASE", "no unique key")]
+                   (r"(INDEX .*pres_uri)", r"\1 COLLATE NOCASE", "no unique key"),
+                   (r'CREATE TABLE "pua_journal" \((.|\n)*?\);', "", "no table pua_journal"),
+                   (r'("pua_journal" \((.|\n)*?)  cseq .*\n', r"\1", "table pua_journal has no column cseq"),
+                   (r'CREATE VIEW "pua_rows" (.|\n)*?;', "", "view pua_rows is missing"),
+                   (r"j\.place = 1", "j.place = 2", "view pua_rows is another one")]
     for pattern, replacement, said in faults:
-        text = re.sub(pattern, replacement, create_text(place.kind), flags=re.MULTILINE)
+        text = re.sub(pattern, replacement, create_text(place.kind), count=1, flags=re.MULTILINE)
         check(text != create_text(place.kind), f"{pattern} changes nothing")
         place.run(text)
         out = expect(1, "check", "--url", place.url, holds=["schema: ", said])
         equal(out.count("schema: "), 1, f"findings for {pattern}: {out}")
+        if not maria:
+            place.run("DROP VIEW IF EXISTS pua_rows; DROP TABLE IF EXISTS pua_journal")
         place.run("DROP TABLE pua; DROP TABLE version; DROP TABLE IF EXISTS pua_meta; DROP TABLE IF EXISTS pua_other")
 
 
@@ -266,7 +273,7 @@ def the_library_takes_the_rows_that_check_takes(ctx):
     for command in ("create", "drop", "load", "upgrade", "migrate"):     # puad has the file
         more = {"drop": ["--yes"], "migrate": ["--from", "opensips"]}.get(command, [])
         expect(2, command, "--url", place.url, *more, holds=f"in use by process {puad.process.pid}",
-               stdin="-- puadbctl dump 1: table pua, schema version 11, from sqlite\n")
+               stdin="-- puadbctl dump 1: table pua, schema version 12, from sqlite\n")
     expect(1, "check", "--url", place.url)
     check(expect(0, "dump", "--url", place.url).count("INSERT INTO pua ") >= len(bad), "rows are missing in a dump beside puad")
 
@@ -277,7 +284,7 @@ def upgrades_go_step_by_step(ctx):
         place = make_place(ctx, kind)
         expect(0, "create", "--url", place.url)
         expect(0, "upgrade", "--url", place.url, holds="nothing to do")
-        place.run("UPDATE version SET table_version = 12")
+        place.run("UPDATE version SET table_version = 13")
         expect(2, "upgrade", "--url", place.url, holds="from a later libpua")
         place.run("UPDATE version SET table_version = 9")
         expect(2, "upgrade", "--url", place.url, holds=["version 9", "no way"])
@@ -286,11 +293,11 @@ def upgrades_go_step_by_step(ctx):
             (sql / folder).mkdir(parents=True)
             (sql / folder / "pua-create.sql").write_text(create_text(folder))
         quote = '"' if kind == "sqlite" else "`"
-        for step in (9, 10):
+        for step in (9, 10, 11):
             (sql / kind / f"upgrade-{step}.sql").write_text(
                 f"-- a step; with a comment\nINSERT INTO {quote}pua_meta{quote} (name, value) VALUES ('step{step}', 'x');\n")
-        expect(0, "upgrade", "--url", place.url, "--sql", sql, holds=["version 10 now", "version 11 now"])
-        equal(place.rows("SELECT name FROM pua_meta ORDER BY 1"), [["step10"], ["step9"]], "steps done")
+        expect(0, "upgrade", "--url", place.url, "--sql", sql, holds=["version 10 now", "version 11 now", "version 12 now"])
+        equal(place.rows("SELECT name FROM pua_meta ORDER BY 1"), [["step10"], ["step11"], ["step9"]], "steps done")
         expect(0, "check", "--url", place.url)
 
 

@@ -104,7 +104,7 @@ def the_source_of_a_migration_is_reached_in_the_same_way(ctx):
     expect(2, "migrate", "--from", "opensips", "--source", urls["address"], "--url", target, "--tls", "off",
            holds="Access denied")
     expect(2, "migrate", "--from", "opensips", "--source", urls["address"], "--url", target, "--tls", "on",
-           holds="table pua has version 11; of OpenSIPS, version 9")
+           holds="table pua has version 12; of OpenSIPS, version 9")
 
 
 main_is(suite)

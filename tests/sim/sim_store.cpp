@@ -49,6 +49,7 @@ void SimStore::to_disk(std::vector<Item>& items, std::vector<WriteResult>& resul
 }
 
 void SimStore::write(Lane lane, RowSource& rows, MonoMs now) {
+  if (random_.below(8) == 0) disk_.fold(random_);
   Batch& b = batch_[static_cast<int>(lane)];
   b.items.clear();
   b.active = true;

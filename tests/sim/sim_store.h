@@ -1,4 +1,4 @@
-// The simulated database: a MemoryStore that survives kills, behind an adapter that fails and stalls as told.
+// The simulated database: a disk that survives kills, behind an adapter that fails and stalls as told.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "store/memory_store.h"
+#include "sim_disk.h"
 
 namespace sim {
 
@@ -18,8 +18,10 @@ enum class StoreMode { Ok, Slow, Failing, Down };
 class SimStore : public pua::StoreAdapter {
  public:
   // immediate: writes end inside the call, as with SQLite; else they end later, a lane each, as with MariaDB.
-  SimStore(pua::MemoryStore& disk, pua::Random& random, bool immediate)
-      : disk_(disk), random_(random), immediate_(immediate) {}
+  SimStore(SimDisk& disk, pua::Random& random, bool immediate) : disk_(disk), random_(random), immediate_(immediate) {
+    if (!immediate) disk_.fold_all();   // a table for another kind of database is made by puadbctl, which sees the journal
+    disk_.journaled = immediate;
+  }
   StoreMode mode = StoreMode::Ok;
 
   bool immediate() const override { return immediate_; }
@@ -49,7 +51,7 @@ class SimStore : public pua::StoreAdapter {
   void finish(pua::Lane lane, Batch& b, MonoMs now);
   void to_disk(std::vector<Item>& items, std::vector<pua::WriteResult>& results, MonoMs now);
 
-  pua::MemoryStore& disk_;
+  SimDisk& disk_;
   pua::Random& random_;
   bool immediate_;
   Batch batch_[2];

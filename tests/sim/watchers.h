@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "notifier.h"
+#include "sim_disk.h"
 #include "stage.h"
-#include "store/memory_store.h"
 
 namespace sim {
 
@@ -42,7 +42,7 @@ class Watchers {
   // The process is gone; what stands on the disk is what the next one knows.
   void killed(std::span<const StoredRow>);
   void check_queued();
-  void check(const pua::MemoryStore&);
+  void check(const SimDisk&);
   void check_healed(std::span<const StoredRow>);
   void check_gaps();                             // the network has been calm for some minutes
   void calm();                                   // and for longer than any grant

@@ -71,7 +71,7 @@ void Watchers::check_queued() {
   }
 }
 
-void Watchers::check(const MemoryStore& disk) {
+void Watchers::check(const SimDisk& disk) {
   if (stage_.engine_->loading()) return;
   loaded_at_ = std::min(loaded_at_, stage_.now_);
   for (const Owner& o : owners_) {

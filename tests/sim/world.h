@@ -100,7 +100,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
 
   uint64_t life_ = 0, order_ = 0;
   Esc esc_{random_};
-  pua::MemoryStore disk_;
+  SimDisk disk_;
   pua::Log log_;
   std::unique_ptr<SimStore> store_;
   std::unique_ptr<pua::WriteBehind> behind_;

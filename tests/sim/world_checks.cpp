@@ -35,6 +35,7 @@ void World::excuse_what_the_disk_does_not_know() {
 void World::check() {
   esc_.expire(now_);
   if (!esc_.violations.empty()) fail(esc_.violations.front());
+  if (!disk_.wrong.empty()) fail(disk_.wrong);
   for (Owner& o : owners_) {
     const Record* r = engine_->find({64, 1, o.uri, {}});
     if (r && r->pub.state == State::Queued && !static_cast<const QueueHook&>(*r).linked()) fail(o.uri + " waits for a slot in no queue");

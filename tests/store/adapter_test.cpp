@@ -1,7 +1,9 @@
 // What every adapter must do, run against each of them. A new adapter joins by one line in EACH_ADAPTER.
+#include <map>
 #include <memory>
 #include <string>
 
+#include "base/random.h"
 #include "store/sqlite_store.h"
 #include "tests/store/fixture.h"
 #include "tests/store/mysql_fixture.h"
@@ -107,6 +109,171 @@ EACH_ADAPTER(a_body_of_a_megabyte_comes_back) {
   LONGS_EQUAL(2, rows.size());
   CHECK(rows[0].row().body == body);
   CHECK(rows[1].row().body == body);
+}
+
+// What a narrow write makes of a row.
+static StoredRow narrowed(const StoredRow& whole, uint32_t version) {
+  return with(whole, [&](Row& r) {
+    r.etag = "new etag", r.call_id = "new call", r.from_tag = "new tag", r.record_version = version, r.cseq = version + 70;
+    r.expires = 1800000000, r.desired_expires = 1800000001, r.updated_at = 1700000000, r.intent = 3, r.intent_expires = 3600;
+  });
+}
+
+EACH_ADAPTER(a_narrow_write_changes_its_columns_and_no_others) {
+  StoredRow first = with(row_of(1, 1), [](Row& r) { r.tuple_id = "t", r.contact = "sip:c@x", r.version = 9, r.extra_headers = "X: 1\r\n"; });
+  caller.put(first);
+  caller.put(row_of(2, 1));
+  StoredRow want = narrowed(first, 2);
+  // All of the row is offered; of the rest nothing is taken.
+  check_result(WriteResult::Ok, caller.narrow(with(want, [](Row& r) { r.body = "no", r.tuple_id = "no", r.version = 10, r.contact = {}; })));
+  for (int worked = 0; worked < 2; worked++) {
+    auto rows = caller.load_all();
+    LONGS_EQUAL(2, rows.size());
+    CHECK(same(want.row(), rows[0].row()));
+    CHECK(same(row_of(2, 1).row(), rows[1].row()));
+    caller.find(first.row());
+    CHECK(caller.found != nullptr && same(want.row(), caller.found->row()));
+    caller.work();
+  }
+  LONGS_EQUAL(0, adapter.journal());
+  LONGS_EQUAL(0, caller.rows_missing);
+}
+
+EACH_ADAPTER(a_narrow_write_can_empty_a_column) {
+  caller.put(row_of(1, 1));
+  StoredRow want = with(row_of(1, 2), [](Row& r) { r.etag = {}, r.expires = 0; });
+  check_result(WriteResult::Ok, caller.narrow(want));
+  caller.work();
+  CHECK(same(want.row(), caller.load_all()[0].row()));
+}
+
+EACH_ADAPTER(odd_strings_of_a_narrow_write_come_back_octet_by_octet) {
+  using namespace std::string_view_literals;
+  int64_t id = 0;
+  std::vector<StoredRow> want;
+  for (std::string_view s : {"nul\0inside"sv, "\0"sv, "not utf-8 \xff\xfe\xc0\x80"sv, "\r\n\t"sv, "'; DROP TABLE pua; --"sv, "\\'\\\"\\0"sv, "blank "sv}) {
+    caller.put(row_of(++id, 1));
+    want.push_back(with(row_of(id, 2), [&](Row& r) { r.etag = r.call_id = r.from_tag = s; }));
+    check_result(WriteResult::Ok, caller.narrow(want.back()));
+  }
+  for (int worked = 0; worked < 2; worked++) {
+    auto rows = caller.load_all();
+    LONGS_EQUAL(want.size(), rows.size());
+    for (size_t i = 0; i < rows.size(); i++) CHECK(same(want[i].row(), rows[i].row()));
+    caller.work();
+  }
+}
+
+EACH_ADAPTER(a_narrow_write_makes_no_row) {
+  caller.put(row_of(1, 1));
+  WriteResult r = caller.narrow(row_of(7, 1));
+  LONGS_EQUAL(1, caller.load_all().size());
+  caller.work();
+  LONGS_EQUAL(1, caller.load_all().size());
+  // Told at once, or when it is found out.
+  CHECK(r == WriteResult::WantsWhole || (r == WriteResult::Ok && caller.rows_missing == 1));
+}
+
+EACH_ADAPTER(an_older_narrow_write_changes_nothing) {
+  caller.put(row_of(1, 5));
+  WriteResult r = caller.narrow(row_of(1, 4));
+  for (int worked = 0; worked < 2; worked++) {
+    STRCMP_EQUAL("etag-1-5", std::string(caller.load_all()[0].row().etag).c_str());
+    caller.work();
+  }
+  CHECK(r == WriteResult::RefusedNewer || (r == WriteResult::Ok && adapter.immediate()));
+  LONGS_EQUAL(0, caller.rows_missing);
+}
+
+EACH_ADAPTER(a_whole_row_makes_the_narrow_writes_before_it_void) {
+  caller.put(row_of(1, 1));
+  caller.narrow(row_of(1, 2));
+  caller.narrow(row_of(1, 3));
+  check_result(WriteResult::Ok, caller.put(row_of(1, 4, "new body")));
+  for (int worked = 0; worked < 2; worked++) {
+    CHECK(same(row_of(1, 4, "new body").row(), caller.load_all()[0].row()));
+    caller.work();
+  }
+  caller.narrow(row_of(1, 5));
+  CHECK(same(row_of(1, 5, "new body").row(), caller.load_all()[0].row()));
+}
+
+EACH_ADAPTER(what_was_narrowly_written_is_not_back_after_a_delete) {
+  caller.put(row_of(1, 1));
+  caller.narrow(row_of(1, 2));
+  check_result(WriteResult::Ok, caller.drop(row_of(1, 3)));
+  for (int worked = 0; worked < 2; worked++) {
+    CHECK(caller.load_all().empty());
+    caller.find(row_of(1).row());
+    CHECK(caller.found == nullptr);
+    caller.work();
+  }
+  LONGS_EQUAL(0, caller.rows_missing);   // we know why it is not there
+}
+
+EACH_ADAPTER(a_row_that_is_made_again_under_its_id_takes_nothing_from_before) {
+  caller.put(row_of(1, 1));
+  caller.narrow(row_of(1, 2));
+  caller.drop(row_of(1, 3));
+  StoredRow again = with(row_of(1, 4), [](Row& r) { r.etag = {}; });
+  check_result(WriteResult::Ok, caller.put(again));
+  caller.work();
+  CHECK(same(again.row(), caller.load_all()[0].row()));
+}
+
+EACH_ADAPTER(a_batch_may_hold_writes_of_each_kind) {
+  for (int64_t id : {1, 2, 3, 4}) caller.put(row_of(id, 1));
+  Caller::Batch b;
+  b.rows.emplace_back(RowOp::Narrow, row_of(1, 2, "x"));
+  b.rows.emplace_back(RowOp::Upsert, row_of(2, 2, "new"));
+  b.rows.emplace_back(RowOp::Delete, row_of(3, 2));
+  b.rows.emplace_back(RowOp::Narrow, row_of(4, 2, "x"));
+  b.rows.emplace_back(RowOp::Narrow, row_of(1, 3, "x"));
+  b.rows.emplace_back(RowOp::Delete, row_of(4, 3));
+  b.rows.emplace_back(RowOp::Narrow, row_of(2, 3, "x"));
+  caller.write_all(b);
+  LONGS_EQUAL(7, caller.results.size());
+  for (WriteResult r : caller.results) check_result(WriteResult::Ok, r);
+  for (int worked = 0; worked < 2; worked++) {
+    auto rows = caller.load_all();
+    LONGS_EQUAL(2, rows.size());
+    CHECK(same(row_of(1, 3).row(), rows[0].row()));
+    CHECK(same(row_of(2, 3, "new").row(), rows[1].row()));
+    caller.work();
+  }
+}
+
+EACH_ADAPTER(writes_of_every_kind_in_any_order_come_to_what_the_last_ones_say) {
+  Random random(4711);
+  std::map<int64_t, StoredRow> want;
+  std::map<int64_t, uint32_t> versions;
+  for (int round = 0; round < 60; round++) {
+    Caller::Batch b;
+    for (int n = 0; n < 20; n++) {
+      int64_t id = 1 + static_cast<int64_t>(random.below(30));
+      uint32_t version = ++versions[id];
+      auto at = want.find(id);
+      uint64_t what = random.below(10);
+      if (at == want.end() || what < 2) {
+        StoredRow row = row_of(id, version, "body " + std::to_string(version));
+        b.rows.emplace_back(RowOp::Upsert, row);
+        want.insert_or_assign(id, row);
+      } else if (what == 2) {
+        b.rows.emplace_back(RowOp::Delete, row_of(id, version));
+        want.erase(id);
+      } else {
+        b.rows.emplace_back(RowOp::Narrow, row_of(id, version, "not taken"));
+        at->second = row_of(id, version, at->second.row().body);
+      }
+    }
+    for (WriteResult r : caller.write_all(b)) check_result(WriteResult::Ok, r);
+    caller.work(static_cast<int>(random.below(4)));
+    auto rows = caller.load_all(7);
+    LONGS_EQUAL(want.size(), rows.size());
+    size_t i = 0;
+    for (auto& [id, row] : want) CHECK(same(row.row(), rows[i++].row()));
+  }
+  LONGS_EQUAL(0, caller.rows_missing);
 }
 
 EACH_ADAPTER(an_older_version_never_overwrites_a_newer_one) {

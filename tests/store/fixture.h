@@ -138,6 +138,15 @@ class Caller : public AdapterSink {
     b.rows.emplace_back(RowOp::Delete, r);
     return write(b)[0];
   }
+  WriteResult narrow(const StoredRow& r) {
+    Batch b;
+    b.rows.emplace_back(RowOp::Narrow, r);
+    return write(b)[0];
+  }
+  // The adapter's own work, in `turns` pieces at most: narrow writes go into their rows.
+  void work(int turns = 1000) {
+    for (; turns > 0 && adapter_.immediate() && adapter_.next_due() != kNever; turns--) adapter_.run(adapter_.next_due());
+  }
   void find(const Row& key) {
     finds_given = 0;
     adapter_.find(key, 0);
@@ -169,6 +178,7 @@ class Caller : public AdapterSink {
   int64_t top = -1;
   int reports = 0, pages = 0, pages_given = 0, finds_given = 0;
   int64_t took_us = 0;
+  int rows_missing = 0;
   std::vector<StoredRow> page;
 
  private:
@@ -199,6 +209,7 @@ class Caller : public AdapterSink {
     error = e;
     finds_given++;
   }
+  void on_rows_missing(MonoMs) override { rows_missing++; }
   void on_unreadable(std::string_view e, MonoMs now) override {
     on_rows({}, false, e, now);
     unreadable = true;

@@ -31,7 +31,7 @@ class MysqlFixture {
 
   // An empty table, as it was made.
   MysqlFixture() : base(event_base_new()) {
-    if (sql("DELETE FROM `pua`; DELETE FROM `pua_meta`; REPLACE INTO `version` VALUES ('pua', 11)").starts_with('!')) create();
+    if (sql("DELETE FROM `pua`; DELETE FROM `pua_meta`; REPLACE INTO `version` VALUES ('pua', 12)").starts_with('!')) create();
   }
   void create() {
     std::ifstream file("db/mysql/pua-create.sql");

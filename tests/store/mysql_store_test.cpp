@@ -88,7 +88,7 @@ TEST(mysql_store, an_unknown_database_is_refused_by_name) {
 TEST(mysql_store, a_table_of_another_version_is_refused) {
   if (!there()) return;
   db->sql("UPDATE `version` SET `table_version`=9");
-  CHECK(contains(refused(db->options()), "table 'pua' has schema version 9, this build needs 11"));
+  CHECK(contains(refused(db->options()), "table 'pua' has schema version 9, this build needs 12: see puadbctl migrate"));
   db->sql("DELETE FROM `version`");
   CHECK(contains(refused(db->options()), "puadbctl create"));
 }

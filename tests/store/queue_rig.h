@@ -17,6 +17,7 @@ namespace pua::test {
 struct Rec : StoreHook {
   int64_t id = 0;
   bool gone = false;
+  bool narrow = false;        // what changes in it is narrow, once a whole row is there
   std::string body = "body";
 };
 
@@ -83,7 +84,7 @@ class QueueRig : public StoreSink {
     rows_asked++;
     row = std::make_unique<StoredRow>(pua::test::row_of(r.id, r.version, r.body));  // the views before this one are dead now
     out = row->row();
-    return r.gone ? RowOp::Delete : RowOp::Upsert;
+    return r.gone ? RowOp::Delete : r.narrow && !r.whole ? RowOp::Narrow : RowOp::Upsert;
   }
   void on_stored(StoreHook& h, uint32_t version, bool ok, MonoMs at) override {
     Rec& r = static_cast<Rec&>(h);

@@ -116,7 +116,7 @@ TEST(sqlite_store, the_schema_holds_the_columns_of_opensips_version_9_and_a_vers
   LONGS_EQUAL(21, p.number("SELECT count(*) FROM pragma_table_info('pua') WHERE name IN ('id','pres_uri','pres_id','event',"
                            "'expires','desired_expires','flag','etag','tuple_id','watcher_uri','to_uri','call_id','to_tag',"
                            "'from_tag','cseq','record_route','contact','remote_contact','version','extra_headers','sharing_tag')"));
-  LONGS_EQUAL(11, p.number("SELECT table_version FROM version WHERE table_name='pua'"));
+  LONGS_EQUAL(12, p.number("SELECT table_version FROM version WHERE table_name='pua'"));
   LONGS_EQUAL(1, p.number("SELECT count(*) FROM pragma_index_list('pua') WHERE \"unique\"=1"));
 }
 
@@ -130,7 +130,7 @@ TEST(sqlite_store, another_table_name_is_used_everywhere) {
   OtherProgram p(path);
   LONGS_EQUAL(1, p.number("SELECT count(*) FROM my_PUA2"));
   LONGS_EQUAL(1, p.number("SELECT count(*) FROM my_PUA2_meta"));
-  LONGS_EQUAL(11, p.number("SELECT table_version FROM version WHERE table_name='my_PUA2'"));
+  LONGS_EQUAL(12, p.number("SELECT table_version FROM version WHERE table_name='my_PUA2'"));
   LONGS_EQUAL(0, p.number("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'pua%'"));
   CHECK(contains(schema_sql("pua"), "\"pua_key\""));
 }
@@ -193,7 +193,19 @@ TEST(sqlite_store, an_older_schema_version_is_refused_and_left_as_it_is) {
            "CREATE TABLE pua(id INTEGER PRIMARY KEY, pres_uri TEXT)");
   }
   std::string before = read_file(path);
-  refuses("schema version 9, this build needs 11");
+  refuses("schema version 9, this build needs 12: see puadbctl migrate");
+  CHECK(read_file(path) == before);
+}
+
+// As puad of that time made it: there is nothing yet to keep changes in.
+TEST(sqlite_store, the_schema_before_the_journal_is_refused_and_left_as_it_is) {
+  open();
+  {
+    OtherProgram p(path);
+    LONGS_EQUAL(SQLITE_OK, p.exec("DROP VIEW pua_rows; DROP TABLE pua_journal; UPDATE version SET table_version=11"));
+  }
+  std::string before = read_file(path);
+  refuses("schema version 11, this build needs 12: see puadbctl upgrade");
   CHECK(read_file(path) == before);
 }
 
@@ -201,9 +213,9 @@ TEST(sqlite_store, a_newer_schema_version_is_refused) {
   open();
   {
     OtherProgram p(path);
-    p.exec("UPDATE version SET table_version=12");
+    p.exec("UPDATE version SET table_version=13");
   }
-  refuses("schema version 12");
+  refuses("schema version 13, this build needs 12: a later libpua has made it");
 }
 
 TEST(sqlite_store, a_table_without_a_version_is_refused) {
@@ -217,7 +229,7 @@ TEST(sqlite_store, a_table_without_a_version_is_refused) {
 TEST(sqlite_store, a_right_version_over_wrong_columns_is_refused) {
   {
     OtherProgram p(path);
-    p.exec("CREATE TABLE version(table_name TEXT, table_version INTEGER); INSERT INTO version VALUES('pua',11);"
+    p.exec("CREATE TABLE version(table_name TEXT, table_version INTEGER); INSERT INTO version VALUES('pua',12);"
            "CREATE TABLE pua(id INTEGER PRIMARY KEY, pres_uri TEXT)");
   }
   refuses("does not fit");

@@ -37,6 +37,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
 
   // --- what happened ---
   std::vector<size_t> batch_sizes;  // rows tried, batch by batch
+  std::string kinds;                // of them, one word each: "whole", "narrow" or "delete"
   int loads = 0, finds = 0;
 
   // The process dies. What was under way was committed or not: the server's choice, not ours.
@@ -61,6 +62,8 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
     for (size_t i = 0; i < std::min(rows.size(), rows_a_turn); i++) {
       Row r;
       RowOp op = rows.row(i, r);
+      kinds += kinds.empty() ? "" : " ";
+      kinds += op == RowOp::Upsert ? "whole" : op == RowOp::Narrow ? "narrow" : "delete";
       p.rows.emplace_back(op, r);
     }
     batch_sizes.push_back(p.rows.size());
@@ -153,7 +156,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
     }
     std::vector<WriteResult> results(p.rows.size(), WriteResult::FailedRetry);
     bool refuse = p.down || p.unnamed;
-    auto bad = [&](const auto& r) { return bad_row && r.first == RowOp::Upsert && bad_row(r.second.row()); };
+    auto bad = [&](const auto& r) { return bad_row && r.first != RowOp::Delete && bad_row(r.second.row()); };
     if (!bad_row_named) refuse = refuse || std::any_of(p.rows.begin(), p.rows.end(), bad);
     if (!refuse) {
       Good good;

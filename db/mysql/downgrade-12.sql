@@ -1,0 +1,1 @@
+-- From schema version 12 back to 11: the tables stay as they are. puadbctl downgrade sets the number.

@@ -1,0 +1,1 @@
+-- From schema version 11 to 12: the tables stay as they are. puadbctl upgrade sets the number.

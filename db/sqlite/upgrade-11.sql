@@ -1,0 +1,40 @@
+-- From schema version 11 to 12: a journal beside the rows. puadbctl upgrade runs this, and sets the number.
+
+-- Changes of rows that are committed and not in the rows yet: appending here costs a tenth of writing the row. The library folds
+-- them in when there is time. A line counts while it is newer than its row, by owner_epoch, record_version and node; of several,
+-- the newest.
+CREATE TABLE "pua_journal" (
+  seq              INTEGER PRIMARY KEY NOT NULL,
+  id               INTEGER NOT NULL,
+  expires          INTEGER,
+  desired_expires  INTEGER,
+  etag             TEXT,
+  call_id          TEXT,
+  from_tag         TEXT,
+  cseq             INTEGER,
+  record_version   INTEGER NOT NULL,
+  owner_epoch      INTEGER NOT NULL,
+  node             INTEGER NOT NULL,
+  updated_at       INTEGER,
+  intent           INTEGER,
+  intent_expires   INTEGER
+);
+
+-- The rows as they are with the journal: for whoever looks in, and for copying them.
+CREATE VIEW "pua_rows" AS
+  SELECT p.id, p.pres_uri, p.pres_id, p.event, iif(j.id IS NULL, p.expires, j.expires) AS expires,
+         iif(j.id IS NULL, p.desired_expires, j.desired_expires) AS desired_expires, p.flag,
+         iif(j.id IS NULL, p.etag, j.etag) AS etag, p.tuple_id, p.watcher_uri, p.to_uri,
+         iif(j.id IS NULL, p.call_id, j.call_id) AS call_id, p.to_tag,
+         iif(j.id IS NULL, p.from_tag, j.from_tag) AS from_tag, iif(j.id IS NULL, p.cseq, j.cseq) AS cseq,
+         p.record_route, p.contact, p.remote_contact, p.version, p.extra_headers, p.sharing_tag, p.body,
+         p.content_type, p.outbound_proxy, p.event_id, p.target,
+         iif(j.id IS NULL, p.record_version, j.record_version) AS record_version,
+         iif(j.id IS NULL, p.owner_epoch, j.owner_epoch) AS owner_epoch, iif(j.id IS NULL, p.node, j.node) AS node,
+         iif(j.id IS NULL, p.updated_at, j.updated_at) AS updated_at,
+         iif(j.id IS NULL, p.intent, j.intent) AS intent,
+         iif(j.id IS NULL, p.intent_expires, j.intent_expires) AS intent_expires
+  FROM "pua" p LEFT JOIN
+    (SELECT *, row_number() OVER (PARTITION BY id ORDER BY owner_epoch DESC, record_version DESC, node DESC, seq DESC) AS place
+     FROM "pua_journal") j
+    ON j.id = p.id AND j.place = 1 AND (j.owner_epoch, j.record_version, j.node) > (p.owner_epoch, p.record_version, p.node);
