@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "core/notify_port.h"
 #include "core/sip_port.h"
+#include "sip/inbound_counters.h"
 #include "sip/incoming.h"
 #include "sip/lane.h"
 #include "sip/settings.h"
@@ -30,6 +31,7 @@ struct SipCounters {
   uint64_t failovers = 0;    // requests sent to another server of the same name
   LaneCounters lane;         // all 0 where there is no lane
   IncomingCounters incoming;
+  InboundCounters inbound;   // connections from outside
 };
 
 // Loop thread only.
