@@ -11,7 +11,7 @@ allowed() {
     config) echo "base config" ;;
     api) echo "base core events sip store loop config api pua" ;;
     control) echo "base core events config api control pua" ;;
-    puad) echo "base core events config api control puad pua" ;;
+    puad) echo "base core events loop config api control puad pua" ;;
     puactl) echo "base puactl pua" ;;
   esac
 }

@@ -16,6 +16,9 @@ std::string_view host_of(std::string_view uri) {
   return uri.substr(0, uri.find_first_of(":;?"));
 }
 
+// Descriptors that connections from outside leave to connections to servers and databases, lookups, files and control clients.
+constexpr uint32_t kReservedFiles = 128, kReservedForHttp = 64;
+
 }  // namespace
 
 Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& events) {
@@ -102,6 +105,11 @@ SipSettings sip_settings(const Settings& s) {
   out.tls_verify = s.tls_verify;
   out.credentials = sip_credentials(s);
   out.t1_ms = static_cast<uint32_t>(s.sip_t1);
+  out.max_connections = static_cast<uint32_t>(s.max_connections);
+  out.max_connections_per_address = static_cast<uint32_t>(s.max_connections_per_address);
+  out.tcp_silence_ms = static_cast<uint32_t>(s.tcp_silence * 1000);
+  out.tcp_idle_ms = static_cast<uint32_t>(s.tcp_idle * 1000);
+  out.descriptor_reserve = kReservedFiles + (s.http_listen.empty() ? 0 : kReservedForHttp);
   return out;
 }
 

@@ -27,6 +27,13 @@ class List {
     head_.prev->next = &h;
     head_.prev = &h;
   }
+  void push_front(T& t) {
+    ListHook& h = static_cast<Hook&>(t);
+    h.next = head_.next;
+    h.prev = &head_;
+    head_.next->prev = &h;
+    head_.next = &h;
+  }
   static void erase(T& t) {  // needs no list: an element knows its neighbours
     ListHook& h = static_cast<Hook&>(t);
     h.prev->next = h.next;

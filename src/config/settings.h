@@ -32,6 +32,10 @@ struct Settings {
   std::vector<std::string> sip_listen; // where requests leave from, "sip:127.0.0.1:5070"; may be given several times
   std::vector<std::string> listen;     // where NOTIFYs are taken, "sip:192.0.2.1:5080"; may be given several times
   std::string contact;                 // Contact of subscriptions that name none; empty: the first of listen
+  int64_t max_connections = 1024;      // from outside, to the addresses of listen
+  int64_t max_connections_per_address = 64;
+  int64_t tcp_silence = 10;            // s
+  int64_t tcp_idle = 600;              // s
   std::string user_agent = "libpua";
   std::string tls_dir;                 // folder with agent.pem and cafile.pem
   bool tls_verify = true;

@@ -63,6 +63,18 @@ const Param kTable[] = {
     {.module = "pua", .name = "contact", .field = &S::contact, .check = check_contact,
      .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the first address of "
              "listen."},
+    {.module = "pua", .name = "max_connections", .type = ParamType::Int, .field = &S::max_connections, .min = 1, .max = 100000,
+     .help = "Connections from outside (TCP, TLS) that the addresses of listen take together. Where there are so many, one that brought "
+             "no NOTIFY of a subscription of ours gives way to a newcomer, of the address that has most of those the oldest one."},
+    {.module = "pua", .name = "max_connections_per_address", .type = ParamType::Int, .field = &S::max_connections_per_address, .min = 1,
+     .max = 100000,
+     .help = "Of these, from one address; of IPv6, from one /64. Beyond, its oldest one that brought no NOTIFY of ours gives way, or of "
+             "the others the one silent longest."},
+    {.module = "pua", .name = "tcp_silence", .type = ParamType::Int, .field = &S::tcp_silence, .min = 1, .max = 3600, .unit = "s",
+     .help = "A connection from outside is closed that has not brought its first message after so long, TLS handshake included, or "
+             "does not end a message that it began, or does not read its answers."},
+    {.module = "pua", .name = "tcp_idle", .type = ParamType::Int, .field = &S::tcp_idle, .min = 1, .max = 86400, .unit = "s",
+     .help = "A connection from outside is closed that brings neither message nor keep-alive for so long."},
     {.module = "pua", .name = "user_agent", .field = &S::user_agent, .check = check_user_agent,
      .help = "User-Agent header field of requests. Empty: none."},
     {.module = "pua", .name = "tls_dir", .field = &S::tls_dir, .check = check_path,

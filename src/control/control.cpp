@@ -53,7 +53,7 @@ Status Control::open_transports() {
     else failed(opened.error());
   }
   if (!http_ && !settings_.http_listen.empty()) {
-    auto opened = HttpServer::open(base, settings_.http_listen, context_.pua.watchdog(), context_.counters);
+    auto opened = HttpServer::open(base, settings_.http_listen, context_.pua.log(), context_.pua.watchdog(), context_.counters);
     if (opened) {
       http_ = std::move(*opened);
       http_->get("/metrics", [this] { return HttpAnswer{200, std::string(kMetricsType), metrics_text(metrics_input())}; });

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "config/addresses.h"
 
@@ -80,14 +82,26 @@ Result<int> listen_at(const std::string& address, uint16_t& port) {
   return fd;
 }
 
+int64_t mono_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// libevent tells of a failed accept() with an argument of evhttp's, not with ours: the servers of this thread, to find ours.
+struct Listening {
+  evconnlistener* listener;
+  HttpServer* server;
+};
+thread_local std::vector<Listening> t_servers;
+
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::open(event_base* base, const std::string& address, Watchdog* watchdog,
+Result<std::unique_ptr<HttpServer>> HttpServer::open(event_base* base, const std::string& address, Log& log, Watchdog* watchdog,
                                                      ControlCounters& counters, const HttpLimits& limits) {
-  std::unique_ptr<HttpServer> s(new HttpServer(watchdog, counters, limits));
+  std::unique_ptr<HttpServer> s(new HttpServer(address, log, watchdog, counters, limits));
   s->http_ = evhttp_new(base);
   s->timer_ = evtimer_new(base, &HttpServer::look_after, s.get());
-  if (s->http_ == nullptr || s->timer_ == nullptr) return Error{Errc::no_memory, "http_listen: no event"};
+  s->pause_ = evtimer_new(base, &HttpServer::look_again, s.get());
+  if (s->http_ == nullptr || s->timer_ == nullptr || s->pause_ == nullptr) return Error{Errc::no_memory, "http_listen: no event"};
   timeval silence = to_timeval(limits.silence);
   evhttp_set_timeout_tv(s->http_, &silence);
   evhttp_set_max_headers_size(s->http_, HttpLimits::kHead);
@@ -97,17 +111,54 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(event_base* base, const std
   evhttp_set_gencb(s->http_, &HttpServer::requested, s.get());
   auto fd = listen_at(address, s->port_);
   if (!fd) return fd.error();
-  if (evhttp_accept_socket(s->http_, *fd) != 0) {
+  evhttp_bound_socket* bound = evhttp_accept_socket_with_handle(s->http_, *fd);
+  if (bound == nullptr) {
     close(*fd);
     return Error{Errc::no_memory, "http_listen " + address + ": no event"};
   }
+  s->listener_ = evhttp_bound_socket_get_listener(bound);
+  t_servers.push_back({s->listener_, s.get()});
+  evconnlistener_set_error_cb(s->listener_, &HttpServer::refused);
   return s;
 }
 
 HttpServer::~HttpServer() {
+  std::erase_if(t_servers, [this](const Listening& l) { return l.server == this; });
   if (http_ != nullptr) evhttp_free(http_);
   for (Connection& c : open_) bufferevent_decref(c.bev);
   if (timer_ != nullptr) event_free(timer_);
+  if (pause_ != nullptr) event_free(pause_);
+}
+
+// --- no descriptors ------------------------------------------------------------------------------
+
+// accept() failed. Without this libevent prints a line, and tries again at once, for ever.
+void HttpServer::refused(evconnlistener* listener, void*) {
+  int error = errno;
+  for (const Listening& l : t_servers)
+    if (l.listener == listener) return l.server->pause(error);
+}
+
+void HttpServer::pause(int error) {
+  if (short_.begins(mono_ms()))
+    log_.warning("http_listen %s: a connection cannot be accepted (%s): those that come wait until it is possible again", address_.c_str(),
+                 strerror(error));
+  evconnlistener_disable(listener_);
+  paused_ = true;
+  timeval tv = to_timeval(limits_.pause);
+  evtimer_add(pause_, &tv);
+}
+
+void HttpServer::look_again(int, short, void* self) {
+  auto* s = static_cast<HttpServer*>(self);
+  if (s->paused_) evconnlistener_enable(s->listener_);
+  s->paused_ = false;
+  if (s->short_.over(mono_ms())) {
+    s->log_.notice("http_listen %s: connections are accepted again", s->address_.c_str());
+    return;
+  }
+  timeval tv = to_timeval(s->limits_.pause);
+  evtimer_add(s->pause_, &tv);
 }
 
 // --- connections ---------------------------------------------------------------------------------

@@ -14,11 +14,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/log.h"
 #include "base/result.h"
+#include "base/spell.h"
 #include "base/watchdog.h"
 #include "control/context.h"
 
 struct bufferevent;
+struct evconnlistener;
 struct event;
 struct event_base;
 struct evhttp;
@@ -37,14 +40,15 @@ struct HttpLimits {
   size_t connections = 64;
   Ms silence = Ms(5000);                   // without an octet, either way
   Ms lifetime = Ms(10000);                 // of a connection, however busy
+  Ms pause = Ms(1000);                     // between two looks where there are no descriptors
   static constexpr size_t kHead = 8192, kBody = 4096;  // octets of a request
 };
 
 class HttpServer {
  public:
-  // address: "127.0.0.1:8088", "[::1]:8088"; port 0: any that is free. watchdog may be null; it, the counters and the base
-  // outlive this. Errors (bad_config): no such address here, the port is taken, the system's refusal, by name.
-  static Result<std::unique_ptr<HttpServer>> open(event_base*, const std::string& address, Watchdog*, ControlCounters&,
+  // address: "127.0.0.1:8088", "[::1]:8088"; port 0: any that is free. watchdog may be null; it, the log, the counters and the
+  // base outlive this. Errors (bad_config): no such address here, the port is taken, the system's refusal, by name.
+  static Result<std::unique_ptr<HttpServer>> open(event_base*, const std::string& address, Log&, Watchdog*, ControlCounters&,
                                                   const HttpLimits& = {});
   // Closes all connections, answered or not. Not inside a handler.
   ~HttpServer();
@@ -57,6 +61,7 @@ class HttpServer {
 
   uint16_t port() const { return port_; }
   size_t connections();                    // open now
+  bool paused() const { return paused_; }  // no descriptors: nobody is let in for a moment
 
  private:
   using Time = std::chrono::steady_clock::time_point;
@@ -73,8 +78,11 @@ class HttpServer {
     bool answered = false;                 // by us: what evhttp refuses itself never gets here
   };
 
-  HttpServer(Watchdog* watchdog, ControlCounters& counters, const HttpLimits& limits)
-      : watchdog_(watchdog), counters_(counters), limits_(limits) {}
+  HttpServer(const std::string& address, Log& log, Watchdog* watchdog, ControlCounters& counters, const HttpLimits& limits)
+      : address_(address), log_(log), watchdog_(watchdog), counters_(counters), limits_(limits) {}
+  static void refused(evconnlistener*, void* http);
+  static void look_again(int, short, void* self);
+  void pause(int error);
   static bufferevent* opened(event_base*, void* self);
   static void requested(evhttp_request*, void* self);
   static void answered(evhttp_request*, void* self);
@@ -85,13 +93,19 @@ class HttpServer {
   void close_oldest();
   void arm(Time now);
 
+  const std::string address_;
+  Log& log_;
   Watchdog* watchdog_;
   ControlCounters& counters_;
   const HttpLimits limits_;
   std::map<std::string, Route, std::less<>> routes_;
   std::deque<Connection> open_;            // oldest first; some of them closed already
   evhttp* http_ = nullptr;
+  evconnlistener* listener_ = nullptr;     // of http_
   event* timer_ = nullptr;                 // armed while a connection is kept
+  event* pause_ = nullptr;                 // armed while descriptors are short
+  Spell short_;
+  bool paused_ = false;
   uint16_t port_ = 0;
 };
 

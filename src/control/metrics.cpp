@@ -58,6 +58,25 @@ void add_datagrams(In in, Out out) {
   for (const auto& [what, n] : all) out.add(static_cast<int64_t>(n), {{"what", what}});
 }
 
+void add_connections(In in, Out out) {
+  const InboundCounters& c = in.more.stack.inbound;
+  out.add(static_cast<int64_t>(c.known), {{"kind", "known"}});
+  out.add(static_cast<int64_t>(c.open - c.known), {{"kind", "stranger"}});
+}
+
+void add_ended_connections(In in, Out out) {
+  for (size_t i = 0; i < kInboundEnds; i++)
+    out.add(static_cast<int64_t>(in.more.stack.inbound.ended[i]), {{"reason", kInboundEndNames[i]}});
+}
+
+// Reasons with their explanation, from the list that names them.
+constexpr const char* kEndedHelp =
+    "connections from outside that ended, by reason"
+#define X(name, help) "; " #name ": " help
+    PUA_INBOUND_ENDS(X)
+#undef X
+    ;
+
 int64_t queued(const std::vector<StateCount>& states) {
   int64_t all = 0;
   for (const StateCount& s : states) all += s.state == std::string_view("queued") ? s.records : 0;
@@ -101,6 +120,19 @@ const MetricFamily kList[] = {
     {"pua_sip_failovers_total", "counter", "",
      "requests sent to another server of the same name, as one did not answer, could not be reached or said 503",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.failovers)); }},
+    {"pua_sip_connections", "gauge", "kind",
+     "connections from outside that are open: known ones, which brought a NOTIFY of ours, and strangers", add_connections},
+    {"pua_sip_connections_accepted_total", "counter", "", "connections from outside that were accepted",
+     [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.accepted)); }},
+    {"pua_sip_connections_ended_total", "counter", "reason", kEndedHelp, add_ended_connections},
+    {"pua_sip_connections_held_octets", "gauge", "", "octets of unfinished messages and unread answers that connections from outside hold",
+     [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.held)); }},
+    {"pua_sip_connections_messages_total", "counter", "", "whole messages that came over connections from outside",
+     [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.messages)); }},
+    {"pua_sip_connections_keepalives_total", "counter", "", "keep-alives of RFC 5626 that were answered",
+     [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.pings)); }},
+    {"pua_sip_accept_pauses_total", "counter", "", "times that no connection was accepted for a second for want of descriptors",
+     [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.pauses)); }},
 
     {"pua_sip_names_total", "counter", "what",
      "names of servers looked up: all lookups; of these failed, and of those unanswered by the name servers; stale: an older answer was used "

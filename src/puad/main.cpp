@@ -13,6 +13,7 @@
 #include "api/policy_settings.h"
 #include "config/dump.h"
 #include "config/parser.h"
+#include "loop/event_log.h"
 #include "pua/pua.h"
 #include "puad/daemonize.h"
 #include "puad/log_output.h"
@@ -52,6 +53,7 @@ static int serve(const Options& options, const std::string& config, const Settin
   LogOutput output(to_stderr ? LogOutput::To::Stderr : LogOutput::To::Syslog, settings.syslog_facility);
   Log log(output.sink());
   for (const std::string& w : warnings) log.warning("%s", w.c_str());
+  EventLogScope libevent_log(log);
   raise_file_limit();
 
   auto refuse = [&](const Error& error) {

@@ -24,6 +24,12 @@ struct SipSettings {
   std::string resolv_conf;                  // instead of /etc/resolv.conf; may hold a "port" line
   uint32_t udp_buffer = 4u << 20;           // octets of the socket's receive and send buffer
   uint32_t max_message = 256u << 10;        // octets of an incoming message; more is refused
+  // Connections from outside, over all addresses of notify_listen together. What they mean: pua.conf(5).
+  uint32_t max_connections = 1024;
+  uint32_t max_connections_per_address = 64;  // of IPv6: per /64
+  uint32_t tcp_silence_ms = 10000;          // until a message is whole
+  uint32_t tcp_idle_ms = 600000;            // between messages
+  uint32_t descriptor_reserve = 128;        // below the limit of open files, that these connections leave to others
 };
 
 }  // namespace pua

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "core/notify_port.h"
 #include "core/sip_port.h"
+#include "sip/inbound_counters.h"
 #include "sip/incoming.h"
 #include "sip/lane.h"
 #include "sip/locate.h"
@@ -33,6 +34,7 @@ struct SipCounters {
   LaneCounters lane;         // all 0 where there is no lane
   IncomingCounters incoming;
   LocatorCounters names;
+  InboundCounters inbound;   // connections from outside
 };
 
 // Loop thread only.

@@ -48,6 +48,16 @@ TEST(List, it_keeps_the_order_of_arrival) {
   CHECK(list.empty());
 }
 
+TEST(List, an_element_may_come_to_the_front) {
+  list.push_front(b);
+  list.push_front(a);
+  list.push_back(c);
+  STRCMP_EQUAL("1 2 3 ", text(list).c_str());
+  POINTERS_EQUAL(&a, list.pop_front());
+  POINTERS_EQUAL(&b, list.pop_front());
+  POINTERS_EQUAL(&c, list.pop_front());
+}
+
 TEST(List, an_element_leaves_from_anywhere_without_the_list) {
   for (Item* i : {&a, &b, &c}) list.push_back(*i);
   First::erase(b);

@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "control/control.h"
 #include "control/http.h"
@@ -73,6 +75,8 @@ class Browser {
 
 TEST_GROUP(Http) {
   event_base* base = event_base_new();
+  std::vector<std::string> lines;
+  Log log{[this](LogLevel, std::string_view line) { lines.emplace_back(line); }};
   ControlCounters counters;
   std::unique_ptr<HttpServer> server;
   int asked = 0;
@@ -91,7 +95,7 @@ TEST_GROUP(Http) {
     LONGS_EQUAL(0, warnings);
   }
   void serve(const HttpLimits& limits = {}) {
-    auto made = HttpServer::open(base, "127.0.0.1:0", nullptr, counters, limits);
+    auto made = HttpServer::open(base, "127.0.0.1:0", log, nullptr, counters, limits);
     CHECK_TEXT(made.ok(), made ? "" : made.error().message.c_str());
     server = std::move(*made);
     server->get("/page", [this] {
@@ -376,14 +380,14 @@ TEST(Http, the_end_closes_every_connection_and_frees_the_port) {
   CHECK(!half.open());
   CHECK(!answered.open());
   turn();
-  auto again = HttpServer::open(base, address, nullptr, counters);
+  auto again = HttpServer::open(base, address, log, nullptr, counters);
   CHECK_TEXT(again.ok(), again ? "" : again.error().message.c_str());
 }
 
 TEST(Http, what_cannot_be_listened_at_is_named) {
   std::string address = "127.0.0.1:" + std::to_string(server->port());
   auto refused = [&](const std::string& where, const char* part) {
-    auto r = HttpServer::open(base, where, nullptr, counters);
+    auto r = HttpServer::open(base, where, log, nullptr, counters);
     CHECK(!r.ok());
     LONGS_EQUAL(static_cast<int>(Errc::bad_config), static_cast<int>(r.error().code));
     STRCMP_CONTAINS(("http_listen " + where + ": ").c_str(), r.error().message.c_str());
@@ -395,12 +399,38 @@ TEST(Http, what_cannot_be_listened_at_is_named) {
 }
 
 TEST(Http, an_ipv6_address_will_do) {
-  auto r = HttpServer::open(base, "[::1]:0", nullptr, counters);
+  auto r = HttpServer::open(base, "[::1]:0", log, nullptr, counters);
   if (!r.ok()) return;   // a machine without IPv6
   CHECK((*r)->port() != 0);
 }
 
 // --- as control composes it ----------------------------------------------------------------------
+
+// Out of descriptors libevent's own listener printed 700,000 lines in 3 s, and took a core.
+TEST(Http, without_descriptors_it_waits_without_a_spin_and_says_so_once) {
+  serve({.pause = HttpLimits::Ms(1)});
+  Browser waits(server->port());
+  waits.send(kGet);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  int next = dup(0);
+  close(next);
+  rlimit few{static_cast<rlim_t>(next), before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &few);
+  turn(1);
+  CHECK(server->paused());
+  for (int i = 0; i < 200; i++) {       // the pause ends, and begins again
+    event_base_loop(base, EVLOOP_ONCE);
+    CHECK(waits.open());
+  }
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(closed(waits));
+  CHECK_FALSE(server->paused());
+  CHECK(waits.answer.starts_with("HTTP/1.1 200 OK\r\n"));
+  LONGS_EQUAL(1, lines.size());
+  STRCMP_EQUAL("http_listen 127.0.0.1:0: a connection cannot be accepted (Too many open files): those that come wait until it is possible "
+               "again", lines[0].c_str());
+}
 
 TEST_GROUP(HttpMetrics) {
   event_base* base = event_base_new();

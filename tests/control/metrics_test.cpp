@@ -144,6 +144,29 @@ TEST(Metrics, requests_and_replies_are_told_apart_by_method) {
   shows("pua_sip_request_duration_seconds_sum{method=\"SUBSCRIBE\"} 1.5");
 }
 
+TEST(Metrics, connections_from_outside) {
+  InboundCounters& c = in.more.stack.inbound;
+  c.accepted = 101;
+  c.open = 12;
+  c.known = 5;
+  c.held = 4096;
+  c.messages = 77;
+  c.pings = 8;
+  c.pauses = 3;
+  c.of(InboundEnd::address_limit) = 9;
+  c.of(InboundEnd::shutdown) = 6;
+  shows("pua_sip_connections{kind=\"known\"} 5");
+  shows("pua_sip_connections{kind=\"stranger\"} 7");
+  shows("pua_sip_connections_accepted_total 101");
+  shows("pua_sip_connections_ended_total{reason=\"address_limit\"} 9");
+  shows("pua_sip_connections_ended_total{reason=\"shutdown\"} 6");
+  shows("pua_sip_connections_ended_total{reason=\"peer\"} 0");
+  shows("pua_sip_connections_held_octets 4096");
+  shows("pua_sip_connections_messages_total 77");
+  shows("pua_sip_connections_keepalives_total 8");
+  shows("pua_sip_accept_pauses_total 3");
+}
+
 TEST(Metrics, store_loop_and_process) {
   in.version = "1.2.3";
   in.started_at = 1800000000;

@@ -1,0 +1,19 @@
+// Descriptors: which errors say that there are none left, and how near the process is to its limit of open files.
+#pragma once
+
+namespace pua {
+
+// Of accept, socket, open: no descriptor, or no memory of the system for one. It may pass; trying again at once makes a spin.
+bool out_of_descriptors(int error);
+
+// RLIMIT_NOFILE as it is now.
+int descriptor_limit();
+
+// How many of `reserve` descriptors are really held back where the limit is `limit`: a quarter of the limit at most.
+int descriptor_reserve(int limit, int reserve);
+
+// Is this descriptor, just opened, one of the last `reserve` below the limit? The system gives out the lowest number that is
+// free, so a high number says that all below it are in use, whoever has them.
+bool in_descriptor_reserve(int fd, int reserve);
+
+}  // namespace pua

@@ -1,0 +1,28 @@
+// Spell: something that goes wrong for a while. Told when it begins, and when it was not seen for so long; not in between.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "base/time.h"
+
+namespace pua {
+
+class Spell {
+ public:
+  static constexpr int64_t kQuietMs = 10000;
+  // It is seen. true: it was not going on, say so.
+  bool begins(MonoMs now) { return std::exchange(seen_, now) == kNever; }
+  // true: it went on, and is over, say so. Ask at due().
+  bool over(MonoMs now) {
+    if (seen_ == kNever || now - seen_ < kQuietMs) return false;
+    seen_ = kNever;
+    return true;
+  }
+  MonoMs due() const { return seen_ == kNever ? kNever : seen_ + kQuietMs; }
+
+ private:
+  MonoMs seen_ = kNever;  // last time
+};
+
+}  // namespace pua
