@@ -17,7 +17,7 @@ JOBS     ?= $(shell nproc)
 VERSION := $(shell sed -n 's/^\#define PUA_VERSION_STRING "\(.*\)"/\1/p' include/pua/pua.h)
 SOVER   := $(shell sed -n 's/^\#define PUA_SOVERSION \([0-9]*\)/\1/p' include/pua/pua.h)
 
-PKGS     := sofia-sip-ua libcares libevent sqlite3 libmariadb libxml-2.0 jansson
+PKGS     := sofia-sip-ua libcares libevent openssl sqlite3 libmariadb libxml-2.0 jansson
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
 

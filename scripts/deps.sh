@@ -4,7 +4,7 @@
 #   deps.sh build    what building needs
 #   deps.sh style    what "make tidy" and "make format" need
 set -eu
-build="g++ gcc make pkg-config libevent-dev libsofia-sip-ua-dev libc-ares-dev libsqlite3-dev libmariadb-dev libxml2-dev libjansson-dev python3"
+build="g++ gcc make pkg-config libevent-dev libsofia-sip-ua-dev libc-ares-dev libssl-dev libsqlite3-dev libmariadb-dev libxml2-dev libjansson-dev python3"
 tests="cpputest patch openssl libxml2-utils sqlite3 mandoc sip-tester clang libclang-rt-14-dev faketime
 kamailio kamailio-presence-modules kamailio-sqlite-modules kamailio-extra-modules kamailio-mysql-modules
 mariadb-server mariadb-client galera-4 rsync lsof"
