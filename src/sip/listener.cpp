@@ -1,23 +1,12 @@
 #include "sip/listener.h"
 
-#include <sofia-sip/nta.h>
 #include <sofia-sip/nta_stateless.h>
-#include <sofia-sip/nta_tag.h>
-#include <sofia-sip/nta_tport.h>
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_protos.h>
 #include <sofia-sip/sip_tag.h>
-#include <sofia-sip/sresolv.h>
-#include <sofia-sip/su_wait.h>
-#include <sofia-sip/tport.h>
-#include <sofia-sip/tport_tag.h>
 #include <strings.h>
 #include <sys/random.h>
 
-#include <cerrno>
-#include <cstring>
-
-#include "sip/header_text.h"
 #include "sip/notify_parse.h"
 
 namespace pua {
@@ -25,8 +14,6 @@ namespace {
 
 // About 0.5 MB; at 1,000 NOTIFYs a second the repetitions after 0.5, 1.5 and 3.5 s find their answer.
 constexpr size_t kMaxAnswers = 4096;
-constexpr unsigned kPreload = 3000;    // first block of a message's memory
-constexpr unsigned kTcpQueue = 1024;   // messages that wait for a connection that does not take them
 constexpr const char* kAllow = "Allow: NOTIFY\r\n";
 
 bool same(const char* a, const char* b) { return a && b && strcasecmp(a, b) == 0; }
@@ -41,89 +28,51 @@ std::string phrase_of(const std::string& reason) {
 
 }  // namespace
 
-struct ListenerCallback {
-  static int call(nta_agent_magic_t* magic, nta_agent_t*, msg_t* msg, sip_t* sip) {
-    reinterpret_cast<Listener*>(magic)->take(msg, sip);
-    return 0;
-  }
-
-  static void end(su_root_magic_t*, su_msg_r msg, su_msg_arg_t*) {
-    std::unique_ptr<Listener> owner(*reinterpret_cast<Listener**>(su_msg_data(msg)));  // retire() gave it to this message
-    auto gone = std::move(owner->gone_);
-    owner.reset();
-    if (gone) gone();
-  }
-};
-
-Listener::Listener(const SipSettings& s, NotifySink& sink, EndpointSink& out_sink, std::function<MonoMs()> now)
-    : sink_(&sink), out_sink_(&out_sink), user_agent_(s.user_agent), now_(std::move(now)),
-      answers_(kMaxAnswers, 64 * static_cast<int64_t>(s.t1_ms)) {
+Listener::Listener(const SipSettings& s, NotifySink& sink, std::function<MonoMs()> now)
+    : sink_(&sink), now_(std::move(now)), answers_(kMaxAnswers, 64 * static_cast<int64_t>(s.t1_ms)) {
   if (getrandom(&key_, sizeof key_, 0) != static_cast<ssize_t>(sizeof key_))
     key_ = {reinterpret_cast<uintptr_t>(this), static_cast<uint64_t>(now_())};
 }
 
-Listener::~Listener() {
-  if (end_) su_msg_destroy(&end_);
-  if (agent_) nta_agent_destroy(agent_);
-}
-
 Result<std::unique_ptr<Listener>> Listener::create(su_root_s* root, const SipSettings& s, const std::string& uri,
                                                    NotifySink& sink, EndpointSink& out_sink, std::function<MonoMs()> now) {
-  std::unique_ptr<Listener> l(new Listener(s, sink, out_sink, std::move(now)));
-  if (auto st = l->open(root, s, uri); !st) return st.error();
+  std::unique_ptr<Listener> l(new Listener(s, sink, std::move(now)));
+  l->secure_ = uri.size() > 5 && strncasecmp(uri.c_str(), "sips:", 5) == 0;
+  auto agent = SofiaAgent::create(root, s, l->secure_ ? "" : uri, l->secure_ ? uri : "", *l, out_sink);
+  if (!agent) return agent.error();
+  l->agent_ = std::move(*agent);
+  l->read_address(uri);
   return l;
 }
 
-Status Listener::open(su_root_s* root, const SipSettings& s, const std::string& uri) {
-  secure_ = uri.size() > 5 && strncasecmp(uri.c_str(), "sips:", 5) == 0;
-  if (auto st = Endpoint::check_address(s, uri, secure_); !st) return st;
-  root_ = root;
-  // Made now, so that the end cannot fail.
-  if (su_msg_create(&end_, su_root_task(root), su_root_task(root), ListenerCallback::end, sizeof(Listener*)) != 0)
-    return {Errc::no_memory, "no memory for a SIP listener"};
-  errno = 0;
-  agent_ = nta_agent_create(
-      root, URL_STRING_MAKE(uri.c_str()), ListenerCallback::call, reinterpret_cast<nta_agent_magic_t*>(this),
-      TAG_IF(secure_, TPTAG_CERTIFICATE(s.tls_dir.c_str())),
-      TPTAG_TLS_VERIFY_POLICY(s.tls_verify ? TPTLS_VERIFY_SUBJECTS_OUT : TPTLS_VERIFY_NONE),
-      TPTAG_UDP_RMEM(s.udp_buffer), TPTAG_UDP_WMEM(s.udp_buffer), TPTAG_QUEUESIZE(kTcpQueue), TPTAG_LOG(0),
-      TPTAG_STUN_SERVER(0),
-      NTATAG_UA(1), NTATAG_MAXSIZE(s.max_message), NTATAG_PRELOAD(kPreload),
-      NTATAG_BAD_REQ_MASK(0),  // what cannot be read is named by us
-      NTATAG_MCLASS(message_class()),
-      // The rest is for what goes out; reasons are in endpoint.
-      NTATAG_BAD_RESP_MASK(sip_mask_response), NTATAG_CLIENT_RPORT(1), NTATAG_SIP_T1(s.t1_ms), NTATAG_SIP_T2(8 * s.t1_ms),
-      NTATAG_SIP_T1X64(64 * s.t1_ms), NTATAG_SIP_T4(Endpoint::kT4Ms), NTATAG_TIMEOUT_408(0),
-      NTATAG_UDP_MTU(Endpoint::kUdpMtu),
-      TAG_IF(!s.resolv_conf.empty(), SRESTAG_RESOLV_CONF(s.resolv_conf.c_str())), TAG_END());
-  if (!agent_) {
-    int e = errno;
-    return {Errc::sip_failed, "cannot listen on " + uri + (e ? std::string(": ") + strerror(e) : "")};
-  }
-  read_address(*parse_target(uri));
-  return success();
+void Listener::read_address(const std::string& uri) {
+  Target asked = *parse_target(uri);
+  const SofiaAgent::Address& a = secure_ ? agent_->secure() : agent_->plain();
+  contact_ = "sip:" + a.host + (a.port.empty() ? "" : ":" + a.port);
+  if (secure_) contact_ += ";transport=tls";
+  else if (std::string_view t = uri_param(asked, "transport"); t.size() == 3 && strncasecmp(t.data(), "tcp", 3) == 0)
+    contact_ += ";transport=tcp";
+  family_ = a.host.find(':') != std::string::npos ? Target::Family::V6 : asked.family;
 }
 
-void Listener::read_address(const Target& asked) {
-  std::string host, port;
-  for (tport_t* tp = tport_primaries(nta_agent_tports(agent_)); tp; tp = tport_next(tp)) {
-    const tp_name_t* name = tport_name(tp);
-    if (same(name->tpn_proto, "udp")) udp_ = true;
-    if (same(name->tpn_proto, "tcp")) tcp_ = true;
-    port = name->tpn_port ? name->tpn_port : "";
-    host = name->tpn_canon ? name->tpn_canon : name->tpn_host;
-  }
-  contact_ = "sip:" + host + (port.empty() ? "" : ":" + port);
-  if (secure_) contact_ += ";transport=tls";
-  else if (!udp_) contact_ += ";transport=tcp";
-  family_ = host.find(':') != std::string::npos ? Target::Family::V6 : asked.family;
+bool Listener::fits(const Target& t) const {
+  return secure_ == t.secure && (t.family == Target::Family::Any || family_ == Target::Family::Any || family_ == t.family);
+}
+
+bool Listener::serves(const Target& t) const {
+  if (!fits(t) || secure_) return fits(t);
+  std::string_view transport = uri_param(t, "transport");
+  auto is = [&](const char* name) { return transport.size() == 3 && strncasecmp(transport.data(), name, 3) == 0; };
+  bool udp = agent_->udp(), tcp = agent_->tcp();
+  if (transport.empty()) return udp && (tcp || t.family != Target::Family::Any);  // of a name the DNS may say TCP
+  return (is("udp") && udp) || (is("tcp") && tcp);
 }
 
 // --- requests -----------------------------------------------------------------------------------------------------------
 
-void Listener::take(msg_s* msg, const sip_s* sip) {
-  if (state_ != State::Open || !sip->sip_request || sip->sip_request->rq_method == sip_method_ack) {
-    nta_msg_discard(agent_, msg);
+void Listener::on_request(nta_agent_s* nta, msg_s* msg, const sip_s* sip) {
+  if (state_ != State::Open || sip->sip_request->rq_method == sip_method_ack) {
+    nta_msg_discard(nta, msg);
     return;
   }
   NotifyAnswer a;
@@ -134,20 +83,18 @@ void Listener::take(msg_s* msg, const sip_s* sip) {
     case sip_method_unknown: a = refuse(501, "Not Implemented"); break;
     default: a = refuse(405, "Method Not Allowed"); break;
   }
+  if (sip->sip_request->rq_method != sip_method_notify && !agent_->may_answer(nta, msg)) {
+    nta_msg_discard(nta, msg);
+    return;
+  }
   std::string phrase = phrase_of(a.reason);
-  nta_msg_treply(agent_, msg, a.status, phrase.c_str(), TAG_IF(!a.headers.empty(), SIPTAG_HEADER_STR(a.headers.c_str())),
-                 TAG_END());
+  nta_msg_treply(nta, msg, a.status, phrase.c_str(),
+                 TAG_IF(!a.headers.empty(), SIPTAG_HEADER_STR(a.headers.c_str())), TAG_END());
 }
 
 NotifyAnswer Listener::refuse(int status, const char* reason) {
   refused_++;
   return {status, reason, status == 481 ? "" : kAllow};
-}
-
-uint64_t Listener::refused() const {
-  usize_t by_sofia = 0;
-  nta_agent_get_stats(agent_, NTATAG_S_BAD_REQUEST_REF(by_sofia), TAG_END());
-  return refused_ + by_sofia;
 }
 
 NotifyAnswer Listener::notified(const sip_s* sip) {
@@ -185,11 +132,12 @@ uint64_t Listener::key_of(const sip_s* sip) const {
 
 void Listener::retire(std::unique_ptr<Listener> l, std::function<void()> gone) {
   if (!l) return;
-  Listener* self = l.release();  // ListenerCallback::end() takes it back
+  Listener* self = l.release();
   self->state_ = State::Retiring;
-  self->gone_ = std::move(gone);
-  *reinterpret_cast<Listener**>(su_msg_data(&self->end_)) = self;
-  su_msg_send(&self->end_);  // as a message: the agent may be on the stack
+  self->agent_->end([self, gone = std::move(gone)] {
+    delete self;
+    if (gone) gone();
+  });
 }
 
 }  // namespace pua

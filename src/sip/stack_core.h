@@ -105,7 +105,7 @@ class SipStack::Core : public EndpointSink,
   // --- stack_replies.cpp
   bool answer_challenge(Txn&, const sip_s*);
   void parsed(Txn&, const sip_s*, msg_s*);
-  void let_go(Txn&, bool clean);
+  void let_go(Txn&);
   void complete(Txn&, SipReply&);
   // ours: the server has nothing to do with it (SipReply::ours).
   void complete_synthetic(Txn&, int status, ReplyOrigin, std::string_view reason, bool ours = false);

@@ -236,7 +236,7 @@ bool SipStack::Core::try_next(Txn& t, int64_t retry_after) {
   if (!t.servers) return false;
   locator_->failed((*t.servers)[t.server], retry_after);
   while (state_ == State::Open && !t.kept.view().uri.empty() && t.server + 1 < t.servers->size() && now_() < t.deadline()) {
-    let_go(t, false);
+    let_go(t);
     t.server++;
     t.tries++;
     t.trail.clear();

@@ -91,19 +91,18 @@ bool SipStack::Core::answer_challenge(Txn& t, const sip_s* sip) {
   if (t.kept.view().uri.empty()) return false;     // it was sent before there were credentials
   auto way = way_of(t.kept.view());
   if (!way || digest_->challenge(sip, {way->target, way->hop}, t.trail, now_()) != Digest::Verdict::Retry) return false;
-  let_go(t, false);
+  let_go(t);
   t.tries++;
   if (!again(t, t.cseq + 1)) return false;
   counters_.auth_retries++;
   return true;
 }
 
-// clean: it ended with 2xx.
-void SipStack::Core::let_go(Txn& t, bool clean) {
+void SipStack::Core::let_go(Txn& t) {
   if (t.lane.alive()) lane_->drop(t.lane);
   if (t.locating) locator_->cancel(txns_.token(t));
   if (t.out) Listener::drop(t.out);
-  if (t.handle.nh) clean ? t.endpoint->done(t.handle) : t.endpoint->drop(t.handle);
+  if (t.handle.nh) t.endpoint->drop(t.handle);
   t.lane = {};
   t.locating = false;
   t.out = nullptr;
@@ -114,7 +113,7 @@ void SipStack::Core::complete(Txn& t, SipReply& reply) {
   TxnId id = t.id;
   // How far digest took the CSeq: the caller goes on from there.
   if (t.first_cseq != t.cseq) reply.cseq = t.cseq;
-  let_go(t, reply.origin == ReplyOrigin::Wire && reply.status < 300);
+  let_go(t);
   txns_.remove(t);
   sink_->on_reply(id, reply, now_());
 }

@@ -1,10 +1,22 @@
 #include "sip/su_core.h"
 
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <vector>
+
 #include "base/tidy_heap.h"
+#include "sip/sofia_log.h"
+#include "sip/su_streams.h"
 
 namespace pua {
 
+const char* const SuCore::kTooLong = "it brought more than max_message octets without the end of a message";
+const char* const SuCore::kUnreadable = "what it brought cannot be read";
+
 namespace {
+
+thread_local std::vector<SuCore*> t_cores;
 
 constexpr int64_t kQuiet = 100;   // ms without a timer: a burst is over, and its transactions were freed
 
@@ -20,11 +32,27 @@ timeval to_timeval(int64_t ms) {
 SuCore::SuCore(event_base* base, Watchdog* wd) : base_(base), wd_(wd) {
   event_assign(&timer_, base, -1, 0, on_timer, this);
   event_assign(&pump_, base, -1, 0, on_pump, this);
+  t_cores.push_back(this);
 }
 
 SuCore::~SuCore() {
+  t_cores.erase(std::remove(t_cores.begin(), t_cores.end(), this), t_cores.end());
   event_del(&timer_);
   event_del(&pump_);
+}
+
+SuCore* SuCore::of(su_root_t* root) {
+  for (SuCore* core : t_cores)
+    if (core->root_ == root) return core;
+  return nullptr;
+}
+
+void SuCore::cut_stream(int fd, const char* why) {
+  stats_.streams_cut++;
+  sofia_warning("sip: the connection to " + stream_peer(fd) + " is closed: " + why, cut_gate_);
+  sockaddr nobody{};
+  nobody.sa_family = AF_UNSPEC;
+  if (connect(fd, &nobody, sizeof nobody) != 0) shutdown(fd, SHUT_RDWR);
 }
 
 SuCore::Turn::~Turn() {

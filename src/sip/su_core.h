@@ -6,10 +6,14 @@
 #include <event2/event_struct.h>
 #include <sofia-sip/su_wait.h>
 
+#include <algorithm>
 #include <cstdint>
 
+#include "base/log_gate.h"
 #include "base/watchdog.h"
 #include "sip/su_driver.h"
+
+struct sockaddr;
 
 namespace pua {
 
@@ -25,6 +29,14 @@ class SuCore {
   event_base* base() const { return base_; }
   Watchdog* watchdog() const { return wd_; }
   const SuStats& stats() const { return stats_; }
+
+  // The core of a root of this thread; null: it is not driven by us.
+  static SuCore* of(su_root_t* root);
+  // See su_streams.h.
+  void guard_streams(size_t most) { most_ = std::max(most_, most); }
+  virtual void stream_message(const sockaddr* peer) = 0;
+  // This descriptor is watched no more, though sofia did not say so.
+  virtual void ignore(int) {}
 
   // There may be messages or timers to look at: a turn follows. Free inside a turn, which looks at its end anyway.
   void schedule();
@@ -54,6 +66,12 @@ class SuCore {
   // Runs work() and sets the timer for what is left. Inside a turn.
   void work_and_arm();
   bool ending() const { return ending_; }
+  // Resets a connection: what it holds is gone at once, and sofia sees it as reset by the other side. (Shut down by us, it
+  // would be "broken pipe", after which sofia sends what waits for a reply once more.) why: for the log.
+  void cut_stream(int fd, const char* why);
+  static const char* const kTooLong;
+  static const char* const kUnreadable;
+  size_t most() const { return most_; }
 
   event_base* base_;
   Watchdog* wd_;
@@ -68,8 +86,10 @@ class SuCore {
 
   struct event timer_ {};
   struct event pump_ {};
+  LogGate cut_gate_{2};
   int64_t armed_ = INT64_MAX;  // su_now_ms() at which timer_ fires; INT64_MAX: it is not set
   unsigned depth_ = 0;
+  size_t most_ = 0;            // octets before a message is complete; 0: nobody asked for a limit
   bool pump_pending_ = false;
   bool ending_ = false;        // to be deleted when depth_ is 0
 };

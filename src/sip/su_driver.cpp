@@ -3,6 +3,7 @@
 #include <event2/event.h>
 
 #include "base/log.h"
+#include "sip/sofia_log.h"
 #include "sip/su_clock.h"
 #include "sip/su_core.h"
 
@@ -68,6 +69,7 @@ bool su_driver_mode_from(const std::string& name, SuDriver::Mode& out) {
 Result<std::unique_ptr<SuDriver>> SuDriver::create(event_base* base, Mode mode, Log& log, Watchdog* wd,
                                                    SelfTest self_test) {
   su_clock_install();
+  sofia_log_install();
   if (mode == Mode::Auto) {
     std::string why = try_port(self_test ? self_test : SelfTest(su_self_test));
     mode = why.empty() ? Mode::Port : Mode::Nested;

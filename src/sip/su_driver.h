@@ -25,6 +25,7 @@ struct SuStats {
   uint64_t pumps = 0;       // deferred turns for messages and timers set from outside
   uint64_t timer_arms = 0;  // times the libevent timer was really set
   uint64_t timer_fires = 0; // times it fired
+  uint64_t streams_cut = 0; // TCP connections ended: a message without end, or what sofia could not read (su_streams.h)
 };
 
 // One driver = one su_root = one instance; several may share an event_base. Loop thread only, from creation to the end:

@@ -2,35 +2,51 @@
 // other, each readiness steps the root, and who calls sofia from outside kicks.
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sip/su_core.h"
+#include "sip/su_streams.h"
 
 namespace pua {
 
 namespace {
 
+constexpr int64_t kLookMs = 20;  // between looks for connections
 constexpr int kSteps = 32;  // of up to four events each, before other callbacks of the loop get their turn
 
-// Whether the epoll set `fd` of this process holds `member`: /proc/self/fdinfo/<fd> has a line "tfd: <member> ..." for each.
-bool epoll_holds(int fd, int member) {
+// Calls f(member, events) for each descriptor in the epoll set `fd` of this process: /proc/self/fdinfo/<fd> has a line
+// "tfd: <member> events: <mask> ..." for each. false: it cannot be read.
+template <class F>
+bool each_member(int fd, F f) {
   std::string path = "/proc/self/fdinfo/" + std::to_string(fd);
-  FILE* f = fopen(path.c_str(), "re");
-  if (!f) return false;
+  FILE* file = fopen(path.c_str(), "re");
+  if (!file) return false;
   char line[256];
-  bool found = false;
-  while (!found && fgets(line, sizeof line, f)) {
+  while (fgets(line, sizeof line, file)) {
     int target = -1;
-    found = sscanf(line, "tfd: %d", &target) == 1 && target == member;
+    unsigned events = 0;
+    if (sscanf(line, "tfd: %d events: %x", &target, &events) == 2) f(target, events);
   }
-  fclose(f);
+  fclose(file);
+  return true;
+}
+
+bool epoll_holds(int fd, int member) {
+  bool found = false;
+  each_member(fd, [&](int target, unsigned) { found = found || target == member; });
   return found;
 }
 
@@ -76,6 +92,18 @@ class NestedCore final : public SuCore {
   }
   SuDriver::Mode mode() const override { return SuDriver::Mode::Nested; }
 
+  void stream_message(const sockaddr* peer) override {
+    auto find = [&] {
+      return std::find_if(streams_.begin(), streams_.end(), [&](const Stream& s) { return s.from(peer); });
+    };
+    auto it = find();
+    if (it == streams_.end()) {
+      look_at_streams();
+      it = find();
+    }
+    if (it != streams_.end()) stream_octets(it->fd, it->at_message);
+  }
+
   bool start(std::string& why) {
     root_ = su_root_create(nullptr);
     if (!root_) {
@@ -87,6 +115,7 @@ class NestedCore final : public SuCore {
       why = std::string("the root's epoll fd was not found (its port is \"") + su_root_name(root_) + "\")";
       return false;
     }
+    epoll_ = fd;
     event_assign(&io_, base_, fd, EV_READ | EV_PERSIST, on_io, this);
     if (event_add(&io_, nullptr) != 0) {
       why = "the root's epoll fd could not be watched";
@@ -99,13 +128,72 @@ class NestedCore final : public SuCore {
   int64_t work() override {
     for (int i = 0; i < kSteps; i++) {
       su_duration_t wait = su_root_step(root_, 0);
-      if (ending() || wait < 0) return kNoTimer;
-      if (wait > 0) return wait + 1;
+      if (ending()) return kNoTimer;
+      bool owed = most() > 0 && !look_in_time();
+      if (wait < 0) return owed ? kLookMs : kNoTimer;
+      if (wait > 0) return owed ? std::min<int64_t>(wait + 1, kLookMs) : wait + 1;
     }
     return 1;  // 0 from a step: events were served, or less than 1 ms is left. Sockets that wait wake us at once anyway.
   }
 
  private:
+  // A TCP connection of sofia's, found in its epoll set.
+  struct Stream {
+    int fd = -1;
+    sockaddr_storage peer{};
+    uint64_t at_message = 0;  // octets read when its last message was taken
+    bool seen = false, cut = false;
+
+    bool from(const sockaddr* other) const {
+      auto* a = reinterpret_cast<const sockaddr*>(&peer);
+      if (a->sa_family != other->sa_family) return false;
+      if (a->sa_family == AF_INET) {
+        auto *x = reinterpret_cast<const sockaddr_in*>(a), *y = reinterpret_cast<const sockaddr_in*>(other);
+        return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
+      }
+      auto *x = reinterpret_cast<const sockaddr_in6*>(a), *y = reinterpret_cast<const sockaddr_in6*>(other);
+      return x->sin6_port == y->sin6_port && memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
+    }
+  };
+
+  // After each step while there are connections; else now and then: most of what comes may be datagrams. false: later.
+  bool look_in_time() {
+    timespec ts{};
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    int64_t now = static_cast<int64_t>(ts.tv_sec) * 1000 + ts.tv_nsec / 1000000;
+    if (streams_.empty() && now - looked_ < kLookMs) return false;
+    looked_ = now;
+    look_at_streams();
+    return true;
+  }
+
+  // What su_port does at each event is done here after each step: sofia's sockets are its own, but the kernel tells of them.
+  void look_at_streams() {
+    for (Stream& s : streams_) s.seen = false;
+    each_member(epoll_, [&](int fd, unsigned events) {
+      uint64_t octets = 0;
+      sockaddr_storage peer{};
+      socklen_t len = sizeof peer;
+      if (!stream_octets(fd, octets) || getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &len) != 0) return;
+      auto it = std::find_if(streams_.begin(), streams_.end(), [&](const Stream& s) { return s.fd == fd; });
+      // A descriptor that serves again: another peer, or fewer octets than there were.
+      bool other = it == streams_.end() || octets < it->at_message || !it->from(reinterpret_cast<sockaddr*>(&peer));
+      if (it == streams_.end()) it = streams_.insert(it, Stream{.fd = fd});
+      if (other) {
+        it->peer = peer;
+        it->at_message = 0;
+        it->cut = false;
+        limit_unread(fd, most());
+      }
+      it->seen = true;
+      bool too_long = octets - it->at_message > most(), stalled = !(events & (EPOLLIN | EPOLLOUT));
+      if (it->cut || !(too_long || stalled)) return;
+      it->cut = true;
+      cut_stream(fd, too_long ? kTooLong : kUnreadable);
+    });
+    streams_.erase(std::remove_if(streams_.begin(), streams_.end(), [](const Stream& s) { return !s.seen; }), streams_.end());
+  }
+
   static void on_io(evutil_socket_t, short, void* self) {
     auto* core = static_cast<NestedCore*>(self);
     core->stats_.io++;
@@ -114,6 +202,9 @@ class NestedCore final : public SuCore {
   }
 
   struct event io_ {};
+  int epoll_ = -1;
+  int64_t looked_ = 0;  // CLOCK_MONOTONIC, ms
+  std::vector<Stream> streams_;
 };
 
 }  // namespace

@@ -16,6 +16,7 @@
 
 #include "sip/su_core.h"
 #include "sip/su_port_abi.h"
+#include "sip/su_streams.h"
 
 namespace pua {
 
@@ -46,6 +47,10 @@ struct Watch {  // one su_root_register(); stays where it is, its id is its inde
   int id = 0;
   unsigned generation = 0;   // grows with each use: a callback may drop its own watch
   bool datagrams = false;
+  bool stream = false;       // TCP
+  bool cut = false;          // and was ended by us
+  bool quiet = false;        // not watched, whatever sofia thinks
+  uint64_t at_message = 0;   // octets of a stream read when its last message was taken
   struct event ev {};
 };
 
@@ -70,7 +75,17 @@ class PortCore final : public SuCore {
     timers_ = true;
     schedule();
   }
+  void ignore(int fd) override {
+    auto it = by_fd_.find(fd);
+    if (it == by_fd_.end()) return;
+    Watch& w = *watches_[static_cast<size_t>(it->second)];
+    disarm(w);
+    w.quiet = true;
+  }
   void port_gone() { port_ = nullptr; }
+  void stream_message(const sockaddr*) override {
+    if (serving_ && serving_->stream) stream_octets(serving_->wait.fd, serving_->at_message);
+  }
 
  protected:
   int64_t work() override;
@@ -79,6 +94,14 @@ class PortCore final : public SuCore {
   static void on_io(evutil_socket_t fd, short, void* w);
   void serve(Watch& w, int fd);
   bool arm_watch(Watch& w);
+  void keep_within(Watch& w);
+  void cut(Watch& w, const char* why) {
+    if (!w.cut) cut_stream(w.wait.fd, why);
+    w.cut = true;
+  }
+  void disarm(Watch& w) {
+    if (!w.quiet) event_del(&w.ev);
+  }
   Watch* used(int id) {
     return id > 0 && static_cast<size_t>(id) < watches_.size() && watches_[static_cast<size_t>(id)]->cb
                ? watches_[static_cast<size_t>(id)].get()
@@ -90,12 +113,14 @@ class PortCore final : public SuCore {
   bool timers_ = false;    // sofia's timer queue may have changed
   std::vector<std::unique_ptr<Watch>> watches_;  // [0] unused: an id is > 0
   std::vector<int> free_;
+  Watch* serving_ = nullptr;
   std::unordered_map<int, int> by_fd_;           // as in epoll, an fd is watched once
 };
 
 // --- sockets -----------------------------------------------------------------------------------------------------------
 
 bool PortCore::arm_watch(Watch& w) {
+  if (w.quiet) return true;
   short what = EV_PERSIST;
   if (w.wait.events & SU_WAIT_IN) what |= EV_READ;
   if (w.wait.events & SU_WAIT_OUT) what |= EV_WRITE;
@@ -122,6 +147,9 @@ int PortCore::watch(su_root_t* root, su_wait_t* wait, su_wakeup_f cb, su_wakeup_
   int type = 0;
   socklen_t len = sizeof type;
   w.datagrams = getsockopt(wait->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM;
+  w.stream = stream_octets(wait->fd, w.at_message);
+  w.cut = w.quiet = false;
+  if (w.stream && most() > 0) limit_unread(wait->fd, most());
   if (!arm_watch(w)) return su_seterrno(errno ? errno : ENOMEM);
   w.cb = cb;
   free_.pop_back();
@@ -132,7 +160,7 @@ int PortCore::watch(su_root_t* root, su_wait_t* wait, su_wakeup_f cb, su_wakeup_
 int PortCore::unwatch(int id, bool destroy_wait) {
   Watch* w = used(id);
   if (!w) return su_seterrno(EBADF);
-  event_del(&w->ev);
+  disarm(*w);
   by_fd_.erase(w->wait.fd);
   if (destroy_wait) su_wait_destroy(&w->wait);
   w->cb = nullptr;
@@ -166,8 +194,16 @@ int PortCore::set_mask(int id, int events) {
   short wanted = static_cast<short>(events);
   if (w->wait.events == wanted) return 0;
   w->wait.events = wanted;
-  event_del(&w->ev);
-  return arm_watch(*w) ? 0 : su_seterrno(errno ? errno : ENOMEM);
+  disarm(*w);
+  if (!arm_watch(*w)) return su_seterrno(errno ? errno : ENOMEM);
+  // Neither reading nor writing: what came could not be read, and sofia would not see the other side's end of it, either.
+  if (w->stream && most() > 0 && !(wanted & (SU_WAIT_IN | SU_WAIT_OUT))) cut(*w, kUnreadable);
+  return 0;
+}
+
+void PortCore::keep_within(Watch& w) {
+  uint64_t octets = 0;
+  if (w.stream && most() > 0 && stream_octets(w.wait.fd, octets) && octets - w.at_message > most()) cut(w, kTooLong);
 }
 
 void PortCore::on_io(evutil_socket_t fd, short, void* arg) {
@@ -185,7 +221,10 @@ void PortCore::serve(Watch& w, int fd) {
   w.wait.revents = truth.revents;
   for (int left = kDrain;;) {
     stats_.io++;
+    serving_ = &w;
     w.cb(w.root ? su_root_magic(w.root) : nullptr, &w.wait, w.arg);
+    serving_ = nullptr;
+    if (w.generation == generation) keep_within(w);
     int bytes = 0;  // of the next datagram; an empty one waits for the next turn
     if (--left == 0 || w.generation != generation || !w.datagrams || !(w.wait.events & SU_WAIT_IN) || ending() ||
         ioctl(fd, FIONREAD, &bytes) != 0 || bytes <= 0) {
@@ -359,7 +398,7 @@ PortCore::~PortCore() {
   if (root_) su_root_destroy(root_);
   if (port_) tail(port_)->core = nullptr;
   for (auto& w : watches_) {  // of other roots on our port, or of none
-    if (w->cb) event_del(&w->ev);
+    if (w->cb) disarm(*w);
   }
 }
 

@@ -1,21 +1,18 @@
-// What leaves from a listener: SUBSCRIBEs, from the socket that their NOTIFYs come to. And NOTIFYs over TLS.
+// What leaves from a listener: SUBSCRIBEs, from the socket that their NOTIFYs come to.
 //
 //   stack (listener)      server
 //     | SUBSCRIBE --------->|
 //     |<---------- 200 OK   |
 //     |<---------- NOTIFY   |  to where the SUBSCRIBE came from, or over its connection
 //     | 200 OK ------------>|
-#include <fcntl.h>
 #include <malloc.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include "tests/sip/notify_rig.h"
+#include "tests/support/tls_server.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -235,64 +232,33 @@ TEST(SipListenerOut, destruction_completes_what_left_from_it_and_may_happen_insi
 
 // --- TLS ------------------------------------------------------------------------------------------------------------------
 
-// A child process `openssl s_client`: what goes into it goes out encrypted.
-struct TlsClient {
-  pid_t pid = -1;
-  int in = -1, out = -1;
-  explicit TlsClient(const std::string& connect) {
-    int to[2], from[2];
-    if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0) return;
-    pid = fork();
-    if (pid == 0) {
-      dup2(to[0], 0);
-      dup2(from[1], 1);
-      dup2(open("/dev/null", O_WRONLY), 2);
-      execlp("openssl", "openssl", "s_client", "-quiet", "-connect", connect.c_str(), nullptr);
-      _exit(127);
-    }
-    close(to[0]);
-    close(from[1]);
-    in = to[1];
-    out = from[0];
-    fcntl(out, F_SETFL, O_NONBLOCK);
-  }
-  ~TlsClient() {
-    if (pid > 0) {
-      kill(pid, SIGKILL);
-      waitpid(pid, nullptr, 0);
-    }
-    if (in >= 0) close(in);
-    if (out >= 0) close(out);
-  }
-  TlsClient(const TlsClient&) = delete;
-  TlsClient& operator=(const TlsClient&) = delete;
-};
-
-TEST(SipListenerOut, a_notify_may_come_over_tls) {
-  if (system("openssl version >/dev/null 2>&1") != 0) return;
+TEST(SipListenerOut, a_notify_may_come_over_the_tls_connection_of_its_subscribe) {
   char path[] = "/tmp/sip-notify-tls-XXXXXX";
   std::string dir = mkdtemp(path);
-  std::string cmd = "cd " + dir + " && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-                    " -keyout key.pem -out cafile.pem 2>/dev/null && cat cafile.pem key.pem > agent.pem";
-  LONGS_EQUAL(0, system(cmd.c_str()));
-  rig->settings.notify_listen = {"sips:127.0.0.1:*"};
-  rig->settings.tls_dir = dir;
-  rig->start();
-  STRCMP_CONTAINS(";transport=tls", contact().c_str());
-  std::string hostport = contact().substr(4, contact().find(';') - 4);
-  TlsClient client(hostport);
-  CHECK_TRUE(client.pid > 0);
-  m.via = "SIP/2.0/TLS 127.0.0.1:9;branch=z9hG4bKn1";
-  std::string text = m.text(), seen;
-  LONGS_EQUAL(text.size(), write(client.in, text.data(), text.size()));
-  CHECK_TRUE(rig->until([&] {
-    char buf[4096];
-    ssize_t n = read(client.out, buf, sizeof buf);
-    if (n > 0) seen.append(buf, static_cast<size_t>(n));
-    return seen.find("\r\n\r\n") != std::string::npos;
-  }));
-  STRCMP_EQUAL("SIP/2.0 200 OK", parse_sip(seen).start_line.c_str());
-  LONGS_EQUAL(1, sink->count);
+  Cert cert({.cn = "x", .san = "IP:127.0.0.1"});
+  cert.write(dir);
+  for (Mode mode : {Mode::Port, Mode::Nested}) {
+    make(mode);
+    TlsServer server(rig->base, cert);
+    rig->settings.notify_listen = {"sips:127.0.0.1:*"};
+    rig->settings.tls_dir = dir;
+    rig->start();
+    STRCMP_CONTAINS(";transport=tls", contact().c_str());
+    SipRequest q = rig->publish();
+    q.method = "SUBSCRIBE";
+    std::string to = "sips:127.0.0.1:" + std::to_string(server.port());
+    q.proxy = to;
+    rig->send(q);
+    CHECK_TRUE(rig->until_replies(1));
+    LONGS_EQUAL(200, rig->replies[0].status);
+    STRCMP_EQUAL(("<" + contact() + ">").c_str(), server.requests[0].header("Contact").c_str());
+    m.via = "SIP/2.0/TLS 127.0.0.1:9;branch=z9hG4bKn1";
+    server.silent = true;
+    server.send(m.text());
+    CHECK_TRUE(rig->until([&] { return server.requests.size() == 2; }));
+    STRCMP_EQUAL("SIP/2.0 200 OK", server.requests[1].start_line.c_str());
+    LONGS_EQUAL(1, sink->count);
+  }
   std::filesystem::remove_all(dir);
 }
 

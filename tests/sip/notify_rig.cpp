@@ -145,4 +145,14 @@ SipRequest ListenerTest::subscribe(const ScriptedServer& server, TxnId txn) {
   return q;
 }
 
+SipReceived ListenerTest::connect(ScriptedServer& server) {
+  server.on_request = [&](const SipReceived& r) {
+    if (r.start_line.substr(0, 9) == "SUBSCRIBE") server.reply(r, 200, "OK");
+  };
+  size_t n = rig->replies.size();
+  rig->send(subscribe(server));
+  CHECK_TRUE(rig->until_replies(n + 1));
+  return server.requests[0];
+}
+
 }  // namespace pua::test

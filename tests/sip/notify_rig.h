@@ -80,6 +80,7 @@ struct ListenerTest : Utest {
   static std::string status(const SipReceived& r) { return r.start_line.substr(r.start_line.find(' ') + 1); }
   std::string answer();                                                      // to m, over a socket of its own
   SipRequest subscribe(const ScriptedServer&, TxnId txn = 1);
+  SipReceived connect(ScriptedServer&);   // a SUBSCRIBE over TCP, which is answered; its connection stays
 };
 
 }  // namespace pua::test

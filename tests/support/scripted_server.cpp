@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
@@ -165,6 +166,17 @@ void ScriptedServer::close_connections() {
   connections_.clear();
 }
 
+bool ScriptedServer::send_some(const SipReceived& to, std::string_view bytes) {
+  auto it = connections_.find(to.connection);
+  return it != connections_.end() &&
+         (send(it->second.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno == EAGAIN);
+}
+
+void ScriptedServer::send_to_all(std::string_view bytes) {
+  for (auto& [id, c] : connections_)
+    if (send(c.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) return;
+}
+
 std::string ScriptedServer::uri() const {
   bool v6 = host_.find(':') != std::string::npos;
   return "sip:" + (v6 ? "[" + host_ + "]" : host_) + ":" + std::to_string(port_) + (kind_ == Kind::Tcp ? ";transport=tcp" : "");
@@ -227,6 +239,9 @@ void ScriptedServer::on_bytes(int fd, short, void* connection) {
     if (in.size() < head + 4 + body) return;
     SipReceived r = parse_sip(in.substr(0, head + 4 + body));
     in.erase(0, head + 4 + body);
+    sockaddr_storage peer{};
+    socklen_t peer_len = sizeof peer;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_len) == 0) r.from = address_text(peer);
     r.connection = id;
     s->take(std::move(r));
   }

@@ -56,8 +56,12 @@ class ScriptedServer {
   void reply(const SipReceived&, int status, std::string_view reason, std::string_view headers = "",
              std::string_view body = "");
   void send_raw(const SipReceived& to, std::string_view bytes);
+  // TCP: as much of it as the connection takes now. false: it is gone.
+  bool send_some(const SipReceived& to, std::string_view bytes);
+  void send_to_all(std::string_view bytes);  // TCP: over each connection, whether or not it asked for anything
   void close_connections();  // TCP
   int connections() const { return accepted_; }
+  size_t open_connections() const { return connections_.size(); }
 
  private:
   struct Connection {
