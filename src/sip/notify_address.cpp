@@ -14,8 +14,8 @@ int family_of(const Target& t) {
 
 }  // namespace
 
-NotifyAddress::NotifyAddress(const std::string& uri, std::vector<LaneSocket> sockets, std::unique_ptr<Listener> agent)
-    : sockets_(std::move(sockets)), agent_(std::move(agent)) {
+NotifyAddress::NotifyAddress(const std::string& uri, uint16_t port, std::vector<LaneSocket> sockets, std::unique_ptr<Listener> agent)
+    : sockets_(std::move(sockets)), agent_(std::move(agent)), port_(port) {
   Target asked = *parse_target(uri);
   transports_ = transports_of(asked);
   family_ = family_of(asked);
@@ -23,7 +23,6 @@ NotifyAddress::NotifyAddress(const std::string& uri, std::vector<LaneSocket> soc
   if (agent_) contact_ = agent_->contact();
   if (sockets_.empty()) return;
   const NetAddress& local = sockets_.front().local;
-  port_ = local.port();
   if (family_ == AF_UNSPEC && asked.host != "*") family_ = local.family();   // a name
   contact_ = write(any_ ? machine_address(local.family()).host() : local.host());
 }

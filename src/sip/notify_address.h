@@ -21,8 +21,8 @@ struct LaneSocket {
 
 class NotifyAddress {
  public:
-  // uri: of the settings, readable. port: the real one of its sockets.
-  NotifyAddress(const std::string& uri, std::vector<LaneSocket> sockets, std::unique_ptr<Listener> agent);
+  // uri: of the settings, readable. port: the real one.
+  NotifyAddress(const std::string& uri, uint16_t port, std::vector<LaneSocket> sockets, std::unique_ptr<Listener> agent);
 
   // The address as a URI, with the real host and port: "sip:192.0.2.1:5080;transport=tcp". One of all the machine's addresses has the
   // one that leads out.

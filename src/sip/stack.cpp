@@ -5,7 +5,9 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <cstdlib>
 
+#include "core/uri.h"
 #include "sip/stack_core.h"
 #include "sip/su_driver.h"
 
@@ -16,6 +18,22 @@ namespace {
 // Each transaction ends by itself after 64 T1, but a resolver that does not answer, or several servers of one name that time out in
 // turn, take longer. Nothing stays out longer than this many times 64 T1.
 constexpr int64_t kGuardFactor = 3;
+
+constexpr int kPortTries = 16;
+
+Uri read(const std::string& uri) {   // one that was checked
+  Uri u;
+  read_uri(uri, u);
+  return u;
+}
+
+bool any_port(const std::string& uri) { return read(uri).port == "*"; }
+uint16_t port_of(const std::string& uri) { return static_cast<uint16_t>(atoi(std::string(read(uri).port).c_str())); }
+std::string with_port(const std::string& uri, uint16_t port) {
+  Uri u = read(uri);
+  std::string out = std::string(u.scheme) + ":" + std::string(u.host) + ":" + std::to_string(port);
+  return u.params.empty() ? out : out + ";" + std::string(u.params);
+}
 
 bool is_sips(const std::string& uri) { return uri.size() > 5 && strncasecmp(uri.c_str(), "sips:", 5) == 0; }
 
@@ -30,6 +48,9 @@ SipStack::Core::Core(const SipSettings& s, SuDriver& driver, SipSink& sink, Noti
 SipStack::Core::~Core() = default;
 
 Status SipStack::Core::open(const SipSettings& s) {
+  HashKey key;
+  if (getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) return {Errc::no_memory, "the system gives no random numbers"};
+  incoming_ = std::make_unique<Incoming>(*this, s.t1_ms, key);
   if (s.lane)
     if (auto st = open_lane(s); !st) return st;
   if (auto st = open_endpoints(s); !st) return st;
@@ -40,14 +61,11 @@ Status SipStack::Core::open(const SipSettings& s) {
 }
 
 Status SipStack::Core::open_lane(const SipSettings& s) {
-  HashKey key;
   uint64_t seed = 0;
-  if (getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key) || getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed))
-    return {Errc::no_memory, "the system gives no random numbers"};
+  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) return {Errc::no_memory, "the system gives no random numbers"};
   auto lane = UdpLane::create(driver_, s.t1_ms, *this, log_, now_);
   if (!lane) return lane.error();
   lane_ = std::move(*lane);
-  incoming_ = std::make_unique<Incoming>(*this, s.t1_ms, key);
   std::vector<std::string> uris = s.listen;
   if (uris.empty()) uris.push_back("sip:*:*");
   bool tls = false;
@@ -99,27 +117,53 @@ Status SipStack::Core::open_endpoints(const SipSettings& s) {
 Status SipStack::Core::open_addresses(const SipSettings& s) {
   for (const std::string& uri : s.notify_listen) {
     if (auto st = Endpoint::check_address(s, uri, is_sips(uri)); !st) return st;
-    ListenTransports t = transports_of(*parse_target(uri));
-    std::vector<LaneSocket> sockets;
-    std::string rest = uri;
-    if (lane_ && t.udp) {
-      auto opened = open_udp(uri, s.udp_buffer);
-      if (!opened) return opened.error();
-      for (auto& socket : *opened) {
-        NetAddress local = socket->local();
-        sockets.push_back({lane_->add(std::move(socket)), local});
-      }
-      std::string host = "sip:" + std::string(parse_target(uri)->host);
-      rest = host + ":" + std::to_string(sockets.front().local.port()) + ";transport=tcp";
+    if (Inbound::wanted(uri) && !inbound_) {
+      auto inbound = Inbound::create(driver_.base(), s, log_, driver_.watchdog(), now_);
+      if (!inbound) return inbound.error();
+      inbound_ = std::move(*inbound);
     }
-    std::unique_ptr<Listener> agent;
-    if (!lane_ || t.tcp || t.tls) {
-      auto l = Listener::create(driver_.root(), s, rest, *this, *this, now_);
+    // A port that UDP got by itself may be taken for TCP.
+    Status st = success();
+    for (int i = 0; i < (any_port(uri) ? kPortTries : 1); i++)
+      if ((st = open_address(s, uri)) || st.code() == Errc::bad_config) break;
+    if (!st) return st;
+  }
+  return success();
+}
+
+// One address: its UDP sockets, the lane's or sofia's, the port for connections, and sofia for SUBSCRIBEs that go by connections.
+Status SipStack::Core::open_address(const SipSettings& s, const std::string& uri) {
+  ListenTransports t = transports_of(*parse_target(uri));
+  std::vector<std::unique_ptr<UdpSocket>> udp;
+  std::unique_ptr<Listener> agent;
+  uint16_t port = 0;
+  if (lane_ && t.udp) {
+    auto opened = open_udp(uri, s.udp_buffer);
+    if (!opened) return opened.error();
+    udp = std::move(*opened);
+    port = udp.front()->local().port();
+  } else if (t.udp) {
+    auto l = Listener::create(driver_.root(), s, uri, *this, *this, now_);
+    if (!l) return l.error();
+    agent = std::move(*l);
+    port = port_of(agent->contact());
+  }
+  if (Inbound::wanted(uri)) {
+    auto taken = inbound_->listen(uri, port, *this);
+    if (!taken) return taken.error();
+    port = *taken;
+    if (!agent) {
+      auto l = Listener::create(driver_.root(), s, with_port(uri, port), *this, *this, now_);
       if (!l) return l.error();
       agent = std::move(*l);
     }
-    addresses_.push_back(std::make_unique<NotifyAddress>(uri, std::move(sockets), std::move(agent)));
   }
+  std::vector<LaneSocket> sockets;
+  for (auto& socket : udp) {
+    NetAddress local = socket->local();
+    sockets.push_back({lane_->add(std::move(socket)), local});
+  }
+  addresses_.push_back(std::make_unique<NotifyAddress>(uri, port, std::move(sockets), std::move(agent)));
   return success();
 }
 
@@ -137,11 +181,10 @@ SipCounters SipStack::Core::counters() const {
     c.notifies_bad += a->agent()->refused();
     c.notifies_repeated += a->agent()->repeated();
   }
-  if (incoming_) {
-    c.notifies_bad += incoming_->counters().refused;
-    c.notifies_repeated += incoming_->counters().repeated;
-    c.incoming = incoming_->counters();
-  }
+  c.notifies_bad += incoming_->counters().refused;
+  c.notifies_repeated += incoming_->counters().repeated;
+  c.incoming = incoming_->counters();
+  if (inbound_) c.inbound = inbound_->counters();
   if (lane_) c.lane = lane_->counters();
   if (locator_) c.names = locator_->counters();
   return c;
@@ -186,6 +229,7 @@ void SipStack::Core::close(std::function<void()> done) {
   guard_.reset();
   if (locator_) locator_->shutdown();
   if (lane_) lane_->close();
+  if (inbound_) inbound_->retire();
   auto gone = [self] {
     if (--self->retiring_ == 0) self->ended();
   };

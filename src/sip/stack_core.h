@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "sip/digest.h"
 #include "sip/endpoint.h"
+#include "sip/inbound.h"
 #include "sip/incoming.h"
 #include "sip/lane.h"
 #include "sip/listener.h"
@@ -30,6 +31,7 @@ class SipStack::Core : public EndpointSink,
                        public NotifySink,
                        public LaneSink,
                        public LocatorSink,
+                       public IncomingPort,
                        public std::enable_shared_from_this<SipStack::Core> {
  public:
   Core(const SipSettings&, SuDriver&, SipSink&, NotifySink*, Log&, std::function<MonoMs()> now);
@@ -49,6 +51,7 @@ class SipStack::Core : public EndpointSink,
   void on_no_reply(uint64_t token, ReplyOrigin, std::string_view reason) override;
   void on_located(uint64_t token, Servers servers, std::string_view why) override;
   void on_request(std::string_view message, NetAddress& from, MonoMs now, std::string& out) override;
+  void take(std::string_view message, const Peer& from, MonoMs now, std::string& out) override;
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
   bool expects(std::string_view call_id) const override { return notifies_ && notifies_->expects(call_id); }
 
@@ -81,6 +84,7 @@ class SipStack::Core : public EndpointSink,
   Status open_endpoints(const SipSettings&);
   Status open_lane(const SipSettings&);
   Status open_addresses(const SipSettings&);
+  Status open_address(const SipSettings&, const std::string& uri);
   void ended();
   void arm_guard(MonoMs now);
   static void on_guard(void* self);
@@ -123,7 +127,8 @@ class SipStack::Core : public EndpointSink,
   std::vector<LaneSocket> out_;       // of the lane: where PUBLISHs leave from
   std::unique_ptr<Locator> locator_;  // with the lane
   std::unique_ptr<Random> random_;
-  std::unique_ptr<Incoming> incoming_;  // with the lane
+  std::unique_ptr<Incoming> incoming_;
+  std::unique_ptr<Inbound> inbound_;  // connections to the addresses of `listen`
   size_t retiring_ = 0;               // endpoints and listeners on their way out
   std::function<void()> done_;
   TxnTable txns_;

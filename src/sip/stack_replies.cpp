@@ -34,9 +34,17 @@ void SipStack::Core::on_no_reply(uint64_t token, ReplyOrigin origin, std::string
 }
 
 void SipStack::Core::on_request(std::string_view message, NetAddress& from, MonoMs now, std::string& out) {
-  if (!incoming_ || state_ != State::Open) return;
+  if (state_ != State::Open) return;
   Call call(*this);
   incoming_->take(message, from, true, now, out);
+}
+
+// The same over a connection.
+void SipStack::Core::take(std::string_view message, const Peer& from, MonoMs now, std::string& out) {
+  if (state_ != State::Open) return;
+  Call call(*this);
+  NetAddress to(from.address);
+  incoming_->take(message, to, false, now, out);
 }
 
 NotifyAnswer SipStack::Core::on_notify(const NotifyRequest& request, MonoMs now) {
