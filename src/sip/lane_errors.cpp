@@ -50,7 +50,8 @@ int UdpLane::push(Watched& w, unsigned n) {
     if (sent >= 0 || !may_be_told(errno)) return sent;
   }
   int error = errno;
-  bool own = error == EMSGSIZE ? batch_->out_part[0].iov_len > kLongestUdp : !has_way(*static_cast<NetAddress*>(batch_->out[0].msg_hdr.msg_name));
+  const auto& to = *static_cast<const NetAddress*>(batch_->out[0].msg_hdr.msg_name);
+  bool own = error == EMSGSIZE ? batch_->out_part[0].iov_len > kLongestUdp : !has_way(to);
   if (!own) return 0;
   errno = error;
   return -1;
