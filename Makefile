@@ -49,7 +49,7 @@ TEST_BINS  := $(foreach r,$(TEST_ROOMS),$(B)/tests/$(r)/unit)
 SUPPORT_SRC := $(wildcard tests/support/*.cpp)
 SIM_BIN    := $(B)/tests/sim/sim
 
-.PHONY: all build deps build-deps demo check unit unit-fast sim e2e bench fuzz fuzz-short asan coverage mutants tidy format layers manlint \
+.PHONY: all build deps build-deps demo check unit unit-fast sim e2e attack bench fuzz fuzz-short asan coverage mutants tidy format layers manlint \
         install uninstall help clean man
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -114,8 +114,8 @@ e2e: deps ## processes: puad against a real Kamailio presence server
 	@tests/support/run-tests e2e V=$(V)
 asan: deps ## unit tests and 500 simulation seeds under address and undefined sanitizers
 	@tests/support/run-tests asan
-check: deps ## everything: unit, sim, sanitizers, layers, man pages, short fuzz, e2e
-	@$(MAKE) --no-print-directory -j$(JOBS) build
+check: deps ## everything: unit, sim, sanitizers, layers, man pages, short fuzz, e2e, short attacks
+	@$(MAKE) --no-print-directory -j$(JOBS) build $(B)/tests/attack/flood
 	@tests/support/run-tests check
 coverage: deps ## line coverage of the unit tests and the simulation
 	@scripts/coverage.sh
@@ -132,6 +132,12 @@ $(B)/tests/bench/bench: $(call obj,tests/bench/bench.cpp tests/bench/bench_subsc
 $(B)/tests/bench/sink: $(call obj,tests/bench/sink.cpp tests/bench/notifier.cpp)
 	$(CXX) -o $@ $^ $(LDFLAGS)
 $(B)/tests/bench/client: $(call obj,tests/bench/client.cpp)
+	$(CXX) -o $@ $^ $(LDFLAGS)
+attack: deps ## attackers at line rate for 60 s a kind and socket, honest work beside (the machine should have nothing else to do)
+	@$(MAKE) --no-print-directory -j$(JOBS) build $(B)/tests/attack/flood
+	@tests/support/run-tests attack V=$(V)
+# The attacker is a program without the library.
+$(B)/tests/attack/flood: $(call obj,tests/attack/flood.cpp)
 	$(CXX) -o $@ $^ $(LDFLAGS)
 fuzz: deps ## every fuzz target for 60 s (clang, libFuzzer)
 	@tests/fuzz/run-fuzz 60

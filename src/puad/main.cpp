@@ -68,7 +68,7 @@ static int serve(const Options& options, const std::string& config, const Settin
     if (!made) return refuse(made.error());
     pid_file = std::move(*made);
   }
-  Server server(settings, config, output.sink());
+  Daemon server(settings, config, output.sink());
   Status started = server.start();
   if (!started) return refuse(started.error());
   if (daemon != nullptr) daemon->ready(to_stderr);

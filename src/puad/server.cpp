@@ -21,10 +21,10 @@ constexpr int64_t kGrace = 2;  // s beyond shutdown_timeout until the end is for
 
 }  // namespace
 
-Server::Server(Settings settings, std::string config, Log::Sink sink)
+Daemon::Daemon(Settings settings, std::string config, Log::Sink sink)
     : settings_(std::move(settings)), config_(std::move(config)), sink_(std::move(sink)) {}
 
-Server::~Server() {
+Daemon::~Daemon() {
   control_.reset();  // before the instance: what that completes at its end has nowhere to go
   instance_.reset();
   for (event* e : signals_) {
@@ -34,7 +34,7 @@ Server::~Server() {
   if (base_ != nullptr) event_base_free(base_);
 }
 
-Status Server::start() {
+Status Daemon::start() {
   event_config* config = event_config_new();
   // libevent's usual clock ticks every 4 ms, which a waiting caller would feel.
   if (config) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
@@ -58,19 +58,19 @@ Status Server::start() {
   return success();
 }
 
-Status Server::watch_signals() {
+Status Daemon::watch_signals() {
   signal(SIGPIPE, SIG_IGN);  // a client that went away is seen by its error
   static constexpr int kSignals[] = {SIGTERM, SIGINT, SIGHUP};
   for (size_t i = 0; i < signals_.size(); i++) {
-    signals_[i] = evsignal_new(base_, kSignals[i], &Server::on_signal, this);
+    signals_[i] = evsignal_new(base_, kSignals[i], &Daemon::on_signal, this);
     if (signals_[i] == nullptr || event_add(signals_[i], nullptr) != 0)
       return Status(Errc::no_memory, "no signal event");
   }
-  deadline_ = evtimer_new(base_, &Server::on_deadline, this);
+  deadline_ = evtimer_new(base_, &Daemon::on_deadline, this);
   return deadline_ != nullptr ? success() : Status(Errc::no_memory, "no timer event");
 }
 
-int Server::run() {
+int Daemon::run() {
   log().notice("puad %s is ready, process %d", PUA_VERSION_STRING, getpid());
   notify_manager("READY=1\nMAINPID=" + std::to_string(getpid()) + "\nSTATUS=serving");
   event_base_dispatch(base_);
@@ -78,8 +78,8 @@ int Server::run() {
   return status_;
 }
 
-void Server::on_signal(int signal, short, void* self) {
-  auto* server = static_cast<Server*>(self);
+void Daemon::on_signal(int signal, short, void* self) {
+  auto* server = static_cast<Daemon*>(self);
   if (signal != SIGHUP) return server->stop_requested(signal);
   if (server->phase_ != Phase::Serving) return;
   notify_manager("RELOADING=1");
@@ -88,7 +88,7 @@ void Server::on_signal(int signal, short, void* self) {
   notify_manager("READY=1");
 }
 
-void Server::stop_requested(int signal) {
+void Daemon::stop_requested(int signal) {
   if (phase_ == Phase::Stopping) {
     log().warning("%s again: ending at once", strsignal(signal));
     leave_loop(1);
@@ -104,20 +104,20 @@ void Server::stop_requested(int signal) {
   instance_->shutdown([this](bool ok) { leave_loop(ok ? 0 : 1); });
 }
 
-void Server::on_deadline(int, short, void* self) {
-  auto* server = static_cast<Server*>(self);
+void Daemon::on_deadline(int, short, void* self) {
+  auto* server = static_cast<Daemon*>(self);
   server->log().error("the shutdown did not end in time");
   server->leave_loop(1);
 }
 
-void Server::leave_loop(int status) {
+void Daemon::leave_loop(int status) {
   if (phase_ == Phase::Stopped) return;
   enter(Phase::Stopped);
   status_ = status;
   event_base_loopbreak(base_);
 }
 
-Result<std::vector<std::string>> Server::reload() {
+Result<std::vector<std::string>> Daemon::reload() {
   std::vector<std::string> warnings, needs_restart, changed, same;
   auto fresh = load_config(config_, warnings);
   if (!fresh) return fresh.error();

@@ -1,4 +1,4 @@
-// Server: the running daemon: loop, instance, control interface, signals, orderly end.
+// Daemon: the running daemon: loop, instance, control interface, signals, orderly end.
 #pragma once
 
 #include <array>
@@ -18,13 +18,13 @@ struct event_base;
 
 namespace pua {
 
-class Server {
+class Daemon {
  public:
   // config: path that SIGHUP and pua_reload read again. sink outlives the server.
-  Server(Settings settings, std::string config, Log::Sink sink);
-  ~Server();
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
+  Daemon(Settings settings, std::string config, Log::Sink sink);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
 
   // Makes everything, the control transports last. Errors: those of the instance and of the transports.
   Status start();

@@ -13,9 +13,30 @@ namespace {
 
 // About 0.5 MB; at 1,000 NOTIFYs a second the repetitions after 0.5, 1.5 and 3.5 s find their answer.
 constexpr size_t kMaxAnswers = 4096;
+// Of a message that the scanner did not understand and that is beyond the limit: as much is looked at to find a Call-ID of ours.
+constexpr size_t kLongestOddHead = 8192;
 constexpr const char* kAllow = "Allow: NOTIFY\r\n";
 // An answer to a stranger is at most half as long again as what it answers: nobody gains by sending it in another's name.
 constexpr size_t longest_answer(size_t request) { return request + request / 2; }
+
+// The Call-ID, if there is one, without looking at the rest: the first word behind the name, in whatever form the field has. Of a message
+// that goes on for long, as far as kLongestOddHead.
+std::string_view likely_call_id(std::string_view message) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  message = message.substr(0, kLongestOddHead);
+  for (size_t at = message.find('\n'); at != std::string_view::npos; at = message.find('\n', at + 1)) {
+    std::string_view line = message.substr(at + 1);
+    size_t name = 0;
+    if (line.size() > 7 && same_word(line.substr(0, 7), "Call-ID")) name = 7;
+    else if (!line.empty() && (line[0] | 0x20) == 'i') name = 1;
+    else continue;
+    line.remove_prefix(std::min(line.find_first_not_of(" \t", name), line.size()));
+    if (!line.starts_with(":")) continue;
+    line.remove_prefix(std::min(line.find_first_not_of(kBlanks, 1), line.size()));
+    return line.substr(0, line.find_first_of(kBlanks));
+  }
+  return {};
+}
 
 constexpr std::string_view kKnownMethods[] = {"INVITE", "BYE",     "CANCEL",  "REGISTER",  "INFO",  "PRACK",
                                               "UPDATE", "MESSAGE", "SUBSCRIBE", "REFER", "PUBLISH"};
@@ -25,21 +46,47 @@ constexpr std::string_view kKnownMethods[] = {"INVITE", "BYE",     "CANCEL",  "R
 Incoming::Incoming(NotifySink& sink, uint32_t t1, HashKey key)
     : sink_(&sink), answers_(kMaxAnswers, 64 * static_cast<int64_t>(t1)), key_(key), limit_(key) {}
 
+// However much comes, a stranger beyond the limit costs a look at the sender where it is no NOTIFY, and a look for the Call-ID where it is.
 void Incoming::take(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
-  Scan s;
-  scan(message, s);
-  PlainNotifyText text;
-  NotifyRequest request;
-  if (read_plain_notify(s, text, request)) {
-    counters_.plain++;
-    take_plain_notify(s, request, to, datagram, now, out, message.size());
+  if (message.starts_with("SIP/") || message.starts_with("ACK ")) return;
+  bool more = limit_.left(to, now), notify = message.starts_with("NOTIFY");
+  if (!more && !notify) {
+    counters_.unanswered++;
     return;
   }
+  if (!more && !sink_->expects(likely_call_id(message))) {
+    counters_.unanswered++;
+    return;
+  }
+  Scan s;
+  scan(message, s);
   std::string head;
   if (s.kind == Scan::Kind::Odd) {   // what it is made of may stand on folded lines
+    if (!more) message = message.substr(0, kLongestOddHead);
     head = plain_head(message);
-    scan(head, s);
+    Scan odd;
+    scan(head, odd);
+    take_odd(message, odd, to, datagram, now, out);
+    return;
   }
+  if (s.kind == Scan::Kind::Response || s.method == "ACK") return;
+  bool stranger = !sink_->expects(s[Field::CallId]);
+  if (stranger && !limit_.pass(to, now)) {
+    counters_.unanswered++;
+    return;
+  }
+  PlainNotifyText text;
+  NotifyRequest request;
+  if (!read_plain_notify(s, text, request)) {
+    answer(s, s.method == "NOTIFY" ? take_odd_notify(message, now) : answer_other(s.method), stranger, to, datagram, message.size(), out);
+    return;
+  }
+  counters_.plain++;
+  if (stranger) answer(s, sink_->on_notify(request, now), true, to, datagram, message.size(), out);
+  else take_plain_notify(s, request, to, datagram, now, out, message.size());
+}
+
+void Incoming::take_odd(std::string_view message, const Scan& s, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
   if (s.kind == Scan::Kind::Response || s.method.empty() || s.method == "ACK") return;
   bool stranger = !sink_->expects(s[Field::CallId]);
   if (stranger && !limit_.pass(to, now)) {
@@ -49,18 +96,13 @@ void Incoming::take(std::string_view message, NetAddress& to, bool datagram, Mon
   answer(s, s.method == "NOTIFY" ? take_odd_notify(message, now) : answer_other(s.method), stranger, to, datagram, message.size(), out);
 }
 
+// Of a dialog of ours.
 void Incoming::take_plain_notify(const Scan& s, const NotifyRequest& request, NetAddress& to, bool datagram, MonoMs now, std::string& out,
                                  size_t size) {
-  bool stranger = !sink_->expects(request.call_id);
-  if (stranger) {
-    // The sink still counts it.
-    NotifyAnswer a = sink_->on_notify(request, now);
-    if (limit_.pass(to, now)) answer(s, a, true, to, datagram, size, out);
-    else counters_.unanswered++;
-    return;
-  }
   if (!datagram) {   // over a connection nothing is repeated (timer J is 0 there)
-    answer(s, sink_->on_notify(request, now), false, to, datagram, size, out);
+    NotifyAnswer a = sink_->on_notify(request, now);
+    if (a.status < 300) limit_.know(to);
+    answer(s, a, false, to, datagram, size, out);
     return;
   }
   // Two requests are the same one where all of this is (RFC 3261 section 17.2.3, and of RFC 2543 what the branch may lack).
@@ -73,6 +115,7 @@ void Incoming::take_plain_notify(const Scan& s, const NotifyRequest& request, Ne
     return;
   }
   NotifyAnswer a = sink_->on_notify(request, now);
+  if (a.status < 300) limit_.know(to);
   answer(s, a, false, to, datagram, size, out);
   answers_.keep(key, std::move(a), now);
 }

@@ -54,9 +54,13 @@ class Incoming {
   // not be destroyed inside.
   void take(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out);
 
+  // We have to do with that host: what it asks is answered however much strangers ask.
+  void know(const NetAddress& host) { limit_.know(host); }
+
   const IncomingCounters& counters() const { return counters_; }
 
  private:
+  void take_odd(std::string_view message, const Scan&, NetAddress& to, bool datagram, MonoMs now, std::string& out);
   void take_plain_notify(const Scan&, const NotifyRequest&, NetAddress& to, bool datagram, MonoMs now, std::string& out, size_t size);
   NotifyAnswer take_odd_notify(std::string_view message, MonoMs now);
   NotifyAnswer refuse(int status, const char* reason, const char* headers);

@@ -1,6 +1,5 @@
 #include "sip/lane.h"
 
-#include <linux/errqueue.h>
 #include <sofia-sip/msg.h>
 #include <sofia-sip/sip.h>
 #include <sofia-sip/sip_header.h>
@@ -13,6 +12,7 @@
 #include <cstring>
 
 #include "base/watchdog.h"
+#include "sip/lane_batch.h"
 #include "sip/reply.h"
 #include "sip/reply_scan.h"
 #include "sip/scan.h"
@@ -21,36 +21,17 @@
 namespace pua {
 namespace {
 
-constexpr unsigned kBatch = 64;              // datagrams of one system call
-constexpr unsigned kBatchesATurn = 4;        // then others have their turn
-constexpr size_t kDatagram = 65536;
+constexpr unsigned kBatch = kLaneBatch;
+constexpr unsigned kBatchesATurn = 4;        // then others have their turn; also
+constexpr size_t kOctetsATurn = 256 << 10;   // after so many octets
+constexpr unsigned kFewer = 8;               // datagrams of the next system call then
 constexpr unsigned kMaxWaiting = 16384;      // answers beyond are dropped: their senders repeat
+constexpr size_t kMaxWaitingOctets = 4 << 20;  // likewise
+constexpr size_t kKeptOctets = 4096;         // memory of longer answers is given back
+constexpr uint8_t kMaxOdd = 32;              // responses to one request that are given to the parser
 constexpr std::string_view kCookie = "z9hG4bK";
 
 }  // namespace
-
-// The buffers of recvmmsg and sendmmsg.
-struct UdpLane::Batch {
-  std::unique_ptr<char[]> octets{new char[kBatch * kDatagram]};  // not zeroed: only what comes in takes memory
-  mmsghdr in[kBatch];
-  iovec in_part[kBatch];
-  NetAddress in_from[kBatch];
-  mmsghdr out[kBatch];
-  iovec out_part[kBatch];
-
-  Batch() {
-    for (unsigned i = 0; i < kBatch; i++) {
-      in_part[i] = {octets.get() + i * kDatagram, kDatagram};
-      in[i] = {};
-      in[i].msg_hdr.msg_iov = &in_part[i];
-      in[i].msg_hdr.msg_iovlen = 1;
-      in[i].msg_hdr.msg_name = &in_from[i].any;
-      out[i] = {};
-      out[i].msg_hdr.msg_iov = &out_part[i];
-      out[i].msg_hdr.msg_iovlen = 1;
-    }
-  }
-};
 
 UdpLane::UdpLane(SuDriver& driver, uint32_t t1_ms, LaneSink& sink, Log& log, std::function<MonoMs()> now, HashKey key)
     : driver_(driver), sink_(&sink), log_(log), now_(std::move(now)), txns_(t1_ms, key), batch_(std::make_unique<Batch>()),
@@ -167,7 +148,13 @@ void UdpLane::flush() {
     }
     i += flush_some(i);
   }
+  size_t octets = 0;
+  for (unsigned i = 0; i < waiting_; i++) {
+    if (i < kept) octets += queue_[i].answer.size();
+    else if (queue_[i].answer.capacity() > kKeptOctets) std::string().swap(queue_[i].answer);
+  }
   waiting_ = closed_ ? 0 : kept;
+  waiting_octets_ = closed_ ? 0 : octets;
 }
 
 // One system call for the entries from `first` on that have the same socket. How many of them are done with, at least one unless the
@@ -187,25 +174,17 @@ unsigned UdpLane::flush_some(unsigned first) {
     entry[n++] = i;
   }
   if (n == 0) return taken;
-  int sent = sendmmsg(w.socket->fd(), batch_->out, n, 0);
+  int sent = push(w, n);
   if (sent == static_cast<int>(n)) return taken;
   if (sent > 0) return entry[sent] - first;
-  int error = errno;
+  int error = sent == 0 ? 0 : errno;
   if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS) {
     w.blocked = true;
     event_add(&w.write, nullptr);
     return 0;
   }
-  // An error of an earlier datagram is told to whoever sends next; the queue of errors has it, too. A second try shows whose it is.
-  sent = sendmmsg(w.socket->fd(), batch_->out, 1, 0);
-  if (sent != 1 && errno != EAGAIN) send_failed(queue_[entry[0]], errno);
+  if (error) send_failed(queue_[entry[0]], error);
   return entry[0] + 1 - first;
-}
-
-void UdpLane::send_failed(Waiting& q, int error) {
-  counters_.network_errors++;
-  if (!q.txn.alive()) return;
-  fail(*q.txn.txn, ReplyOrigin::Transport, error == EMSGSIZE ? "the request is longer than UDP takes" : strerror(error));
 }
 
 void UdpLane::fail(LaneTxn& t, ReplyOrigin origin, std::string_view reason) {
@@ -261,20 +240,37 @@ void UdpLane::on_read(evutil_socket_t, short, void* watched) {
 }
 
 void UdpLane::read_some(Watched& w) {
-  for (unsigned turn = 0; turn < kBatchesATurn; turn++) {
-    for (mmsghdr& h : batch_->in) h.msg_hdr.msg_namelen = sizeof(sockaddr_in6);
-    int n = recvmmsg(w.socket->fd(), batch_->in, kBatch, MSG_DONTWAIT, nullptr);
-    if (n <= 0) {
-      if (n < 0 && errno != EINTR) read_errors(w);   // also where nothing but errors made the socket ready
-      return;
-    }
+  size_t octets = 0;
+  for (unsigned turn = 0; turn < kBatchesATurn && octets < kOctetsATurn; turn++) {
+    unsigned most = turn_batch_;
+    int n = receive(w, most);
+    if (n <= 0) return;
     MonoMs now = now_();
+    size_t these = 0;
     for (int i = 0; i < n; i++) {
+      these += batch_->in[i].msg_len;
       take(w, {static_cast<char*>(batch_->in_part[i].iov_base), batch_->in[i].msg_len}, batch_->in_from[i], now);
       if (closed_) return;
     }
-    if (n < static_cast<int>(kBatch)) return;
+    octets += these;
+    // Long datagrams are the work of many short ones: fewer of them at a time, so that a turn stays short.
+    turn_batch_ = these > kOctetsATurn / 4 ? kFewer : kBatch;
+    if (n < static_cast<int>(most)) return;
   }
+}
+
+// One system call. An error of the network (ICMP) stands before what came in, and where somebody forges them there is always one: it is
+// asked for again, so that they keep nothing away.
+int UdpLane::receive(Watched& w, unsigned most) {
+  for (int i = 0; i < 4 && !closed_; i++) {
+    for (unsigned k = 0; k < most; k++) batch_->in[k].msg_hdr.msg_namelen = sizeof(sockaddr_in6);
+    int n = recvmmsg(w.socket->fd(), batch_->in, most, MSG_DONTWAIT, nullptr);
+    if (n >= 0 || errno == EINTR) return n;
+    bool nothing = errno == EAGAIN || errno == EWOULDBLOCK;
+    read_errors(w);   // also where nothing but errors made the socket ready
+    if (nothing) return 0;
+  }
+  return 0;
 }
 
 void UdpLane::take(Watched& w, std::string_view datagram, NetAddress& from, MonoMs now) {
@@ -293,7 +289,8 @@ void UdpLane::take(Watched& w, std::string_view datagram, NetAddress& from, Mono
   if (answer_.empty()) return;
   if (closed_) {   // inside the sink: the request that did it gets its answer all the same
     sendto(w.socket->fd(), answer_.data(), answer_.size(), 0, &from.any, from.length());
-  } else if (waiting_ < kMaxWaiting) {
+  } else if (waiting_ < kMaxWaiting && waiting_octets_ + answer_.size() <= kMaxWaitingOctets) {
+    waiting_octets_ += answer_.size();
     std::swap(enqueue(w.number, from).answer, answer_);
   } else {
     counters_.answers_dropped++;
@@ -301,13 +298,18 @@ void UdpLane::take(Watched& w, std::string_view datagram, NetAddress& from, Mono
 }
 
 void UdpLane::take_response(Watched& w, std::string_view datagram, const NetAddress& from, MonoMs now) {
+  LaneTxn* meant = nullptr;
+  if (Branch b = branch_in(datagram, now, meant); b != Branch::Out) {   // a flood of responses costs no more than this look
+    (b == Branch::Done ? counters_.repeated : counters_.stray)++;
+    return;
+  }
   Scan s;
   scan(datagram, s);
   std::string_view branch, method;
   uint32_t cseq = 0;
   if (s.kind != Scan::Kind::Response || s.via_count != 1 || s.vias[0].find_first_of(",\"") != std::string_view::npos ||
       !param_of(s.vias[0], "branch", branch) || !read_cseq(s[Field::CSeq], cseq, method)) {
-    take_odd_response(w, datagram, from, now);
+    take_odd_response(w, datagram, *meant, from, now);
     return;
   }
   LaneTxn* t = match(w, txns_.key_of(branch), s[Field::CallId], cseq, method, from, now);
@@ -325,8 +327,9 @@ void UdpLane::take_response(Watched& w, std::string_view datagram, const NetAddr
     sink_->on_plain_reply(token, reply);
     return;
   }
-  msg_s* msg = parse_reply(datagram);
+  msg_s* msg = t->odd < kMaxOdd ? parse_reply(datagram) : nullptr;
   if (!msg) {
+    t->odd = static_cast<uint8_t>(std::min<int>(t->odd + 1, kMaxOdd));
     counters_.stray++;
     return;
   }
@@ -334,21 +337,31 @@ void UdpLane::take_response(Watched& w, std::string_view datagram, const NetAddr
   msg_destroy(msg);
 }
 
-// A branch of ours stands in it somewhere: only then is a parser's work spent on it.
-bool UdpLane::expected_branch(std::string_view datagram) const {
+// Whether a branch of ours stands in it somewhere, and what that belongs to.
+UdpLane::Branch UdpLane::branch_in(std::string_view datagram, MonoMs now, LaneTxn*& out) const {
+  bool done = false;
   size_t at = 0;
   for (int i = 0; i < 4; i++) {
     at = datagram.find(kCookie, at);
-    if (at == std::string_view::npos) return false;
+    if (at == std::string_view::npos) break;
     size_t end = datagram.find_first_of("; \t,\r\n\"", at);
-    if (txns_.find(txns_.key_of(datagram.substr(at, end == std::string_view::npos ? end : end - at)))) return true;
+    uint64_t key = txns_.key_of(datagram.substr(at, end == std::string_view::npos ? end : end - at));
+    out = txns_.find(key);
+    if (out) return Branch::Out;
+    done = done || txns_.recent(key, now);
     at += kCookie.size();
   }
-  return false;
+  return done ? Branch::Done : Branch::None;
 }
 
-void UdpLane::take_odd_response(Watched& w, std::string_view datagram, const NetAddress& from, MonoMs now) {
-  msg_s* msg = expected_branch(datagram) ? parse_reply(datagram) : nullptr;
+// The parser's work is spent only on what the host that was asked sends, and so many times for a request.
+void UdpLane::take_odd_response(Watched& w, std::string_view datagram, LaneTxn& meant, const NetAddress& from, MonoMs now) {
+  if (!meant.to.same_host(from)) {
+    count_foreign(meant, from, now);
+    return;
+  }
+  msg_s* msg = meant.socket == w.number && meant.odd < kMaxOdd ? parse_reply(datagram) : nullptr;
+  meant.odd = static_cast<uint8_t>(std::min<int>(meant.odd + 1, kMaxOdd));
   if (!msg) {
     counters_.stray++;
     return;
@@ -397,46 +410,20 @@ LaneTxn* UdpLane::match(Watched& w, uint64_t key, std::string_view call_id, uint
     counters_.stray++;
     return nullptr;
   }
-  if (t->to.same_host(from)) return t;
+  if (!t->to.same_host(from)) {
+    count_foreign(*t, from, now);
+    return nullptr;
+  }
+  sink_->on_server(from);
+  return t;
+}
+
+void UdpLane::count_foreign(const LaneTxn& t, const NetAddress& from, MonoMs now) {
   counters_.foreign++;
   uint64_t left_out = 0;
   if (foreign_gate_.pass(now, left_out))
     log_.warning("sip: a response to a request to %s came from %s and was dropped; a server must answer from the address it was asked at%s",
-                 t->to.text().c_str(), from.text().c_str(), left_out ? " (more like this were not written)" : "");
-  return nullptr;
-}
-
-// --- errors of the network ---------------------------------------------------------------------------------------------------------
-
-// What ICMP said of datagrams of ours. Each error brings the beginning of the datagram back, and with it the branch.
-void UdpLane::read_errors(Watched& w) {
-  for (int i = 0; i < 64 && !closed_; i++) {
-    char octets[2048];
-    alignas(cmsghdr) char control[512];
-    iovec part{octets, sizeof octets};
-    NetAddress to;
-    msghdr h{};
-    h.msg_name = &to.any;
-    h.msg_namelen = sizeof to.v6;
-    h.msg_iov = &part;
-    h.msg_iovlen = 1;
-    h.msg_control = control;
-    h.msg_controllen = sizeof control;
-    ssize_t n = recvmsg(w.socket->fd(), &h, MSG_ERRQUEUE | MSG_DONTWAIT);
-    if (n < 0) return;
-    int error = 0;
-    for (cmsghdr* c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
-      if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
-        error = static_cast<int>(reinterpret_cast<sock_extended_err*>(CMSG_DATA(c))->ee_errno);
-    if (error == 0 || error == EMSGSIZE) continue;   // too long for one packet: it goes out in pieces the next time
-    counters_.network_errors++;
-    std::string_view sent(octets, static_cast<size_t>(n));
-    size_t at = sent.find(";branch=");
-    if (at == std::string_view::npos) continue;
-    sent.remove_prefix(at + 8);
-    LaneTxn* t = txns_.find(txns_.key_of(sent.substr(0, sent.find(';'))));
-    if (t && t->socket == w.number && t->to.same_host(to)) fail(*t, ReplyOrigin::Transport, strerror(error));
-  }
+                 t.to.text().c_str(), from.text().c_str(), left_out ? " (more like this were not written)" : "");
 }
 
 }  // namespace pua

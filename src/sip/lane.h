@@ -55,6 +55,8 @@ struct LaneSink {
   virtual void on_no_reply(uint64_t token, ReplyOrigin, std::string_view reason) = 0;
   // A request, or what looks like one. Appends what is to be answered to `out`, if anything; `from` becomes where that goes.
   virtual void on_request(std::string_view message, NetAddress& from, MonoMs now, std::string& out) = 0;
+  // A response to a request that is out came from there. Must not destroy or close the lane.
+  virtual void on_server(const NetAddress& from) = 0;
 };
 
 class UdpLane : public std::enable_shared_from_this<UdpLane> {
@@ -118,18 +120,25 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   Waiting& enqueue(unsigned socket, const NetAddress& to);
   void flush();
   unsigned flush_some(unsigned first);
-  void send_failed(Waiting&, int error);
   void read_some(Watched&);
+  int receive(Watched&, unsigned most);
   void take(Watched&, std::string_view datagram, NetAddress& from, MonoMs now);
   void take_response(Watched&, std::string_view datagram, const NetAddress& from, MonoMs now);
-  void take_odd_response(Watched&, std::string_view datagram, const NetAddress& from, MonoMs now);
+  void take_odd_response(Watched&, std::string_view datagram, LaneTxn& meant, const NetAddress& from, MonoMs now);
   LaneTxn* match(Watched&, uint64_t key, std::string_view call_id, uint32_t cseq, std::string_view method, const NetAddress& from, MonoMs now);
-  bool expected_branch(std::string_view datagram) const;
+  enum class Branch : uint8_t { None, Done, Out };   // Done: of a request that was answered within T4
+  Branch branch_in(std::string_view datagram, MonoMs now, LaneTxn*& out) const;
+  void count_foreign(const LaneTxn&, const NetAddress& from, MonoMs now);
   void finish_parsed(LaneTxn&, const sip_s*, msg_s*, MonoMs now);
-  void read_errors(Watched&);
   void fail(LaneTxn&, ReplyOrigin, std::string_view reason);
   void run_timers();
   void arm();
+
+  // lane_errors.cpp
+  int push(Watched&, unsigned n);
+  void send_failed(Waiting&, int error);
+  void read_errors(Watched&);
+  void take_error(Watched&, std::string_view sent, int error, const NetAddress& to);
 
   SuDriver& driver_;
   LaneSink* sink_;
@@ -140,6 +149,8 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   std::vector<Watched> sockets_;
   std::vector<Waiting> queue_;       // the first `waiting_` of them are used; the rest keeps its memory
   unsigned waiting_ = 0;
+  size_t waiting_octets_ = 0;        // of the answers among them
+  unsigned turn_batch_ = 64;         // datagrams of the next recvmmsg
   std::unique_ptr<Batch> batch_;
   std::string answer_;               // being made
   struct event flush_ {};

@@ -22,6 +22,7 @@ struct LaneTxn {
   enum class State : uint8_t { Free, Trying, Proceeding };
   State state = State::Free;
   uint8_t step = 0;              // of timer E
+  uint8_t odd = 0;               // responses that the scanner did not understand
   uint32_t generation = 0;
   uint32_t socket = 0;
   uint32_t call_at = 0;          // where "Call-ID: " stands in the octets; "CSeq: " is the next line

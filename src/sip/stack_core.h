@@ -52,6 +52,7 @@ class SipStack::Core : public EndpointSink,
   void on_located(uint64_t token, Servers servers, std::string_view why) override;
   void on_request(std::string_view message, NetAddress& from, MonoMs now, std::string& out) override;
   void take(std::string_view message, const Peer& from, MonoMs now, std::string& out) override;
+  void on_server(const NetAddress& from) override { incoming_->know(from); }
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
   bool expects(std::string_view call_id) const override { return notifies_ && notifies_->expects(call_id); }
 

@@ -67,6 +67,13 @@ NetAddress source_toward(const NetAddress& to) {
   return from;
 }
 
+bool has_way(const NetAddress& to) {
+  int fd = socket(to.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool way = fd >= 0 && connect(fd, &to.any, to.length()) == 0;
+  if (fd >= 0) close(fd);
+  return way;
+}
+
 const std::string& UdpSocket::source(const NetAddress& to, MonoMs now) {
   if (!any_) return text_;
   Way& w = ways_[slot_of(to)];

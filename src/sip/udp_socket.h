@@ -46,6 +46,9 @@ class UdpSocket {
   std::unique_ptr<Way[]> ways_;              // by a hash of the address
 };
 
+// Whether the system knows a way there. Sends nothing.
+bool has_way(const NetAddress& to);
+
 // The address of this machine that datagrams to `to` leave from, port 0.
 NetAddress source_toward(const NetAddress& to);
 

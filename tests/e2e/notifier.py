@@ -22,11 +22,12 @@ ENDS = (404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604)
 class Notifier(Peer):
     """Modes: answer; deaf (drops what comes in); mute (does its work, but no reply leaves)."""
 
-    def __init__(self, ctx, grant=3600, min_expires=0, name="notifier", t1=0.2, patience=30, lean=False):
+    def __init__(self, ctx, grant=3600, min_expires=0, name="notifier", t1=0.2, patience=30, lean=False, t2=None):
         super().__init__(ctx)
         self.lean = lean                # for many requests: finished ones are forgotten, and no ladder is written
         self.counts = collections.Counter()   # of SUBSCRIBEs by kind, and of answers to NOTIFYs by status
         self.grant, self.min_expires, self.t1, self.patience = grant, min_expires, t1, patience
+        self.t2 = t2 or 20 * t1         # RFC 3261 timer E: s between copies, at first and at most
         self.mode, self.script, self.password = "answer", None, None      # password: (realm, user, password)
         self.record_route, self.repeat_record_route = [], True            # URIs put into 2xx, and also into later ones
         self.direct = False             # requests come without a proxy: they must arrive at our Contact
@@ -314,7 +315,7 @@ class Notifier(Peer):
             self._note("<-", notify.data)
         if notify.copies == 1 or notify.where[0] == "udp":
             self._send(notify.data, notify.where)
-        self._after(wait, lambda: self._transmit(notify, min(2 * wait, 20 * self.t1)))
+        self._after(wait, lambda: self._transmit(notify, min(2 * wait, self.t2)))
 
     def _notify_answered(self, message):
         notify = self.notifies.get(message.branch)
@@ -326,7 +327,7 @@ class Notifier(Peer):
         self._note("->", message)
         if (message.get("call-id"), message.cseq, message.method) != (notify.call_id, notify.cseq, "NOTIFY"):
             self.violations.append(f"the answer to NOTIFY {notify.cseq} has CSeq {message.get('cseq')}")
-        notify.status, notify.reason = message.status, message.reason
+        notify.status, notify.reason, notify.answered = message.status, message.reason, time.monotonic()
         if message.status == 503 and not notify.scripted:       # RFC 6665 section 4.2.2: later, with the state as it is then
             later = message.get("retry-after")
             if not later:

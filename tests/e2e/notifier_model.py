@@ -113,6 +113,7 @@ class Notify:
     copies: int = 0
     status: int = 0              # of the answer, 0: none yet
     reason: str = ""
+    answered: float = 0.0        # when the answer came
 
     def wait(self, timeout=3):
         """The status of its answer."""

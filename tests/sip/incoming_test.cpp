@@ -177,3 +177,64 @@ TEST(SipIncoming, forged_notifys_do_not_push_the_answers_of_known_dialogs_out) {
   ask(request("NOTIFY", "ours@h"));
   LONGS_EQUAL(1, incoming.counters().repeated);
 }
+
+// A proxy that pings its nodes by OPTIONS takes one for dead that does not answer.
+TEST(SipIncoming, hosts_that_we_work_with_have_a_share_that_strangers_cannot_use_up) {
+  incoming.know(*NetAddress::literal("192.0.2.77", 5060));
+  ask(request("NOTIFY", "ours@h"), "192.0.2.88");   // a notifier of ours is one of them by that
+  for (int i = 0; i < 100000; i++) {
+    std::string host = "10." + std::to_string(i / 62500) + "." + std::to_string(i / 250 % 250) + "." + std::to_string(i % 250);
+    ask(request("OPTIONS", "s" + std::to_string(i)), host.c_str());
+  }
+  STRCMP_EQUAL("", ask(request("OPTIONS", "x"), "192.0.2.99").start_line.c_str());
+  for (const char* host : {"192.0.2.77", "192.0.2.88"}) STRCMP_EQUAL("SIP/2.0 200 OK", ask(request("OPTIONS", "x"), host).start_line.c_str());
+  // Who borrows its address gets no more than any host.
+  int answered = 0;
+  for (int i = 0; i < 1000; i++) answered += !ask(request("OPTIONS", "x"), "192.0.2.77").start_line.empty();
+  LONGS_EQUAL(StrangerLimit::kHost - 1, answered);
+}
+
+TEST(SipIncoming, notifys_of_strangers_beyond_the_limit_are_not_shown_to_the_sink) {
+  for (int i = 0; i < 1000; i++) ask(request("NOTIFY", "s" + std::to_string(i)), "203.0.113.5");
+  LONGS_EQUAL(StrangerLimit::kHost, sink.count);
+  LONGS_EQUAL(1000 - StrangerLimit::kHost, incoming.counters().unanswered);
+}
+
+TEST(SipIncoming, acks_and_responses_use_up_nothing) {
+  for (int i = 0; i < 1000; i++) {
+    ask(request("ACK", "a"), "203.0.113.5");
+    ask("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=b\r\n\r\n", "203.0.113.5");
+  }
+  STRCMP_EQUAL("SIP/2.0 200 OK", ask(request("OPTIONS", "x"), "203.0.113.5").start_line.c_str());
+  LONGS_EQUAL(0, incoming.counters().unanswered);
+}
+
+// Beyond the limit as much is looked at as an honest NOTIFY has before its Call-ID.
+TEST(SipIncoming, an_odd_notify_is_known_by_its_call_id_in_the_first_8_kb) {
+  for (int i = 0; i < 200; i++) ask(request("OPTIONS", "s"), "203.0.113.5");
+  auto odd = [](const std::string& filling) {
+    std::string text = request("NOTIFY", "ours@h", 3);
+    text.replace(text.find("To: <sip:pua@z>"), 15, "To:\r\n <sip:pua@z>");
+    return text.insert(text.find("From:"), "X: " + filling + "\r\n");
+  };
+  STRCMP_EQUAL("SIP/2.0 200 OK", ask(odd(std::string(4000, 'x')), "203.0.113.5").start_line.c_str());
+  uint64_t parsed = incoming.counters().parsed;
+  STRCMP_EQUAL("", ask(odd(std::string(60000, 'x')), "203.0.113.5").start_line.c_str());
+  LONGS_EQUAL(parsed, incoming.counters().parsed);
+}
+
+// Beyond the limit the Call-ID alone is looked for: in each form that it may have.
+TEST(SipIncoming, a_known_dialog_is_found_in_every_form_of_its_call_id) {
+  for (const char* host : {"203.0.113.5", "203.0.113.6"})
+    for (int i = 0; i < 200; i++) ask(request("OPTIONS", "s"), host);
+  int cseq = 10;
+  for (const char* form : {"Call-ID: ours@h", "call-id:ours@h", "CALL-ID \t:  ours@h  ", "i: ours@h", "I :ours@h", "Call-ID:\r\n ours@h", "i:\r\n\tours@h"}) {
+    std::string text = request("NOTIFY", "ours@h", cseq++);
+    text.replace(text.find("Call-ID: ours@h"), 15, form);
+    STRCMP_EQUAL("SIP/2.0 200 OK", ask(text, "203.0.113.5").start_line.c_str());
+  }
+  for (const char* form : {"Call-ID: theirs@h", "X: ours@h", "Call-IDX: ours@h", "Info: ours@h"}) {
+    std::string text = request("NOTIFY", "ours@h", cseq++);
+    STRCMP_EQUAL("", ask(text.replace(text.find("Call-ID: ours@h"), 15, form), "203.0.113.6").start_line.c_str());
+  }
+}
