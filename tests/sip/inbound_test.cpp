@@ -405,6 +405,24 @@ TEST(Inbound, every_address_is_ipv4_and_ipv6) {
   close(fd);
 }
 
+TEST(Inbound, an_ipv6_address_is_that_one_alone) {
+  serve();
+  auto got = inbound->listen("sip:[::1]:*;transport=tcp", at, port);   // the port that IPv4 has already
+  if (!got.ok()) return;   // no IPv6 on this machine
+  LONGS_EQUAL(at, *got);
+  int fd = socket(AF_INET6, SOCK_STREAM, 0);
+  sockaddr_in6 a{};
+  a.sin6_family = AF_INET6;
+  a.sin6_port = htons(at);
+  a.sin6_addr = in6addr_loopback;
+  LONGS_EQUAL(0, connect(fd, reinterpret_cast<sockaddr*>(&a), sizeof a));
+  std::string text = request("known-1");
+  LONGS_EQUAL(text.size(), static_cast<size_t>(send(fd, text.data(), text.size(), MSG_NOSIGNAL)));
+  CHECK_TRUE(until([&] { return port.count == 1; }));
+  LONGS_EQUAL(AF_INET6, port.peers[0].address.ss_family);
+  close(fd);
+}
+
 TEST(Inbound, addresses_that_cannot_be_listened_on_are_named) {
   serve();
   auto refused = [&](const char* uri, const char* what) {
@@ -414,7 +432,7 @@ TEST(Inbound, addresses_that_cannot_be_listened_on_are_named) {
   };
   refused("sip:192.0.2.1:*", "cannot listen on sip:192.0.2.1:*: Cannot assign requested address");
   refused("sip:127.0.0.1:0", "listen address \"sip:127.0.0.1:0\": no port that can be listened on");
-  refused("sip:127.0.0.1:70000", "no port that can be listened on");
+  refused("sip:127.0.0.1:70000", "listen address \"sip:127.0.0.1:70000\": ");
   refused("sips:127.0.0.1:*", "listen address \"sips:127.0.0.1:*\": needs tls_dir");
 }
 
