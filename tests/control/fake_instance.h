@@ -56,6 +56,7 @@ class FakeInstance : public Instance {
   std::vector<RecordView> records;
   uint32_t scan = 1000;  // records looked at in one list call
   uint32_t list_calls = 0;
+  std::function<void()> when_listed;  // inside a list call
   ListFilter last_filter;  // its views are of the past: see last_filter_uri
   std::string last_filter_uri;
   std::vector<std::function<void(bool)>> flushes;
@@ -165,6 +166,7 @@ class FakeInstance : public Instance {
   ListPage list(const ListFilter& filter, uint64_t cursor, uint32_t limit,
                 const std::function<void(const RecordView&)>& show_one) override {
     list_calls++;
+    if (when_listed) when_listed();
     last_filter = filter;
     last_filter_uri = filter.pres_uri;
     ListPage page;

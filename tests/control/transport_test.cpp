@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -150,6 +151,26 @@ TEST(Transport, dgram_takes_many_requests_in_few_turns_but_not_all_in_one) {
   CHECK(counters().requests <= 64);
   for (int i = 0; i < 100 && counters().requests < sent; i++) turn();
   LONGS_EQUAL(sent, counters().requests);
+}
+
+// A request that took long is enough for one turn: SIP timers stand behind.
+TEST(Transport, dgram_requests_behind_a_slow_one_wait_for_the_next_turn) {
+  auto t = dgram();
+  Client c(path);
+  RecordView slow;
+  slow.pres_uri = "sip:a@b";
+  world->pua.records.push_back(slow);
+  world->pua.when_listed = [] {
+    for (auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(5); std::chrono::steady_clock::now() < until;) {}
+  };
+  for (int id = 1; id <= 3; id++) {
+    CHECK(c.send(R"({"jsonrpc":"2.0","method":"pua_list","id":)" + std::to_string(id) + "}"));
+  }
+  for (int id = 1; id <= 3; id++) {
+    event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+    STRCMP_CONTAINS(("\"id\":" + std::to_string(id) + "}").c_str(), c.receive().c_str());
+    STRCMP_EQUAL("", c.receive().c_str());
+  }
 }
 
 TEST(Transport, dgram_publish_is_answered_after_the_final_reply) {
