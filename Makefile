@@ -49,7 +49,8 @@ TEST_BINS  := $(foreach r,$(TEST_ROOMS),$(B)/tests/$(r)/unit)
 SUPPORT_SRC := $(wildcard tests/support/*.cpp)
 SIM_BIN    := $(B)/tests/sim/sim
 
-.PHONY: all build deps build-deps demo check unit unit-fast sim e2e attack bench fuzz fuzz-short asan coverage mutants tidy format layers manlint \
+.PHONY: all build deps build-deps demo check unit unit-fast sim e2e attack kill-journal bench fuzz fuzz-short asan coverage mutants tidy format layers \
+        manlint \
         install uninstall help clean man
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -112,6 +113,9 @@ sim: deps ## simulation: make sim SEED=1 RUNS=10000
 e2e: deps ## processes: puad against a real Kamailio presence server
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@tests/support/run-tests e2e V=$(V)
+kill-journal: deps ## 300 kills of folding, appending, starting and schema steps, SQLite and MariaDB (KILLS=, SEED=)
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@KILLS=$(or $(KILLS),300) tests/e2e/kill_journal_e2e.py
 asan: deps ## unit tests and 500 simulation seeds under address and undefined sanitizers
 	@tests/support/run-tests asan
 check: deps ## everything: unit, sim, sanitizers, layers, man pages, short fuzz, e2e, short attacks

@@ -55,8 +55,8 @@ CREATE TABLE IF NOT EXISTS "pua_meta" (
 ) WITHOUT ROWID;
 
 -- Changes of rows that are committed and not in the rows yet: appending here costs a tenth of writing the row. The library folds
--- them in when there is time. A line counts while it is newer than its row, by owner_epoch, record_version and node; of several,
--- the newest.
+-- them in when there is time. Of the lines of a row the last one counts, while it is newer than the row by owner_epoch,
+-- record_version and node.
 CREATE TABLE "pua_journal" (
   seq              INTEGER PRIMARY KEY NOT NULL,
   id               INTEGER NOT NULL,
@@ -88,9 +88,9 @@ CREATE VIEW "pua_rows" AS
          iif(j.id IS NULL, p.updated_at, j.updated_at) AS updated_at,
          iif(j.id IS NULL, p.intent, j.intent) AS intent,
          iif(j.id IS NULL, p.intent_expires, j.intent_expires) AS intent_expires
-  FROM "pua" p LEFT JOIN
-    (SELECT *, row_number() OVER (PARTITION BY id ORDER BY owner_epoch DESC, record_version DESC, node DESC, seq DESC) AS place
-     FROM "pua_journal") j
-    ON j.id = p.id AND j.place = 1 AND (j.owner_epoch, j.record_version, j.node) > (p.owner_epoch, p.record_version, p.node);
+  FROM "pua" p
+  LEFT JOIN (SELECT id AS of_id, max(seq) AS last FROM "pua_journal" GROUP BY id) n ON n.of_id = p.id
+  LEFT JOIN "pua_journal" j ON j.seq = n.last AND
+    (j.owner_epoch, j.record_version, j.node) > (p.owner_epoch, p.record_version, p.node);
 
 INSERT OR REPLACE INTO "version" (table_name, table_version) VALUES ('pua', 12);

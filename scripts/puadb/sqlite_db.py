@@ -110,12 +110,14 @@ class SqliteDb(Database):
         return self.count(journal) if self.has(journal) else 0
 
     def fold(self, change, table):
-        """By the view, which knows which line counts."""
         if not self.journal_lines(table):
             return
         names = [name for name in self.describe(f"{table}_journal") if name not in ("seq", "id")]
-        change.run(f'UPDATE "{name_of(table)}" SET {", ".join(f"{name} = r.{name}" for name in names)} FROM "{table}_rows" r '
-                   f'WHERE r.id = "{table}".id AND r.id IN (SELECT id FROM "{table}_journal")')
+        order = "owner_epoch", "record_version", "node"
+        change.run(f'UPDATE "{name_of(table)}" AS p SET {", ".join(f"{name} = j.{name}" for name in names)} '
+                   f'FROM "{table}_journal" j WHERE j.id = p.id '
+                   f'AND j.seq IN (SELECT max(seq) FROM "{table}_journal" GROUP BY id) '
+                   f'AND ({", ".join(f"j.{name}" for name in order)}) > ({", ".join(f"p.{name}" for name in order)})')
         change.run(f'DELETE FROM "{table}_journal"')
 
     def drop_journal(self, table):

@@ -48,9 +48,9 @@ inline std::string turns_json(const Turns& t) {
   return b;
 }
 
-// Until every row is written and the stack has let go of its finished transactions.
+// Until every row is written, what SQLite's journal holds is in its rows, and the stack has let go of its finished transactions.
 inline void settle(Host& h) {
-  h.run_until([&] { return h.stat("store_backlog") == 0 && h.stat("in_flight") == 0; }, 120, "settle");
+  h.run_until([&] { return h.stat("store_backlog") == 0 && h.stat("store_journal") == 0 && h.stat("in_flight") == 0; }, 120, "settle");
   h.idle(1.5);
 }
 

@@ -110,8 +110,8 @@ def on_both(suite):
 
 def insert(place, table, *rows):
     """Rows as dicts; strings as octets."""
-    place.run("".join(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(map(place.literal, row.values()))});\n"
-                      for row in rows))
+    place.run("BEGIN;\n" + "".join(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(map(place.literal, row.values()))});\n"
+                                   for row in rows) + "COMMIT;\n")
 
 
 def contents(place, table, columns, order="id"):
