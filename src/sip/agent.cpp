@@ -103,8 +103,9 @@ struct AgentCallback {
     if (wire) arrived(*out->part, msg);
     if (status >= 200) {
       const char* phrase = sip && sip->sip_status ? sip->sip_status->st_phrase : nullptr;
-      std::string why = wire || status == 408 ? std::string() : self->what_failed(*out, phrase);
-      self->out_sink_->on_final(out->token, status, why.empty() ? phrase : why.c_str(), sip, msg);  // the sink drops `out`
+      bool ours = false;
+      std::string why = wire || status == 408 ? std::string() : self->what_failed(*out, phrase, ours);
+      self->out_sink_->on_final(out->token, status, why.empty() ? phrase : why.c_str(), sip, msg, ours);  // the sink drops `out`
     }
     if (msg) msg_destroy(msg);
     return 0;
@@ -130,7 +131,7 @@ struct AgentCallback {
   static void tell(su_root_magic_t*, su_msg_r msg, su_msg_arg_t*) {
     // The owner is there: its own end is a message behind this one.
     auto* l = reinterpret_cast<const Late*>(su_msg_data(msg));
-    l->owner->out_sink_->on_final(l->token, 503, "there is no transport to it from this address", nullptr, nullptr);
+    l->owner->out_sink_->on_final(l->token, 503, "there is no transport to it from this address", nullptr, nullptr, true);
   }
 
   static void end(su_root_magic_t*, su_msg_r msg, su_msg_arg_t*) {
@@ -388,7 +389,8 @@ void SofiaAgent::drop(Out* out) {
 }
 
 // What stands behind the status that sofia made: of TLS, of the socket, or of the connection.
-std::string SofiaAgent::what_failed(Out& out, const char* phrase) {
+std::string SofiaAgent::what_failed(Out& out, const char* phrase, bool& ours) {
+  ours = !phrase || !same(phrase, sip_503_Service_unavailable);   // "No transport", "DNS Error"
   msg_t* request = nta_outgoing_getrequest(out.orq);
   if (!request) return {};
   std::string peer = peer_text(&msg_addr(request)->su_sa);
@@ -398,9 +400,16 @@ std::string SofiaAgent::what_failed(Out& out, const char* phrase) {
   TlsWatch* watch = out.part->watch.get();
   if (watch && e == EIO) e = 0;  // OpenSSL's end of a connection without "close notify"
   if (watch)
-    if (std::string why = watch->failure(peer, e == 0 || e == ECONNRESET || e == EPIPE); !why.empty()) return why;
+    if (std::string why = watch->failure(peer, e == 0 || e == ECONNRESET || e == EPIPE); !why.empty()) {
+      ours = false;
+      return why;
+    }
+  ours = e == EAFNOSUPPORT || e == EADDRNOTAVAIL || e == EINVAL || e == EMSGSIZE || e == EMFILE || e == ENFILE;
   if (e != 0) return peer + ": " + strerror(e);
-  if (phrase && !same(phrase, sip_503_Service_unavailable)) return {};
+  if (phrase && !same(phrase, sip_503_Service_unavailable)) {
+    ours = true;
+    return {};
+  }
   return "the connection was closed by " + peer;
 }
 

@@ -29,8 +29,9 @@ struct EndpointSink {
   virtual ~EndpointSink() = default;
   // A final reply. sip and msg are null, or a message that sofia made itself (nta_sip_is_internal), where nothing came over
   // the wire; phrase then says what went wrong ("192.0.2.1:5061: Connection refused"). They belong to sofia and are valid
-  // during the call. May send and drop. The endpoint itself must not be destroyed here, only retired.
-  virtual void on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) = 0;
+  // during the call. ours: the request could not be sent for want of something here (no such transport, no address for the name), and
+  // no server has anything to do with it. May send and drop. The endpoint itself must not be destroyed here, only retired.
+  virtual void on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg, bool ours) = 0;
 };
 
 // Requests that come to an agent. msg is taken over: it is answered or discarded with nta (nta_msg_treply, ...).
@@ -116,7 +117,7 @@ class SofiaAgent {
   void remove(size_t part);
   Address address(const Part*, const std::string& uri, bool secure) const;
   msg_s* make_request(Part&, const OutRequest&, bool secure);
-  std::string what_failed(Out&, const char* phrase);
+  std::string what_failed(Out&, const char* phrase, bool& ours);
 
   su_root_s* root_;
   SipSettings settings_;

@@ -93,15 +93,13 @@ struct Class {
 const msg_mclass_s* message_class() {
   static msg_mclass_t* made = [] {
     static Class request(sip_request_class, request_line), status(sip_status_class, status_line);
-    static Class etag(sip_etag_class, msg_generic_d), if_match(sip_if_match_class, msg_generic_d);
+    static Class etag(sip_etag_class, msg_generic_d);
     msg_mclass_t* m = msg_mclass_clone(sip_default_mclass(), 0, 0);
     if (m) {
       m->mc_request[0].hr_class = request.get();
       m->mc_status[0].hr_class = status.get();
-      for (int i = 0; i < m->mc_hash_size; i++) {
+      for (int i = 0; i < m->mc_hash_size; i++)
         if (m->mc_hash[i].hr_class == sip_etag_class) m->mc_hash[i].hr_class = etag.get();
-        else if (m->mc_hash[i].hr_class == sip_if_match_class) m->mc_hash[i].hr_class = if_match.get();
-      }
     }
     return m;
   }();

@@ -46,6 +46,7 @@ LaneTxn* LaneTxns::add(uint64_t key, MonoMs now) {
   t.state = LaneTxn::State::Trying;
   t.key = key;
   t.step = 0;
+  t.odd = 0;
   t.generation++;
   t.octets.clear();
   t.resend_at = now + t1_;

@@ -45,7 +45,7 @@ class SipStack::Core : public EndpointSink,
   SuDriver& driver() { return driver_; }
 
   // --- what comes from outside
-  void on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) override;
+  void on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg, bool ours) override;
   void on_plain_reply(uint64_t token, SipReply&) override;
   void on_parsed_reply(uint64_t token, const sip_s* sip, msg_s* msg) override;
   void on_no_reply(uint64_t token, ReplyOrigin, std::string_view reason) override;

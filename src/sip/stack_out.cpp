@@ -16,11 +16,10 @@ const LaneSocket* of_family(const std::vector<LaneSocket>& sockets, int family) 
   return nullptr;
 }
 
-// The server as a URI for sofia. The name is what TLS compares the certificate with.
+// The server as a URI for sofia, which is to look nothing up: a name could be another server by then.
 std::string hop_uri(const Server& s) {
-  NetAddress a(s.address);
-  if (s.transport != Transport::Tls) return "sip:" + a.text() + (s.transport == Transport::Tcp ? ";transport=tcp" : "");
-  return "sips:" + (s.name.empty() ? a.host() : s.name) + ":" + std::to_string(a.port());
+  std::string at = NetAddress(s.address).text();
+  return s.transport == Transport::Tls ? "sips:" + at : "sip:" + at + (s.transport == Transport::Tcp ? ";transport=tcp" : "");
 }
 
 }  // namespace
@@ -200,6 +199,7 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
   q.method = method_.c_str();
   q.uri = uri_.c_str();
   q.proxy = proxy_.c_str();
+  if (t.servers) q.server = (*t.servers)[t.server].domain;   // what its certificate has to name
   q.branch = branch_of(t, r);
   q.headers = headers_.c_str();
   q.body = r.body;

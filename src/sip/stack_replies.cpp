@@ -55,7 +55,7 @@ NotifyAnswer SipStack::Core::on_notify(const NotifyRequest& request, MonoMs now)
 
 // --- of sofia ---------------------------------------------------------------------------------------------------------------------
 
-void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg) {
+void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg, bool ours) {
   Txn* t = txns_.find(token);
   if (!t) return;
   Call call(*this);
@@ -68,10 +68,7 @@ void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, co
     complete_synthetic(*t, 500, ReplyOrigin::Local, phrase ? phrase : "");
   } else {
     if (status == 416) log_.warning("sip: a request could not be sent: %d %s", status, phrase ? phrase : "");   // sips: without TLS
-    // "Service Unavailable" is what sofia says where the other side could not be reached. Else there is no such transport here
-    // ("No transport"), or no address for the name ("DNS Error").
-    std::string_view why = phrase ? phrase : "";
-    if (!try_next(*t, 0)) complete_synthetic(*t, 503, ReplyOrigin::Transport, why, status != 503 || why != sip_503_Service_unavailable);
+    if (!try_next(*t, 0)) complete_synthetic(*t, 503, ReplyOrigin::Transport, phrase ? phrase : "", ours);
   }
 }
 

@@ -101,7 +101,7 @@ struct SipAgentTest : Utest, EndpointSink {
     CHECK_TRUE(outs[token] != nullptr);
     rig->driver->kick();
   }
-  void on_final(uint64_t token, int status, const char* phrase, const sip_s*, msg_s*) override {
+  void on_final(uint64_t token, int status, const char* phrase, const sip_s*, msg_s*, bool) override {
     finals.push_back({token, status, phrase ? phrase : ""});
     SofiaAgent::drop(outs[token]);
     outs[token] = nullptr;

@@ -203,6 +203,21 @@ TEST(SipLane, errors_of_the_network_in_any_number_keep_no_response_away) {
   LONGS_EQUAL(200, rig->replies[1].status);
 }
 
+// Memory of a former request is used for the next: what was counted of that one's odd responses must not stick to it.
+TEST(SipLane, any_number_of_requests_may_be_answered_in_odd_form) {
+  rig->start();
+  server->on_request = [this](const SipReceived& r) { server->reply(r, 200, "OK", "Record-Route: <sip:p;lr>\r\nSIP-ETag: e\r\n"); };
+  for (TxnId i = 1; i <= 100; i++) {
+    SipRequest q = publish(i);
+    std::string branch = "z9hG4bKodd" + std::to_string(i);
+    q.branch = branch;
+    rig->send(q);
+    CHECK_TRUE(rig->until_replies(i));
+    LONGS_EQUAL(200, rig->replies.back().status);
+  }
+  LONGS_EQUAL(100, lane().parsed);
+}
+
 // RFC 3261 section 8.1.3.3.
 TEST(SipLane, a_response_with_a_second_via_is_somebody_elses) {
   rig->start();

@@ -114,15 +114,22 @@ TEST(SipListener, over_a_connection_each_message_is_a_new_one_and_they_may_come_
   }
 }
 
-// Who takes them there is not sofia.
-TEST(SipListener, nobody_can_connect_to_it) {
-  for (const char* uri : {"sip:127.0.0.1:*", "sip:127.0.0.1:*;transport=tcp"}) {
-    make(Mode::Port);
-    rig->settings.notify_listen = {uri};
-    rig->start();
-    Wire w(contact(), true);
-    CHECK_FALSE(w.up());
-  }
+// Connections are taken where an address asks for them, and nowhere else: not by sofia, not where requests leave from.
+TEST(SipListener, nobody_can_connect_where_no_address_asks_for_it) {
+  make(Mode::Port);
+  rig->settings.notify_listen = {"sip:127.0.0.1:*;transport=udp"};
+  rig->start();
+  Wire w(contact(), true);
+  CHECK_FALSE(w.up());
+  ScriptedServer server(rig->base, ScriptedServer::Kind::Udp);
+  server.on_request = [&](const SipReceived& r) { server.reply(r, 200, "OK"); };
+  proxy = server.uri();
+  SipRequest q = rig->publish();
+  q.proxy = proxy;
+  rig->send(q);
+  CHECK_TRUE(rig->until_replies(1));
+  Wire out("sip:" + server.requests[0].from, true);
+  CHECK_FALSE(out.up());
 }
 
 TEST(SipListener, ipv6_works_like_ipv4) {

@@ -93,6 +93,7 @@ const std::vector<SipReceived>& Wire::replies() {
     if (!tcp_) replies_.push_back(parse_sip(std::string(buf, static_cast<size_t>(n))));
     else in_.append(buf, static_cast<size_t>(n));
   }
+  while (in_.starts_with("\r\n")) in_.erase(0, 2);   // the answer to a keep-alive (RFC 5626)
   for (size_t head; (head = in_.find("\r\n\r\n")) != std::string::npos;) {
     size_t body = static_cast<size_t>(atoi(parse_sip(in_.substr(0, head + 4)).header("Content-Length").c_str()));
     if (in_.size() < head + 4 + body) break;

@@ -257,7 +257,7 @@ TEST(SipOutcome, an_address_that_no_listen_address_reaches_is_a_transport_error)
     CHECK_TRUE(rig->until_replies(++n));
     LONGS_EQUAL(503, rig->replies.back().status);
     STRCMP_EQUAL("transport", origin_name(rig->replies.back().origin));
-    CHECK_TRUE(rig->replies.back().ours);
+    CHECK_TEXT(rig->replies.back().ours, rig->replies.back().reason.c_str());
   }
 }
 
