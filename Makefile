@@ -131,7 +131,7 @@ bench: deps ## measure, side by side with Kamailio's pua in the same run (BENCH=
 	@tests/bench/run-bench $(BENCH)
 # The sink and the client are programs without the library; `bench` hosts the library.
 BENCH_BINS := $(addprefix $(B)/tests/bench/,bench sink client)
-$(B)/tests/bench/bench: $(call obj,tests/bench/bench.cpp tests/bench/bench_subscriptions.cpp tests/bench/bench_writeback.cpp tests/bench/host.cpp) $(LIB_A)
+$(B)/tests/bench/bench: $(call obj,tests/bench/bench.cpp tests/bench/bench_subscriptions.cpp tests/bench/bench_writeback.cpp tests/bench/bench_steady.cpp tests/bench/host.cpp) $(LIB_A)
 	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
 $(B)/tests/bench/sink: $(call obj,tests/bench/sink.cpp tests/bench/notifier.cpp)
 	$(CXX) -o $@ $^ $(LDFLAGS)

@@ -159,7 +159,8 @@ int main(int argc, char** argv) {
   if (mode == "subscribe") return subscribe(o, db);
   if (mode == "subheap") return subscription_heap(o, db);
   if (mode == "writeback") return writeback(o, db);
-  fprintf(stderr, "usage: bench publish|refresh|heap|rate|restart|subscribe|subheap|writeback --sink PORT --db /PATH|URL "
+  if (mode == "steady") return steady(o, db);
+  fprintf(stderr, "usage: bench publish|refresh|heap|rate|restart|subscribe|subheap|writeback|steady --sink PORT --db /PATH|URL "
           "--count N ...\n");
   return 2;
 }

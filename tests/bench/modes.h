@@ -12,6 +12,7 @@ namespace bench {
 int subscribe(const Options& o, const std::string& db);
 int subscription_heap(const Options& o, const std::string& db);
 int writeback(const Options& o, const std::string& db);
+int steady(const Options& o, const std::string& db);
 
 inline int64_t heap_now() {
   struct mallinfo2 m = mallinfo2();

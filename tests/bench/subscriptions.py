@@ -95,13 +95,10 @@ def subscribe_cpu(run):
                  notify_per_s=int(notifies / a["notify_wall_s"]), kamailio_repeats=m["repeats"],
                  control_repeats=c["repeats"], kamailio_first_notifies=m["notify_ok"],
                  kamailio_notifies_lost=m["notify_lost"])
-    run.pairs("subscribe_cpu_api", api, kam, 1.0)
-    run.pairs("subscribe_cpu_control", control, kam)
-    run.pairs("notify_cpu", note, knote)
-    ratios = [a / k for a, k in zip(made, kmade)]
-    run.info("subscribe_cpu_with_first_notify", api_us=f"{statistics.median(made):.1f}",
-             kamailio_us=f"{statistics.median(kmade):.1f}", ratio=f"{statistics.median(ratios):.3f}",
-             spread=f"{spread(ratios):.3f}")
+    run.pairs("subscribe_cpu_api", api, kam, 0.5)
+    run.pairs("subscribe_cpu_control", control, kam, 0.8)
+    run.pairs("notify_cpu", note, knote, 0.8)
+    run.pairs("subscribe_cpu_with_first_notify", made, kmade, 0.55)
 
 
 def kamailio_heap(run, n):
