@@ -56,21 +56,19 @@ Status SipStack::Core::open(const SipSettings& s) {
   if (auto st = open_endpoints(s); !st) return st;
   if (notifies_)
     if (auto st = open_addresses(s); !st) return st;
+  if (lane_)
+    if (auto st = open_locator(s); !st) return st;
   driver_.kick();
   return success();
 }
 
 Status SipStack::Core::open_lane(const SipSettings& s) {
-  uint64_t seed = 0;
-  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) return {Errc::no_memory, "the system gives no random numbers"};
   auto lane = UdpLane::create(driver_, s.t1_ms, *this, log_, now_);
   if (!lane) return lane.error();
   lane_ = std::move(*lane);
   std::vector<std::string> uris = s.listen;
   if (uris.empty()) uris.push_back("sip:*:*");
-  bool tls = false;
   for (const std::string& uri : uris) {
-    tls = tls || is_sips(uri);
     auto target = parse_target(uri);
     if (!target || !transports_of(*target).udp) continue;
     auto sockets = open_udp(uri, s.udp_buffer);
@@ -80,19 +78,28 @@ Status SipStack::Core::open_lane(const SipSettings& s) {
       out_.push_back({lane_->add(std::move(socket)), local});
     }
   }
-  for (const std::string& uri : s.notify_listen) tls = tls || (notifies_ && is_sips(uri));   // SUBSCRIBEs leave there
+  return success();
+}
+
+// Names are looked up for what our sockets can reach: those that requests leave from, and those of `listen`, where SUBSCRIBEs do.
+Status SipStack::Core::open_locator(const SipSettings& s) {
+  uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) return {Errc::no_memory, "the system gives no random numbers"};
   LocatorSettings where;
   where.resolv_conf = s.resolv_conf;
-  where.tls = tls;
+  where.tls = std::any_of(s.listen.begin(), s.listen.end(), is_sips) || (notifies_ && std::any_of(s.notify_listen.begin(), s.notify_listen.end(), is_sips));
   where.v4 = where.v6 = out_.empty();
-  for (const LaneSocket& socket : out_) (socket.local.family() == AF_INET ? where.v4 : where.v6) = true;
+  auto reach = [&where](const LaneSocket& socket) { (socket.local.family() == AF_INET ? where.v4 : where.v6) = true; };
+  for (const LaneSocket& socket : out_) reach(socket);
+  for (auto& address : addresses_)
+    for (const LaneSocket& socket : address->sockets()) reach(socket);
   where.v6_first = !out_.empty() && out_.front().local.family() == AF_INET6;
   random_ = std::make_unique<Random>(seed);
   locator_ = Locator::create(driver_, where, *this, log_, *random_, now_);
   return success();
 }
 
-// nua opens one plain and one TLS address: pairs of them share a stack.
+// sofia opens one plain and one TLS address: pairs of them share a stack.
 Status SipStack::Core::open_endpoints(const SipSettings& s) {
   std::vector<std::string> plain, secure;
   for (const std::string& uri : s.listen) {
@@ -214,7 +221,7 @@ void SipStack::Core::on_late(void* arg) {
   std::vector<Late> late = std::move(self.late_);
   self.late_.clear();
   for (const Late& l : late)
-    if (Txn* t = self.txns_.find(l.token)) self.complete_synthetic(*t, 503, ReplyOrigin::Transport, l.why, true);
+    if (Txn* t = self.txns_.find(l.token); t && !self.try_next(*t, 0)) self.complete_synthetic(*t, 503, ReplyOrigin::Transport, l.why, true);
   if (self.state_ == State::Closing && self.retiring_ == 0) self.ended();
 }
 

@@ -84,6 +84,7 @@ class SipStack::Core : public EndpointSink,
   // --- stack.cpp
   Status open_endpoints(const SipSettings&);
   Status open_lane(const SipSettings&);
+  Status open_locator(const SipSettings&);
   Status open_addresses(const SipSettings&);
   Status open_address(const SipSettings&, const std::string& uri);
   void ended();
