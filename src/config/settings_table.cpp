@@ -56,13 +56,14 @@ const Param kTable[] = {
              "Requests to sips: URIs go by TLS only: to \"sips:...\", \";transport=tls\", or sip: without a port."},
     {.module = "pua", .name = "sip_listen", .type = ParamType::List, .field = &S::sip_listen, .check = check_listen,
      .help = "Address that requests leave from, as a SIP URI: \"sip:192.0.2.1:5070\", \"sip:[2001:db8::1]:5070;transport=tcp\". "
-             "May be given several times; none: any address, a free port."},
+             "Nobody can connect to it. May be given several times; none: any address of both families, a free port."},
     {.module = "pua", .name = "listen", .type = ParamType::List, .field = &S::listen, .check = check_listen,
-     .help = "Address that NOTIFYs are taken at, as a SIP URI like those of sip_listen, and another one than those. May be given "
-             "several times; none: the host takes NOTIFYs itself."},
+     .help = "Address that NOTIFYs are taken at, as a SIP URI like those of sip_listen, and another one than those: over UDP and "
+             "TCP, over one of them with transport=, over TLS where it is sips:. May be given several times; none: the host takes "
+             "NOTIFYs itself."},
     {.module = "pua", .name = "contact", .field = &S::contact, .check = check_contact,
-     .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the first address of "
-             "listen."},
+     .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the address of listen that "
+             "fits the way of the request; where that is every address of the machine, the one that the request leaves from."},
     {.module = "pua", .name = "max_connections", .type = ParamType::Int, .field = &S::max_connections, .min = 1, .max = 100000,
      .help = "Connections from outside (TCP, TLS) that the addresses of listen take together. Where there are so many, one that brought "
              "no NOTIFY of a subscription of ours gives way to a newcomer, of the address that has most of those the oldest one."},

@@ -197,6 +197,7 @@ class Puad:
         self.dir = ctx.dir
         self.socket, self.db, self.config = (self.dir / f"{name}.{kind}" for kind in ("sock", "db", "conf"))
         self.settings = {
+            **({("pua", "sip_lane"): "no"} if os.environ.get("PUA_TEST_LANE") == "no" else {}),
             ("pua", "db_url"): f"sqlite:///{self.db}",
             ("pua", "sip_listen"): f"sip:{HOST}:{self.port}",
             ("pua", "min_expires"): 1,
