@@ -27,7 +27,7 @@ class RawMessage {
 
   const url_string_t* uri() const { return reinterpret_cast<const url_string_t*>(&uri_); }
   const url_t& url() const { return uri_; }   // the same, in pieces
-  // All header fields, for sip_add_tl() or nua: TAG_NEXT(tags()).
+  // All header fields, for sip_add_tl(): TAG_NEXT(tags()).
   const tagi_t* tags() const { return tags_.data(); }
 
  private:

@@ -275,7 +275,7 @@ Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDrive
 SipStack::~SipStack() {
   core_->close({});
   if (core_->in_callback()) return;
-  // nua ends by messages to itself: a few turns, no waiting for anybody.
+  // sofia's agents end by messages: a few turns, no waiting for anybody.
   for (int i = 0; i < 8 && !core_->closed(); i++) core_->driver().settle();
 }
 

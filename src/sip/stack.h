@@ -1,8 +1,9 @@
-// SipStack: the SIP port over sofia-sip. Each request is one nua one-shot on a handle of its own (docs/adr/0003).
+// SipStack: the SIP port: UDP by a lane of our own (docs/adr/0014), connections to servers by sofia-sip (0003), connections from outside by
+// a server of our own (0016).
 //
-//   engine --send--> table of transactions --> endpoint (nua) --> wire
-//   engine <--on_reply-- (digest answers 401/407 first) <-- final reply, 408, 503
-//   engine <--on_notify-- listener (nta, docs/adr/0006) <-- NOTIFY
+//   engine --send--> table of requests --> locator: which server --> lane (UDP), or sofia (TCP, TLS) --> wire
+//   engine <--on_reply-- (digest answers 401/407, 503 goes to the next server) <-- final reply, 408, 503
+//   engine <--on_notify-- incoming <-- lane, stream server <-- NOTIFY
 #pragma once
 
 #include <functional>
@@ -46,7 +47,7 @@ class SipStack : public SipPort {
   static Result<std::unique_ptr<SipStack>> create(const SipSettings&, SuDriver& driver, SipSink& sink, NotifySink* notifies,
                                                   Log& log, std::function<MonoMs()> now);
 
-  // Completes what is open (487, origin Shutdown), inside this call, then ends nua and the listeners. Legal inside on_reply,
+  // Completes what is open (487, origin Shutdown), inside this call, then ends sofia's agents and closes the sockets. Legal inside on_reply,
   // on_notify and `done` of this stack; the rest then ends by the messages that are queued. A driver destroyed right after it
   // has to run them at its end (Port mode does); where it does not, call shutdown() and let both go in its `done`. Not legal
   // inside callbacks of other users of the same driver.

@@ -5,7 +5,7 @@
 //
 // A line counts where it is newer than its row, by (owner_epoch, record_version, node): a whole row that was written after it
 // makes it void, and folding it twice does no harm. After a delete it has no row to go into.
-// Each step is bounded like a write turn (docs/adr/0012-rows-write-what-they-change.md).
+// Each step is bounded like a write turn (docs/adr/0015-rows-write-what-they-change.md).
 #pragma once
 
 #include <cstdint>

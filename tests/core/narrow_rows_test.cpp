@@ -1,4 +1,4 @@
-// What of a row is written: all of it once, then what changed (docs/adr/0012). A narrow write must be enough: after each one the
+// What of a row is written: all of it once, then what changed (docs/adr/0015). A narrow write must be enough: after each one the
 // table holds what a whole row would have put there.
 #include <string>
 
