@@ -134,6 +134,15 @@ const MetricFamily kList[] = {
     {"pua_sip_accept_pauses_total", "counter", "", "times that no connection was accepted for a second for want of descriptors",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.pauses)); }},
 
+    {"pua_sip_challenges_total", "counter", "what",
+     "what became of challenges (401, 407) and of credentials: answered; forgotten: a remembered answer that was refused; rejected: our "
+     "password was refused; unanswered: no credentials for the realm, or an algorithm that we do not know",
+     [](In in, Out out) {
+       const DigestCounters& c = in.more.stack.digest;
+       const std::pair<const char*, uint64_t> all[] = {
+           {"answered", c.answered}, {"forgotten", c.forgotten}, {"rejected", c.rejected}, {"unanswered", c.unanswered}};
+       for (const auto& [what, n] : all) out.add(static_cast<int64_t>(n), {{"what", what}});
+     }},
     {"pua_sip_names_total", "counter", "what",
      "names of servers looked up: all lookups; of these failed, and of those unanswered by the name servers; stale: an older answer was used "
      "on; refused: requests that a limit turned away; config_read: resolv.conf or hosts was read again",

@@ -185,6 +185,7 @@ TEST(Metrics, store_loop_and_process) {
   in.more.stack.incoming.unanswered = 13;
   in.more.stack.failovers = 3;
   in.more.stack.names.unanswered = 4;
+  in.more.stack.digest.forgotten = 6;
   shows("pua_build_info{version=\"1.2.3\"} 1");
   shows("pua_process_start_time_seconds 1800000000");
   shows("pua_uptime_seconds 90.5");
@@ -199,6 +200,7 @@ TEST(Metrics, store_loop_and_process) {
   shows("pua_sip_datagrams_total{what=\"response_foreign\"} 2");
   shows("pua_sip_unanswered_total 13");
   shows("pua_sip_failovers_total 3");
+  shows("pua_sip_challenges_total{what=\"forgotten\"} 6");
   shows("pua_sip_names_total{what=\"unanswered\"} 4");
   shows("pua_loop_slow_callbacks_total{name=\"store\"} 2");
   in.more.store_up = true;
