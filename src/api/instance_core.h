@@ -93,7 +93,8 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   void run_store();
   void run_store_callback(const std::function<void()>& callback);
   void progress();            // what waits for the store or for quiet may have it now
-  bool written() const;  // all of it, also what the database lost
+  bool written() const;
+  bool settled() const;
   void progress_flushes(MonoMs now);
   void progress_shutdown(MonoMs now);
   void arm_progress();

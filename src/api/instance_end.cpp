@@ -42,7 +42,7 @@ void InstanceCore::arm_progress() {
   switch (phase_) {
     case Phase::Draining: due = std::min(due, engine_->quiet() ? 0 : drain_until_); break;
     case Phase::Closing: due = 0; break;
-    case Phase::Flushing: due = std::min(due, written() ? 0 : shutdown_until_); break;
+    case Phase::Flushing: due = std::min(due, settled() ? 0 : shutdown_until_); break;
     case Phase::Stopped: due = shutdown_done_.empty() ? due : 0; break;
     case Phase::Running:
     case Phase::Ended: break;
@@ -59,6 +59,9 @@ void InstanceCore::progress() {
 }
 
 bool InstanceCore::written() const { return writer_->clean() && !engine_->rewriting(); }
+
+// The table is as whoever looks into it wants to find it, the journal of narrow writes included.
+bool InstanceCore::settled() const { return written() && !writer_->folding(); }
 
 void InstanceCore::progress_flushes(MonoMs now) {
   if (flushes_.empty()) return;
@@ -83,8 +86,9 @@ void InstanceCore::progress_shutdown(MonoMs now) {
     bool over = engine_->shutdown_some();
     if (phase_ == Phase::Ended || !over) return;
     enter(Phase::Flushing);
+    writer_->flush(now);
   }
-  if (phase_ == Phase::Flushing && (written() || now >= shutdown_until_)) {
+  if (phase_ == Phase::Flushing && (settled() || now >= shutdown_until_)) {
     enter(Phase::Stopped);
     if (!written())
       log_.error("shutdown: %llu records%s could not be written in time",

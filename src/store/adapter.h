@@ -89,6 +89,9 @@ class StoreAdapter {
   virtual bool readable() const { return true; }
   // Narrow writes that are committed, and not in their rows yet.
   virtual size_t journal() const { return 0; }
+  // They go into their rows now, without pauses. hurrying(): until all have, or until that turns out not to work.
+  virtual void hurry() {}
+  virtual bool hurrying() const { return false; }
 
   // A few small values beside the rows (clock state and the like). get_meta: empty if never set. set_meta: committed
   // before any row written later. Errors: store_failed.

@@ -218,7 +218,7 @@ MonoMs SqliteJournal::next_due() const {
     case Stage::Scanning: return 0;
     case Stage::Collecting:
       if (order_.open() == 0) return kNever;
-      if (order_.open() >= limits_.lines) return 0;
+      if (hurry_ || order_.open() >= limits_.lines) return 0;
       return std::min(last_at_ + limits_.quiet_ms, first_at_ + limits_.age_ms);
     case Stage::Merging: return 0;
     case Stage::Folding:
@@ -244,7 +244,7 @@ void SqliteJournal::run(MonoMs now) {
 }
 
 void SqliteJournal::pause(MonoMs now) {
-  next_at_ = order_.open() >= limits_.lines ? now : now + kFoldPauseMs;
+  next_at_ = hurry_ || order_.open() >= limits_.lines ? now : now + kFoldPauseMs;
   if (failing_) log_.notice("store: %s: the journal is folded again", db_.path().c_str());
   failing_ = false;
 }
@@ -359,6 +359,7 @@ void SqliteJournal::clean(MonoMs now) {
   if (low_ <= order_.frozen_to()) return;
   order_.drop_frozen();
   enter(Stage::Collecting);
+  if (order_.open() == 0) hurry_ = false;
 }
 
 }  // namespace pua

@@ -28,7 +28,7 @@ struct JournalLimits {
   // the most: narrow writes are whole rows then, until there is room. 0: all are whole rows.
   uint32_t lines = 262144;
   MonoMs quiet_ms = 1000;   // without a narrow write: what there is is folded
-  MonoMs age_ms = 30000;    // nothing waits longer than that for its fold to begin
+  MonoMs age_ms = 30000;    // nothing waits longer than that for its fold to begin. Sooner: hurry()
 };
 
 class SqliteJournal {
@@ -54,6 +54,8 @@ class SqliteJournal {
   static void merge(const Row& line, Row&, std::string& text);
 
   size_t waiting() const;             // lines that are not in their rows yet
+  void hurry() { hurry_ = true; }
+  bool hurrying() const { return hurry_ && waiting() > 0 && !failing_; }
   MonoMs next_due() const;
   void run(MonoMs now);
   // Rows that were written to in this run turned out not to be in the table; says it once.
@@ -95,6 +97,7 @@ class SqliteJournal {
   std::optional<StoredRow> found_;
   bool broken_ = false;               // lines cannot be read or appended: no more of them
   bool missing_ = false;
+  bool hurry_ = false;                // no waiting and no pauses, until all is folded
   bool failing_ = false;              // and it was logged
   MonoMs first_at_ = 0, last_at_ = 0; // of what is being collected
   MonoMs next_at_ = 0;                // of folding and cleaning

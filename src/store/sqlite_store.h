@@ -39,6 +39,8 @@ class SqliteStore : public StoreAdapter {
   void run(MonoMs now) override;
   bool readable() const override { return journal_.known(); }
   size_t journal() const override { return journal_.waiting(); }
+  void hurry() override { journal_.hurry(); }
+  bool hurrying() const override { return journal_.hurrying(); }
   std::string name() const override { return db_.path(); }
 
   sqlite3* handle() const { return db_.handle(); }  // for tests that provoke faults

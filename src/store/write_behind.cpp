@@ -86,6 +86,7 @@ void WriteBehind::flush(MonoMs now) {
   for (LaneState* l : {&fast_, &bulk_}) l->hurry = !l->queue.empty() || !l->batch.empty();
   retry_at_ = now;
   retry_ms_ = 0;
+  adapter_.hurry();
   announce();
 }
 

@@ -73,7 +73,8 @@ class WriteBehind : public StorePort, private AdapterSink {
   void find(const Row& key) override;
   size_t backlog() const override;
 
-  // Everything that is unwritten leaves as fast as it can, set-aside rows and a store that was down included.
+  // Everything that is unwritten leaves as fast as it can, set-aside rows and a store that was down included; narrow writes go
+  // into their rows.
   void flush(MonoMs now);
   // update_period was changed.
   void set_retry_max(uint32_t ms) { policy_.retry_max_ms = ms; }
@@ -82,6 +83,7 @@ class WriteBehind : public StorePort, private AdapterSink {
   void run(MonoMs now);     // no effect inside one of its own callbacks
 
   bool clean() const;       // nothing is unwritten
+  bool folding() const { return adapter_.hurrying(); }  // narrow writes go into their rows since flush()
   bool writing() const { return !fast_.batch.empty() || !bulk_.batch.empty(); }
   WriteBehindStats stats(MonoMs now) const;
   const Histogram& writes() const { return writes_; }   // how long batches took, those that failed too

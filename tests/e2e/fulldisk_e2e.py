@@ -127,7 +127,7 @@ def killed_on_a_full_disk_nothing_durable_is_lost(ctx):
     count, durable = fill(puad.control())
     puad.sigkill()
     with sqlite3.connect(f"file:{disk.path}/puad.db?mode=ro", uri=True) as db:
-        rows = dict(db.execute("select pres_uri, etag from pua"))
+        rows = dict(db.execute("select pres_uri, etag from pua_rows"))
     db.close()
     etags = {r.uri: r.etag for r in server.rows()}
     equal([n for n in durable if rows.get(uri(n)) != etags[uri(n)]][:5], [], f"durable ones of {count} not in the table")

@@ -147,6 +147,33 @@ TEST(sqlite_journal, without_a_journal_all_rows_are_whole) {
   LONGS_EQUAL(3, version_in_table(1));
 }
 
+TEST(sqlite_journal, in_a_hurry_it_is_folded_at_once_and_without_pauses) {
+  open();
+  CHECK((store->hurry(), !store->hurrying()));   // there is nothing
+  fill(3000);
+  store->hurry();
+  for (int turns = 0; store->hurrying(); turns++) {
+    LONGS_EQUAL(0, store->next_due());
+    store->run(0);
+    CHECK(turns < 1000);
+  }
+  LONGS_EQUAL(0, lines());
+  fill(1);
+  LONGS_EQUAL(limits.quiet_ms, store->next_due());   // that was once
+}
+
+TEST(sqlite_journal, a_hurry_that_leads_nowhere_is_over) {
+  open();
+  fill(10);
+  sqlite3* other = nullptr;
+  sqlite3_open(dir.file("pua.db").c_str(), &other);
+  sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
+  store->hurry();
+  for (int i = 0; i < 3; i++) store->run(0);
+  CHECK_FALSE(store->hurrying());
+  sqlite3_close(other);
+}
+
 // A crash between any two turns of folding and removing: the rows are those of before, and no line is folded for ever.
 TEST(sqlite_journal, a_crash_at_any_moment_changes_no_row) {
   open();
