@@ -55,7 +55,7 @@ const char* const kRoute = "\"P, \\\"q\\\" <#>\" <sip:a%3Bb;c@p.example;lr;x=%3b
 TEST_GROUP_BASE(SipOctet, ListenerTest) {
   ScriptedServer* server = nullptr;
   TxnId txn = 0;
-  std::string answer_with, branch;
+  std::string answer_with, branch, uri_kept, contact_kept;
 
   void serve(ScriptedServer::Kind kind) {
     delete server;
@@ -79,9 +79,11 @@ TEST_GROUP_BASE(SipOctet, ListenerTest) {
     branch = "z9hG4bKoctet-" + std::to_string(txn);
     q.branch = branch;
     q.method = method;
-    q.uri = q.from = q.to = uri;
+    uri_kept = uri;   // the request has views only
+    contact_kept = contact;
+    q.uri = q.from = q.to = uri_kept;
     q.to_tag = "%3b";
-    q.contact = contact;
+    q.contact = contact_kept;
     return q;
   }
   void sent(const char* method, const std::string& in, const std::string& out) {
