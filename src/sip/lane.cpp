@@ -307,7 +307,7 @@ void UdpLane::take_response(Watched& w, std::string_view datagram, const NetAddr
   scan(datagram, s);
   std::string_view branch, method;
   uint32_t cseq = 0;
-  if (s.kind != Scan::Kind::Response || s.via_count != 1 || s.vias[0].find_first_of(",\"") != std::string_view::npos ||
+  if (s.kind != Scan::Kind::Response || s.via_count != 1 || s.vias[0].find(',') != std::string_view::npos || !plain_params(s.vias[0]) ||
       !param_of(s.vias[0], "branch", branch) || !read_cseq(s[Field::CSeq], cseq, method)) {
     take_odd_response(w, datagram, *meant, from, now);
     return;

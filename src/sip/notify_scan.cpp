@@ -29,14 +29,14 @@ std::string_view lowered(std::string_view word, std::string& text) {
 }
 
 bool read_event(std::string_view v, NotifyRequest& out) {
-  if (v.find('"') != std::string_view::npos || !param_of(v, "id", out.event_id)) return false;
+  if (!plain_params(v) || !param_of(v, "id", out.event_id)) return false;
   out.event = first_word(v);
   return is_token(out.event) && (out.event_id.empty() || is_token(out.event_id));
 }
 
 bool read_state(std::string_view v, PlainNotifyText& text, NotifyRequest& out) {
   std::string_view reason, expires, retry_after;
-  if (v.find('"') != std::string_view::npos || !param_of(v, "reason", reason) || !param_of(v, "expires", expires) ||
+  if (!plain_params(v) || !param_of(v, "reason", reason) || !param_of(v, "expires", expires) ||
       !param_of(v, "retry-after", retry_after))
     return false;
   out.state = lowered(first_word(v), text.state);

@@ -57,9 +57,20 @@ uint8_t field_of(std::string_view n) {
   }
 }
 
-bool is_token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-.!%*_+`'~", c));
-}
+// RFC 3261 section 25.1: token; and what else stands raw in a parameter: "=", and of a host ":", "[", "]".
+struct Chars {
+  bool token[256] = {}, param[256] = {};
+  constexpr Chars() {
+    for (int c = '0'; c <= '9'; c++) token[c] = true;
+    for (int c = 'a'; c <= 'z'; c++) token[c] = token[c - 32] = true;
+    for (char c : std::string_view("-.!%*_+`'~")) token[static_cast<unsigned char>(c)] = true;
+    for (int c = 0; c < 256; c++) param[c] = token[c];
+    for (char c : std::string_view("=:[]")) param[static_cast<unsigned char>(c)] = true;
+  }
+};
+constexpr Chars kChars;
+
+bool is_token_char(char c) { return kChars.token[static_cast<unsigned char>(c)]; }
 
 bool is_token(std::string_view s) {
   for (char c : s)
@@ -153,6 +164,16 @@ void scan(std::string_view message, Scan& out) {
     out.kind = Scan::Kind::Odd;
 }
 
+bool plain_params(std::string_view list) {
+  for (size_t i = list.find(';'); i < list.size(); i++) {
+    char c = list[i];
+    if (c == ';' || kChars.param[static_cast<unsigned char>(c)]) continue;
+    // A blank stands beside a semicolon only.
+    if (c != ' ' || (list[i - 1] != ';' && (i + 1 == list.size() || list[i + 1] != ';'))) return false;
+  }
+  return true;
+}
+
 bool param_of(std::string_view list, std::string_view name, std::string_view& value) {
   bool found = false;
   value = {};
@@ -198,8 +219,7 @@ bool read_tag(std::string_view address, std::string_view& tag) {
     address = address.substr(close + 1);
     if (!address.empty() && trimmed(address).substr(0, 1) != ";") return false;
   }
-  if (address.find('"') != kNone || address.find(',') != kNone) return false;
-  return param_of(address, "tag", tag) && (tag.empty() || is_tag(tag));
+  return address.find(',') == kNone && plain_params(address) && param_of(address, "tag", tag) && (tag.empty() || (is_token(tag) && is_tag(tag)));
 }
 
 bool read_cseq(std::string_view text, uint32_t& number, std::string_view& method) {
@@ -217,7 +237,7 @@ bool read_contact(std::string_view text, std::string_view& uri) {
   uri = text.substr(1, close - 1);
   std::string_view rest = text.substr(close + 1);
   if (!rest.empty() && rest.front() != ';') return false;
-  if (rest.find_first_of("<>\",?") != kNone || uri.find_first_of("<>\"?#") != kNone) return false;
+  if (!plain_params(rest) || uri.find_first_of("<>\"?#") != kNone) return false;
   return is_word(uri, kMaxUri) && check_uri("Contact", uri).ok();
 }
 

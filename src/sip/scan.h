@@ -48,6 +48,8 @@ void scan(std::string_view message, Scan& out);
 
 std::string_view trimmed(std::string_view);
 
+// Whether the parameters behind the first ';' are tokens and hosts, without quotes; blanks stand beside semicolons only.
+bool plain_params(std::string_view list);
 // The value of ";name=value". The list has no quotes in it. An absent one leaves `value` empty; one that is there twice is odd.
 bool param_of(std::string_view list, std::string_view name, std::string_view& value);
 // Digits only. Beyond 2^31 - 1 it is odd.

@@ -75,7 +75,8 @@ def a_publish_is_answered_with_reply_etag_and_expires(ctx):
 @suite.test
 def a_final_reply_of_300_or_more_is_an_error_with_its_code(ctx):
     setup = Setup(ctx)
-    for status, reason in ((403, "Forbidden"), (489, "Bad Event"), (503, "Service Unavailable"), (603, "Decline")):
+    # 503 comes last: its Retry-After holds the whole server.
+    for status, reason in ((403, "Forbidden"), (489, "Bad Event"), (603, "Decline"), (503, "Service Unavailable")):
         setup.esc.script = lambda t, s=status, r=reason: (s, r, "Retry-After: 60\r\n") if "erin" in t.uri else None
         error = setup.control.error("pua_publish", publish_params(f"sip:erin{status}@example.com", pidf("sip:e@x", "y"), 60))
         equal((error.code, error.message), (status, reason), "code and message")

@@ -17,24 +17,24 @@ suite = Suite()
 # Name, string, and the kinds of value that take it: u a URI, t text, k a token, h a header line, d a document; from a server
 # C a Contact, R a Record-Route, g a tag.
 STRINGS = [
-    ("single quotes", "it's''here", "utkhdCRg"),
-    ("double quotes", 'a"b""', "thdR"),
-    ("backslashes", "a\\b\\\\'\\", "uthdCR"),
-    ("SQL", "'; DROP TABLE pua; --", "thdR"),
-    ("SQL without blanks", "');DROP/**/TABLE/**/pua;--", "uthdCR"),
-    ("SQL in double quotes", '"; DELETE FROM version; /*', "thdR"),
-    ("a format", "%s%n%00%_*", "tkhdg"),
-    ("escapes", "%20%00%E9--", "utkhdCRg"),
-    ("colons and brackets", "[a:b]", "uthdCRg"),
-    ("the word NULL", "NULL", "utkhdCRg"),
-    ("quotes behind octets", "\u20ac'\u20ac\"\u20ac\\", "thdR"),
-    ("UTF-8 of four octets", "a\U0001f600\u00e9", "uthdR"),
-    ("blanks at the end", "a  ", "thdR"),
+    ("single quotes", "it's''here", "utkhdCRge"),
+    ("double quotes", 'a"b""', "thde"),
+    ("backslashes", "a\\b\\\\'\\", "uthdCRe"),
+    ("SQL", "'; DROP TABLE pua; --", "thde"),
+    ("SQL without blanks", "');DROP/**/TABLE/**/pua;--", "uthdCRe"),
+    ("SQL in double quotes", '"; DELETE FROM version; /*', "thde"),
+    ("a format", "%s%n%00%_*", "tkhdge"),
+    ("escapes", "%20%00%E9--", "utkhdCRge"),
+    ("colons and brackets", "[a:b]", "uthdCRge"),
+    ("the word NULL", "NULL", "utkhdCRge"),
+    ("quotes behind octets", "\u20ac'\u20ac\"\u20ac\\", "thde"),
+    ("UTF-8 of four octets", "a\U0001f600\u00e9", "uthdCRe"),
+    ("blanks at the end", "a  ", "thd"),
     ("a line break", "a\r\nb", "d"),
     ("NUL", "a\0b", ""),
     ("ESC", "a\x1bb", ""),
-    ("no UTF-8", "a\udcff\udcfe", "R"),                                       # the octets FF FE
-    *((f"{size} octets", size, kinds) for size, kinds in ((255, "utkhdCRg"), (256, "uhdCR"), (1023, "uhdCR"), (1024, "hdR"),
+    ("no UTF-8", "a\udcff\udcfe", "CRe"),                                       # the octets FF FE
+    *((f"{size} octets", size, kinds) for size, kinds in ((255, "utkhdCRge"), (256, "uhdCR"), (1023, "uhdCR"), (1024, "hdR"),
                                                           (5000, "d")))]
 IN_XML = {'"': "&quot;", "\r": "&#13;", "\n": "&#10;"}
 PIDF = ('<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:a@b"><tuple id="{}"><status/><note>{}</note></tuple>'
@@ -83,7 +83,7 @@ COMMANDS = {
         Column("contact", "contact", "u", AT_PUAD), Column("target", "remote_target", "u", ODD_URI),
         Column("event_id", "event_id", "k"), Column("extra_headers", "extra_headers", "h", "X-Odd: ~\r\n"),
         Column("outbound_proxy", "outbound_proxy", "u", AT_SERVER)]}
-SERVER = [(Column("etag", "etag", "k"), False),
+SERVER = [(Column("etag", "etag", "e"), False),
           *((column, first) for first in (False, True) for column in
             (Column("to_tag", "tag", "g"), Column("remote_contact", "contact", "C", AT_SERVER),
              Column("record_route", "route", "R", f"<{AT_SERVER};lr>")))]
@@ -143,7 +143,7 @@ def server_cases(**here):
     numbers = itertools.count(1)
     for column, first in SERVER:
         for name, string, kinds in STRINGS:
-            if name == "a line break" or column.kind in "kg" and name in ("blanks at the end", "NUL"):
+            if name == "a line break" or column.kind in "kge" and name in ("blanks at the end", "NUL"):
                 continue
             number = next(numbers)
             value = column.value(string, n=number, **here)
@@ -161,6 +161,7 @@ class Setup:
         expect(0, "create", "--url", self.place.url)
         self.place.run("CREATE TABLE neighbour (id INTEGER PRIMARY KEY, name VARCHAR(20)); INSERT INTO neighbour VALUES (1, 'x')")
         self.tables = self.place.tables()
+        self.table = "pua_rows" if kind == "sqlite" else "pua"   # with what the journal holds
         self.puad = Puad(ctx, self.server.uri, db_url=self.place.url, sip_t1=500, max_in_flight=1000).listen().start()
         self.control = self.puad.control()
 
@@ -179,7 +180,7 @@ class Setup:
     def rows(self):
         """{number of the case: its row}, strings as octets; None is the same as nothing."""
         self.control.call("pua_flush")
-        rows = [[bytes.fromhex(cell or "") for cell in row] for row in contents(self.place, "pua", TEXTS)]
+        rows = [[bytes.fromhex(cell or "") for cell in row] for row in contents(self.place, self.table, TEXTS)]
         return {int(CASE.search(row[0]).group(1)): dict(zip(TEXTS, row)) for row in rows}
 
     def stored(self, cases):
@@ -190,7 +191,7 @@ class Setup:
         wrong = [one for one in found if one[1] != one[2]]
         equal(wrong[:3], [], f"{len(wrong)} columns: case, found, wanted")
         equal((self.place.tables(), self.place.rows("SELECT id, name FROM neighbour")), (self.tables, [["1", "x"]]), "neighbours")
-        expect(0, "check", "--url", self.place.url, holds=f"{len(cases)} rows, no findings")
+        expect(0, "check", "--url", self.place.url, holds="no findings")
         return rows
 
     def shown(self, cases):
