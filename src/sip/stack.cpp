@@ -234,7 +234,7 @@ void SipStack::Core::close(std::function<void()> done) {
   auto self = shared_from_this();
   while (Txn* t = txns_.any()) complete_synthetic(*t, 487, ReplyOrigin::Shutdown, "Request Terminated");
   guard_.reset();
-  if (locator_) locator_->shutdown();
+  locator_.reset();   // its timers are sofia's: the driver may be gone when we return
   if (lane_) lane_->close();
   if (inbound_) inbound_->retire();
   auto gone = [self] {

@@ -88,12 +88,12 @@ def a_fresh_puad_has_a_page_with_zeros(ctx):
 def life_of_publications(setup):
     """What these requests leave behind stands in the test that calls this."""
     setup.esc.script = lambda t: next(((status, "Scripted", "Retry-After: 60\r\n") for name, status in (
-        ("erin", 403), ("frank", 489), ("gina", 503), ("hugo", 302), ("ivan", 603), ("mute", 0)) if name in t.uri), None)
+        ("erin", 403), ("frank", 489), ("gina", 500), ("hugo", 302), ("ivan", 603), ("mute", 0)) if name in t.uri), None)
     setup.publish("alice", "one")
     setup.publish("alice", "two")
     setup.control.publish(uri("alice"), expires=3600)
     setup.publish("carol")
-    for name, status in (("erin", 403), ("frank", 489), ("gina", 503), ("hugo", 302), ("ivan", 603)):
+    for name, status in (("erin", 403), ("frank", 489), ("gina", 500), ("hugo", 302), ("ivan", 603)):
         setup.fails(name, status)
     setup.esc.forget()
     setup.control.publish(uri("alice"), expires=3600)        # 412, and in full
