@@ -27,11 +27,10 @@ OWN_HEADERS = frozenset(("via v from f to t call-id i cseq max-forwards event o 
                          "content-length l contact m route authorization proxy-authorization").split())
 TOKEN = re.compile(rb"[-0-9A-Za-z.!%*_+`'~]*")
 CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-FORBIDDEN_IN_URI = re.compile(rb"[\x00-\x20\x7f<>\"?]")
+FORBIDDEN_IN_URI = re.compile(rb"[\x00-\x20\x7f<>\"]|%(?![0-9A-Fa-f]{2})")
 SCHEME = re.compile(rb"(?:sips?|pres|tel):", re.IGNORECASE)
-# Where octets are escaped, all are that need it.
-ESCAPED = re.compile(rb"(?:%[0-9A-Fa-f]{2}|[-0-9A-Za-z_.!~*'()&=+$,;/:])*")
-HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]*\]|[^:;/#%\[\]][^:/#%\[\]]*)(?::[0-9]+)?")
+HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[-0-9A-Za-z_.!~*'()&=+$,]+)(?::([0-9]+))?")
+NOT_IN_NUMBER = re.compile(rb"[/:@\[\]]")
 TAG = re.compile(rb"[\x21-\x7e]*")
 NOT_IN_TAG = re.compile(rb"[;,<>\"]")
 NAME = re.compile(rb"([-0-9A-Za-z.!%*_+`'~]+)[ \t]*:")
@@ -41,20 +40,20 @@ NARROW = ("flag", "event", "node", "intent", "intent_expires")   # 32 bits
 
 
 def is_uri(value):
+    """As src/core/uri.cpp and check_uri() read it: no "?headers", one '@' at most."""
     if len(value) > MAX_URI or not SCHEME.match(value) or FORBIDDEN_IN_URI.search(value):
         return False
     scheme, rest = value.split(b":", 1)
-    if scheme.lower() == b"tel" and b"%" in rest.split(b";", 1)[0]:
+    tel = scheme.lower() == b"tel"
+    if not tel and b"@" in rest:
+        rest = rest.split(b"@", 1)[1]       # the user part may be empty, and hold anything
+    if b"?" in rest:
         return False
-    user, at, rest = rest.rpartition(b"@")
-    if at and (not user or b"@" in user or user[:1] in (b";", b"#") or not is_escaped(user)):
-        return False
-    host, semicolon, parameters = rest.partition(b";")
-    return bool(HOST.fullmatch(host)) and is_escaped(semicolon + parameters)
-
-
-def is_escaped(part):
-    return b"%" not in part or bool(ESCAPED.fullmatch(part))
+    host, _, parameters = rest.partition(b";")
+    if tel:
+        return bool(host) and not NOT_IN_NUMBER.search(host)
+    found = HOST.fullmatch(host)
+    return bool(found) and int(found.group(1) or 0) <= 65535 and b"@" not in parameters
 
 
 def is_text(value, most=MAX_TOKEN):

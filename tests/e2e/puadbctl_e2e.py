@@ -30,9 +30,10 @@ def subscription(number, **more):
 
 # What the library leaves aside, by the column that its log names.
 BAD_PUBLICATIONS = [("flag", 0), ("expires", -1), ("desired_expires", 10 ** 12), ("pres_uri", b"alice"),
-                    ("pres_uri", b"sip:a b@x"), ("pres_uri", b"sip:@x"), ("pres_uri", b"sip:a@x?y=1"),
-                    ("pres_uri", b"sip:%s@x"), ("pres_uri", b"sip:a%41^@x"), ("pres_uri", b"sip:a@x:y"),
-                    ("pres_uri", b"sip:a@b@c"), ("pres_uri", b"sip:a@[::1"), ("pres_uri", b"tel:%41"), ("pres_uri", b"sip:;a@x"),
+                    ("pres_uri", b"sip:a b@x"), ("pres_uri", b"sip:a@x:65536"), ("pres_uri", b"sip:a@x?y=1"),
+                    ("pres_uri", b"sip:%s@x"), ("pres_uri", b"sip:a@x^"), ("pres_uri", b"sip:a@x:y"), ("pres_uri", b"sip:a@x;y@z"),
+                    ("pres_uri", b"sip:a@b@c"), ("pres_uri", b"sip:a@[::1"), ("pres_uri", b"tel:a@b"),
+                    ("pres_uri", "sip:a@\u00e9".encode()),
                     ("pres_uri", b"sip:" + b"a" * 1015 + b"@xyz.example"),
                     ("pres_id", b"a\nb"), ("etag", b"a\nb"), ("tuple_id", b"\x7f"), ("content_type", b"a\0b"),
                     ("extra_headers", b"X: 1"), ("extra_headers", b"Event: presence\r\n"), ("extra_headers", b"no colon\r\n"),
@@ -44,7 +45,8 @@ BAD_SUBSCRIPTIONS = [("watcher_uri", b"w"), ("to_uri", b"x"), ("contact", b"<sip
 GOOD = [publication(1), subscription(2), publication(6, pres_uri=b"sip:a%2f;b@[::1]:5060;x=%41"),
         publication(7, pres_uri=b"sip:a\\b{@x"),
         publication(3, pres_uri=b"tel:+49123", extra_headers=b"X-A : b\tc\r\nx:\r\n", etag=None),
-        publication(4, pres_uri="PRES:j\u00f6rg@\u00e9".encode(), pres_id=b"a b'\"\xff", call_id=b"a\r\n"),
+        publication(4, pres_uri="PRES:j\u00f6rg@e".encode(), pres_id=b"a b'\"\xff", call_id=b"a\r\n"),
+        *(publication(10 + n, pres_uri=uri) for n, uri in enumerate((b"sip:@x", b"sip:a%41^@x", b"tel:%41", b"sip:;a@x", b"sip:a?b@x"))),
         subscription(5, pres_uri=b"sips:host", to_tag=b"[2001:db8::1]@x",
                      call_id=b"<a b>@x", record_route=b"<sip:p;lr>, <sip:q;lr>", event_id=b"e1")]
 
