@@ -103,7 +103,7 @@ class SipStack::Core : public EndpointSink,
   bool find_servers(Txn&, const SipRequest&, const Way&);
   void keep(Txn&, const SipRequest&);
   void fail_later(Txn&, std::string why);
-  std::string_view branch_of(const Txn&, const SipRequest&);
+  static std::string_view branch_of(const Txn&, const SipRequest&);
   Endpoint* endpoint_for(const Target&) const;
   NotifyAddress* address_for(const SipRequest&, const Target& hop) const;
   NotifyAddress* address_at(std::string_view contact) const;
@@ -147,7 +147,7 @@ class SipStack::Core : public EndpointSink,
   std::vector<Late> late_;
   SipCounters counters_;
   std::string user_agent_;
-  std::string headers_, uri_, proxy_, method_, contact_, branch_;  // scratch: one request is made at a time
+  std::string headers_, uri_, proxy_, method_, contact_;  // scratch: one request is made at a time
   RoutedRequest routed_;
   // The last literal hop: most requests of a proxy go to one.
   std::string last_hop_;

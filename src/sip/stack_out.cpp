@@ -215,12 +215,9 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
   return success();
 }
 
-// Each try is a transaction of its own (RFC 3261 section 8.1.3.5, RFC 3263 section 4.3).
-std::string_view SipStack::Core::branch_of(const Txn& t, const SipRequest& r) {
-  if (t.tries == 0 || r.branch.empty()) return r.branch;
-  branch_.assign(r.branch).append(".").append(std::to_string(t.tries));
-  return branch_;
-}
+// Each try is a transaction of its own (RFC 3261 section 8.1.3.5, RFC 3263 section 4.3). The caller's branch is for the first; others get
+// random ones, so that a server which saw one cannot answer for the server that is asked next.
+std::string_view SipStack::Core::branch_of(const Txn& t, const SipRequest& r) { return t.tries == 0 ? r.branch : std::string_view(); }
 
 // The request once more, as another transaction.
 Status SipStack::Core::again(Txn& t, uint32_t cseq) {

@@ -215,7 +215,7 @@ def the_table_is_dropped_and_made_again(ctx):
         fault(load, what, lambda: None, 0.4, end)
         load.end()
         load.drained()
-        wait_for(all_there, 3, f"{what}: all rows again")
+        wait_for(all_there, 15, f"{what}: all rows again")
         load.check_table(db)
         load.begin()
     recovered(load, stopped=True)

@@ -341,7 +341,8 @@ TEST(SipFailover, a_503_makes_the_next_server_take_over_with_a_branch_of_its_own
   CHECK_TRUE(rig->until_replies(1));
   LONGS_EQUAL(200, rig->replies[0].status);
   STRCMP_EQUAL("z9hG4bKf1", one->requests.at(0).param("Via", "branch").c_str());
-  STRCMP_EQUAL("z9hG4bKf1.1", two->requests.at(0).param("Via", "branch").c_str());
+  std::string second = two->requests.at(0).param("Via", "branch");   // not to be told from the first
+  CHECK_TEXT(second.size() > 30 && second.starts_with("z9hG4bK") && !second.starts_with("z9hG4bKf1"), second.c_str());
   STRCMP_EQUAL("7 PUBLISH", two->requests[0].header("CSeq").c_str());   // it is the same request
   LONGS_EQUAL(1, rig->stack->counters().failovers);
   // For the time of its Retry-After the first is asked last.

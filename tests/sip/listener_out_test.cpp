@@ -198,7 +198,8 @@ TEST(SipListenerOut, every_final_status_reaches_the_caller_once_and_digest_answe
   LONGS_EQUAL(200, rig->replies.back().status);
   LONGS_EQUAL(8, rig->replies.back().cseq);
   STRCMP_EQUAL(contact().c_str(), ("sip:" + server.requests.back().from).c_str());
-  STRCMP_EQUAL("z9hG4bKbranch-1.1", server.requests.back().param("Via", "branch").c_str());
+  std::string second = server.requests.back().param("Via", "branch");   // another transaction
+  CHECK_TEXT(second.size() > 15 && second.starts_with("z9hG4bK") && !second.starts_with("z9hG4bKbranch-1"), second.c_str());
   LONGS_EQUAL(0, rig->stack->in_flight());
 }
 
