@@ -41,7 +41,9 @@ class InboundConnection : public Seat, public InAllConnections, public InReadyCo
 
   // Octets of answers that wait for the other side to read them: with more, nothing more of it is read.
   static constexpr size_t kMostOut = 16384;
+  // A connection that we closed is read on for so long, and so many octets: else its end might overtake our last answer.
   static constexpr int64_t kLingerMs = 2000;
+  static constexpr size_t kMostLinger = 256 << 10;
   static constexpr size_t kTlsHandshake = 40960, kTlsState = 16384;   // octets that OpenSSL takes, about: during and after it
   static constexpr uint8_t kMostSteps = 8;
 
@@ -85,6 +87,7 @@ class InboundConnection : public Seat, public InAllConnections, public InReadyCo
   MonoMs begun_at = kNever;    // when the message began that is not whole yet
   MonoMs active_at;            // when the last message was whole
   MonoMs moved_at = 0;         // when the other side last read something
+  size_t discarded = 0;        // octets read while Lingering
   size_t counted = 0;          // of held(), as the server knows it
   uint32_t heap_index = kNotInHeap;
 

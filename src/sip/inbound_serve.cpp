@@ -148,10 +148,12 @@ bool InboundServer::shake_hands(InboundConnection& c, MonoMs now) {
 
 InboundServer::Step InboundServer::step(InboundConnection& c, Visit& v) {
   if (c.state() == State::Lingering) {
-    Io io = c.socket.discard(chunk_.data(), chunk_.size());
+    size_t n = 0;
+    Io io = c.socket.discard(chunk_.data(), chunk_.size(), n);
     v.share.octets -= std::min(v.share.octets, chunk_.size());
     v.reads--;
-    if (io == Io::Done) return v.left() ? Step::Again : Step::Later;
+    c.discarded += n;
+    if (io == Io::Done && c.discarded <= InboundConnection::kMostLinger) return v.left() ? Step::Again : Step::Later;
     if (io == Io::WantRead) return Step::Wait;
     close(c, c.end);
     return Step::Gone;

@@ -154,10 +154,11 @@ void InboundSocket::finish() {
   shutdown(fd_, SHUT_WR);
 }
 
-InboundSocket::Io InboundSocket::discard(char* scratch, size_t size) {
-  ssize_t n = recv(fd_, scratch, size, 0);
-  if (n > 0) return Io::Done;
-  if (n == 0) return Io::End;
+InboundSocket::Io InboundSocket::discard(char* scratch, size_t size, size_t& n) {
+  ssize_t got = recv(fd_, scratch, size, 0);
+  n = got > 0 ? static_cast<size_t>(got) : 0;
+  if (got > 0) return Io::Done;
+  if (got == 0) return Io::End;
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Io::WantRead : Io::Failed;
 }
 

@@ -48,8 +48,8 @@ class InboundSocket {
   Io write(const char* from, size_t size, size_t& n);
   // Sends no more, and says so; the other side may still be sending.
   void finish();
-  // Reads and forgets, also what is encrypted; never blocks.
-  Io discard(char* scratch, size_t size);
+  // Reads and forgets, also what is encrypted; never blocks. n: octets, where Done.
+  Io discard(char* scratch, size_t size, size_t& n);
   // At once; only the destructor may follow.
   void close();
   // Why TLS failed, for a log line.

@@ -201,6 +201,24 @@ TEST(Inbound, a_head_without_end_is_held_up_to_max_message_only) {
   LONGS_EQUAL(1, ended(InboundEnd::too_large));
 }
 
+// What is read on behind the end, so that the answer is not lost, has an end of its own.
+TEST(Inbound, who_goes_on_sending_behind_the_end_is_cut_off) {
+  serve();
+  StreamClient c(at);
+  c.send(request("x", "", "NOTIFY", "Content-Length: 400000000\r\n"));
+  CHECK_TRUE(until_answers(c, 1));
+  std::string more(65536, 'x');
+  size_t sent = 0;
+  bool cut = until([&] {
+    sent += c.send(more);
+    c.read();
+    return counters().open == 0;
+  });
+  CHECK_TRUE(cut);
+  CHECK_TEXT(sent < (16u << 20), std::to_string(sent).c_str());   // what the buffers of the system hold included
+  STRCMP_CONTAINS("SIP/2.0 413 ", c.got.c_str());
+}
+
 TEST(Inbound, many_unfinished_messages_together_are_bounded_and_the_fattest_stranger_goes) {
   settings.max_connections_per_address = 1000;
   serve();
