@@ -40,7 +40,7 @@ std::string_view text(const char* s) { return s ? std::string_view(s) : std::str
 void response(std::string_view bytes, const pua::Scan& s) {
   uint32_t cseq = 0;
   std::string_view method, branch;
-  if (s.kind != pua::Scan::Kind::Response || s.via_count != 1 || s.vias[0].find(',') != std::string_view::npos || !plain_params(s.vias[0]) ||
+  if (s.kind != pua::Scan::Kind::Response || s.via_count != 1 || s.vias[0].find(',') != std::string_view::npos || !pua::plain_params(s.vias[0]) ||
       !pua::param_of(s.vias[0], "branch", branch) || !pua::read_cseq(s[pua::Field::CSeq], cseq, method))
     return;
   pua::SipReply scanned;
