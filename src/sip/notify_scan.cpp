@@ -12,9 +12,7 @@ constexpr size_t kMaxType = 1023;
 
 std::string_view first_word(std::string_view list) { return trimmed(list.substr(0, list.find(';'))); }
 
-bool is_token(std::string_view s) {
-  return is_word(s, kMaxToken) && s.find_first_of("\"()<>@,:\\/[]?={}") == std::string_view::npos;
-}
+bool short_token(std::string_view s) { return s.size() <= kMaxToken && is_token(s); }
 
 // Words have no case: the engine knows them in small letters. `text` is used only where they came in others.
 std::string_view lowered(std::string_view word, std::string& text) {
@@ -31,7 +29,7 @@ std::string_view lowered(std::string_view word, std::string& text) {
 bool read_event(std::string_view v, NotifyRequest& out) {
   if (!plain_params(v) || !param_of(v, "id", out.event_id)) return false;
   out.event = first_word(v);
-  return is_token(out.event) && (out.event_id.empty() || is_token(out.event_id));
+  return short_token(out.event) && (out.event_id.empty() || short_token(out.event_id));
 }
 
 bool read_state(std::string_view v, PlainNotifyText& text, NotifyRequest& out) {
@@ -41,7 +39,7 @@ bool read_state(std::string_view v, PlainNotifyText& text, NotifyRequest& out) {
     return false;
   out.state = lowered(first_word(v), text.state);
   out.reason = lowered(reason, text.reason);
-  return is_token(out.state) && (reason.empty() || is_token(reason)) && (expires.empty() || read_number(expires, out.expires)) &&
+  return short_token(out.state) && (reason.empty() || short_token(reason)) && (expires.empty() || read_number(expires, out.expires)) &&
          (retry_after.empty() || read_number(retry_after, out.retry_after));
 }
 

@@ -1,10 +1,12 @@
 #include "sip/scan.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
-#include "sip/header_text.h"
+#include "core/uri.h"
 #include "core/validate.h"
+#include "sip/header_text.h"
 #include "sip/request.h"
 
 namespace pua {
@@ -57,7 +59,7 @@ uint8_t field_of(std::string_view n) {
   }
 }
 
-// RFC 3261 section 25.1: token; and what else stands raw in a parameter: "=", and of a host ":", "[", "]".
+// RFC 3261 section 25.1: token; and what else stands raw in the value of a parameter: of a host ":", "[", "]".
 struct Chars {
   bool token[256] = {}, param[256] = {};
   constexpr Chars() {
@@ -65,17 +67,16 @@ struct Chars {
     for (int c = 'a'; c <= 'z'; c++) token[c] = token[c - 32] = true;
     for (char c : std::string_view("-.!%*_+`'~")) token[static_cast<unsigned char>(c)] = true;
     for (int c = 0; c < 256; c++) param[c] = token[c];
-    for (char c : std::string_view("=:[]")) param[static_cast<unsigned char>(c)] = true;
+    for (char c : std::string_view(":[]")) param[static_cast<unsigned char>(c)] = true;
   }
 };
 constexpr Chars kChars;
 
 bool is_token_char(char c) { return kChars.token[static_cast<unsigned char>(c)]; }
 
-bool is_token(std::string_view s) {
-  for (char c : s)
-    if (!is_token_char(c)) return false;
-  return !s.empty();
+bool is_uri(std::string_view s) {
+  Uri uri;
+  return is_word(s, kMaxUri) && read_uri(s, uri) == nullptr;
 }
 
 bool read_first_line(std::string_view line, Scan& out) {
@@ -88,7 +89,7 @@ bool read_first_line(std::string_view line, Scan& out) {
     }
     if (status < 100 || status > 699) return false;
     out.status = status;
-    out.reason = line.size() > 12 ? trimmed(line.substr(12)) : std::string_view();
+    out.reason = line.size() > 12 ? line.substr(12) : std::string_view();
     out.kind = Scan::Kind::Response;
     return true;
   }
@@ -117,6 +118,12 @@ bool take_field(std::string_view name, std::string_view value, Scan& out) {
 }
 
 }  // namespace
+
+bool is_token(std::string_view s) {
+  for (char c : s)
+    if (!is_token_char(c)) return false;
+  return !s.empty();
+}
 
 std::string_view trimmed(std::string_view v) {
   while (!v.empty() && (v.front() == ' ' || v.front() == '\t')) v.remove_prefix(1);
@@ -165,11 +172,17 @@ void scan(std::string_view message, Scan& out) {
 }
 
 bool plain_params(std::string_view list) {
-  for (size_t i = list.find(';'); i < list.size(); i++) {
-    char c = list[i];
-    if (c == ';' || kChars.param[static_cast<unsigned char>(c)]) continue;
-    // A blank stands beside a semicolon only.
-    if (c != ' ' || (list[i - 1] != ';' && (i + 1 == list.size() || list[i + 1] != ';'))) return false;
+  for (size_t at = list.find(';'); at < list.size();) {
+    size_t end = std::min(list.find(';', at + 1), list.size());
+    std::string_view one = trimmed(list.substr(at + 1, end - at - 1));
+    size_t eq = one.find('=');
+    if (!is_token(one.substr(0, eq))) return false;
+    if (eq != kNone) {
+      if (eq + 1 == one.size()) return false;
+      for (char c : one.substr(eq + 1))
+        if (!kChars.param[static_cast<unsigned char>(c)]) return false;
+    }
+    at = end;
   }
   return true;
 }
@@ -203,7 +216,7 @@ bool read_tag(std::string_view address, std::string_view& tag) {
   if ((open == kNone) != (close == kNone)) return false;
   if (open == kNone) {
     // Without brackets no parameter is the URI's. A blank or a quote would begin a display name.
-    if (!is_word(address, kMaxUri + 256)) return false;
+    if (!is_word(address, kMaxUri + 256) || !is_uri(address.substr(0, address.find(';')))) return false;
   } else {
     // What stands before the bracket is a display name, in quotes or as words; one with a bracket in it is odd.
     if (address.find('<', open + 1) != kNone || address.find('>') != close) return false;
@@ -215,7 +228,7 @@ bool read_tag(std::string_view address, std::string_view& tag) {
       for (char c : display)
         if (!is_token_char(c) && c != ' ') return false;
     }
-    if (!is_word(address.substr(open, close - open + 1), kMaxUri + 2)) return false;
+    if (!is_uri(address.substr(open + 1, close - open - 1))) return false;
     address = address.substr(close + 1);
     if (!address.empty() && trimmed(address).substr(0, 1) != ";") return false;
   }

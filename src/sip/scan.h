@@ -47,8 +47,10 @@ void scan(std::string_view message, Scan& out);
 // --- what stands in the fields. Each false: odd ----------------------------------------------------------------------------------
 
 std::string_view trimmed(std::string_view);
+bool is_token(std::string_view);                          // RFC 3261 section 25.1; not empty
 
-// Whether the parameters behind the first ';' are tokens and hosts, without quotes; blanks stand beside semicolons only.
+// Whether each parameter behind the first ';' is a token, or "token=value" with a token or host for a value; blanks stand beside
+// semicolons only.
 bool plain_params(std::string_view list);
 // The value of ";name=value". The list has no quotes in it. An absent one leaves `value` empty; one that is there twice is odd.
 bool param_of(std::string_view list, std::string_view name, std::string_view& value);

@@ -63,7 +63,7 @@ void response(std::string_view bytes, const pua::Scan& s) {
       same("etag", scanned.etag, parsed.etag);
       same("min-expires", scanned.min_expires, parsed.min_expires);
       same("retry-after", scanned.retry_after, parsed.retry_after);
-      same("to tag", scanned.to_tag, parsed.to_tag);
+      if (sip->sip_to) same("to tag", scanned.to_tag, parsed.to_tag);
       same("contact", scanned.contact, parsed.contact);
       same("route set", scanned.route_set, parsed.route_set);
     }

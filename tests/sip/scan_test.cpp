@@ -131,7 +131,7 @@ TEST(SipScan, values_of_another_form_than_the_plain_one_are_odd) {
     CHECK_FALSE_TEXT(plain_reply(with(kReply, "\"A b\" <sip:a@b>;tag=t", to), r), to);
   CHECK_FALSE(plain_reply(with(kReply, "e1", "e 1"), r));
   NotifyRequest n;
-  for (const char* state : {"", "active;expires=x", "active;expires=1;expires=2", "active;reason=\"a\"", "a,b"})
+  for (const char* state : {"", "act#ve", "active;reason\x94x", "active;expires=x", "active;expires=1;expires=2", "active;a=b=c;expires=1", "active;;expires=1", "active;expires=", "active;reason=\"a\"", "a,b"})
     CHECK_FALSE_TEXT(plain_notify(with(kNotify, "Active;expires=60;reason=x", state), n), state);
   CHECK_FALSE(plain_notify(with(kNotify, "CSeq: 9 NOTIFY", "CSeq: 9 PUBLISH"), n));
   CHECK_FALSE(plain_notify(with(kNotify, "CSeq: 9 NOTIFY", "CSeq: 4294967295 NOTIFY"), n));
