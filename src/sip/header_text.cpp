@@ -150,7 +150,9 @@ bool field_values(const sip_s* sip, std::string_view name, char compact, std::st
   out.clear();
   bool there = false;
   std::string one;
-  for (const msg_header_t* h = first ? first->sh_succ : nullptr; h; h = h->sh_succ) {
+  // The body stands in the same chain, behind the empty line.
+  for (const msg_header_t* h = first ? first->sh_succ : nullptr; h && h->sh_class != sip_separator_class && h->sh_class != sip_payload_class;
+       h = h->sh_succ) {
     std::string_view called, value;
     if (line_of(h, called, value)) {
       if (!same_word(called, name) && !(compact && called.size() == 1 && (called[0] | 0x20) == compact)) continue;

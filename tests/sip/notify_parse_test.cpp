@@ -29,6 +29,18 @@ TEST_GROUP(SipNotifyParse) {
   std::string bad() { return bad(m.text()); }
 };
 
+// A document is the sender's, but its target is not to be chosen by whoever wrote the document.
+TEST(SipNotifyParse, a_body_that_looks_like_header_fields_is_a_body) {
+  m.headers = "Event: presence\r\nSubscription-State: active\r\nContent-Type: text/plain\r\n";
+  m.body = "Contact: <sip:evil@192.0.2.66>\r\n";
+  Notified n = ok();
+  STRCMP_EQUAL("", n.contact.c_str());
+  m.body = "Record-Route: <sip:evil@192.0.2.66;lr>";
+  STRCMP_EQUAL("", ok().route_set.c_str());
+  m.body = "m: <sip:evil@192.0.2.66>";
+  STRCMP_EQUAL("", ok().contact.c_str());
+}
+
 TEST(SipNotifyParse, every_field_is_read) {
   m.headers = "Event: presence;id=7;x=y\r\nSubscription-State: terminated;reason=timeout;expires=600;retry-after=30\r\n"
               "Contact: <sip:server@192.0.2.9:5070;transport=tcp>;x=1\r\nRecord-Route: <sip:p1;lr>, <sip:p2;lr=on;ftag=a>\r\n"
