@@ -12,15 +12,13 @@
 #include <cstring>
 #include <iterator>
 
+#include "core/validate.h"
 #include "sip/header_text.h"
 
 namespace pua {
 namespace {
 
 constexpr size_t kMaxMessage = 1u << 20;  // octets; above what any transport here lets through
-constexpr size_t kMaxCallId = 1023;
-constexpr size_t kMaxToken = 255;         // event names, states, reasons
-constexpr size_t kMaxType = 1023;         // a Content-Type with its parameters
 
 NotifyAnswer refusal(int status, std::string reason, std::string headers = {}) {
   return {status, std::move(reason), std::move(headers)};

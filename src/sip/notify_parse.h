@@ -15,6 +15,10 @@ struct sip_s;
 
 namespace pua {
 
+// Octets: longer ones are refused, by whichever reader.
+constexpr size_t kMaxCallId = 1023;
+constexpr size_t kMaxType = 1023;         // a Content-Type with its parameters
+
 // Text that sofia keeps in pieces only, for the views of a NotifyRequest.
 struct NotifyText {
   std::string contact, route_set, content_type, state, reason;

@@ -1,14 +1,12 @@
 #include "sip/notify_scan.h"
 
+#include "core/validate.h"
 #include "sip/header_text.h"
+#include "sip/notify_parse.h"
 #include "sip/scan.h"
 
 namespace pua {
 namespace {
-
-constexpr size_t kMaxCallId = 1023;
-constexpr size_t kMaxToken = 255;   // event names, states, reasons
-constexpr size_t kMaxType = 1023;
 
 std::string_view first_word(std::string_view list) { return trimmed(list.substr(0, list.find(';'))); }
 
