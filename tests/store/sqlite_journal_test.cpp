@@ -158,6 +158,7 @@ TEST(sqlite_journal, in_a_hurry_it_is_folded_at_once_and_without_pauses) {
     CHECK(turns < 1000);
   }
   LONGS_EQUAL(0, lines());
+  caller->work();   // a checkpoint, where many small turns made the log long
   fill(1);
   LONGS_EQUAL(limits.quiet_ms, store->next_due());   // that was once
 }
