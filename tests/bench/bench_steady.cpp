@@ -15,8 +15,15 @@ int steady(const Options& o, const std::string& db) {
   Host h(o, db);
   h.sink("!reset");
   h.sink(("!grant " + std::to_string(grant)).c_str());
+  // As fast as they will be refreshed, so that they fall due evenly from then on.
   int64_t fill0 = wall_ns();
-  h.publish_all(0, n, 1000);
+  double per_s = double(n) / (double(grant) * 50 / 95);
+  for (unsigned done = 0; done < n;) {
+    unsigned due_by_now = unsigned(std::min(double(n), double(wall_ns() - fill0) / 1e9 * per_s));
+    if (due_by_now > done) h.publish_all(done, due_by_now - done, 1000);
+    else h.idle(0.001);
+    done = std::max(done, due_by_now);
+  }
   double fill_s = double(wall_ns() - fill0) / 1e9;
   // From the first round of refreshes on.
   h.run_until([&] { return double(wall_ns() - fill0) / 1e9 > double(grant) * 0.6; }, double(grant) * 2, "first round");
