@@ -78,12 +78,12 @@ int heap(const Options& o, const std::string& db) {
   h.idle(2);
   int64_t sql1 = sqlite_now(), heap1 = heap_now() - sql1, rss1 = rss_now();
   malloc_trim(0);
-  int64_t rss2 = rss_now();
+  int64_t rss2 = rss_now(), wakes = h.wake_ups(10);
   int64_t body_min = h.sink_count("body_min"), body_max = h.sink_count("body_max"), uri_max = h.sink_count("uri_max");
   printf("{\"count\":%u,\"heap\":%.1f,\"rss\":%.1f,\"rss_trimmed\":%.1f,\"sqlite_kb\":%lld,\"live\":%lld,\"body_min\":%lld,"
-         "\"body_max\":%lld,\"uri\":%lld,\"fill_s\":%.1f,%s,\"loop_max_ms\":%lld}\n",
+         "\"body_max\":%lld,\"uri\":%lld,\"fill_s\":%.1f,\"wake_ups\":%lld,%s,\"loop_max_ms\":%lld}\n",
          n, double(heap1 - heap0) / n, double(rss1 - rss0) / n, double(rss2 - rss0) / n, (long long)(sql1 / 1024),
-         (long long)h.stat("live"), (long long)body_min, (long long)body_max, (long long)uri_max, double(w) / 1e9,
+         (long long)h.stat("live"), (long long)body_min, (long long)body_max, (long long)uri_max, double(w) / 1e9, (long long)wakes,
          turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
   h.shutdown();
   return 0;

@@ -34,7 +34,7 @@ int steady(const Options& o, const std::string& db) {
   h.due = &due;
   h.times = &times;
   h.measure_turns(true);
-  int64_t c0 = cpu_ns(), replies0 = h.stat("replies_2xx"), least = INT64_MAX, last = replies0, oldest = 0, queued = 0;
+  int64_t c0 = cpu_ns(), replies0 = h.stat("replies_2xx"), least = INT64_MAX, last = replies0, oldest = 0, queued = 0, backlog = 0;
   h.run_until([&] {
     int64_t now = wall_ns();
     while (sent < rate * seconds && due[size_t(sent)] <= now) h.publish(unsigned(sent++));   // a modify of one that exists
@@ -46,14 +46,17 @@ int steady(const Options& o, const std::string& db) {
     last = replies;
     oldest = std::max(oldest, h.stat("store_oldest_ms"));
     queued = std::max(queued, h.stat("queued"));
+    backlog = std::max(backlog, h.stat("store_backlog"));
+    if (o.number("trace", 0)) fprintf(stderr, "%lld replies %lld backlog %lld oldest %lld rows %lld\n", (long long)second, (long long)replies, (long long)h.stat("store_backlog"), (long long)h.stat("store_oldest_ms"), (long long)h.stat("store_rows_written"));
     return second >= seconds;
   }, double(seconds) + 60, "steady");
   double wall = double(wall_ns() - start) / 1e9;
-  printf("{\"count\":%u,\"fill_s\":%.1f,\"per_s\":%.0f,\"least_per_s\":%lld,\"cpu_percent\":%.1f,\"oldest_ms\":%lld,\"queued_max\":%lld,"
+  printf("{\"count\":%u,\"fill_s\":%.1f,\"per_s\":%.0f,\"least_per_s\":%lld,\"cpu_percent\":%.1f,\"oldest_ms\":%lld,\"queued_max\":%lld,\"backlog_max\":%lld,"
          "\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,\"failed\":%llu,\"timeouts\":%lld,\"rss_mb\":%lld,%s}\n",
-         n, fill_s, double(last - replies0) / wall, (long long)least, double(cpu_ns() - c0) / 1e7 / wall, (long long)oldest, (long long)queued,
+         n, fill_s, double(last - replies0) / wall, (long long)least, double(cpu_ns() - c0) / 1e7 / wall, (long long)oldest, (long long)queued, (long long)backlog,
          times.at(0.5), times.at(0.99), times.max(), (unsigned long long)h.failed(), (long long)h.stat("timeouts"),
          (long long)(rss_now() >> 20), turns_json(h.turns()).c_str());
+  h.sink("!grant 0");
   fflush(stdout);
   _exit(0);   // a million removals would tell nothing
 }

@@ -31,6 +31,7 @@ class Host {
   // most 10 ms apart, 1 ms where they are measured.
   void run_until(const std::function<bool()>& done, double seconds, const char* what);
   void idle(double seconds);
+  int64_t wake_ups(int seconds);             // of the loop that is left alone for so long
   // Publishes `count` from `first` on with `window` of them open.
   void publish_all(unsigned first, unsigned count, unsigned window);
   // Subscribes likewise. With `notified`, one is open until its first NOTIFY was given to the handler, too.
@@ -60,13 +61,15 @@ class Host {
   static int on_reply(pua_reply_t* reply, void* param);
   static int on_notify(ua_pres_t* s, const pua_notification_t* n, void*);
   void turn();
+  void set_tick(int64_t ms);                 // 0: none
 
   static Host* self_;
 
   event_base* base_ = nullptr;
   event* tick_ = nullptr;
   pua_t* pua_ = nullptr;
-  int epoll_ = -1, sink_ = -1, tick_fd_ = -1;
+  int sink_ = -1, tick_fd_ = -1;
+  int64_t tick_ms_ = 10;
   bool measured_ = false;
   Turns turns_;
   std::string proxy_;

@@ -46,6 +46,7 @@ def at_size(run, tag, n, kamailio):
     run.info(heap, rss=h["rss"], rss_trimmed=h["rss_trimmed"], sqlite_kb=h["sqlite_kb"], uri=h["uri"],
              body=h["body_max"], fill_s=h["fill_s"], kamailio_used=used and round(used), turn_cpu_max_ms=h["turn_cpu_max_ms"],
              turn_wall_max_ms=h["turn_wall_max_ms"])
+    run.line(f"idle_wake_ups_{tag}", h["wake_ups"], bar=0, ok=h["wake_ups"] == 0)
     if not run.wanted(again):
         run.line(heap, h["heap"], real, bar=600, ok=h["heap"] <= 600)
         return
