@@ -101,9 +101,9 @@ MonoMs WriteBehind::lane_due(Lane l) const {
     now = now || s.queue.size() >= policy_.group_rows;
     return std::max(gate, now ? s.since : std::max(s.since, s.started + policy_.group_ms));
   }
-  gate = std::max(gate, adapter_.limits().bulk_not_before);
   now = now || s.queue.size() >= policy_.bulk_rush;
   MonoMs first = s.queue.front()->dirty_since;
+  gate = std::max(gate, std::min(adapter_.limits().bulk_not_before, first + policy_.bulk_late_ms));
   return std::max(gate, now ? first : first + policy_.bulk_ms);
 }
 

@@ -35,6 +35,8 @@ struct WriteBehindPolicy {
   uint32_t group_ms = 2;
   // When a row that nobody waits for leaves. The promise is 200 ms; the other half is for a burst to drain in.
   uint32_t bulk_ms = 100;
+  // A row older than that makes no more room for the Fast lane: who is behind would stay behind.
+  uint32_t bulk_late_ms = 250;
   // This many rows are worth a commit at once, however young they are.
   uint32_t group_rows = 16;
   uint32_t bulk_rush = 1024;

@@ -46,6 +46,16 @@ TEST(write_behind, under_load_a_group_gathers_for_group_ms) {
   LONGS_EQUAL(1002, rig.acked_at(2));
 }
 
+TEST(write_behind, rows_that_nobody_waits_for_make_room_until_they_are_late) {
+  rig.faulty.batch_limits.bulk_not_before = 1200;
+  rig.change(1, Lane::Bulk);
+  LONGS_EQUAL(1200, rig.queue->next_due());
+  rig.faulty.batch_limits.bulk_not_before = 5000;
+  LONGS_EQUAL(1250, rig.queue->next_due());
+  rig.advance(1250);
+  LONGS_EQUAL(1250, rig.acked_at(1));
+}
+
 TEST(write_behind, every_waited_for_row_leaves_within_five_ms) {
   for (int64_t id = 1; id <= 200; id++) {
     MonoMs marked = rig.now;
