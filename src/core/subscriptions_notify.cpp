@@ -30,7 +30,7 @@ Subscription* Subscriptions::of_dialog(std::string_view call_id, std::string_vie
 }
 
 bool Subscriptions::expects(std::string_view call_id) const {
-  return c_.loading_ || dialogs_.find(dialog_hash(call_id)) != dialogs_.end();
+  return dialogs_.find(dialog_hash(call_id)) != dialogs_.end();
 }
 
 NotifyAnswer Subscriptions::refuse(int status, std::string reason, std::string headers) {

@@ -1,11 +1,11 @@
 #include "sip/locate_lookup.h"
 
-#include <strings.h>
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "core/uri.h"
 #include "sip/dns_client.h"
 #include "sip/dns_files.h"
 
@@ -18,8 +18,6 @@ std::string service_name(Transport t, const std::string& domain) {
   const char* prefix = t == Transport::Tls ? "_sips._tcp." : t == Transport::Tcp ? "_sip._tcp." : "_sip._udp.";
   return prefix + domain;
 }
-
-bool same_word(const std::string& a, const char* b) { return strcasecmp(a.c_str(), b) == 0; }
 
 }  // namespace
 

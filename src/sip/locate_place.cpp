@@ -1,17 +1,14 @@
 #include "sip/locate_place.h"
 
 #include <netinet/in.h>
-#include <strings.h>
 
 #include <charconv>
 #include <cstring>
 
+#include "core/uri.h"
+
 namespace pua {
 namespace {
-
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 std::string_view without_brackets(std::string_view host) {
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') return host.substr(1, host.size() - 2);

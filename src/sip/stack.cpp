@@ -188,6 +188,8 @@ SipCounters SipStack::Core::counters() const {
     c.notifies_bad += a->agent()->refused();
     c.notifies_repeated += a->agent()->repeated();
   }
+  for (auto& e : endpoints_) c.stream_strays += e->strays();
+  c.streams_cut = driver_.stats().streams_cut;
   c.notifies_bad += incoming_->counters().refused;
   c.notifies_repeated += incoming_->counters().repeated;
   c.incoming = incoming_->counters();

@@ -32,6 +32,8 @@ struct SipCounters {
   uint64_t notifies_bad = 0; // requests that came to a listener and were refused before the sink saw them
   uint64_t notifies_repeated = 0;  // NOTIFYs answered from what was kept
   uint64_t failovers = 0;    // requests sent to another server of the same name
+  uint64_t stream_strays = 0;  // requests that came over connections of ours to servers
+  uint64_t streams_cut = 0;  // such connections ended by us: a message without end, or what cannot be read
   LaneCounters lane;         // all 0 where there is no lane
   IncomingCounters incoming;
   LocatorCounters names;

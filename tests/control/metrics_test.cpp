@@ -184,6 +184,8 @@ TEST(Metrics, store_loop_and_process) {
   in.more.stack.lane.foreign = 2;
   in.more.stack.incoming.unanswered = 13;
   in.more.stack.failovers = 3;
+  in.more.stack.streams_cut = 4;
+  in.more.stack.stream_strays = 5;
   in.more.stack.names.unanswered = 4;
   in.more.stack.digest.forgotten = 6;
   shows("pua_build_info{version=\"1.2.3\"} 1");
@@ -200,6 +202,8 @@ TEST(Metrics, store_loop_and_process) {
   shows("pua_sip_datagrams_total{what=\"response_foreign\"} 2");
   shows("pua_sip_unanswered_total 13");
   shows("pua_sip_failovers_total 3");
+  shows("pua_sip_server_connections_cut_total 4");
+  shows("pua_sip_server_connections_strays_total 5");
   shows("pua_sip_challenges_total{what=\"forgotten\"} 6");
   shows("pua_sip_names_total{what=\"unanswered\"} 4");
   shows("pua_loop_slow_callbacks_total{name=\"store\"} 2");

@@ -339,8 +339,10 @@ TEST(SubscriptionNotify, while_the_table_is_being_loaded_it_is_503_not_481) {
   NotifyAnswer a = rig.notify(n);
   LONGS_EQUAL(503, a.status);
   TEXT_EQUAL("Retry-After: 1\r\n", a.headers);
+  CHECK(!rig.engine->expects(first.call_id));   // until then everybody is a stranger, with a stranger's limits
   rig.advance(kSecond);
   CHECK(!rig.engine->loading());
+  CHECK(rig.engine->expects(first.call_id));
   LONGS_EQUAL(200, rig.notify(n).status);
   TEXT_EQUAL("b", rig.heard.back().body);
   LONGS_EQUAL(481, rig.notify({.call_id = "unknown"}).status);
