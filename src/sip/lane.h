@@ -41,6 +41,7 @@ struct LaneCounters {
   uint64_t foreign = 0;                 // responses with everything right but their address
   uint64_t requests = 0;                // requests from outside
   uint64_t answers_dropped = 0;         // answers that the socket had no room for
+  uint64_t errors_unheard = 0;          // times that no errors were looked at for a second: too many belonged to nothing that was out
   uint64_t network_errors = 0;          // errors that came back for requests (ICMP), or that sending met
 };
 
@@ -101,6 +102,8 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
     struct event read {};
     struct event write {};
     bool blocked = false;        // the system has no room: waits for `write`
+    MonoMs deaf_until = 0;       // errors of the network are not looked at until then, 0: they are
+    MonoMs said_at = 0;          // when the log said so last
   };
   // What waits to be sent: a transaction's octets, or an answer.
   struct Waiting {
@@ -138,7 +141,9 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   int push(Watched&, unsigned n);
   void send_failed(Waiting&, int error);
   void read_errors(Watched&);
-  void take_error(Watched&, std::string_view sent, int error, const NetAddress& to);
+  void stop_hearing(Watched&);
+  void hear_again(Watched&);
+  bool take_error(Watched&, std::string_view sent, int error, const NetAddress& to);
 
   SuDriver& driver_;
   LaneSink* sink_;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr unsigned kErrorBatches = 4;      // a turn
 constexpr size_t kLongestUdp = 65507;
+constexpr MonoMs kDeafMs = 1000, kSayEvery = 60000;
+constexpr unsigned kTries = 4, kMostTries = 64;   // to send a datagram; between the two it is known that the errors are of others
 
 // Whether this may be of an earlier datagram: what ICMP messages are turned into.
 bool may_be_told(int error) {
@@ -43,18 +45,21 @@ int error_of(msghdr& h) {
 // on the way, and its timers go on.
 //
 // An error of an earlier datagram is told to whoever sends next (the queue of errors has it, too), and where somebody forges them there
-// is always one. Asking again shows whose it is; where that does not, a socket that has sent nothing does.
+// is always one. Asking again shows whose it is; where that does not, a socket that has sent nothing does. At half a million forged
+// errors a second every second try fails: each takes a microsecond, and a request that is lost here waits for half a second.
 int UdpLane::push(Watched& w, unsigned n) {
-  for (int i = 0; i < 4; i++) {
+  hear_again(w);
+  for (unsigned tries = 1; tries <= kMostTries; tries++) {
     int sent = sendmmsg(w.socket->fd(), batch_->out, n, 0);
     if (sent >= 0 || !may_be_told(errno)) return sent;
+    if (tries != kTries) continue;
+    int error = errno;
+    const auto& to = *static_cast<const NetAddress*>(batch_->out[0].msg_hdr.msg_name);
+    bool own = error == EMSGSIZE ? batch_->out_part[0].iov_len > kLongestUdp : !has_way(to);
+    errno = error;
+    if (own) return -1;
   }
-  int error = errno;
-  const auto& to = *static_cast<const NetAddress*>(batch_->out[0].msg_hdr.msg_name);
-  bool own = error == EMSGSIZE ? batch_->out_part[0].iov_len > kLongestUdp : !has_way(to);
-  if (!own) return 0;
-  errno = error;
-  return -1;
+  return 0;
 }
 
 void UdpLane::send_failed(Waiting& q, int error) {
@@ -68,6 +73,7 @@ void UdpLane::read_errors(Watched& w) {
   alignas(cmsghdr) char control[kLaneBatch][256];
   NetAddress to[kLaneBatch];
   mmsghdr in[kLaneBatch];
+  bool any_ours = false;
   for (unsigned turn = 0; turn < kErrorBatches; turn++) {
     for (unsigned i = 0; i < kLaneBatch; i++) {
       in[i] = {};
@@ -80,22 +86,44 @@ void UdpLane::read_errors(Watched& w) {
     }
     int n = recvmmsg(w.socket->fd(), in, kLaneBatch, MSG_ERRQUEUE | MSG_DONTWAIT, nullptr);
     for (int i = 0; i < n; i++) {
-      take_error(w, {static_cast<char*>(batch_->in_part[i].iov_base), in[i].msg_len}, error_of(in[i].msg_hdr), to[i]);
+      any_ours |= take_error(w, {static_cast<char*>(batch_->in_part[i].iov_base), in[i].msg_len}, error_of(in[i].msg_hdr), to[i]);
       if (closed_) return;
     }
     if (n < static_cast<int>(kLaneBatch)) return;
   }
+  if (!any_ours) stop_hearing(w);
 }
 
-// sent: the beginning of a datagram to `to`.
-void UdpLane::take_error(Watched& w, std::string_view sent, int error, const NetAddress& to) {
-  if (error == 0 || error == EMSGSIZE) return;   // too long for one packet: it goes out in pieces the next time
+// Somebody forges them, faster than they are read, and each is told to who sends or receives next. For a while nothing is looked at: requests to
+// hosts that are not there end by their timers then.
+void UdpLane::stop_hearing(Watched& w) {
+  w.socket->tell_errors(false);
+  MonoMs now = now_();
+  w.deaf_until = now + kDeafMs;
+  counters_.errors_unheard++;
+  if (w.said_at && now - w.said_at < kSayEvery) return;
+  w.said_at = now;
+  log_.warning("sip: %s: too many errors of the network (ICMP) belong to no request of ours, they are ignored a second at a time",
+               w.socket->local().text().c_str());
+}
+
+void UdpLane::hear_again(Watched& w) {
+  if (!w.deaf_until || now_() < w.deaf_until) return;
+  w.deaf_until = 0;
+  w.socket->tell_errors(true);
+}
+
+// sent: the beginning of a datagram to `to`. Whether it was one of ours.
+bool UdpLane::take_error(Watched& w, std::string_view sent, int error, const NetAddress& to) {
+  if (error == 0 || error == EMSGSIZE) return true;   // too long for one packet: it goes out in pieces the next time
   counters_.network_errors++;
   size_t at = sent.find(";branch=");
-  if (at == std::string_view::npos) return;
+  if (at == std::string_view::npos) return false;
   sent.remove_prefix(at + 8);
   LaneTxn* t = txns_.find(txns_.key_of(sent.substr(0, sent.find(';'))));
-  if (t && t->socket == w.number && t->to.same_host(to)) fail(*t, ReplyOrigin::Transport, strerror(error));
+  if (!t || t->socket != w.number || !t->to.same_host(to)) return false;
+  fail(*t, ReplyOrigin::Transport, strerror(error));
+  return true;
 }
 
 }  // namespace pua

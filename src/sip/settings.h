@@ -22,7 +22,7 @@ struct SipSettings {
   std::vector<SipCredential> credentials;
   uint32_t t1_ms = 500;                     // RFC 3261 T1; T2 is 8 times, the time until 408 is 64 times T1
   std::string resolv_conf;                  // instead of /etc/resolv.conf; may hold a "port" line
-  uint32_t udp_buffer = 4u << 20;           // octets of the socket's receive and send buffer
+  uint32_t udp_buffer = 8u << 20;           // octets of the socket's receive and send buffer
   uint32_t max_message = 256u << 10;        // octets of an incoming message; more is refused
   // Connections from outside, over all addresses of notify_listen together. What they mean: pua.conf(5).
   uint32_t max_connections = 1024;

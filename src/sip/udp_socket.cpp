@@ -36,7 +36,8 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const NetAddress& at, uint32_
   s->fd_ = socket(at.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (s->fd_ < 0) return {Errc::sip_failed, strerror(errno)};
   if (v6) set(s->fd_, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  set(s->fd_, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, 1);
+  s->v6_ = v6;
+  s->tell_errors(true);
   set_buffer(s->fd_, SO_RCVBUFFORCE, SO_RCVBUF, buffer);
   set_buffer(s->fd_, SO_SNDBUFFORCE, SO_SNDBUF, buffer);
   if (bind(s->fd_, &at.any, at.length()) != 0) return {Errc::sip_failed, strerror(errno)};
@@ -86,5 +87,7 @@ const std::string& UdpSocket::source(const NetAddress& to, MonoMs now) {
   }
   return w.source;
 }
+
+void UdpSocket::tell_errors(bool on) { set(fd_, v6_ ? IPPROTO_IPV6 : IPPROTO_IP, v6_ ? IPV6_RECVERR : IP_RECVERR, on); }
 
 }  // namespace pua

@@ -21,6 +21,8 @@ class UdpSocket {
   UdpSocket& operator=(const UdpSocket&) = delete;
 
   int fd() const { return fd_; }
+  // Whether what ICMP says of datagrams is told at all: to who sends or receives next, and in the queue of errors, which false empties.
+  void tell_errors(bool);
   const NetAddress& local() const { return local_; }       // with the real port
   bool any() const { return any_; }                        // bound to every address of the machine
 
@@ -41,7 +43,7 @@ class UdpSocket {
 
   int fd_ = -1;
   NetAddress local_;
-  bool any_ = false;
+  bool any_ = false, v6_ = false;
   std::string text_;
   std::unique_ptr<Way[]> ways_;              // by a hash of the address
 };

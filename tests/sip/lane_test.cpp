@@ -203,6 +203,35 @@ TEST(SipLane, errors_of_the_network_in_any_number_keep_no_response_away) {
   LONGS_EQUAL(200, rig->replies[1].status);
 }
 
+// More of them than are read in a turn, and none of a request of ours: none is looked at for a second, and then they are again.
+TEST(SipLane, a_flood_of_forged_errors_is_ignored_for_a_second_at_a_time) {
+  FakeClock clock;
+  rig->start();
+  rig->send(publish());
+  CHECK_TRUE(rig->until([&] { return server->requests.size() == 1; }));
+  SipReceived r = server->requests[0];
+  if (!forge_unreachable(r, 600)) {
+    printf("\nskipped: SipLane a_flood_of_forged_errors: this user may not open raw sockets\n");
+    return;
+  }
+  CHECK_TRUE(rig->until([&] { return lane().errors_unheard == 1; }));
+  uint64_t read = lane().network_errors;
+  CHECK_TRUE(forge_unreachable(r, 10));
+  server->reply(r, 200, "OK", "SIP-ETag: e\r\n");
+  CHECK_TRUE(rig->until_replies(1));
+  LONGS_EQUAL(200, rig->replies[0].status);
+  LONGS_EQUAL(read, lane().network_errors);
+  clock.pass(*rig, 1000);
+  server->on_request = [&](const SipReceived& q) {
+    forge_unreachable(r, 10);
+    server->reply(q, 200, "OK", "SIP-ETag: e\r\n");
+  };
+  SipRequest q = publish(2);
+  q.branch = "z9hG4bKbranch-2";
+  rig->send(q);
+  CHECK_TRUE(rig->until([&] { return lane().network_errors > read; }));
+}
+
 // Memory of a former request is used for the next: what was counted of that one's odd responses must not stick to it.
 TEST(SipLane, any_number_of_requests_may_be_answered_in_odd_form) {
   rig->start();
