@@ -54,7 +54,7 @@ void add_datagrams(In in, Out out) {
   const std::pair<const char*, uint64_t> all[] = {
       {"request_out", c.sent},       {"request_repeated", c.resent}, {"response", c.scanned + c.parsed}, {"response_repeated", c.repeated},
       {"response_foreign", c.foreign}, {"stray", c.stray},           {"request_in", c.requests},         {"network_error", c.network_errors},
-      {"errors_unheard", c.errors_unheard},
+      {"errors_unheard", c.errors_unheard}, {"flood", c.floods},
       {"answer_dropped", c.answers_dropped}};
   for (const auto& [what, n] : all) out.add(static_cast<int64_t>(n), {{"what", what}});
 }
@@ -114,7 +114,9 @@ const MetricFamily kList[] = {
     {"pua_sip_datagrams_total", "counter", "what",
      "UDP datagrams with sip_lane = yes. Ours: request_out, request_repeated (timer E), answer_dropped (no room to send). What came in: "
      "response (final, to a request of ours), response_repeated, response_foreign (right but for its sender's address: dropped), stray "
-     "(to nothing that is out, or no SIP), request_in. network_error: errors that came back for requests (ICMP). errors_unheard: times that none were looked at for a second, as too many belonged to no request",
+     "(to nothing that is out, or no SIP), request_in. network_error: errors that came back for requests (ICMP). errors_unheard: times that "
+     "none were looked at for a second, as too many belonged to no request. flood: times that the system was asked to let in only a few "
+     "of the requests, and of what is no SIP",
      add_datagrams},
     {"pua_sip_unanswered_total", "counter", "", "requests of strangers that got no answer, as there were too many of them",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.incoming.unanswered)); }},

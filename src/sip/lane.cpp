@@ -56,6 +56,7 @@ unsigned UdpLane::add(std::unique_ptr<UdpSocket> socket) {
   w.socket = std::move(socket);
   event_assign(&w.read, driver_.base(), w.socket->fd(), EV_READ | EV_PERSIST, on_read, &w);
   event_assign(&w.write, driver_.base(), w.socket->fd(), EV_WRITE, on_write, &w);
+  event_assign(&w.flood.calm, driver_.base(), -1, 0, on_calm, &w);
   event_add(&w.read, nullptr);
   return w.number;
 }
@@ -66,6 +67,7 @@ void UdpLane::close() {
   for (Watched& w : sockets_) {
     event_del(&w.read);
     event_del(&w.write);
+    event_del(&w.flood.calm);
     if (!reading_) w.socket.reset();
   }
   event_del(&flush_);
@@ -252,6 +254,7 @@ void UdpLane::read_some(Watched& w) {
       take(w, {static_cast<char*>(batch_->in_part[i].iov_base), batch_->in[i].msg_len}, batch_->in_from[i], now);
       if (closed_) return;
     }
+    watch_flood(w, now);
     octets += these;
     // Long datagrams are the work of many short ones: fewer of them at a time, so that a turn stays short.
     turn_batch_ = these > kOctetsATurn / 4 ? kFewer : kBatch;
@@ -281,12 +284,16 @@ void UdpLane::take(Watched& w, std::string_view datagram, NetAddress& from, Mono
   // Shorter than any request (RFC 5626 keep-alives among them), or none at all: a method begins with a letter.
   if (datagram.size() < 16 || (datagram[0] | 0x20) < 'a' || (datagram[0] | 0x20) > 'z') {
     counters_.stray++;
+    w.flood.useless++;
     return;
   }
   counters_.requests++;
   answer_.clear();
   sink_->on_request(datagram, from, now, answer_);
-  if (answer_.empty()) return;
+  if (answer_.empty()) {
+    w.flood.useless++;
+    return;
+  }
   if (closed_) {   // inside the sink: the request that did it gets its answer all the same
     sendto(w.socket->fd(), answer_.data(), answer_.size(), 0, &from.any, from.length());
   } else if (waiting_ < kMaxWaiting && waiting_octets_ + answer_.size() <= kMaxWaitingOctets) {

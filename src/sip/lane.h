@@ -41,6 +41,7 @@ struct LaneCounters {
   uint64_t foreign = 0;                 // responses with everything right but their address
   uint64_t requests = 0;                // requests from outside
   uint64_t answers_dropped = 0;         // answers that the socket had no room for
+  uint64_t floods = 0;                  // times that a flood began to be kept out by the system
   uint64_t errors_unheard = 0;          // times that no errors were looked at for a second: too many belonged to nothing that was out
   uint64_t network_errors = 0;          // errors that came back for requests (ICMP), or that sending met
 };
@@ -95,6 +96,14 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   const LaneCounters& counters() const { return counters_; }
 
  private:
+  // Requests of strangers and what is no SIP, faster than they can be thrown away one by one (lane_flood.cpp).
+  struct Flood {
+    struct event calm {};        // looks whether it is over
+    bool on = false;
+    unsigned useless = 0;        // datagrams that came for nothing
+    MonoMs since = 0, said_at = 0;
+    uint32_t drops = 0;          // of the system, so far
+  };
   struct Watched {
     UdpLane* lane = nullptr;
     unsigned number = 0;
@@ -104,6 +113,7 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
     bool blocked = false;        // the system has no room: waits for `write`
     MonoMs deaf_until = 0;       // errors of the network are not looked at until then, 0: they are
     MonoMs said_at = 0;          // when the log said so last
+    Flood flood;
   };
   // What waits to be sent: a transaction's octets, or an answer.
   struct Waiting {
@@ -141,6 +151,8 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   int push(Watched&, unsigned n);
   void send_failed(Waiting&, int error);
   void read_errors(Watched&);
+  void watch_flood(Watched&, MonoMs now);
+  static void on_calm(evutil_socket_t, short, void* watched);
   void stop_hearing(Watched&);
   void hear_again(Watched&);
   bool take_error(Watched&, std::string_view sent, int error, const NetAddress& to);

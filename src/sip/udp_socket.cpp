@@ -1,5 +1,7 @@
 #include "sip/udp_socket.h"
 
+#include <linux/filter.h>
+#include <linux/sock_diag.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -89,5 +91,27 @@ const std::string& UdpSocket::source(const NetAddress& to, MonoMs now) {
 }
 
 void UdpSocket::tell_errors(bool on) { set(fd_, v6_ ? IPPROTO_IPV6 : IPPROTO_IP, v6_ ? IPV6_RECVERR : IP_RECVERR, on); }
+
+// The filter sees the UDP header, 8 octets, and then the message.
+void UdpSocket::let_few_in(bool on) {
+  static sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 8),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x5349502f, 4, 0),                       // "SIP/"
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x4e4f5449, 3, 0),                       // "NOTI"
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM)),
+      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 1u << 26, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  };
+  sock_fprog program{sizeof code / sizeof code[0], code};
+  if (on) setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  else set(fd_, SOL_SOCKET, SO_DETACH_FILTER, 0);
+}
+
+uint32_t UdpSocket::drops() const {
+  uint32_t info[SK_MEMINFO_VARS] = {};
+  socklen_t length = sizeof info;
+  return getsockopt(fd_, SOL_SOCKET, SO_MEMINFO, info, &length) == 0 ? info[SK_MEMINFO_DROPS] : 0;
+}
 
 }  // namespace pua

@@ -203,6 +203,36 @@ TEST(SipLane, errors_of_the_network_in_any_number_keep_no_response_away) {
   LONGS_EQUAL(200, rig->replies[1].status);
 }
 
+// What is no response and no NOTIFY, by the thousand: the system keeps nearly all of it out, for as long as it goes on.
+TEST(SipLane, a_flood_is_kept_out_by_the_system_and_responses_come_in_all_the_same) {
+  FakeClock clock;
+  rig->start();
+  rig->send(publish());
+  CHECK_TRUE(rig->until([&] { return server->requests.size() == 1; }));
+  SipReceived r = server->requests[0];
+  auto junk = [&](int count) {
+    for (int i = 0; i < count; i++) {
+      forge(r, "127.0.0.1", "no SIP");
+      if (i % 100 == 99) rig->turn();
+    }
+    for (int i = 0; i < 20; i++) rig->turn();
+  };
+  junk(6000);
+  LONGS_EQUAL(1, lane().floods);
+  uint64_t before = lane().stray;
+  junk(2000);
+  CHECK(lane().stray - before < 200);   // one in 64
+  server->reply(r, 200, "OK", "SIP-ETag: e\r\n");
+  CHECK_TRUE(rig->until_replies(1));
+  LONGS_EQUAL(200, rig->replies[0].status);
+  CHECK_TRUE(rig->until([&] {           // a second later everything is looked at again
+    before = lane().stray;
+    junk(20);
+    return lane().stray == before + 20;
+  }));
+  LONGS_EQUAL(1, lane().floods);
+}
+
 // More of them than are read in a turn, and none of a request of ours: none is looked at for a second, and then they are again.
 TEST(SipLane, a_flood_of_forged_errors_is_ignored_for_a_second_at_a_time) {
   FakeClock clock;
