@@ -279,20 +279,22 @@ TEST(SipTls, what_works_again_is_told_once) {
 }
 
 TEST(SipTls, over_ipv6_too) {
-  Cert cert({.cn = "x", .san = "IP:::1"});
-  cert.write(dir);
-  TlsServer server(rig->base, cert, nullptr, false, "::1");
-  if (server.port() == 0) return;  // no IPv6 on this machine
-  rig->settings.listen = {"sips:[::1]:*"};
-  rig->start();
-  LONGS_EQUAL(200, ask("[::1]:" + std::to_string(server.port())).status);
+  {
+    Cert cert({.cn = "x", .san = "IP:::1"});
+    cert.write(dir);
+    TlsServer server(rig->base, cert, nullptr, false, "::1");
+    if (server.port() == 0) return;  // no IPv6 on this machine
+    rig->settings.listen = {"sips:[::1]:*"};
+    rig->start();
+    LONGS_EQUAL(200, ask("[::1]:" + std::to_string(server.port())).status);
+  }
   Cert other({.cn = "y", .san = "IP:::2"});
   other.write(dir);
   make(Mode::Port);
-  TlsServer second(rig->base, other, nullptr, false, "::1");
+  TlsServer server(rig->base, other, nullptr, false, "::1");
   rig->settings.listen = {"sips:[::1]:*"};
   rig->start();
-  peer = "[::1]:" + std::to_string(second.port());
+  peer = "[::1]:" + std::to_string(server.port());
   refused(ask(peer), "the certificate of PEER is for ::2, not for ::1");
 }
 
