@@ -56,7 +56,7 @@ unsigned UdpLane::add(std::unique_ptr<UdpSocket> socket) {
   w.socket = std::move(socket);
   event_assign(&w.read, driver_.base(), w.socket->fd(), EV_READ | EV_PERSIST, on_read, &w);
   event_assign(&w.write, driver_.base(), w.socket->fd(), EV_WRITE, on_write, &w);
-  event_assign(&w.flood.calm, driver_.base(), -1, 0, on_calm, &w);
+  w.calm = std::make_unique<SuTimer>(driver_, on_calm, &w);
   event_add(&w.read, nullptr);
   return w.number;
 }
@@ -67,7 +67,7 @@ void UdpLane::close() {
   for (Watched& w : sockets_) {
     event_del(&w.read);
     event_del(&w.write);
-    event_del(&w.flood.calm);
+    w.calm.reset();
     if (!reading_) w.socket.reset();
   }
   event_del(&flush_);

@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "base/log_gate.h"
+#include "base/spell.h"
 #include "base/result.h"
 #include "core/sip_port.h"
 #include "sip/lane_txns.h"
@@ -98,10 +99,10 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
  private:
   // Requests of strangers and what is no SIP, faster than they can be thrown away one by one (lane_flood.cpp).
   struct Flood {
-    struct event calm {};        // looks whether it is over
-    bool on = false;
+    Spell spell;
+    bool kept_out = false;       // by the system
     unsigned useless = 0;        // datagrams that came for nothing
-    MonoMs since = 0, said_at = 0;
+    MonoMs since = 0;
     uint32_t drops = 0;          // of the system, so far
   };
   struct Watched {
@@ -112,8 +113,10 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
     struct event write {};
     bool blocked = false;        // the system has no room: waits for `write`
     MonoMs deaf_until = 0;       // errors of the network are not looked at until then, 0: they are
-    MonoMs said_at = 0;          // when the log said so last
+    Spell forged;                // those errors belong to nothing of ours
     Flood flood;
+    std::unique_ptr<SuTimer> calm;   // each second while one of the two lasts: whether it is over
+    bool looking = false;            // it is armed
   };
   // What waits to be sent: a transaction's octets, or an answer.
   struct Waiting {
@@ -151,11 +154,14 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   int push(Watched&, unsigned n);
   void send_failed(Waiting&, int error);
   void read_errors(Watched&);
-  void watch_flood(Watched&, MonoMs now);
-  static void on_calm(evutil_socket_t, short, void* watched);
   void stop_hearing(Watched&);
-  void hear_again(Watched&);
+  void hear_again(Watched&, MonoMs now);
   bool take_error(Watched&, std::string_view sent, int error, const NetAddress& to);
+
+  // lane_flood.cpp
+  void watch_flood(Watched&, MonoMs now);
+  void look_for_calm(Watched&, MonoMs now);
+  static void on_calm(void* watched);
 
   SuDriver& driver_;
   LaneSink* sink_;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr unsigned kErrorBatches = 4;      // a turn
 constexpr size_t kLongestUdp = 65507;
-constexpr MonoMs kDeafMs = 1000, kSayEvery = 60000;
+constexpr MonoMs kDeafMs = 1000;
 constexpr unsigned kTries = 4, kMostTries = 64;   // to send a datagram; between the two it is known that the errors are of others
 
 // Whether this may be of an earlier datagram: what ICMP messages are turned into.
@@ -48,7 +48,7 @@ int error_of(msghdr& h) {
 // is always one. Asking again shows whose it is; where that does not, a socket that has sent nothing does. At half a million forged
 // errors a second every second try fails: each takes a microsecond, and a request that is lost here waits for half a second.
 int UdpLane::push(Watched& w, unsigned n) {
-  hear_again(w);
+  hear_again(w, now_());
   for (unsigned tries = 1; tries <= kMostTries; tries++) {
     int sent = sendmmsg(w.socket->fd(), batch_->out, n, 0);
     if (sent >= 0 || !may_be_told(errno)) return sent;
@@ -101,14 +101,14 @@ void UdpLane::stop_hearing(Watched& w) {
   MonoMs now = now_();
   w.deaf_until = now + kDeafMs;
   counters_.errors_unheard++;
-  if (w.said_at && now - w.said_at < kSayEvery) return;
-  w.said_at = now;
-  log_.warning("sip: %s: too many errors of the network (ICMP) belong to no request of ours, they are ignored a second at a time",
-               w.socket->local().text().c_str());
+  if (w.forged.begins(now))
+    log_.warning("sip: %s: too many errors of the network (ICMP) belong to no request of ours, they are ignored a second at a time",
+                 w.socket->local().text().c_str());
+  look_for_calm(w, now);
 }
 
-void UdpLane::hear_again(Watched& w) {
-  if (!w.deaf_until || now_() < w.deaf_until) return;
+void UdpLane::hear_again(Watched& w, MonoMs now) {
+  if (!w.deaf_until || now < w.deaf_until) return;
   w.deaf_until = 0;
   w.socket->tell_errors(true);
 }

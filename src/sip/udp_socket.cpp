@@ -93,7 +93,7 @@ const std::string& UdpSocket::source(const NetAddress& to, MonoMs now) {
 void UdpSocket::tell_errors(bool on) { set(fd_, v6_ ? IPPROTO_IPV6 : IPPROTO_IP, v6_ ? IPV6_RECVERR : IP_RECVERR, on); }
 
 // The filter sees the UDP header, 8 octets, and then the message.
-void UdpSocket::let_few_in(bool on) {
+int UdpSocket::let_few_in(bool on) {
   static sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 8),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x5349502f, 4, 0),                       // "SIP/"
@@ -104,8 +104,10 @@ void UdpSocket::let_few_in(bool on) {
       BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
   };
   sock_fprog program{sizeof code / sizeof code[0], code};
-  if (on) setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-  else set(fd_, SOL_SOCKET, SO_DETACH_FILTER, 0);
+  int zero = 0;
+  int rc = on ? setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)
+              : setsockopt(fd_, SOL_SOCKET, SO_DETACH_FILTER, &zero, sizeof zero);
+  return rc == 0 ? 0 : errno;
 }
 
 uint32_t UdpSocket::drops() const {

@@ -24,7 +24,8 @@ class UdpSocket {
   // Whether what ICMP says of datagrams is told at all: to who sends or receives next, and in the queue of errors, which false empties.
   void tell_errors(bool);
   // true: the system lets in what begins like a response or a NOTIFY, and of all else one datagram in 64. false: everything, as at first.
-  void let_few_in(bool);
+  // 0, or the errno of a system that does not do it.
+  int let_few_in(bool);
   // Datagrams that the system dropped so far, for want of room or as let_few_in() says.
   uint32_t drops() const;
   const NetAddress& local() const { return local_; }       // with the real port

@@ -147,8 +147,10 @@ TEST(SipAgent, the_tcp_port_of_its_address_is_left_to_others) {
   }
   std::string uri = "sip:127.0.0.1:" + std::to_string(port);
   open(uri, false);
-  ScriptedServer other(rig->base, ScriptedServer::Kind::Tcp, "127.0.0.1", port);
-  LONGS_EQUAL(port, other.port());
+  {
+    ScriptedServer other(rig->base, ScriptedServer::Kind::Tcp, "127.0.0.1", port);
+    LONGS_EQUAL(port, other.port());
+  }
   // And the other way round.
   make(Mode::Port);
   ScriptedServer first(rig->base, ScriptedServer::Kind::Tcp, "127.0.0.1", port);
