@@ -72,6 +72,8 @@ struct Chars {
 };
 constexpr Chars kChars;
 
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
 bool is_token_char(char c) { return kChars.token[static_cast<unsigned char>(c)]; }
 
 bool is_uri(std::string_view s) {
@@ -82,6 +84,7 @@ bool is_uri(std::string_view s) {
 bool read_first_line(std::string_view line, Scan& out) {
   if (line.starts_with("SIP/2.0 ")) {
     if (line.size() < 11 || (line.size() > 11 && line[11] != ' ')) return false;
+    if (line.size() > 12 && (is_blank(line[12]) || is_blank(line.back()))) return false;   // sofia takes no blanks at the ends of a reason
     int status = 0;
     for (char c : line.substr(8, 3)) {
       if (c < '0' || c > '9') return false;
@@ -126,8 +129,8 @@ bool is_token(std::string_view s) {
 }
 
 std::string_view trimmed(std::string_view v) {
-  while (!v.empty() && (v.front() == ' ' || v.front() == '\t')) v.remove_prefix(1);
-  while (!v.empty() && (v.back() == ' ' || v.back() == '\t')) v.remove_suffix(1);
+  while (!v.empty() && is_blank(v.front())) v.remove_prefix(1);
+  while (!v.empty() && is_blank(v.back())) v.remove_suffix(1);
   return v;
 }
 

@@ -115,6 +115,8 @@ TEST(SipScan, what_changes_how_a_message_is_read_is_odd) {
            with(kReply, "SIP/2.0 200", "SIP/2.0 099"),
            with(kReply, "SIP/2.0 200", "SIP/2.0 2000"),
            with(kReply, "SIP/2.0 200", "SIP/3.0 200"),
+           with(kReply, "SIP/2.0 200 OK", "SIP/2.0 200  OK"),                    // a blank at an end of the reason
+           with(kReply, "SIP/2.0 200 OK", "SIP/2.0 200 OK\t"),
            with(kReply, "\r\n\r\n", "\r\n"),                                    // no end of the head
            std::string(), std::string("\r\n\r\n"), std::string("SIP/2.0 200 OK\r\n\r\n"),
        })
