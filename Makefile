@@ -102,7 +102,7 @@ $(B)/tests/api/unit: $(B)/tests/api/header.o | $(LIB_SO) $(B)/examples/publish $
 $(SIM_BIN): $(call obj,$(wildcard tests/sim/*.cpp)) $(LIB_A)
 	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
 
-unit: deps ## unit tests of every room (pure, and with real sqlite / nua)
+unit: deps ## unit tests of every room (pure, and with real SQLite and sofia)
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TEST_BINS)
 	@tests/support/run-tests unit V=$(V)
 SEED ?= 1

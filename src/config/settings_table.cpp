@@ -60,10 +60,11 @@ const Param kTable[] = {
     {.module = "pua", .name = "listen", .type = ParamType::List, .field = &S::listen, .check = check_listen,
      .help = "Address that NOTIFYs are taken at, as a SIP URI like those of sip_listen, and another one than those: over UDP and "
              "TCP, over one of them with transport=, over TLS where it is sips:. May be given several times; none: the host takes "
-             "NOTIFYs itself."},
+             "NOTIFYs itself. A message of more than 256 KB is refused."},
     {.module = "pua", .name = "contact", .field = &S::contact, .check = check_contact,
      .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the address of listen that "
-             "fits the way of the request; where that is every address of the machine, the one that the request leaves from."},
+             "fits the way of the request; where that is every address of the machine, the one that the request leaves from by UDP, else "
+             "one of the machine's."},
     {.module = "pua", .name = "max_connections", .type = ParamType::Int, .field = &S::max_connections, .min = 1, .max = 100000,
      .help = "Connections from outside (TCP, TLS) that the addresses of listen take together. Where there are so many, one that brought "
              "no NOTIFY of a subscription of ours gives way to a newcomer, of the address that has most of those the oldest one."},
@@ -79,7 +80,8 @@ const Param kTable[] = {
     {.module = "pua", .name = "user_agent", .field = &S::user_agent, .check = check_user_agent,
      .help = "User-Agent header field of requests. Empty: none."},
     {.module = "pua", .name = "tls_dir", .field = &S::tls_dir, .check = check_path,
-     .help = "Folder with agent.pem (certificate and key) and cafile.pem, for sips: and transport=tls."},
+     .help = "Folder with agent.pem (certificate and key) and cafile.pem, for sips: and transport=tls. Files that were renewed count "
+             "for connections from outside after a restart."},
     {.module = "pua", .name = "tls_verify", .type = ParamType::Bool, .field = &S::tls_verify,
      .help = "Whether certificates of servers must be valid and name the server."},
     {.module = "pua", .name = "credential", .type = ParamType::List, .field = &S::credentials, .check = check_credential,
@@ -123,8 +125,8 @@ const Param kTable[] = {
      .reloadable = true, .help = "Whether a shutdown removes all publications from the server."},
     {.module = "pua", .name = "sip_lane", .type = ParamType::Bool, .field = &S::sip_lane,
      .help = "Whether UDP goes through sockets of libpua's own: requests are sent in batches, and what strangers send is sorted before "
-             "anything is kept of it. With no, sofia-sip has the UDP sockets, at several times the cost and without the limits against "
-             "floods; the messages are the same."},
+             "anything is kept of it. With no, sofia-sip has the UDP sockets, at several times the cost: the messages are the same, but "
+             "sofia looks up the names of servers (no next server after 503, no answers from memory), and strangers get next to none."},
     {.module = "pua", .name = "sip_driver", .field = &S::sip_driver, .choices = "auto|port|nested",
      .help = "How the SIP stack runs inside the event loop: port (its sockets in the loop), nested (its own epoll in the "
              "loop), or auto: port if its self-test passes at start, else nested."},

@@ -114,11 +114,11 @@ const MetricFamily kList[] = {
     {"pua_sip_datagrams_total", "counter", "what",
      "UDP datagrams with sip_lane = yes. Ours: request_out, request_repeated (timer E), answer_dropped (no room to send). What came in: "
      "response (final, to a request of ours), response_repeated, response_foreign (right but for its sender's address: dropped), stray "
-     "(to nothing that is out, or no SIP), request_in. network_error: errors that came back for requests (ICMP). errors_unheard: times that "
+     "(to nothing that is out, or no SIP), request_in. network_error: errors that came back (ICMP), forged ones among them. errors_unheard: times that "
      "none were looked at for a second, as too many belonged to no request. flood: times that the system was asked to let in only a few "
      "of the requests, and of what is no SIP",
      add_datagrams},
-    {"pua_sip_unanswered_total", "counter", "", "requests of strangers that got no answer, as there were too many of them",
+    {"pua_sip_unanswered_total", "counter", "", "requests of strangers that got no answer: there were too many of them, or it would have been too long",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.incoming.unanswered)); }},
     {"pua_sip_failovers_total", "counter", "",
      "requests sent to another server of the same name, as one did not answer, could not be reached or said 503",
@@ -130,7 +130,7 @@ const MetricFamily kList[] = {
      "requests that servers sent over connections to them; these belong to nothing there",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.stream_strays)); }},
     {"pua_sip_connections", "gauge", "kind",
-     "connections from outside that are open: known ones, which brought a NOTIFY of ours, and strangers", add_connections},
+     "connections from outside that are open. known: those that brought a NOTIFY of ours; stranger: all others", add_connections},
     {"pua_sip_connections_accepted_total", "counter", "", "connections from outside that were accepted",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.accepted)); }},
     {"pua_sip_connections_ended_total", "counter", "reason", kEndedHelp, add_ended_connections},
@@ -153,7 +153,7 @@ const MetricFamily kList[] = {
        for (const auto& [what, n] : all) out.add(static_cast<int64_t>(n), {{"what", what}});
      }},
     {"pua_sip_names_total", "counter", "what",
-     "names of servers looked up: all lookups; of these failed, and of those unanswered by the name servers; stale: an older answer was used "
+     "names of servers. lookup: all lookups; of these failed, and of those unanswered by the name servers; stale: an older answer was used "
      "on; refused: requests that a limit turned away; config_read: resolv.conf or hosts was read again",
      [](In in, Out out) {
        const LocatorCounters& c = in.more.stack.names;

@@ -48,7 +48,7 @@ class SuDriver {
   static Result<std::unique_ptr<SuDriver>> create(event_base* base, Mode mode, Log& log, Watchdog* wd,
                                                   SelfTest self_test = {});
 
-  // Destroys the root. Everything made on it (nua, nta agents, timers, resolvers) must have been destroyed before. Messages
+  // Destroys the root. Everything made on it (nta agents, timers, resolvers) must have been destroyed before. Messages
   // still queued are run in Port mode, and leak in Nested mode. Legal inside a callback of this driver: the root then goes
   // when that callback has returned. Not legal in a forked child: the sockets' events are the parent's (leak it there).
   virtual ~SuDriver() = default;
@@ -59,9 +59,9 @@ class SuDriver {
   // The loop it runs on, and who watches its turns (may be null): for sockets of our own beside sofia's.
   virtual event_base* base() const = 0;
   virtual Watchdog* watchdog() const = 0;
-  // Sofia's deferrable timers (nua's housekeeping, with NUTAG_DEFERRABLE_TIMERS(1)) wait up to ten minutes for something
+  // Sofia's deferrable timers (housekeeping) wait up to ten minutes for something
   // else to wake the loop; su_root_set_max_defer(root(), ms) shortens that, for a shutdown.
-  // Call after any sofia call made from outside sofia's own callbacks (nua_create, nua_method, ...). Cheap, and nothing at
+  // Call after any sofia call made from outside sofia's own callbacks (nta_agent_create, nta_outgoing_mcreate ...). Cheap, and nothing at
   // all in Port mode, where the port sees such calls by itself.
   virtual void kick() = 0;
   // Runs what is due now: queued messages and timers, no sockets. For tests on a fake clock, which moves without waking

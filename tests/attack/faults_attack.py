@@ -32,7 +32,7 @@ def connect(port, timeout=5, source=None):
 
 @suite.test
 def what_cannot_be_read_over_tcp_leaves_no_descriptor(ctx):
-    """Fault 1: octets that are no message, then the end of the stream."""
+    """Octets that are no message, then the end of the stream."""
     v = Victim(ctx, watched=1)
     before = v.descriptors()
     for octets in (b"x\r\n\r\n", b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"INVITE\r\n\r\n", b"SIP/2.0 200 OK\r\n\r\n", b"\0" * 500, b"",
@@ -48,7 +48,7 @@ def what_cannot_be_read_over_tcp_leaves_no_descriptor(ctx):
 
 @suite.test
 def nobody_listens_over_tcp_unless_asked(ctx):
-    """Fault 1: without `listen`, and with addresses of UDP only, no port of TCP is open."""
+    """Without `listen`, and with addresses of UDP only, no port of TCP is open."""
     esc = Esc(ctx)
     puad = Puad(ctx, esc.uri)
     puad.set("pua", sip_listen=None)
@@ -68,7 +68,7 @@ def nobody_listens_over_tcp_unless_asked(ctx):
 
 @suite.test
 def two_thousand_idle_connections_do_no_harm(ctx):
-    """Fault 1: they are closed, and NOTIFYs and publications go on."""
+    """They are closed, and NOTIFYs and publications go on."""
     v = Victim(ctx, watched=2, tcp_silence=2)
     before = v.descriptors()
     flood = Flood(ctx, "idle", "tcp", v.notify_port, 4, count=2000)
@@ -81,7 +81,7 @@ def two_thousand_idle_connections_do_no_harm(ctx):
 
 @suite.test
 def out_of_descriptors(ctx):
-    """Fault 2: no spin, no flood of lines, and honest work over TCP and /metrics goes on."""
+    """No spin, no flood of lines, and honest work over TCP and /metrics goes on."""
     v = Victim(ctx, watched=2, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)))
     lines = v.lines()
     floods = [Flood(ctx, "idle", "tcp", port, 5, count=500) for port in (v.notify_port, v.http_port)]
@@ -95,14 +95,14 @@ def out_of_descriptors(ctx):
     page = v.metrics(10)
     for flood in floods:
         flood.result()
-    check("pua_up" in page or "pua_publications" in page, "no metrics while connections use up descriptors")
+    check("\npua_publications" in page, "no metrics while connections use up descriptors")
     check(share < 0.5, f"puad used {share:.0%} of a core")
     check(v.lines() - lines <= MOST_LINES, f"{v.lines() - lines} log lines")
 
 
 @suite.test
 def stray_requests_cost_little_and_draw_little(ctx):
-    """Fault 3: 1,450 INVITEs a second, and one INVITE of 111 octets."""
+    """1,450 INVITEs a second, and one INVITE of 111 octets."""
     v = Victim(ctx, watched=1)
     before, cpu, begin = v.rss(), v.puad.process.cpu_seconds(), time.monotonic()
     result = Flood(ctx, "invite", "udp", v.port, 3, rate=1450).result()
@@ -124,7 +124,7 @@ def stray_requests_cost_little_and_draw_little(ctx):
 
 @suite.test
 def messages_without_end(ctx):
-    """Fault 4: one header line that never ends, behind a whole message and alone."""
+    """One header line that never ends, behind a whole message and alone."""
     v = Victim(ctx, watched=1)
     before, fds = v.rss(), v.descriptors()
     whole = (b"NOTIFY sip:a SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=z9hG4bKb\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>;tag=2\r\nCall-ID: e\r\n"
@@ -143,7 +143,7 @@ def messages_without_end(ctx):
 
 @suite.test
 def identifiers_say_nothing_of_others(ctx):
-    """Fault 5: of all that one party of ours sees, nothing is shared with what another one gets, and forging with it has no effect."""
+    """Of all that one party of ours sees, nothing is shared with what another one gets, and forging with it has no effect."""
     v = Victim(ctx, watched=1)
     other = Notifier(ctx, name="attacker")
     for n in range(3):
@@ -175,7 +175,7 @@ def identifiers_say_nothing_of_others(ctx):
 
 @suite.test
 def a_notify_flood_leaves_honest_notifys_alone(ctx):
-    """Fault 6, as it was found: 110,000 NOTIFYs a second of dialogs that do not exist."""
+    """110,000 NOTIFYs a second of dialogs that do not exist."""
     v = Victim(ctx).work()
     begin = time.monotonic()
     Flood(ctx, "notify", "udp", v.notify_port, 4, rate=110000).result()

@@ -251,7 +251,7 @@ def dealt_with(victim):
 
 def attack(victim, name, start, seconds=SECONDS, clean=None, notifies=True, settle=1.0, most_lines=MOST_LINES):
     """One attack, begun by start() (a Flood), with the honest work beside. Compared: what was before (`clean` s), meanwhile, and after.
-    A Failure if something is not as issue and README say."""
+    A Failure if something is not as the README of this folder says."""
     v, report, clean = victim, Report(name), clean or min(3.0, max(1.0, seconds / 4))
     before = time.monotonic()
     time.sleep(clean)
@@ -283,19 +283,26 @@ def attack(victim, name, start, seconds=SECONDS, clean=None, notifies=True, sett
     lines, fds = v.lines() - lines0, v.descriptors() - fds0
     lost = [i for i, asked_at in dict(v.publishing.open).items() if asked_at < end and time.monotonic() - asked_at > 5]
     report.expect(v.puad.process.running(), "puad has ended")
+    for work in (v.publishing, v.notifying, v.sampling) if notifies else (v.publishing, v.sampling):
+        report.expect(work.is_alive(), f"{type(work).__name__} has ended: nothing was tested")
+    report.expect(len(asked) >= RATE * (end - begin) / 4, f"{len(asked)} honest publications in {end - begin:.1f} s: nothing was tested")
+    report.expect(v.sampling.most_rss > 0, "memory was not looked at")
     report.expect(growth <= MOST_GROWTH, f"memory grew by {growth / MB:.1f} MB")
     report.expect(left <= MOST_LEFT, f"{left / MB:.1f} MB were not given back")
     report.expect(fds <= 0, f"{fds} descriptors more than before")
     report.expect(lines <= most_lines, f"{lines} log lines")
     report.expect(not v.publishing.failed, f"publications failed: {v.publishing.failed[:3]}")
     report.expect(not lost, f"{len(lost)} publications were not answered")
-    if early:
+    if notifies:
+        report.expect(len(early) >= NOTIFY_RATE * (late - begin) / 4, f"{len(early)} honest NOTIFYs in {late - begin:.1f} s: nothing was tested")
         report.expect(taken >= LEAST_NOTIFIES * len(early), f"{taken} of {len(early)} honest NOTIFYs were answered")
     if LONG:
         report.expect(p99 <= MOST_P99, f"p99 of honest publications {p99 * 1000:.1f} ms (without the attack {clean_p99 * 1000:.1f} ms)")
     v.publishing.failed.clear()
     rate = result["sent"] / max(0.001, result["seconds"])
-    report.finish(f"{rate:,.0f}/s, answers {result['answer_octets']:,} of {result['sent_octets']:,} octets; {read:,.0f} of {result['sent']:,} read, CPU {cpu:.0%} ({cpu * (end - begin) / max(1, read) * 1e6:.1f} us each, the attacker's {result['cpu'] / max(1, result['sent']) * 1e6:.1f}); publications "
+    each, its = cpu * (end - begin) / max(1, read) * 1e6, result["cpu"] / max(1, result["sent"]) * 1e6
+    report.finish(f"{rate:,.0f}/s, answers {result['answer_octets']:,} of {result['sent_octets']:,} octets; {read:,.0f} of "
+                  f"{result['sent']:,} read, CPU {cpu:.0%} ({each:.1f} us each, the attacker's {its:.1f}); publications "
                   f"p99 {p99 * 1000:.1f} ms, most {max(asked, default=0) * 1000:.0f} ms (clean p99 {clean_p99 * 1000:.1f} ms, "
                   f"most {max(quiet, default=0) * 1000:.0f} ms); NOTIFYs {taken}/{len(early)} taken, {first}/{len(sent)} at once; memory "
                   f"+{growth / MB:.1f} MB, left {left / MB:+.1f} MB; {lines} log lines", end - before)

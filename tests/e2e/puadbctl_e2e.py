@@ -78,7 +78,10 @@ def tables_are_made_checked_and_removed(ctx, place):
     equal(place.rows("SELECT table_name FROM version"), [["other"]], "versions left")
     expect(2, "drop", "--url", place.url, "--yes", holds="there is no table pua")
     expect(1, "check", "--url", place.url, holds="there is no table pua")
+    if place.kind == "sqlite":
+        place.run("DROP VIEW other_rows")       # whatever is left of the journal goes, too
     expect(0, "drop", "--url", place.url, "--table", "other", "--yes")
+    equal(place.tables(), ["version"], "tables left")
 
 
 @both

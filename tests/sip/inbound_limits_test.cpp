@@ -14,7 +14,7 @@ TEST_GROUP_BASE(InboundLimits, InboundTest) {};
 
 // --- how many --------------------------------------------------------------------------------------------------------------
 
-// Fault 1: 2,000 idle connections were never closed.
+// Once: 2,000 idle connections were never closed.
 TEST(InboundLimits, idle_connections_are_bounded_and_honest_ones_go_on) {
   settings.max_connections = 100;
   settings.max_connections_per_address = 16;
@@ -152,7 +152,7 @@ TEST_GROUP_BASE(InboundDescriptors, InboundTest) {
   }
 };
 
-// Fault 2: 700,000 lines of "Error from accept() call" in 3 s, and a core busy.
+// Once: 700,000 lines of "Error from accept() call" in 3 s, and a core busy.
 TEST(InboundDescriptors, out_of_descriptors_accepting_pauses_without_a_spin_and_known_connections_go_on) {
   settings.descriptor_reserve = 0;
   serve();

@@ -106,7 +106,7 @@ TEST(Inbound, a_reset_is_an_end) {
 
 // --- what is refused -------------------------------------------------------------------------------------------------------
 
-// Fault 1: printf 'x\r\n\r\n' | nc -N left a socket in CLOSE_WAIT for 30 minutes.
+// Once: printf 'x\r\n\r\n' | nc -N left a socket in CLOSE_WAIT for 30 minutes.
 TEST(Inbound, what_cannot_be_parsed_is_closed_and_its_descriptor_is_free) {
   serve();
   int before = dup(0);
@@ -176,7 +176,7 @@ TEST(Inbound, a_message_over_max_message_gets_413_by_its_head) {
   LONGS_EQUAL(1, ended(InboundEnd::too_large));
 }
 
-// Fault 4: 600 MB sent without a line end were 600 MB held.
+// Once: 600 MB sent without a line end were 600 MB held.
 TEST(Inbound, a_head_without_end_is_held_up_to_max_message_only) {
   settings.max_message = 65536;
   serve();

@@ -6,8 +6,10 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "tests/sip/inbound_rig.h"
+#include "tests/support/tls_server.h"
 
 using namespace pua;
 using namespace pua::test;
@@ -15,19 +17,15 @@ using namespace pua::test;
 namespace {
 
 // Made once: a key takes its time.
-std::string certificates() {
+const std::string& certificates() {
   static const struct Folder {
     std::string path;
     Folder() {
       char name[] = "/tmp/sip-in-XXXXXX";
       path = mkdtemp(name);
-      std::string cmd = "cd " + path + " && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext "
-                        "subjectAltName=IP:127.0.0.1 -keyout key.pem -out cafile.pem 2>/dev/null && cat cafile.pem key.pem > agent.pem";
-      if (system(cmd.c_str()) != 0) path.clear();
+      Cert({.cn = "127.0.0.1", .san = "IP:127.0.0.1"}).write(path);
     }
-    ~Folder() {
-      if (!path.empty()) std::filesystem::remove_all(path);
-    }
+    ~Folder() { std::filesystem::remove_all(path); }
   } kFolder;
   return kFolder.path;
 }
@@ -84,7 +82,6 @@ TEST_GROUP_BASE(InboundTls, InboundTest) {
     InboundTest::setup();
     settings.tls_dir = certificates();
   }
-  bool ready() { return !settings.tls_dir.empty(); }   // without the openssl program there are no certificates
   int shaken(TlsClient& c) {
     int r = 0;
     until([&] { return (r = c.shake()) != 0; });
@@ -102,7 +99,6 @@ TEST_GROUP_BASE(InboundTls, InboundTest) {
 };
 
 TEST(InboundTls, a_request_is_answered_over_tls) {
-  if (!ready()) return;
   serve("sips:127.0.0.1:*");
   for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     TlsClient c(at, version);
@@ -114,7 +110,6 @@ TEST(InboundTls, a_request_is_answered_over_tls) {
 }
 
 TEST(InboundTls, many_messages_in_one_record_and_one_in_many) {
-  if (!ready()) return;
   serve("sips:127.0.0.1:*");
   TlsClient c(at);
   LONGS_EQUAL(1, shaken(c));
@@ -132,7 +127,6 @@ TEST(InboundTls, many_messages_in_one_record_and_one_in_many) {
 }
 
 TEST(InboundTls, an_end_without_close_notify_is_an_end_and_what_was_whole_is_answered) {
-  if (!ready()) return;
   serve("sips:127.0.0.1:*");
   TlsClient c(at);
   LONGS_EQUAL(1, shaken(c));
@@ -148,7 +142,6 @@ TEST(InboundTls, an_end_without_close_notify_is_an_end_and_what_was_whole_is_ans
 }
 
 TEST(InboundTls, versions_before_1_2_and_other_protocols_are_refused) {
-  if (!ready()) return;
   serve("sips:127.0.0.1:*");
   TlsClient old(at, TLS1_1_VERSION);
   LONGS_EQUAL(-1, shaken(old));
@@ -163,7 +156,6 @@ TEST(InboundTls, versions_before_1_2_and_other_protocols_are_refused) {
 }
 
 TEST(InboundTls, a_client_that_wants_to_negotiate_again_is_told_no) {
-  if (!ready()) return;
   serve("sips:127.0.0.1:*");
   TlsClient c(at, TLS1_2_VERSION);
   LONGS_EQUAL(1, shaken(c));
@@ -173,7 +165,6 @@ TEST(InboundTls, a_client_that_wants_to_negotiate_again_is_told_no) {
 }
 
 TEST(InboundTls, a_handshake_has_tcp_silence) {
-  if (!ready()) return;
   serve("sips:127.0.0.1:*");
   StreamClient silent(at);
   TlsClient half(at), whole(at);
@@ -188,7 +179,6 @@ TEST(InboundTls, a_handshake_has_tcp_silence) {
 }
 
 TEST(InboundTls, a_turn_of_the_loop_does_few_handshakes) {
-  if (!ready()) return;
   settings.max_connections_per_address = 100;
   serve("sips:127.0.0.1:*");
   std::deque<TlsClient> all;
@@ -207,7 +197,6 @@ TEST(InboundTls, a_turn_of_the_loop_does_few_handshakes) {
 }
 
 TEST(InboundTls, a_handshake_octet_by_octet_is_taken_but_not_as_a_newcomer) {
-  if (!ready()) return;
   serve("sips:127.0.0.1:*");
   TlsClient c(at);
   BIO* out = BIO_new(BIO_s_mem());   // what it would send, to send it in pieces
@@ -228,7 +217,6 @@ TEST(InboundTls, a_handshake_octet_by_octet_is_taken_but_not_as_a_newcomer) {
 }
 
 TEST(InboundTls, the_memory_of_strangers_tls_is_bounded) {
-  if (!ready()) return;
   settings.max_connections_per_address = 1000;
   serve("sips:127.0.0.1:*");
   TlsClient known(at);
@@ -251,7 +239,6 @@ TEST(InboundTls, the_memory_of_strangers_tls_is_bounded) {
 }
 
 TEST(InboundTls, retired_inside_take_it_closes_everything_at_once) {
-  if (!ready()) return;
   serve("sips:127.0.0.1:*");
   TlsClient c(at);
   LONGS_EQUAL(1, shaken(c));
@@ -264,7 +251,6 @@ TEST(InboundTls, retired_inside_take_it_closes_everything_at_once) {
 }
 
 TEST(InboundTls, files_that_cannot_be_used_are_named) {
-  if (!ready()) return;
   std::string dir = certificates() + "/bad";
   std::filesystem::create_directory(dir);
   settings.tls_dir = dir;
@@ -278,7 +264,7 @@ TEST(InboundTls, files_that_cannot_be_used_are_named) {
   refused("/agent.pem: ");
   std::filesystem::copy(certificates() + "/cafile.pem", dir + "/agent.pem");   // a certificate without key
   refused("/agent.pem: ");
-  std::string lock = "openssl rsa -aes128 -passout pass:x -in " + certificates() + "/key.pem >> " + dir + "/agent.pem 2>/dev/null";
+  std::string lock = "openssl pkey -aes128 -passout pass:x -in " + certificates() + "/agent.pem >> " + dir + "/agent.pem 2>/dev/null";
   LONGS_EQUAL(0, system(lock.c_str()));
   refused("/agent.pem: ");                                                     // it does not ask the terminal for the password
   std::filesystem::copy(certificates() + "/agent.pem", dir + "/agent.pem", std::filesystem::copy_options::overwrite_existing);

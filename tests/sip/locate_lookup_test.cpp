@@ -236,7 +236,7 @@ TEST(LocateLookup, aliases_of_hosts_are_followed) {
   IS("UDP 192.0.2.1:5070", rig->find("sip:gate.example:5070"));
 }
 
-// --- families (fault 13) ---------------------------------------------------------------------------------------------------
+// --- families --------------------------------------------------------------------------------------------------------------
 
 TEST(LocateLookup, a_name_with_an_ipv6_address_only_is_reached) {
   rig->start();
@@ -305,7 +305,7 @@ TEST(LocateLookup, an_srv_target_in_the_hosts_file) {
   IS("UDP 192.0.2.8:5066", rig->find("sip:d.example"));
 }
 
-// --- what became of a try (fault 18) ---------------------------------------------------------------------------------------
+// --- what became of a try --------------------------------------------------------------------------------------------------
 
 TEST(LocateLookup, a_server_that_failed_comes_last_for_a_while) {
   rig->start();

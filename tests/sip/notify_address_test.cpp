@@ -51,6 +51,39 @@ TEST(SipNotifyAddress, of_several_addresses_the_one_that_fits_the_way_is_the_con
   STRCMP_EQUAL(("<sip:" + r.from + ">").c_str(), r.header("Contact").c_str());
 }
 
+// Over TCP, too, and where sofia sends.
+TEST(SipNotifyAddress, of_a_wildcard_the_contact_over_tcp_is_the_address_toward_the_server) {
+  rig->settings.notify_listen = {"sip:*:*"};
+  rig->start();
+  std::string told = contact();
+  ScriptedServer v4(rig->base, ScriptedServer::Kind::Tcp), v6(rig->base, ScriptedServer::Kind::Tcp, "::1");
+  STRCMP_EQUAL(("<sip:127.0.0.1" + port_of(told) + ">").c_str(), subscribed(v4, told).header("Contact").c_str());
+  if (v6.up()) STRCMP_EQUAL(("<sip:[::1]" + port_of(told) + ">").c_str(), subscribed(v6, told).header("Contact").c_str());
+}
+
+TEST(SipNotifyAddress, of_an_ipv6_wildcard_the_contact_is_an_ipv6_address_whatever_the_way) {
+  if (!ScriptedServer(rig->base, ScriptedServer::Kind::Udp, "::1").up()) return;
+  rig->settings.notify_listen = {"sip:[::]:*"};
+  rig->start();
+  STRCMP_CONTAINS("sip:[", contact().c_str());
+  for (auto kind : {ScriptedServer::Kind::Udp, ScriptedServer::Kind::Tcp}) {
+    ScriptedServer v4(rig->base, kind);
+    STRCMP_CONTAINS("<sip:[", subscribed(v4, contact()).header("Contact").c_str());
+  }
+}
+
+// 127.0.0.1 is what this machine reaches itself from.
+TEST(SipNotifyAddress, of_several_addresses_the_one_that_the_server_is_reached_from_is_the_contact) {
+  rig->settings.notify_listen = {"sip:127.0.0.2:*", "sip:127.0.0.1:*"};
+  rig->start();
+  std::string first = contact();
+  STRCMP_CONTAINS("sip:127.0.0.2:", first.c_str());
+  for (auto kind : {ScriptedServer::Kind::Udp, ScriptedServer::Kind::Tcp}) {
+    ScriptedServer server(rig->base, kind);
+    STRCMP_CONTAINS("<sip:127.0.0.1:", subscribed(server, first).header("Contact").c_str());
+  }
+}
+
 TEST(SipNotifyAddress, a_contact_of_somebody_else_stays_and_leaves_from_sip_listen) {
   rig->start();
   ScriptedServer server(rig->base, ScriptedServer::Kind::Udp);

@@ -1,5 +1,5 @@
 // What came in goes out, to the octet: URIs of owners, Contacts and Record-Routes of servers, from a 2xx and from a NOTIFY, by
-// every way out that sofia has here (nua and nta, UDP and TCP).
+// every way out that sofia has here (from both kinds of address, UDP and TCP).
 //
 //   stack                    server
 //     | SUBSCRIBE a%3Bb ------>|
@@ -123,7 +123,7 @@ TEST(SipOctet, the_contact_and_the_routes_of_a_2xx_come_back_as_they_were) {
     for (const std::string& uri : odd_uris()) {
       answer_with = "M : \"a, \\\" <sip:no@h>\" <" + uri + (uri.find('@') != uri.npos ? "?Subject=a%40b&x=%3B" : "") + ">;expires=9, <sip:second@h>\r\n"
                     "Record-Route: <sip:q.example;lr>,\r\n " + kRoute + "\r\nRecord-Route: " + hop + "\r\n";
-      for (const char* own : {"", "sip:w@192.0.2.1"}) {   // by the listener, and by nua
+      for (const char* own : {"", "sip:w@192.0.2.1"}) {   // by the listener, and by an address of sip_listen
         exchange(request("SUBSCRIBE", "sip:bob@example.com", own));
         Outcome o = rig->replies.back();
         STRCMP_EQUAL(uri.c_str(), o.contact.c_str());

@@ -229,7 +229,7 @@ IN_BOTH_MODES(idle_it_wakes_nobody) {
   close(fds[1]);
 }
 
-// nua's housekeeping comes every second for ever; as a deferrable timer it waits until something else wakes the loop.
+// Housekeeping of sofia's comes every second for ever; as a deferrable timer it waits until something else wakes the loop.
 IN_BOTH_MODES(a_deferrable_timer_wakes_nobody_but_runs_with_whatever_does) {
   int n = 0;
   SuTimer housekeeping(*t.driver, 20, [&] { n++; });
