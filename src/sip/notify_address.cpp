@@ -20,19 +20,19 @@ NotifyAddress::NotifyAddress(const std::string& uri, uint16_t port, std::vector<
   transports_ = transports_of(asked);
   family_ = family_of(asked);
   any_ = is_any(asked.host);
-  if (agent_) contact_ = agent_->contact();
-  if (sockets_.empty()) return;
-  const NetAddress& local = sockets_.front().local;
-  if (family_ == AF_UNSPEC && asked.host != "*") family_ = local.family();   // a name
-  contact_ = write(any_ ? machine_address(local.family()).host() : local.host());
+  if (family_ == AF_UNSPEC && asked.host != "*" && !sockets_.empty()) family_ = sockets_.front().local.family();   // a name
+  if (any_) host_ = machine_address(family_ == AF_INET6 ? AF_INET6 : AF_INET).host();
+  else if (!sockets_.empty()) host_ = sockets_.front().local.host();
+  else host_ = agent_ ? parse_target(agent_->contact())->host : asked.host;
+  contact_ = any_ || !agent_ || !sockets_.empty() ? write(host_) : agent_->contact();
 }
 
 std::string NotifyAddress::write(const std::string& host) const {
-  return "sip:" + host + ":" + std::to_string(port_) + (transports_.udp ? "" : ";transport=tcp");
+  return "sip:" + host + ":" + std::to_string(port_) + (transports_.tls ? ";transport=tls" : transports_.udp ? "" : ";transport=tcp");
 }
 
 std::string NotifyAddress::contact_toward(const NetAddress& to) const {
-  return any_ && port_ ? write(source_toward(to).host()) : contact_;
+  return any_ && port_ && reaches(to.family()) ? write(source_toward(to).host()) : contact_;
 }
 
 bool NotifyAddress::fits(const Target& t) const {

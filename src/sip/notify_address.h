@@ -27,6 +27,7 @@ class NotifyAddress {
   // The address as a URI, with the real host and port: "sip:192.0.2.1:5080;transport=tcp". One of all the machine's addresses has the
   // one that leads out.
   const std::string& contact() const { return contact_; }
+  const std::string& host() const { return host_; }      // of contact()
   // The same as somebody at `to` can reach it.
   std::string contact_toward(const NetAddress& to) const;
 
@@ -50,7 +51,7 @@ class NotifyAddress {
   int family_ = AF_UNSPEC;              // AF_UNSPEC: both
   bool any_ = false;                    // every address of the machine
   uint16_t port_ = 0;
-  std::string contact_;
+  std::string host_, contact_;
 };
 
 }  // namespace pua

@@ -105,7 +105,7 @@ class SipStack::Core : public EndpointSink,
   void fail_later(Txn&, std::string why);
   static std::string_view branch_of(const Txn&, const SipRequest&);
   Endpoint* endpoint_for(const Target&) const;
-  NotifyAddress* address_for(const SipRequest&, const Target& hop) const;
+  NotifyAddress* address_for(const SipRequest&, const Target& hop, const NetAddress* to) const;
   NotifyAddress* address_at(std::string_view contact) const;
 
   // --- stack_replies.cpp

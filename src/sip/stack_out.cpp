@@ -141,7 +141,7 @@ Status SipStack::Core::attempt_lane(Txn& t, const SipRequest& r, const Way& way,
     Target hop = way.hop;
     hop.family = to.family() == AF_INET ? Target::Family::V4 : Target::Family::V6;   // a name's is known by now
     hop.secure = false;
-    if (NotifyAddress* address = address_for(r, hop)) {
+    if (NotifyAddress* address = address_for(r, hop, &to)) {
       socket = of_family(address->sockets(), to.family());
       contact_ = address->contact_toward(to);
       contact = contact_;
@@ -186,10 +186,15 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
   uri_.clear();
   write_uri(way.uri, uri_);
   method_.assign(r.method);
-  NotifyAddress* address = r.method == "SUBSCRIBE" ? address_for(r, hop) : nullptr;
+  NotifyAddress* address = nullptr;
+  std::string own;
+  if (r.method == "SUBSCRIBE") {
+    std::optional<NetAddress> to = t.servers ? NetAddress((*t.servers)[t.server].address) : NetAddress::literal(hop.host, 0);
+    address = address_for(r, hop, to ? &*to : nullptr);
+    if (address) own = to ? address->contact_toward(*to) : address->contact();
+  }
   headers_.clear();
-  if (auto st = write_contact(way.target, way.routes.empty() ? Target{} : way.hop,
-                              address ? std::string_view(address->contact()) : r.contact, contact_); !st)
+  if (auto st = write_contact(way.target, way.routes.empty() ? Target{} : way.hop, address ? std::string_view(own) : r.contact, contact_); !st)
     return st;
   write_headers(r, t.cseq, way.routes, contact_, headers_);
   if (digest_->has_credentials())
@@ -260,10 +265,16 @@ Endpoint* SipStack::Core::endpoint_for(const Target& t) const {
 }
 
 // Where NOTIFYs for a subscription that takes this way are to come: the Contact where it is an address of ours that they can take, too;
-// else the address that fits best. null: the Contact is somebody else's, or there is no address.
-NotifyAddress* SipStack::Core::address_for(const SipRequest& r, const Target& hop) const {
+// else the address that fits best. The first one is what owners name who do not care: of several the one counts that the machine
+// reaches `to` from. null: the Contact is somebody else's, or there is no address.
+NotifyAddress* SipStack::Core::address_for(const SipRequest& r, const Target& hop, const NetAddress* to) const {
   NotifyAddress* named = address_at(r.contact);
   if (!named && !r.contact.empty()) return nullptr;
+  if (to && addresses_.size() > 1 && (!named || named == addresses_.front().get())) {
+    std::string host = source_toward(*to).host();
+    for (auto& a : addresses_)
+      if (a->serves(hop) && a->host() == host) return a.get();
+  }
   if (named && named->serves(hop)) return named;
   for (auto& a : addresses_)
     if (a->serves(hop)) return a.get();
