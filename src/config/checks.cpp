@@ -262,6 +262,15 @@ static std::string_view after_sip_scheme(std::string_view v) {
   return {};
 }
 
+static std::string faulty(std::string_view v, const std::string& fault) {
+  return fault.empty() ? "" : "is \"" + shown(v) + "\": " + fault;
+}
+
+std::string check_next_hop(std::string_view v) {
+  std::string what = check_sip_uri(v);
+  return v.empty() || !what.empty() ? what : faulty(v, place_fault(v, false));
+}
+
 std::string check_sip_uri(std::string_view v) {
   if (v.empty()) return "";
   std::string_view rest = after_sip_scheme(v);
@@ -282,7 +291,7 @@ std::string check_contact(std::string_view v) {
 std::string check_listen(std::string_view v) {
   std::string_view rest = after_sip_scheme(v);
   bool fine = !rest.empty() && check_sip_uri(v).empty() && rest.find('@') == std::string_view::npos;
-  return fine ? "" : "is \"" + shown(v) + "\", not an address like \"sip:192.0.2.1:5070;transport=udp\"";
+  return fine ? faulty(v, place_fault(v, true)) : "is \"" + shown(v) + "\", not an address like \"sip:192.0.2.1:5070;transport=udp\"";
 }
 
 std::string check_path(std::string_view v) {

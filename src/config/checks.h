@@ -54,6 +54,7 @@ std::string check_db_url(std::string_view);
 std::string check_identifier(std::string_view);       // a table name: letters, digits, '_'
 std::string check_tag(std::string_view);              // a sharing tag; may be empty
 std::string check_sip_uri(std::string_view);          // sip: or sips:, no blanks; may be empty
+std::string check_next_hop(std::string_view);         // the same, with a host, port and transport that a request can go to
 std::string check_contact(std::string_view);          // sip: or sips:, with a host, without headers; may be empty
 std::string check_listen(std::string_view);           // sip: or sips:, no user part
 std::string check_path(std::string_view);             // absolute; may be empty

@@ -51,7 +51,7 @@ const Param kTable[] = {
      .help = "Clusters are not in this version: must be 0."},
     {.module = "pua", .name = "cluster_sharing_tag", .field = &S::cluster_sharing_tag, .check = check_tag,
      .help = "Sharing tag put on the records created here."},
-    {.module = "pua", .name = "outbound_proxy", .field = &S::outbound_proxy, .check = check_sip_uri, .reloadable = true,
+    {.module = "pua", .name = "outbound_proxy", .field = &S::outbound_proxy, .check = check_next_hop, .reloadable = true,
      .help = "Next hop of requests that name none, as a SIP URI. Empty: requests go where their Request-URI says. "
              "Requests to sips: URIs go by TLS only: to \"sips:...\", \";transport=tls\", or sip: without a port."},
     {.module = "pua", .name = "sip_listen", .type = ParamType::List, .field = &S::sip_listen, .check = check_listen,
@@ -152,7 +152,7 @@ const Param kTable[] = {
      .help = "Folder of the FIFOs that replies are written to; requests name theirs without a folder."},
     {.module = "pua_mi", .name = "fifo_mode", .type = ParamType::Mode, .field = &S::fifo_mode, .min = 0, .max = 0777,
      .help = "Permissions of the FIFO, and of the datagram socket: who may write to one may give orders."},
-    {.module = "pua_mi", .name = "presence_server", .field = &S::presence_server, .check = check_sip_uri,
+    {.module = "pua_mi", .name = "presence_server", .field = &S::presence_server, .check = check_next_hop,
      .reloadable = true, .help = "Next hop of publications made through the control interface. Empty: outbound_proxy."},
     {.module = "pua_mi", .name = "max_request", .type = ParamType::Size, .field = &S::max_request, .min = 1024,
      .max = 1048576, .unit = "octets", .help = "Longest control request taken."},

@@ -221,7 +221,9 @@ TEST(ConfigParser, notifies_are_taken_at_an_address_of_their_own) {
   good(both("sip:192.0.2.1:5070", "sip:192.0.2.2:5070"));
   good(both("sip:192.0.2.1:5070;transport=udp", "sip:192.0.2.1:5070;transport=tcp"));
   good(both("sip:192.0.2.1:*", "sip:192.0.2.1:*"));
-  good(both("sip:192.0.2.1", "sips:192.0.2.1"));
+  good(both("sip:192.0.2.1", "sips:192.0.2.1") + set("tls_dir", "\"/etc/pua/tls\""));
+  good(both("sip:0.0.0.0:5070", "sip:[::]:5070"));      // an IPv6 socket takes no IPv4
+  good(set("sip_listen", "\"sip:h:5070\"") + set("sip_listen", "\"sip:h:5070;transport=tcp\""));
   good(both("sip:[::1]:5070", "sip:127.0.0.1:5070"));
   refused(both("sip:192.0.2.1:5070", "sip:192.0.2.1:5070"),
           "t.conf:2:27: listen is \"sip:192.0.2.1:5070\", an address that sip_listen has: \"sip:192.0.2.1:5070\"");
@@ -229,13 +231,57 @@ TEST(ConfigParser, notifies_are_taken_at_an_address_of_their_own) {
                                     {"sip:0.0.0.0:5070", "sip:192.0.2.1:5070"},
                                     {"sip:192.0.2.1:5070", "sip:*:5070"},
                                     {"SIP:H.example.com:5070", "sip:h.EXAMPLE.com:5070;transport=UDP"},
-                                    {"sips:[2001:db8::1]", "sip:[2001:db8::1]:5061;transport=tls"}})
-    refused(both(sip_listen, listen), std::string("t.conf:2:27: listen is \"") + listen +
+                                    {"sip:[::]:5070", "sip:[2001:db8::1]:5070"},
+                                    {"sips:[2001:db8::1]", "sips:[2001:db8::1]:5061;transport=tls"}})
+    refused(both(sip_listen, listen) + set("tls_dir", "\"/etc/pua/tls\""), std::string("t.conf:2:27: listen is \"") + listen +
                                           "\", an address that sip_listen has: \"" + sip_listen + "\"");
   refused(set("listen", "\"sip:h:5070\"") + set("listen", "\"sip:h:5070;transport=tcp\""),
           "t.conf:1:27: listen is \"sip:h:5070;transport=tcp\", an address that it has already: \"sip:h:5070\"");
   refused(set("listen", "\"sip:me@h\""),
           "t.conf:1:27: parameter \"listen\" is \"sip:me@h\", not an address like \"sip:192.0.2.1:5070;transport=udp\"");
+  refused(set("sip_listen", "\"sip:h\"") + set("sip_listen", "\"sip:H:5060;transport=udp\""),
+          "t.conf:1:31: sip_listen is \"sip:H:5060;transport=udp\", an address that it has already: \"sip:h\"");
+  for (const char* name : {"listen", "sip_listen"})
+    refused(set(name, "\"sips:h\""), std::string(name == std::string("listen") ? "t.conf:1:27: " : "t.conf:1:31: ") + name + " is \"sips:h\", and there is no tls_dir");
+}
+
+// What no socket can be bound to, or no request sent to, is known before it is tried.
+TEST(ConfigParser, addresses_and_next_hops_have_a_host_a_port_and_a_transport) {
+  const char* const host = "its host is none, or more than a port and parameters stands behind it";
+  struct { const char *uri, *bound, *hop; } cases[] = {
+      {"sip:h:99999", "its port is not 1 to 65535 or *", "its port is not 1 to 65535"},
+      {"sip:h:0", "its port is not 1 to 65535 or *", "its port is not 1 to 65535"},
+      {"sip:h:5060x", "its port is not 1 to 65535 or *", "its port is not 1 to 65535"},
+      {"sip:h:", host, host},
+      {"sip:::1:5070", host, host},
+      {"sip:[::1:5070", host, host},
+      {"sip:[::g]", host, host},
+      {"sip:[fe80::1%eth0]", host, host},
+      {"sip:[::1]5070", host, host},
+      {"sip:h%20x", host, host},
+      {"sip:h?x=y", host, host},
+      {"sip:;transport=udp", host, host},
+      {"sip:h;transport=sctp", "its transport is neither udp nor tcp; TLS is a sips: URI", "its transport is none of udp, tcp and tls"},
+      {"sip:h;transport=tls", "its transport is neither udp nor tcp; TLS is a sips: URI", nullptr},
+      {"sips:h;transport=udp", "a sips: URI has no transport but TLS", "a sips: URI has no transport but TLS"},
+      {"sips:h;transport=TCP", nullptr, nullptr},
+      {"sip:*:*", nullptr, host},
+      {"sip:h:*", nullptr, "its port is not 1 to 65535"},
+      {"sip:h_1.example.com.:5060;lr;Transport=UDP", nullptr, nullptr},
+      {"sip:[2001:db8::1]:65535", nullptr, nullptr},
+  };
+  for (auto& c : cases) {
+    std::string value = std::string("\"") + c.uri + "\"";
+    auto check = [&](const char* name, const char* module, const char* place, const char* wrong) {
+      std::string text = set(name, value, module) + set("tls_dir", "\"/tls\"");
+      if (wrong) refused(text, std::string("t.conf:1:") + place + ": parameter \"" + name + "\" is " + value + ": " + wrong);
+      else good(text);
+    };
+    check("listen", "pua", "27", c.bound);
+    check("sip_listen", "pua", "31", c.bound);
+    check("outbound_proxy", "pua", "35", c.hop);
+    check("presence_server", "pua_mi", "39", c.hop);
+  }
 }
 
 TEST(ConfigParser, http_is_listened_for_at_an_address_with_a_port) {
