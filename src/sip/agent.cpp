@@ -104,6 +104,7 @@ struct AgentCallback {
     if (status >= 200) {
       const char* phrase = sip && sip->sip_status ? sip->sip_status->st_phrase : nullptr;
       bool ours = false;
+      if (!wire && status == 408) self->unanswered(*out);
       std::string why = wire || status == 408 ? std::string() : self->what_failed(*out, phrase, ours);
       self->out_sink_->on_final(out->token, status, why.empty() ? phrase : why.c_str(), sip, msg, ours);  // the sink drops `out`
     }
@@ -386,6 +387,13 @@ void SofiaAgent::drop(Out* out) {
   out->part->open--;
   if (out->orq) nta_outgoing_destroy(out->orq);
   delete out;
+}
+
+void SofiaAgent::unanswered(const Out& out) {
+  msg_t* request = nta_outgoing_getrequest(out.orq);
+  if (!request) return;
+  su_stream_unanswered(root_, &msg_addr(request)->su_sa);
+  msg_destroy(request);
 }
 
 // What stands behind the status that sofia made: of TLS, of the socket, or of the connection.

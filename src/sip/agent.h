@@ -117,6 +117,7 @@ class SofiaAgent {
   void remove(size_t part);
   Address address(const Part*, const std::string& uri, bool secure) const;
   msg_s* make_request(Part&, const OutRequest&, bool secure);
+  void unanswered(const Out&);
   std::string what_failed(Out&, const char* phrase, bool& ours);
 
   su_root_s* root_;

@@ -99,9 +99,15 @@ std::string plain_head(std::string_view message) {
     std::string_view line = message.substr(at, end - at);
     at = end + (message.substr(end).starts_with("\r\n") ? 2 : 1);
     if (line.empty()) break;
-    bool folded = (line.front() == ' ' || line.front() == '\t') && out.size() > 2;
-    if (folded) out.resize(out.size() - 2);
-    out.append(folded ? " " : "").append(folded ? trimmed(line) : line).append("\r\n");
+    if ((line.front() == ' ' || line.front() == '\t') && out.size() > 2) {
+      out.resize(out.size() - 2);
+      out.append(" ").append(trimmed(line));
+    } else if (size_t colon = line.find(':'); colon != kNone && !out.empty()) {
+      out.append(trimmed(line.substr(0, colon))).append(line.substr(colon));   // blanks may stand before it (RFC 3261 section 25.1, HCOLON)
+    } else {
+      out.append(line);
+    }
+    out.append("\r\n");
   }
   return out.append("\r\n");
 }

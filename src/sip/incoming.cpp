@@ -48,7 +48,7 @@ Incoming::Incoming(NotifySink& sink, uint32_t t1, HashKey key)
 
 // However much comes, a stranger beyond the limit costs a look at the sender where it is no NOTIFY, and a look for the Call-ID where it is.
 void Incoming::take(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
-  if (message.starts_with("SIP/") || message.starts_with("ACK ")) return;
+  if (is_response(message) || message.starts_with("ACK ")) return;
   bool more = limit_.left(to, now), notify = message.starts_with("NOTIFY");
   if (!more && !notify) {
     counters_.unanswered++;
@@ -93,7 +93,10 @@ void Incoming::take_odd(std::string_view message, const Scan& s, NetAddress& to,
     counters_.unanswered++;
     return;
   }
-  answer(s, s.method == "NOTIFY" ? take_odd_notify(message, now) : answer_other(s.method), stranger, to, datagram, message.size(), out);
+  NotifyAnswer a = s.other_version         ? refuse(505, "Version Not Supported", "")
+                   : s.method == "NOTIFY" ? take_odd_notify(message, now)
+                                          : answer_other(s.method);
+  answer(s, a, stranger, to, datagram, message.size(), out);
 }
 
 // Of a dialog of ours.

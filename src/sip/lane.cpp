@@ -115,6 +115,7 @@ Result<UdpLane::Handle> UdpLane::send(const Out& o) {
   s.append(o.headers).append("\r\n").append(o.body);
   t->call_at = static_cast<uint32_t>(s.find("Call-ID: ", headers));
   Handle h{t, t->generation};
+  t->waiting = true;
   enqueue(o.socket, o.to).txn = h;
   counters_.sent++;
   arm();
@@ -177,15 +178,23 @@ unsigned UdpLane::flush_some(unsigned first) {
   }
   if (n == 0) return taken;
   int sent = push(w, n);
-  if (sent == static_cast<int>(n)) return taken;
-  if (sent > 0) return entry[sent] - first;
+  auto done_with = [&](unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+      if (queue_[entry[i]].txn.alive()) queue_[entry[i]].txn.txn->waiting = false;
+  };
+  if (sent > 0) {
+    done_with(static_cast<unsigned>(sent));
+    return sent == static_cast<int>(n) ? taken : entry[sent] - first;
+  }
   int error = sent == 0 ? 0 : errno;
-  if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS) {
+  if (error == EAGAIN || error == EWOULDBLOCK) {
     w.blocked = true;
     event_add(&w.write, nullptr);
     return 0;
   }
-  if (error) send_failed(queue_[entry[0]], error);
+  if (error == ENOBUFS) no_room(w);
+  else if (error) send_failed(queue_[entry[0]], error);
+  done_with(1);
   return entry[0] + 1 - first;
 }
 
@@ -223,6 +232,8 @@ void UdpLane::run_timers() {
   while (!closed_) {
     LaneTxn* t = txns_.resend(now);
     if (!t) break;
+    if (t->waiting) continue;   // what it was to repeat has not left yet
+    t->waiting = true;
     enqueue(t->socket, t->to).txn = {t, t->generation};
     counters_.resent++;
   }
@@ -277,7 +288,9 @@ int UdpLane::receive(Watched& w, unsigned most) {
 }
 
 void UdpLane::take(Watched& w, std::string_view datagram, NetAddress& from, MonoMs now) {
-  if (datagram.starts_with("SIP/")) {
+  // Some send line ends before a message, as they may over a stream (RFC 3261 section 7.5).
+  while (datagram.size() > 4 && (datagram[0] == '\r' || datagram[0] == '\n')) datagram.remove_prefix(1);
+  if (is_response(datagram)) {
     take_response(w, datagram, from, now);
     return;
   }
@@ -291,7 +304,7 @@ void UdpLane::take(Watched& w, std::string_view datagram, NetAddress& from, Mono
   answer_.clear();
   sink_->on_request(datagram, from, now, answer_);
   if (answer_.empty()) {
-    w.flood.useless++;
+    if (!datagram.starts_with("NOTIFY")) w.flood.useless++;   // those would come in all the same
     return;
   }
   if (closed_) {   // inside the sink: the request that did it gets its answer all the same
@@ -322,7 +335,7 @@ void UdpLane::take_response(Watched& w, std::string_view datagram, const NetAddr
   LaneTxn* t = match(w, txns_.key_of(branch), s[Field::CallId], cseq, method, from, now);
   if (!t) return;
   if (s.status < 200) {
-    txns_.proceed(*t, now);
+    txns_.proceed(*t);
     return;
   }
   SipReply reply;
@@ -377,11 +390,12 @@ void UdpLane::take_odd_response(Watched& w, std::string_view datagram, LaneTxn& 
   const sip_via_t* via = sip->sip_via;
   LaneTxn* t = nullptr;
   // More than one Via: it is on its way to somebody else (RFC 3261 section 8.1.3.3).
-  if (via && !via->v_next && via->v_branch && sip->sip_call_id && sip->sip_cseq && sip->sip_status->st_status < 700)
+  if (via && !via->v_next && via->v_branch && sip->sip_call_id && sip->sip_cseq && sip->sip_status->st_status < 700 &&
+      sip->sip_status->st_version && same_word(sip->sip_status->st_version, "SIP/2.0"))
     t = match(w, txns_.key_of(via->v_branch), sip->sip_call_id->i_id, sip->sip_cseq->cs_seq, sip->sip_cseq->cs_method_name, from, now);
   else
     counters_.stray++;
-  if (t && sip->sip_status->st_status < 200) txns_.proceed(*t, now);
+  if (t && sip->sip_status->st_status < 200) txns_.proceed(*t);
   else if (t) finish_parsed(*t, sip, msg, now);
   msg_destroy(msg);
 }

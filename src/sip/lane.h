@@ -114,8 +114,9 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
     bool blocked = false;        // the system has no room: waits for `write`
     MonoMs deaf_until = 0;       // errors of the network are not looked at until then, 0: they are
     Spell forged;                // those errors belong to nothing of ours
+    Spell full;                  // the network device takes no more
     Flood flood;
-    std::unique_ptr<SuTimer> calm;   // each second while one of the two lasts: whether it is over
+    std::unique_ptr<SuTimer> calm;   // each second while one of these lasts: whether it is over
     bool looking = false;            // it is armed
   };
   // What waits to be sent: a transaction's octets, or an answer.
@@ -153,6 +154,7 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   // lane_errors.cpp
   int push(Watched&, unsigned n);
   void send_failed(Waiting&, int error);
+  void no_room(Watched&);
   void read_errors(Watched&);
   void stop_hearing(Watched&);
   void hear_again(Watched&, MonoMs now);

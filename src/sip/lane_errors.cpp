@@ -4,6 +4,8 @@
 #include <ctime>
 
 #include <linux/errqueue.h>  // wants <ctime>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
 
 #include "sip/lane_batch.h"
 
@@ -32,10 +34,19 @@ bool may_be_told(int error) {
   }
 }
 
+// Whether a host that is not there, or a port, is what it says. A datagram that was too long for one packet goes out in pieces the
+// next time; what RFC 3261 section 18.4 says to ignore is that of one that went in a circle, or whose sender was to be slower.
+bool is_failure(const sock_extended_err& e) {
+  if (e.ee_errno == EMSGSIZE) return false;
+  if (e.ee_origin == SO_EE_ORIGIN_ICMP) return e.ee_type != ICMP_TIME_EXCEEDED && e.ee_type != ICMP_SOURCE_QUENCH;
+  return e.ee_origin != SO_EE_ORIGIN_ICMP6 || e.ee_type != ICMPV6_TIME_EXCEED;
+}
+
+// 0: it is none that counts.
 int error_of(msghdr& h) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
     if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
-      return static_cast<int>(reinterpret_cast<sock_extended_err*>(CMSG_DATA(c))->ee_errno);
+      if (auto* e = reinterpret_cast<sock_extended_err*>(CMSG_DATA(c)); is_failure(*e)) return static_cast<int>(e->ee_errno);
   return 0;
 }
 
@@ -65,7 +76,15 @@ int UdpLane::push(Watched& w, unsigned n) {
 void UdpLane::send_failed(Waiting& q, int error) {
   counters_.network_errors++;
   if (!q.txn.alive()) return;
-  fail(*q.txn.txn, ReplyOrigin::Transport, error == EMSGSIZE ? "the request is longer than UDP takes" : strerror(error));
+  fail(*q.txn.txn, ReplyOrigin::Transport, error == EMSGSIZE ? "the request is longer than UDP takes" : q.to.text() + ": " + strerror(error));
+}
+
+// The network device takes no more: the datagram is lost, as on the way, and its timers go on. The socket is always ready to be written to then.
+void UdpLane::no_room(Watched& w) {
+  counters_.network_errors++;
+  MonoMs now = now_();
+  if (w.full.begins(now)) log_.warning("sip: %s: the network device takes no more datagrams, they are lost", w.socket->local().text().c_str());
+  look_for_calm(w, now);
 }
 
 // What ICMP said of datagrams of ours. Each error brings the beginning of the datagram back, and with it the branch.
@@ -115,14 +134,13 @@ void UdpLane::hear_again(Watched& w, MonoMs now) {
 
 // sent: the beginning of a datagram to `to`. Whether it was one of ours.
 bool UdpLane::take_error(Watched& w, std::string_view sent, int error, const NetAddress& to) {
-  if (error == 0 || error == EMSGSIZE) return true;   // too long for one packet: it goes out in pieces the next time
   counters_.network_errors++;
   size_t at = sent.find(";branch=");
   if (at == std::string_view::npos) return false;
   sent.remove_prefix(at + 8);
   LaneTxn* t = txns_.find(txns_.key_of(sent.substr(0, sent.find(';'))));
   if (!t || t->socket != w.number || !t->to.same_host(to)) return false;
-  fail(*t, ReplyOrigin::Transport, strerror(error));
+  if (error) fail(*t, ReplyOrigin::Transport, t->to.text() + ": " + strerror(error));
   return true;
 }
 

@@ -42,7 +42,9 @@ void UdpLane::look_for_calm(Watched& w, MonoMs now) {
   std::string at = w.socket->local().text();
   if (w.flood.spell.over(now)) log_.notice("sip: %s: the flood is over", at.c_str());
   if (w.forged.over(now)) log_.notice("sip: %s: errors of the network (ICMP) that belong to no request have ended", at.c_str());
-  if (w.looking || (w.flood.spell.due() == kNever && w.forged.due() == kNever)) return;
+  if (w.full.over(now)) log_.notice("sip: %s: the network device takes datagrams again", at.c_str());
+  bool calm = w.flood.spell.due() == kNever && w.forged.due() == kNever && w.full.due() == kNever;
+  if (w.looking || calm) return;
   w.looking = true;
   w.calm->arm(kLookMs);
   driver_.kick();

@@ -47,6 +47,7 @@ LaneTxn* LaneTxns::add(uint64_t key, MonoMs now) {
   t.key = key;
   t.step = 0;
   t.odd = 0;
+  t.waiting = false;
   t.generation++;
   t.octets.clear();
   t.resend_at = now + t1_;
@@ -102,14 +103,7 @@ void LaneTxns::unlink(Chain& c, unsigned list, LaneTxn& t) {
   (t.next[list] ? t.next[list]->prev[list] : c.last) = t.prev[list];
 }
 
-void LaneTxns::proceed(LaneTxn& t, MonoMs now) {
-  if (t.state == LaneTxn::State::Proceeding) return;
-  t.state = LaneTxn::State::Proceeding;
-  unlink(steps_[t.step], 0, t);
-  t.step = kSteps - 1;
-  t.resend_at = now + (static_cast<MonoMs>(t1_) << t.step);
-  link(steps_[t.step], 0, t);
-}
+void LaneTxns::proceed(LaneTxn& t) { t.state = LaneTxn::State::Proceeding; }
 
 LaneTxn* LaneTxns::overdue(MonoMs now) const { return end_.first && end_.first->end_at <= now ? end_.first : nullptr; }
 
@@ -118,7 +112,8 @@ LaneTxn* LaneTxns::resend(MonoMs now) {
     LaneTxn* t = c.first;
     if (!t || t->resend_at > now) continue;
     unlink(c, 0, *t);
-    if (t->step + 1u < kSteps) t->step++;
+    if (t->state == LaneTxn::State::Proceeding) t->step = kSteps - 1;
+    else if (t->step + 1u < kSteps) t->step++;
     t->resend_at = now + (static_cast<MonoMs>(t1_) << t->step);
     link(steps_[t->step], 0, *t);
     return t;

@@ -23,6 +23,7 @@ struct LaneTxn {
   State state = State::Free;
   uint8_t step = 0;              // of timer E
   uint8_t odd = 0;               // responses that the scanner did not understand
+  bool waiting = false;          // the owner's: it waits to be sent
   uint32_t generation = 0;
   uint32_t socket = 0;
   uint32_t call_at = 0;          // where "Call-ID: " stands in the octets; "CSeq: " is the next line
@@ -49,8 +50,8 @@ class LaneTxns {
   // A new transaction, its timers set; nullptr: this branch is out already. The caller fills in token, socket, octets, to, call_at.
   LaneTxn* add(uint64_t key, MonoMs now);
   LaneTxn* find(uint64_t key) const;
-  // A provisional response: from now on the request is repeated every T2 only.
-  void proceed(LaneTxn&, MonoMs now);
+  // A provisional response: the next repetition comes when it was to come, those after it every T2.
+  void proceed(LaneTxn&);
   // It has ended with a final response: repetitions of that one are known for T4 (timer K).
   void complete(LaneTxn&, MonoMs now);
   void remove(LaneTxn&);

@@ -13,6 +13,7 @@ namespace pua {
 namespace {
 
 constexpr size_t kNone = std::string_view::npos;
+constexpr std::string_view kVersion = "SIP/2.0";   // in any case (RFC 3261 section 7.1)
 
 // What a name stands for. Values below Field::kCount are fields.
 enum : uint8_t { kVia = 100, kOdd, kOther };
@@ -82,7 +83,8 @@ bool is_uri(std::string_view s) {
 }
 
 bool read_first_line(std::string_view line, Scan& out) {
-  if (line.starts_with("SIP/2.0 ")) {
+  if (is_response(line)) {
+    if (line.size() < 8 || line[7] != ' ' || !same_word(line.substr(0, 7), kVersion)) return false;
     if (line.size() < 11 || (line.size() > 11 && line[11] != ' ')) return false;
     if (line.size() > 12 && (is_blank(line[12]) || is_blank(line.back()))) return false;   // sofia takes no blanks at the ends of a reason
     int status = 0;
@@ -97,10 +99,11 @@ bool read_first_line(std::string_view line, Scan& out) {
     return true;
   }
   size_t first = line.find(' '), last = line.rfind(' ');
-  if (first == kNone || last == first || line.substr(last + 1) != "SIP/2.0") return false;
+  if (first == kNone || last == first || !is_response(line.substr(last + 1)) || !is_token(line.substr(0, first))) return false;
   out.method = line.substr(0, first);
+  out.other_version = !same_word(line.substr(last + 1), kVersion);
   out.uri = line.substr(first + 1, last - first - 1);
-  if (!is_token(out.method) || !is_word(out.uri, kMaxUri)) return false;
+  if (out.other_version || !is_word(out.uri, kMaxUri)) return false;
   out.kind = Scan::Kind::Request;
   return true;
 }
@@ -134,9 +137,12 @@ std::string_view trimmed(std::string_view v) {
   return v;
 }
 
+bool is_response(std::string_view message) { return message.size() >= 4 && same_word(message.substr(0, 4), "SIP/"); }
+
 void scan(std::string_view message, Scan& out) {
   const char *p = message.data(), *end = p + message.size();
   out.kind = Scan::Kind::Odd;
+  out.other_version = false;
   out.via_count = 0;
   for (auto& f : out.field) f = {};
   out.body = {};

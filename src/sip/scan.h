@@ -25,6 +25,7 @@ struct Scan {
 
   Kind kind = Kind::Odd;
   std::string_view method, uri;      // of a request
+  bool other_version = false;        // a request of another SIP than 2.0
   int status = 0;                    // of a response
   std::string_view reason;
   std::string_view vias[kMaxVias];   // one a header field, in order, trimmed
@@ -43,6 +44,8 @@ struct Scan {
 // NUL octet, a Content-Length longer than the message, and the fields that change what the others mean (Require, Record-Route,
 // Content-Encoding).
 void scan(std::string_view message, Scan& out);
+// By its beginning: "SIP/".
+bool is_response(std::string_view message);
 
 // --- what stands in the fields. Each false: odd ----------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@
 
 namespace pua {
 
-const char* const SuCore::kTooLong = "it brought more than max_message octets without the end of a message";
+const char* const SuCore::kTooLong = "it brought more octets than a message may have, without the end of one";
 const char* const SuCore::kUnreadable = "what it brought cannot be read";
+const char* const SuCore::kHidden = "a request was not answered over it, and what it brought is no message";
 
 namespace {
 

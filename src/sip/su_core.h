@@ -17,6 +17,12 @@ struct sockaddr;
 
 namespace pua {
 
+// What was read of a TCP connection.
+struct StreamRead {
+  uint64_t at_message = 0;   // octets read when its last message was taken
+  bool cut = false;          // ended by us
+};
+
 class SuCore {
  public:
   SuCore(event_base* base, Watchdog* wd);
@@ -35,6 +41,7 @@ class SuCore {
   // See su_streams.h.
   void guard_streams(size_t most) { most_ = std::max(most_, most); }
   virtual void stream_message(const sockaddr* peer) = 0;
+  virtual void stream_unanswered(const sockaddr* peer) = 0;
   // This descriptor is watched no more, though sofia did not say so.
   virtual void ignore(int) {}
 
@@ -71,7 +78,9 @@ class SuCore {
   void cut_stream(int fd, const char* why);
   static const char* const kTooLong;
   static const char* const kUnreadable;
+  static const char* const kHidden;
   size_t most() const { return most_; }
+  bool endless(const StreamRead& s, uint64_t octets) const { return octets - s.at_message > most_; }
 
   event_base* base_;
   Watchdog* wd_;

@@ -101,7 +101,14 @@ class NestedCore final : public SuCore {
       look_at_streams();
       it = find();
     }
-    if (it != streams_.end()) stream_octets(it->fd, it->at_message);
+    if (it != streams_.end()) stream_octets(it->fd, it->read.at_message);
+  }
+
+  void stream_unanswered(const sockaddr* peer) override {
+    look_at_streams();
+    uint64_t octets = 0;
+    for (Stream& s : streams_)
+      if (s.from(peer) && stream_octets(s.fd, octets) && octets > s.read.at_message) cut(s, kHidden);
   }
 
   bool start(std::string& why) {
@@ -141,8 +148,8 @@ class NestedCore final : public SuCore {
   struct Stream {
     int fd = -1;
     sockaddr_storage peer{};
-    uint64_t at_message = 0;  // octets read when its last message was taken
-    bool seen = false, cut = false;
+    StreamRead read;
+    bool seen = false;
 
     bool from(const sockaddr* other) const {
       auto* a = reinterpret_cast<const sockaddr*>(&peer);
@@ -155,6 +162,11 @@ class NestedCore final : public SuCore {
       return x->sin6_port == y->sin6_port && memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
     }
   };
+
+  void cut(Stream& s, const char* why) {
+    if (!s.read.cut) cut_stream(s.fd, why);
+    s.read.cut = true;
+  }
 
   // After each step while there are connections; else now and then: most of what comes may be datagrams. false: later.
   bool look_in_time() {
@@ -177,19 +189,16 @@ class NestedCore final : public SuCore {
       if (!stream_octets(fd, octets) || getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &len) != 0) return;
       auto it = std::find_if(streams_.begin(), streams_.end(), [&](const Stream& s) { return s.fd == fd; });
       // A descriptor that serves again: another peer, or fewer octets than there were.
-      bool other = it == streams_.end() || octets < it->at_message || !it->from(reinterpret_cast<sockaddr*>(&peer));
-      if (it == streams_.end()) it = streams_.insert(it, Stream{.fd = fd});
+      bool other = it == streams_.end() || octets < it->read.at_message || !it->from(reinterpret_cast<sockaddr*>(&peer));
+      if (it == streams_.end()) it = streams_.insert(it, Stream{.fd = fd, .peer = {}, .read = {}});
       if (other) {
         it->peer = peer;
-        it->at_message = 0;
-        it->cut = false;
+        it->read = {};
         limit_unread(fd, most());
       }
       it->seen = true;
-      bool too_long = octets - it->at_message > most(), stalled = !(events & (EPOLLIN | EPOLLOUT));
-      if (it->cut || !(too_long || stalled)) return;
-      it->cut = true;
-      cut_stream(fd, too_long ? kTooLong : kUnreadable);
+      bool too_long = endless(it->read, octets), stalled = !(events & (EPOLLIN | EPOLLOUT));
+      if (too_long || stalled) cut(*it, too_long ? kTooLong : kUnreadable);
     });
     streams_.erase(std::remove_if(streams_.begin(), streams_.end(), [](const Stream& s) { return !s.seen; }), streams_.end());
   }

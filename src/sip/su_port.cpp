@@ -48,9 +48,8 @@ struct Watch {  // one su_root_register(); stays where it is, its id is its inde
   unsigned generation = 0;   // grows with each use: a callback may drop its own watch
   bool datagrams = false;
   bool stream = false;       // TCP
-  bool cut = false;          // and was ended by us
   bool quiet = false;        // not watched, whatever sofia thinks
-  uint64_t at_message = 0;   // octets of a stream read when its last message was taken
+  StreamRead read;           // of a stream
   struct event ev {};
 };
 
@@ -84,7 +83,14 @@ class PortCore final : public SuCore {
   }
   void port_gone() { port_ = nullptr; }
   void stream_message(const sockaddr*) override {
-    if (serving_ && serving_->stream) stream_octets(serving_->wait.fd, serving_->at_message);
+    if (serving_ && serving_->stream) stream_octets(serving_->wait.fd, serving_->read.at_message);
+  }
+  void stream_unanswered(const sockaddr* peer) override {
+    std::string wanted = peer_text(peer);
+    uint64_t octets = 0;
+    for (auto& w : watches_)
+      if (w && w->cb && w->stream && stream_octets(w->wait.fd, octets) && octets > w->read.at_message && stream_peer(w->wait.fd) == wanted)
+        cut(*w, kHidden);
   }
 
  protected:
@@ -96,8 +102,8 @@ class PortCore final : public SuCore {
   bool arm_watch(Watch& w);
   void keep_within(Watch& w);
   void cut(Watch& w, const char* why) {
-    if (!w.cut) cut_stream(w.wait.fd, why);
-    w.cut = true;
+    if (!w.read.cut) cut_stream(w.wait.fd, why);
+    w.read.cut = true;
   }
   void disarm(Watch& w) {
     if (!w.quiet) event_del(&w.ev);
@@ -147,8 +153,9 @@ int PortCore::watch(su_root_t* root, su_wait_t* wait, su_wakeup_f cb, su_wakeup_
   int type = 0;
   socklen_t len = sizeof type;
   w.datagrams = getsockopt(wait->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM;
-  w.stream = stream_octets(wait->fd, w.at_message);
-  w.cut = w.quiet = false;
+  w.read = {};
+  w.stream = stream_octets(wait->fd, w.read.at_message);
+  w.quiet = false;
   if (w.stream && most() > 0) limit_unread(wait->fd, most());
   if (!arm_watch(w)) return su_seterrno(errno ? errno : ENOMEM);
   w.cb = cb;
@@ -203,7 +210,8 @@ int PortCore::set_mask(int id, int events) {
 
 void PortCore::keep_within(Watch& w) {
   uint64_t octets = 0;
-  if (w.stream && most() > 0 && stream_octets(w.wait.fd, octets) && octets - w.at_message > most()) cut(w, kTooLong);
+  if (!w.stream || most() == 0 || !stream_octets(w.wait.fd, octets)) return;
+  if (endless(w.read, octets)) cut(w, kTooLong);
 }
 
 void PortCore::on_io(evutil_socket_t fd, short, void* arg) {

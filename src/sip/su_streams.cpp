@@ -72,6 +72,10 @@ void su_stream_message(su_root_t* root, const sockaddr* peer) {
   if (SuCore* core = SuCore::of(root)) core->stream_message(peer);
 }
 
+void su_stream_unanswered(su_root_t* root, const sockaddr* peer) {
+  if (SuCore* core = SuCore::of(root)) core->stream_unanswered(peer);
+}
+
 std::string peer_text(const sockaddr* a) {
   char text[INET6_ADDRSTRLEN] = "";
   if (a->sa_family == AF_INET) {

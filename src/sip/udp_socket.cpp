@@ -96,6 +96,7 @@ void UdpSocket::tell_errors(bool on) { set(fd_, v6_ ? IPPROTO_IPV6 : IPPROTO_IP,
 int UdpSocket::let_few_in(bool on) {
   static sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 8),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xdfdfdfff),                             // in any case
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x5349502f, 4, 0),                       // "SIP/"
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x4e4f5449, 3, 0),                       // "NOTI"
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM)),

@@ -88,6 +88,40 @@ TEST(SipIncoming, folded_fields_are_answered_as_one_line) {
   LONGS_EQUAL(1, incoming.counters().parsed);
 }
 
+// RFC 3261 section 25.1, HCOLON.
+TEST(SipIncoming, blanks_before_a_colon_are_none_of_the_name) {
+  for (const char* name : {"Via", "From", "To", "Call-ID", "CSeq"}) {
+    for (const char* blanks : {" ", "\t", " \t "}) {
+      std::string text = request("NOTIFY", "ours@h");
+      text.insert(text.find(std::string("\r\n") + name + ":") + 2 + strlen(name), blanks);
+      SipReceived r = ask(text), plain = ask(request("NOTIFY", "ours@h"));
+      STRCMP_EQUAL_TEXT("SIP/2.0 200 OK", r.start_line.c_str(), name);
+      STRCMP_EQUAL_TEXT(plain.header(name).c_str(), r.header(name).c_str(), name);
+    }
+  }
+  LONGS_EQUAL(16, sink.count);   // the plain one is the same request each time
+  // However many strangers there are.
+  for (int i = 0; i < 5000; i++) ask(request("INVITE", "s"), ("203.0.113." + std::to_string(i % 200)).c_str());
+  std::string text = request("NOTIFY", "ours@h", 2);
+  text.insert(text.find("Call-ID") + 7, " ");
+  STRCMP_EQUAL("SIP/2.0 200 OK", ask(text).start_line.c_str());
+}
+
+// RFC 3261 sections 7.1 and 21.5.6.
+TEST(SipIncoming, the_version_has_no_case_and_another_one_is_told) {
+  auto version = [&](const char* v, const char* method = "NOTIFY") {
+    std::string text = request(method, "ours@h", 7);
+    return ask(text.replace(text.find("SIP/2.0"), 7, v)).start_line;
+  };
+  STRCMP_EQUAL("SIP/2.0 200 OK", version("sip/2.0").c_str());
+  LONGS_EQUAL(1, incoming.counters().plain);
+  STRCMP_EQUAL("SIP/2.0 505 Version Not Supported", version("SIP/3.0").c_str());
+  STRCMP_EQUAL("SIP/2.0 505 Version Not Supported", version("sip/2.00", "OPTIONS").c_str());
+  STRCMP_EQUAL("", version("HTTP/1.1").c_str());
+  STRCMP_EQUAL("", ask("sip/2.0 200 OK\r\n\r\n").start_line.c_str());
+  LONGS_EQUAL(1, sink.count);
+}
+
 // RFC 3261 section 8.2.6.2 and 8.2.7: a tag, the same for the same request, and none that others can tell.
 TEST(SipIncoming, a_request_without_to_tag_gets_one_that_stays) {
   std::string text = request("OPTIONS", "any@h");

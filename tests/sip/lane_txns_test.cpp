@@ -34,9 +34,10 @@ TEST(LaneTxns, timer_e_doubles_up_to_t2_and_timer_f_ends_it) {
 
 TEST(LaneTxns, after_a_provisional_response_it_is_sent_every_t2_and_timer_f_stays) {
   LaneTxn* t = add("a", 0);
-  txns.proceed(*t, 600);
-  txns.proceed(*t, 700);   // a second one changes nothing
-  std::vector<MonoMs> want = {4600, 8600, 12600, 16600, 20600, 24600, 28600};
+  CHECK(std::vector<MonoMs>{500} == resends(0, 600));
+  txns.proceed(*t);
+  txns.proceed(*t);        // a second one changes nothing
+  std::vector<MonoMs> want = {1500, 5500, 9500, 13500, 17500, 21500, 25500, 29500};   // the running timer fires first
   CHECK(want == resends(601, 31999));
   POINTERS_EQUAL(t, txns.overdue(32000));
 }

@@ -157,6 +157,48 @@ TEST(SuStreams, what_cannot_be_read_ends_the_connection_and_its_descriptor) {
   }
 }
 
+// What sofia waits behind for ever: it hides every response that comes after it.
+TEST(SuStreams, octets_that_hide_the_messages_behind_them_end_the_connection) {
+  FakeClock clock;
+  for (Mode mode : {Mode::Port, Mode::Nested}) {
+    for (const std::string& bytes : {std::string("\0", 1), std::string("x\0\r\n\r\n", 6)}) {
+      connect(mode);
+      server->send_raw(first, bytes);
+      for (int i = 0; i < 5; i++) rig->turn();
+      ask_more(2);
+      server->reply(server->requests.back(), 200, "OK");
+      clock.pass(*rig, 31000);
+      LONGS_EQUAL(1, rig->replies.size());
+      LONGS_EQUAL(0, rig->driver->stats().streams_cut);
+      clock.pass(*rig, 2000);
+      LONGS_EQUAL(2, rig->replies.size());
+      LONGS_EQUAL(408, rig->replies[1].status);
+      LONGS_EQUAL(1, rig->driver->stats().streams_cut);
+      // The next one has a connection of its own.
+      server->on_request = [this](const SipReceived& r) { server->reply(r, 200, "OK"); };
+      SipRequest q = subscribe(*server, 3);
+      q.branch = "z9hG4bKm3";
+      rig->send(q);
+      CHECK_TRUE(rig->until_replies(3));
+      LONGS_EQUAL(200, rig->replies[2].status);
+      LONGS_EQUAL(2, server->connections());
+    }
+  }
+}
+
+// A server that is merely slow keeps its connection.
+TEST(SuStreams, a_request_that_is_not_answered_ends_no_connection_by_itself) {
+  FakeClock clock;
+  for (Mode mode : {Mode::Port, Mode::Nested}) {
+    connect(mode);
+    ask_more(2);
+    clock.pass(*rig, 33000);
+    LONGS_EQUAL(408, rig->replies[1].status);
+    LONGS_EQUAL(0, rig->driver->stats().streams_cut);
+    ask_more(3);
+  }
+}
+
 TEST(SuStreams, the_other_sides_end_is_seen_also_in_the_middle_of_a_message) {
   for (Mode mode : {Mode::Port, Mode::Nested}) {
     for (const char* bytes : {"", "x\r\n\r\n", "NOTIFY sip:a SIP/2.0\r\nVia: ", "\r\n\r\n"}) {
