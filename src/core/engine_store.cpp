@@ -129,6 +129,7 @@ void Engine::on_page(std::span<const Row> rows, bool last, std::string_view erro
     if (row.id <= kMaxCountedId) next_id_ = std::max(next_id_, row.id + 1);
     load_row(row, now);
   }
+  next_id_ = std::max(next_id_, ports_.store.top_id() + 1);
   if (last) {
     finish_load();
   } else {
@@ -140,7 +141,7 @@ void Engine::on_page(std::span<const Row> rows, bool last, std::string_view erro
 
 void Engine::on_found(const Row& key, const Row* row, int64_t top, MonoMs now) {
   if (ended() || !loading_) return;
-  next_id_ = std::max(next_id_, top + 1);
+  next_id_ = std::max({next_id_, top + 1, ports_.store.top_id() + 1});
   if (row) {
     load_row(*row, now);
   } else if (!key.watcher_uri.empty()) {

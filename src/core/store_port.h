@@ -73,6 +73,9 @@ struct StorePort {
   // Ask for the row of this key (its six columns count), out of turn while the table is being loaded. Answered by on_found,
   // unless the store cannot read now: then the row comes with its page.
   virtual void find(const Row& key) = 0;
+  // The largest id that stands somewhere in the database without a row, 0: none. New rows get larger ones: what is left of a removed row
+  // would count as theirs. Asked when a page or a row has come.
+  virtual int64_t top_id() const { return 0; }
 };
 
 // Narrow: of a row that is there, what a record changes by itself: see PUA_NARROW_COLUMNS in store/columns.h. All of `out` is

@@ -60,6 +60,7 @@ Status Daemon::start() {
 
 Status Daemon::watch_signals() {
   signal(SIGPIPE, SIG_IGN);  // a client that went away is seen by its error
+  signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a disk that is full
   static constexpr int kSignals[] = {SIGTERM, SIGINT, SIGHUP};
   for (size_t i = 0; i < signals_.size(); i++) {
     signals_[i] = evsignal_new(base_, kSignals[i], &Daemon::on_signal, this);

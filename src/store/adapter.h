@@ -87,6 +87,8 @@ class StoreAdapter {
 
   // false: what run() is about to do comes before load and find.
   virtual bool readable() const { return true; }
+  // See StorePort.
+  virtual int64_t top_id() const { return 0; }
   // Narrow writes that are committed, and not in their rows yet.
   virtual size_t journal() const { return 0; }
   // They go into their rows now, without pauses. hurrying(): until all have, or until that turns out not to work.

@@ -135,13 +135,19 @@ std::string SqliteDb::text(int rc) const {
   const char* plain = plain_text(rc);
   bool file = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
   int sys = file ? system_error(handle()) : 0;
-  // Quotas and size limits come as write errors; for whoever reads the log they are the same thing.
-  if (sys == ENOSPC || sys == EDQUOT || sys == EFBIG) plain = plain_text(SQLITE_FULL);
+  if (disk_full(rc, *this)) plain = plain_text(SQLITE_FULL);
   std::string out = path_ + ": ";
   if (!plain) return out + detail + " (" + std::to_string(rc) + ")";
   out += std::string(plain) + " (" + detail;
   if (sys != 0) out += std::string(", ") + strerror(sys);
   return out + ")";
+}
+
+// Quotas and size limits come as write errors; they are the same thing.
+bool disk_full(int rc, const SqliteDb& db) {
+  if ((rc & 0xff) == SQLITE_FULL) return true;
+  int sys = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN ? system_error(db.handle()) : 0;
+  return sys == ENOSPC || sys == EDQUOT || sys == EFBIG;
 }
 
 }  // namespace pua

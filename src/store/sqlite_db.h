@@ -59,4 +59,7 @@ class SqliteDb {
   SqliteHandle db_;
 };
 
+// Whether that was for want of room on the disk, a quota or a size limit. Right after the call that gave rc.
+bool disk_full(int rc, const SqliteDb&);
+
 }  // namespace pua

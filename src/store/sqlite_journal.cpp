@@ -20,6 +20,9 @@ constexpr MonoMs kRetryMs = 1000;
 constexpr size_t kLinesATurn = 4096;       // found at start, put in order, or removed: about 1 ms
 constexpr int64_t kEmptyLines = 32768;     // so many go at once, page by page, where nothing else is in the table
 constexpr size_t kMostKept = 1024;
+// Twice of it is a number, too (JournalOrder). At a million lines a second it is reached after 73,000 years: what stands beyond was not
+// written by us.
+constexpr int64_t kMostNumber = INT64_C(1) << 61;
 
 auto order_of(const Row& r) { return std::tuple(r.owner_epoch, r.record_version, r.node); }
 
@@ -64,6 +67,7 @@ Status SqliteJournal::prepare() {
       {rollback_, "ROLLBACK"},
       {append_, append_sql(j)},
       {scan_, "SELECT seq,id FROM " + j + " WHERE seq>?1 AND seq<?2 ORDER BY seq"},
+      {first_, "SELECT min(seq) FROM " + j + " WHERE seq>=?1"},
       {line_, "SELECT id," + narrow_list("", "") + " FROM " + j + " WHERE seq=?1"},
       {update_, update_sql(t)},
       {exists_, "SELECT 1 FROM " + t + " WHERE id=?1"},
@@ -74,8 +78,13 @@ Status SqliteJournal::prepare() {
     if (!st) return {Errc::store_failed, st.error().message + " (table '" + table_ + "_journal' does not fit this build)"};
     e.st = std::move(*st);
   }
-  Result<SqliteStmt> range = db_.prepare("SELECT min(seq),max(seq) FROM " + j);
+  Result<SqliteStmt> range = db_.prepare("SELECT min(seq),max(seq) FROM " + j + " WHERE seq BETWEEN 1 AND ?1");
   if (!range) return range.error();
+  Result<std::string> strange = db_.value(("SELECT count(*) FROM " + j + " WHERE seq<1 OR seq>" + std::to_string(kMostNumber)).c_str());
+  if (!strange) return strange.error();
+  if (*strange != "0")
+    log_.error("store: %s: %s lines of the journal have numbers that are not ours, they are left out", db_.path().c_str(), strange->c_str());
+  sqlite3_bind_int64(range->get(), 1, kMostNumber);
   int rc = sqlite3_step(range->get());
   if (rc != SQLITE_ROW) return db_.error(rc);
   low_ = sqlite3_column_int64(range->get(), 0);
@@ -147,7 +156,9 @@ bool SqliteJournal::scan(size_t most) {
   int rc = SQLITE_ROW;
   for (size_t n = 0; n < most && (rc = sqlite3_step(st)) == SQLITE_ROW; n++) {
     scanned_ = sqlite3_column_int64(st, 0);
-    order_.add(sqlite3_column_int64(st, 1), scanned_, false);
+    int64_t id = sqlite3_column_int64(st, 1);
+    order_.add(id, scanned_, false);
+    if (id <= kMaxCountedId) top_id_ = std::max(top_id_, id);
   }
   std::string error = rc == SQLITE_ROW || rc == SQLITE_DONE ? std::string() : db_.text(rc);
   sqlite3_reset(st);
@@ -251,6 +262,7 @@ void SqliteJournal::pause(MonoMs now) {
 
 void SqliteJournal::failed(const char* what, int rc, MonoMs now) {
   std::string error = db_.text(rc);
+  full_ = full_ || disk_full(rc, db_);
   if (sqlite3_get_autocommit(db_.handle()) == 0) run_once(rollback_);
   next_at_ = now + kRetryMs;
   if (!failing_) log_.error("store: %s the journal, tried again each second: %s", what, error.c_str());
@@ -349,8 +361,13 @@ int SqliteJournal::clean_some() {
   sqlite3_bind_int64(clean_.get(), 1, low_);
   sqlite3_bind_int64(clean_.get(), 2, last);
   int rc = run_once(clean_);
-  if (rc == SQLITE_OK) low_ = next;
-  return rc;
+  if (rc != SQLITE_OK) return rc;
+  sqlite3_bind_int64(first_.get(), 1, next);   // there may be a gap
+  rc = sqlite3_step(first_.get());
+  bool left = rc == SQLITE_ROW && sqlite3_column_type(first_.get(), 0) != SQLITE_NULL;
+  if (rc == SQLITE_ROW) low_ = left ? std::min<int64_t>(sqlite3_column_int64(first_.get(), 0), to + 1) : to + 1;
+  sqlite3_reset(first_.get());
+  return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
 void SqliteJournal::clean(MonoMs now) {

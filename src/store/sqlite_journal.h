@@ -54,6 +54,8 @@ class SqliteJournal {
   static void merge(const Row& line, Row&, std::string& text);
 
   size_t waiting() const;             // lines that are not in their rows yet
+  int64_t top_id() const { return top_id_; }   // of the lines; all have to be known
+  bool full() { return std::exchange(full_, false); }   // a step found no room on the disk
   void hurry() { hurry_ = true; }
   bool hurrying() const { return hurry_ && waiting() > 0 && !failing_; }
   MonoMs next_due() const;
@@ -83,7 +85,7 @@ class SqliteJournal {
   Log& log_;
   const std::string table_;
   const JournalLimits limits_;
-  SqliteStmt begin_, commit_, rollback_, append_, scan_, line_, update_, exists_, clean_, empty_;
+  SqliteStmt begin_, commit_, rollback_, append_, scan_, first_, line_, update_, exists_, clean_, empty_;
   Stage stage_ = Stage::Scanning;
   JournalOrder order_;
   std::vector<Pending> pending_;      // of the transaction under way
@@ -97,6 +99,8 @@ class SqliteJournal {
   std::optional<StoredRow> found_;
   bool broken_ = false;               // lines cannot be read or appended: no more of them
   bool missing_ = false;
+  bool full_ = false;                 // the disk
+  int64_t top_id_ = 0;                // of the lines of earlier runs
   bool hurry_ = false;                // no waiting and no pauses, until all is folded
   bool failing_ = false;              // and it was logged
   MonoMs first_at_ = 0, last_at_ = 0; // of what is being collected

@@ -99,6 +99,7 @@ Status SqliteStore::configure(const SqliteOptions& o) {
   for (const char* sql :
        {o.synchronous_full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", cache.c_str(),
         "PRAGMA wal_autocheckpoint=0",  // run() does it, in a turn of its own
+        "PRAGMA journal_size_limit=67108864",   // a WAL that grew while somebody read the file gets small again
         "PRAGMA mmap_size=0",           // a page fault is a stall that nothing can bound
         "PRAGMA secure_delete=OFF",     // Debian's default writes zeros over every changed row
         "PRAGMA temp_store=MEMORY"}) {
@@ -242,7 +243,8 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
   WriteReport report;
   report.lane = lane;
   int64_t start = steady_us();
-  int rc = run_once(begin_);
+  int rc = full_ ? checkpoint(now) : SQLITE_OK;
+  if (rc == SQLITE_OK) rc = run_once(begin_);
   bool begun = rc == SQLITE_OK;
   if (begun) rc = write_rows(rows, start);
   bool damage = begun && damaged(rc);  // where the rows lie, not in all of the file
@@ -251,6 +253,7 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
   if (rc != SQLITE_OK && !row_named_) {
     row_error_ = db_.text(rc);
     report.down = !damage;
+    full_ = full_ || disk_full(rc, db_);
     if (sqlite3_get_autocommit(db_.handle()) == 0) run_once(rollback_);
     for (WriteResult& r : results_) {
       if (r != WriteResult::Deferred) r = WriteResult::FailedRetry;
@@ -378,30 +381,39 @@ int SqliteStore::on_commit(void* self, sqlite3*, const char*, int frames) {
 }
 
 MonoMs SqliteStore::checkpoint_due() const {
+  if (full_) return checkpoint_at_;
   return wal_frames_ - wal_folded_ >= kCheckpointPages ? checkpoint_at_ : kNever;
 }
 
-MonoMs SqliteStore::next_due() const { return std::min(checkpoint_due(), journal_.next_due()); }
+MonoMs SqliteStore::next_due() const { return full_ ? checkpoint_due() : std::min(checkpoint_due(), journal_.next_due()); }
 
 void SqliteStore::run(MonoMs now) {
-  if (checkpoint_due() <= now) return checkpoint(now);
-  if (journal_.next_due() > now) return;
+  if (checkpoint_due() <= now) {
+    checkpoint(now);
+    return;
+  }
+  if (full_ || journal_.next_due() > now) return;
   journal_.run(now);
+  full_ = journal_.full();
   if (journal_.rows_missing() && sink_) sink_->on_rows_missing(now);
 }
 
-void SqliteStore::checkpoint(MonoMs now) {
+// SQLITE_OK also where somebody who reads the file keeps a part of the WAL back.
+int SqliteStore::checkpoint(MonoMs now) {
   int frames = -1, folded = -1;
   int rc = sqlite3_wal_checkpoint_v2(db_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
   if (frames >= 0) {
     wal_frames_ = frames;
     wal_folded_ = folded;
   }
+  if ((rc & 0xff) == SQLITE_BUSY) rc = SQLITE_OK;
+  full_ = full_ && rc != SQLITE_OK;
   bool done = rc == SQLITE_OK && wal_frames_ - wal_folded_ < kCheckpointPages;
   checkpoint_at_ = done ? 0 : now + kCheckpointRetryMs;
-  bool failed = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
+  bool failed = rc != SQLITE_OK;
   if (failed && !checkpoint_failed_) log_.error("store: checkpoint, tried again each second: %s", db_.text(rc).c_str());
   checkpoint_failed_ = failed;
+  return rc;
 }
 
 }  // namespace pua

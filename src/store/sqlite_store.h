@@ -38,6 +38,7 @@ class SqliteStore : public StoreAdapter {
   MonoMs next_due() const override;  // a checkpoint, or a piece of the journal
   void run(MonoMs now) override;
   bool readable() const override { return journal_.known(); }
+  int64_t top_id() const override { return journal_.top_id(); }
   size_t journal() const override { return journal_.waiting(); }
   void hurry() override { journal_.hurry(); }
   bool hurrying() const override { return journal_.hurrying(); }
@@ -62,7 +63,7 @@ class SqliteStore : public StoreAdapter {
   int write_rows(RowSource&, int64_t start_us);
   int take_back(int rc);
   MonoMs checkpoint_due() const;
-  void checkpoint(MonoMs now);
+  int checkpoint(MonoMs now);
   static int on_commit(void* self, sqlite3*, const char*, int frames);
 
   SqliteDb db_;
@@ -83,6 +84,9 @@ class SqliteStore : public StoreAdapter {
   int wal_folded_ = 0;            // of these, already in the file
   MonoMs checkpoint_at_ = 0;      // not before: somebody else's reader holds the rest back
   bool checkpoint_failed_ = false; // and that was logged
+  // The disk had no more room. What room there is again is first for what is in the WAL: pages that are written behind it could eat it
+  // all up, and then neither of the two can go on.
+  bool full_ = false;
 };
 
 }  // namespace pua

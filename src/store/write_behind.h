@@ -74,6 +74,7 @@ class WriteBehind : public StorePort, private AdapterSink {
   void load(int64_t after, uint32_t limit) override;
   void find(const Row& key) override;
   size_t backlog() const override;
+  int64_t top_id() const override { return adapter_.top_id(); }
 
   // Everything that is unwritten leaves as fast as it can, set-aside rows and a store that was down included; narrow writes go
   // into their rows.

@@ -35,6 +35,7 @@ void Rig::boot() {
   store = std::make_unique<FaultyStore>(disk);
   store->delay_ms = std::exchange(load_delay_ms, 0);
   store->fail_loads = std::exchange(loads_to_fail, 0);
+  store->left_over = left_over;
   behind = std::make_unique<WriteBehind>(*store, log_, store_policy, [] {});
   engine = std::make_unique<Engine>(settings, Engine::Ports{*this, *behind, *this, log_, [this](MonoMs due) { wakes.push_back(due); }},
                                     entropy());

@@ -132,6 +132,7 @@ class Rig : public SipPort, public BodiesPort {
   EngineSettings settings;
   WriteBehindPolicy store_policy;
   MonoMs load_delay_ms = 0;                      // of the next boot: its pages come later, writes too until then
+  int64_t left_over = 0;                         // see FaultyStore
   int loads_to_fail = 0;                         // of the next boot: its first pages cannot be read
   std::map<int32_t, EventInfo> events;
   std::function<Result<Unit>(const BodyRequest&, std::string& out, bool& unchanged, std::string& tuple)> processor;

@@ -216,6 +216,59 @@ TEST(sqlite_journal, lines_of_a_former_run_are_looked_for_in_turns_and_nothing_i
   all_rows_have(2, 10000);
 }
 
+// Their lines would count as those of new rows with the same ids, which begin with a lower version.
+TEST(sqlite_journal, the_ids_of_removed_rows_whose_lines_are_left_are_told) {
+  open();
+  fill(20);
+  for (int64_t id = 11; id <= 20; id++) caller->drop(row_of(id, 3));
+  open(crashed(1));
+  LONGS_EQUAL(10, caller->load_all().size());
+  LONGS_EQUAL(20, lines());
+  LONGS_EQUAL(20, store->top_id());
+  caller->find(row_of(5).row());
+  LONGS_EQUAL(20, store->top_id());
+}
+
+TEST(sqlite_journal, numbers_that_are_not_ours_are_left_out_and_a_gap_costs_nothing) {
+  open();
+  fill(3);
+  for (const char* seq : {"0", "-5", "5000000000000000000", "9223372036854775807"})
+    LONGS_EQUAL(SQLITE_OK, exec("INSERT INTO pua_journal (seq,id,record_version,owner_epoch,node) VALUES (" + std::string(seq) + ",2,9,0,0)"));
+  LONGS_EQUAL(SQLITE_OK, exec("UPDATE pua_journal SET seq=3000000000 WHERE seq=3"));
+  open();
+  all_rows_have(2, 3);
+  CHECK(log.has("4 lines of the journal have numbers that are not ours, they are left out"));
+  caller->narrow(row_of(1, 3));
+  int turns = 0;
+  for (; store->next_due() != kNever && turns < 1000; turns++) store->run(store->next_due());
+  CHECK_TEXT(turns < 50, std::to_string(turns).c_str());
+  LONGS_EQUAL(0, store->journal());
+  for (int64_t id = 1; id <= 3; id++) LONGS_EQUAL(id == 1 ? 3 : 2, version_in_table(id));
+  open();
+  CHECK(caller->load_all().size() == 3);
+}
+
+// Folding writes pages into SQLite's log. It must not eat the room that the log needs to get into the file.
+TEST(sqlite_journal, after_a_full_disk_the_log_goes_into_the_file_before_anything_is_folded) {
+  open();
+  fill(50);
+  exec("PRAGMA max_page_count=" + std::to_string(number("PRAGMA page_count")));
+  StoredRow large = row_of(51);
+  std::string body(200000, 'x');
+  Row r = large.row();
+  r.body = body;
+  CHECK(caller->put(StoredRow(r)) == WriteResult::FailedRetry);
+  exec("PRAGMA max_page_count=1000000");
+  auto before = std::filesystem::file_size(dir.file("pua.db"));
+  store->run(store->next_due());
+  CHECK(std::filesystem::file_size(dir.file("pua.db")) > before);
+  LONGS_EQUAL(50, lines());
+  LONGS_EQUAL(1, version_in_table(2));
+  caller->work();
+  LONGS_EQUAL(0, lines());
+  LONGS_EQUAL(2, version_in_table(2));
+}
+
 TEST(sqlite_journal, whoever_reads_before_that_gets_what_is_true) {
   open();
   fill(9000);

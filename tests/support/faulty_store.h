@@ -34,6 +34,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
   std::function<bool(const Row&)> bad_row;  // true: this row is refused
   bool bad_row_named = true;      // false: as by a multi-row statement, its whole batch fails and nobody knows why
   BatchLimits batch_limits;
+  int64_t left_over = 0;          // the largest id that something without a row is left of
 
   // --- what happened ---
   std::vector<size_t> batch_sizes;  // rows tried, batch by batch
@@ -52,6 +53,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
   bool under_way() const { return !pending_.empty(); }
 
   BatchLimits limits() const override { return batch_limits; }
+  int64_t top_id() const override { return left_over; }
   bool immediate() const override { return delay_ms == 0; }
 
   void write(Lane lane, RowSource& rows, MonoMs now) override {
