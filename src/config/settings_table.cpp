@@ -56,7 +56,9 @@ const Param kTable[] = {
              "Requests to sips: URIs go by TLS only: to \"sips:...\", \";transport=tls\", or sip: without a port."},
     {.module = "pua", .name = "sip_listen", .type = ParamType::List, .field = &S::sip_listen, .check = check_listen,
      .help = "Address that requests leave from, as a SIP URI: \"sip:192.0.2.1:5070\", \"sip:[2001:db8::1]:5070;transport=tcp\". "
-             "Nobody can connect to it. May be given several times; none: any address of both families, a free port."},
+             "SUBSCRIBEs whose Contact is an address of listen leave from there instead. Nobody can connect to it. May be given several "
+             "times; none: any address of both families, a free port. On a machine with several networks name its addresses: over TCP a "
+             "request leaves from the first one of any."},
     {.module = "pua", .name = "listen", .type = ParamType::List, .field = &S::listen, .check = check_listen,
      .help = "Address that NOTIFYs are taken at, as a SIP URI like those of sip_listen, and another one than those: over UDP and "
              "TCP, over one of them with transport=, over TLS where it is sips:. May be given several times; none: the host takes "
@@ -81,7 +83,7 @@ const Param kTable[] = {
      .help = "User-Agent header field of requests. Empty: none."},
     {.module = "pua", .name = "tls_dir", .field = &S::tls_dir, .check = check_path,
      .help = "Folder with agent.pem (certificate and key) and cafile.pem, for sips: and transport=tls. Files that were renewed count "
-             "for connections from outside after a restart."},
+             "for connections from outside after a restart. TLS to servers needs an address of sip_listen that is sips:."},
     {.module = "pua", .name = "tls_verify", .type = ParamType::Bool, .field = &S::tls_verify,
      .help = "Whether certificates of servers must be valid and name the server."},
     {.module = "pua", .name = "credential", .type = ParamType::List, .field = &S::credentials, .check = check_credential,

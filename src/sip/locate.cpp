@@ -80,9 +80,10 @@ class Locator::Impl : public std::enable_shared_from_this<Impl> {
   void cancel(uint64_t token);
   void failed(const Server& s, int64_t retry_after_s) {
     MonoMs ms = retry_after_s > 0 ? std::min<int64_t>(retry_after_s, kLongestHold / 1000) * 1000 : kHold;
-    holds_.hold(s, now_() + ms, now_());
+    holds_.hold(s, now_() + ms, now_(), retry_after_s > 0);
   }
   void works(const Server& s) { holds_.release(s); }
+  bool asks_for_quiet(const Server& s) const { return holds_.asked(s, now_()); }
   void reread() {
     if (closed_) return;
     files_.look(true);
@@ -371,6 +372,7 @@ std::unique_ptr<Locator> Locator::create(SuDriver& driver, LocatorSettings setti
 Located Locator::locate(const Target& hop, uint64_t token) { return impl_->locate(hop, token); }
 void Locator::cancel(uint64_t token) { impl_->cancel(token); }
 void Locator::failed(const Server& s, int64_t retry_after_s) { impl_->failed(s, retry_after_s); }
+bool Locator::asks_for_quiet(const Server& s) const { return impl_->asks_for_quiet(s); }
 void Locator::works(const Server& s) { impl_->works(s); }
 void Locator::reread() { impl_->reread(); }
 void Locator::shutdown() { impl_->close(); }

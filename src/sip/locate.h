@@ -88,6 +88,8 @@ class Locator {
   // What became of a try. A server that did not answer, could not be reached or said 503 comes last in the lists of the next
   // while: retry_after_s (of the 503), kHold where that is not above 0, kLongestHold at most. works(): no longer.
   void failed(const Server&, int64_t retry_after_s);
+  // It answered with a Retry-After that is not over.
+  bool asks_for_quiet(const Server&) const;
   void works(const Server&);
   static constexpr MonoMs kHold = 30000, kLongestHold = 3600000;
 

@@ -90,14 +90,14 @@ std::string Holds::key(const Server& s) {
   return out.append(reinterpret_cast<const char*>(&a.sin_port), sizeof a.sin_port);
 }
 
-void Holds::hold(const Server& s, MonoMs until, MonoMs now) {
+void Holds::hold(const Server& s, MonoMs until, MonoMs now, bool asked) {
   std::string k = key(s);
   if (until_.size() >= kMost && !until_.count(k)) {
-    std::erase_if(until_, [&](const auto& h) { return h.second <= now; });
+    std::erase_if(until_, [&](const auto& h) { return h.second.until <= now; });
     if (until_.size() >= kMost)
-      until_.erase(std::min_element(until_.begin(), until_.end(), [](auto& a, auto& b) { return a.second < b.second; }));
+      until_.erase(std::min_element(until_.begin(), until_.end(), [](auto& a, auto& b) { return a.second.until < b.second.until; }));
   }
-  until_[std::move(k)] = until;
+  until_[std::move(k)] = {until, asked};
   last_ = std::max(last_, until);
 }
 
@@ -109,7 +109,13 @@ void Holds::release(const Server& s) {
 
 bool Holds::held(const Server& s, MonoMs now) const {
   auto it = until_.find(key(s));
-  return it != until_.end() && now < it->second;
+  return it != until_.end() && now < it->second.until;
+}
+
+bool Holds::asked(const Server& s, MonoMs now) const {
+  if (until_.empty()) return false;
+  auto it = until_.find(key(s));
+  return it != until_.end() && it->second.asked && now < it->second.until;
 }
 
 void Holds::put_last(std::vector<Server>& servers, MonoMs now) const {

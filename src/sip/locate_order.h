@@ -30,17 +30,23 @@ std::vector<Server> in_order(const std::vector<Candidate>&, Random&);
 class Holds {
  public:
   static constexpr size_t kMost = 1024;
-  void hold(const Server&, MonoMs until, MonoMs now);
+  // asked: by the server itself (Retry-After).
+  void hold(const Server&, MonoMs until, MonoMs now, bool asked = false);
   void release(const Server&);
   bool any(MonoMs now) const { return now < last_; }
   bool held(const Server&, MonoMs now) const;
+  bool asked(const Server&, MonoMs now) const;
   // Moves those that are held behind the others; else the order stays.
   void put_last(std::vector<Server>&, MonoMs now) const;
   size_t size() const { return until_.size(); }
 
  private:
   static std::string key(const Server&);
-  std::unordered_map<std::string, MonoMs> until_;
+  struct Hold {
+    MonoMs until;
+    bool asked;
+  };
+  std::unordered_map<std::string, Hold> until_;
   MonoMs last_ = 0;  // when the last of them ends, or later
 };
 

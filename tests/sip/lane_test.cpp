@@ -516,6 +516,13 @@ TEST(SipFailover, a_503_makes_the_next_server_take_over_with_a_branch_of_its_own
   CHECK_TRUE(rig->until_replies(2));
   LONGS_EQUAL(1, one->requests.size());
   LONGS_EQUAL(2, two->requests.size());
+  // Nor where the other one says 503, too: it has asked for quiet.
+  answers(two, 503);
+  send(3);
+  CHECK_TRUE(rig->until_replies(3));
+  LONGS_EQUAL(503, rig->replies[2].status);
+  LONGS_EQUAL(1, one->requests.size());
+  LONGS_EQUAL(3, two->requests.size());
 }
 
 TEST(SipFailover, where_all_say_503_the_last_one_is_the_outcome) {
