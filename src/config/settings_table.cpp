@@ -65,8 +65,7 @@ const Param kTable[] = {
              "NOTIFYs itself. A message of more than 256 KB is refused."},
     {.module = "pua", .name = "contact", .field = &S::contact, .check = check_contact,
      .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the address of listen that "
-             "fits the way of the request; where that is every address of the machine, the one that the request leaves from by UDP, else "
-             "one of the machine's."},
+             "fits the way of the request; where that is every address of the machine, the one that the server is reached from."},
     {.module = "pua", .name = "max_connections", .type = ParamType::Int, .field = &S::max_connections, .min = 1, .max = 100000,
      .help = "Connections from outside (TCP, TLS) that the addresses of listen take together. Where there are so many, one that brought "
              "no NOTIFY of a subscription of ours gives way to a newcomer, of the address that has most of those the oldest one."},
