@@ -121,7 +121,7 @@ class SqliteDb(Database):
         change.run(f'DELETE FROM "{table}_journal"')
 
     def drop_journal(self, table):
-        if not self.definition(f"{table}_rows") and not self.definition(f"{table}_journal"):
+        if not self.definition(f"{table}_rows") and not self.has(f"{table}_journal"):
             return []
         return [f'DROP VIEW IF EXISTS "{name_of(table)}_rows"', f'DROP TABLE IF EXISTS "{name_of(table)}_journal"']
 
