@@ -211,8 +211,11 @@ def the_table_is_dropped_and_made_again(ctx):
                              ("made anew unseen", lambda: unseen(lambda: (dropped(), again())), lambda: None),
                              ("database dropped", drop_database, database_again),
                              ("database dropped unseen", lambda: unseen(drop_database), database_again)]:
+        seen = load.puad.log().count("records are written again")
         begin()
         fault(load, what, lambda: None, 0.4, end)
+        # A table that is there and empty is noticed when a row that was in it is written to: so work goes on until then.
+        wait_for(lambda: load.puad.log().count("records are written again") > seen, 15, f"{what}: it is noticed")
         load.end()
         load.drained()
         wait_for(all_there, 15, f"{what}: all rows again")
