@@ -110,7 +110,7 @@ def what_was_durable_outlives_kills_of_appending_folding_and_starting(ctx, place
     expect(0, "check", "--url", place.url, holds="no findings")
     print(f"# {KILLS} kills, {starts} more of starts, {folded} with folded lines still in the journal; "
           f"{churn.answered} answers, {churn.durable} durable", flush=True)
-    check(place.kind != "sqlite" or folded > 0, "no kill came while a folded line was still in the journal")
+    check(place.kind != "sqlite" or folded > 0 or KILLS < 100, "no kill came while a folded line was still in the journal")
     check(churn.durable > 5 * KILLS, f"only {churn.durable} durable answers: the test did not test much")
 
 
