@@ -114,11 +114,12 @@ const MetricFamily kList[] = {
     {"pua_sip_datagrams_total", "counter", "what",
      "UDP datagrams with sip_lane = yes. Ours: request_out, request_repeated (timer E), answer_dropped (no room to send). What came in: "
      "response (final, to a request of ours), response_repeated, response_foreign (right but for its sender's address: dropped), stray "
-     "(to nothing that is out, or no SIP), request_in. network_error: errors that came back (ICMP), forged ones among them. errors_unheard: times that "
-     "none were looked at for a second, as too many belonged to no request. flood: times that the system was asked to let in only a few "
+     "(to nothing that is out, or no SIP), request_in. network_error: errors that came back (ICMP), forged ones among them. "
+     "errors_unheard: times that none were looked at for a second, as too many belonged to no request. flood: times that the system was asked to let in only a few "
      "of the requests, and of what is no SIP",
      add_datagrams},
-    {"pua_sip_unanswered_total", "counter", "", "requests of strangers that got no answer: there were too many of them, or it would have been too long",
+    {"pua_sip_unanswered_total", "counter", "",
+     "requests of strangers that got no answer: there were too many of them, or it would have been too long",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.incoming.unanswered)); }},
     {"pua_sip_failovers_total", "counter", "",
      "requests sent to another server of the same name, as one did not answer, could not be reached or said 503",

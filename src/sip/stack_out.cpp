@@ -240,7 +240,7 @@ bool SipStack::Core::try_next(Txn& t, int64_t retry_after) {
   while (state_ == State::Open && !t.kept.view().uri.empty() && t.server + 1 < t.servers->size() && now_() < t.deadline()) {
     let_go(t);
     t.server++;
-    if (locator_->asks_for_quiet((*t.servers)[t.server])) continue;   // a server that is tried last only, where it had not asked
+    if (locator_->asks_for_quiet((*t.servers)[t.server])) continue;   // its Retry-After is not over
     t.tries++;
     t.trail.clear();
     if (again(t, t.cseq)) {
