@@ -64,7 +64,6 @@ struct RowSource {
 struct BatchLimits {
   uint32_t fast_rows = 256;  // most rows that are worth offering in one batch
   uint32_t bulk_rows = 256;
-  MonoMs bulk_not_before = 0;  // the Bulk lane makes room for the other one until then
 };
 
 class StoreAdapter {

@@ -18,12 +18,11 @@ namespace pua {
 namespace {
 
 // Of one statement. Bulk statements keep rows that a caller waits for waiting, as server and disk are shared: while there
-// are such rows they are small, and take half of the time at most. Alone, a large one costs one commit.
+// are such rows they are small. Alone, a large one costs one commit.
 constexpr size_t kStatementBytes = 64 * 1024;
-constexpr size_t kSmallStatementBytes = 16 * 1024;
+constexpr size_t kSmallStatementBytes = 8 * 1024;
 constexpr size_t kLargeStatementBytes = 256 * 1024;
 constexpr MonoMs kFastActive = 100;  // since the last batch of the Fast lane
-constexpr MonoMs kLongestPauseMs = 100;
 // Pages are not to hold more than about that, whatever documents are in them; the first ones try.
 constexpr size_t kPageBytes = 1024 * 1024;
 constexpr uint32_t kFirstPageRows = 64;
@@ -398,8 +397,6 @@ void MysqlStore::give_up(Writing& w, const DbReply& r) {
 bool MysqlStore::fast_active() const { return fast_.busy() || home_.now() - fast_at_ < kFastActive; }
 
 void MysqlStore::report(Writing& w) {
-  if (w.lane == Lane::Bulk && fast_active() && !w.down)
-    bulk_not_before_ = home_.now() + std::min(1 + (steady_us() - w.began_us) / 1000, kLongestPauseMs);
   WriteReport out;
   out.lane = w.lane;
   out.results = w.results;

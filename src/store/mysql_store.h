@@ -32,7 +32,7 @@ class MysqlStore : public StoreAdapter {
   static Result<std::unique_ptr<MysqlStore>> open(const MysqlOptions&, StoreLoop, Log&);
   ~MysqlStore() override;
 
-  BatchLimits limits() const override { return {kFastRows, kBulkRows, bulk_not_before_}; }
+  BatchLimits limits() const override { return {kFastRows, kBulkRows}; }
   bool immediate() const override { return false; }
   void write(Lane lane, RowSource& rows, MonoMs now) override;
   void load(int64_t after, uint32_t limit, MonoMs now) override;
@@ -103,7 +103,7 @@ class MysqlStore : public StoreAdapter {
   std::string name_, node_;
   MysqlConn fast_, bulk_, read_, find_;
   Writing fast_write_, bulk_write_;
-  MonoMs fast_at_ = -1000000, bulk_not_before_ = 0;  // last batch of the Fast lane; when the other lane may go on
+  MonoMs fast_at_ = -1000000;    // last batch of the Fast lane
 
   // The page that was asked for, or the one behind it, which is fetched while the engine works on this one.
   struct Page {

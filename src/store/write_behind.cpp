@@ -103,7 +103,8 @@ MonoMs WriteBehind::lane_due(Lane l) const {
   }
   now = now || s.queue.size() >= policy_.bulk_rush;
   MonoMs first = s.queue.front()->dirty_since;
-  gate = std::max(gate, std::min(adapter_.limits().bulk_not_before, first + policy_.bulk_late_ms));
+  bool fast_comes = !fast_.queue.empty() || !fast_.batch.empty();
+  if (fast_comes && !adapter_.immediate()) gate = std::max(gate, s.ended + policy_.bulk_yield_ms);
   return std::max(gate, now ? first : first + policy_.bulk_ms);
 }
 
@@ -228,6 +229,7 @@ void WriteBehind::on_written(const WriteReport& report, MonoMs now) {
 void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
   LaneState& s = lane(l);
   ending_ = std::exchange(s.batch, {});
+  s.ended = now;
   size_t ok = 0, failed = 0, tried = 0;
   for (size_t i = 0; i < ending_.size(); i++) {
     Entry& e = ending_[i];

@@ -35,8 +35,9 @@ struct WriteBehindPolicy {
   uint32_t group_ms = 2;
   // When a row that nobody waits for leaves. The promise is 200 ms; the other half is for a burst to drain in.
   uint32_t bulk_ms = 100;
-  // A row older than that makes no more room for the Fast lane: who is behind would stay behind.
-  uint32_t bulk_late_ms = 250;
+  // Where both lanes write at the same time: how long a batch of the Bulk lane waits, after the one before it, for rows of
+  // the Fast lane that are on their way. They then have the server to themselves.
+  uint32_t bulk_yield_ms = 20;
   // This many rows are worth a commit at once, however young they are.
   uint32_t group_rows = 16;
   uint32_t bulk_rush = 1024;
@@ -111,6 +112,7 @@ class WriteBehind : public StorePort, private AdapterSink {
     bool all_whole = false;    // of the batch: it is not known what the table holds
     MonoMs since = 0;          // when the queue became non-empty
     MonoMs started = -1000000; // when the last batch left
+    MonoMs ended = -1000000;   // and when it was reported
     bool hurry = false;        // what is queued was due already
     size_t split_left = 0;     // a batch failed as a whole: this many rows at the front are suspects,
     size_t split_rows = 0;     // tried in batches of this size until the bad one is found

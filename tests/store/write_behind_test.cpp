@@ -46,14 +46,29 @@ TEST(write_behind, under_load_a_group_gathers_for_group_ms) {
   LONGS_EQUAL(1002, rig.acked_at(2));
 }
 
-TEST(write_behind, rows_that_nobody_waits_for_make_room_until_they_are_late) {
-  rig.faulty.batch_limits.bulk_not_before = 1200;
-  rig.change(1, Lane::Bulk);
-  LONGS_EQUAL(1200, rig.queue->next_due());
-  rig.faulty.batch_limits.bulk_not_before = 5000;
-  LONGS_EQUAL(1250, rig.queue->next_due());
-  rig.advance(1250);
-  LONGS_EQUAL(1250, rig.acked_at(1));
+TEST(write_behind, rows_that_nobody_waits_for_stand_aside_while_others_are_out) {
+  rig.faulty.delay_ms = 10;
+  rig.faulty.batch_limits.bulk_rows = 1;
+  rig.change_range(1, 2, Lane::Bulk);
+  rig.advance(1105);                      // 1 left at 1100, and ends at 1110
+  rig.change(3, Lane::Fast);              // leaves at once, and ends at 1115
+  rig.advance(1300);
+  LONGS_EQUAL(1110, rig.acked_at(1));
+  LONGS_EQUAL(1115, rig.acked_at(3));
+  LONGS_EQUAL(1125, rig.acked_at(2));     // left when 3 had ended
+}
+
+TEST(write_behind, beside_waited_for_rows_without_end_the_others_leave_every_20_ms) {
+  rig.faulty.delay_ms = 10;
+  rig.faulty.batch_limits.bulk_rows = 1;
+  rig.change_range(1, 3, Lane::Bulk);
+  for (int64_t id = 100; rig.now < 1200; id++) {
+    rig.change(id, Lane::Fast);
+    rig.advance(rig.now + 1);
+  }
+  LONGS_EQUAL(1110, rig.acked_at(1));
+  LONGS_EQUAL(1140, rig.acked_at(2));     // 20 ms after that, and 10 for itself
+  LONGS_EQUAL(1170, rig.acked_at(3));
 }
 
 TEST(write_behind, every_waited_for_row_leaves_within_five_ms) {
