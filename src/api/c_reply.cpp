@@ -42,6 +42,8 @@ int pua_reply_durable(const pua_reply_t* r) { return r && r->outcome.durable; }
 
 int pua_reply_superseded(const pua_reply_t* r) { return r && r->outcome.superseded; }
 
+int pua_reply_kept(const pua_reply_t* r) { return r && r->outcome.kept; }
+
 int pua_reply_by_timer(const pua_reply_t* r) { return r && r->outcome.by_timer; }
 
 void* pua_reply_param(const pua_reply_t* r) { return r ? r->param : nullptr; }

@@ -6,7 +6,10 @@ namespace pua {
 
 void answer_failure(Call& call, const Outcome& o) {
   static constexpr std::string_view kOrigins[] = {"", "timeout", "transport", "shutdown", "local"};
-  call.error(o.status, o.reason, kOrigins[static_cast<size_t>(o.origin)]);
+  std::string detail(kOrigins[static_cast<size_t>(o.origin)]);
+  // Whoever reads "503" takes it for the end, and would ask again and again.
+  if (o.kept) detail += detail.empty() ? "kept and tried again" : "; kept and tried again";
+  call.error(o.status, o.reason, detail);
 }
 
 void answer_error(Call& call, const Error& error, std::string_view failed) {

@@ -11,6 +11,7 @@ Outcome OwnedOutcome::view() const {
   o.granted = granted;
   o.durable = durable;
   o.by_timer = by_timer;
+  o.kept = kept;
   o.message = message;
   return o;
 }

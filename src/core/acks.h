@@ -16,7 +16,7 @@ struct OwnedOutcome {                     // an Outcome that owns its strings
   std::string reason, etag;
   ReplyOrigin origin = ReplyOrigin::Local;
   int64_t granted = 0;
-  bool durable = false, by_timer = false;
+  bool durable = false, by_timer = false, kept = false;
   std::shared_ptr<const ReplyMessage> message;
   Outcome view() const;
 };

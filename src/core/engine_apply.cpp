@@ -87,6 +87,7 @@ void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool 
   out.etag = r.etag();
   out.granted = r.pub.state == State::Live ? (r.pub.grant_end - r.pub.sent_at) / 1000 : 0;
   out.by_timer = by_timer;
+  out.kept = fx.local_status ? fx.local_status == 503 : r.pub.state == State::Backoff && out.status >= 300;
   if (seen) d.seen = std::make_unique<Snapshot>(view(r, now));
   deliver(r, std::move(d), r.pub.state == State::Gone && !has_row(r), now);
 }

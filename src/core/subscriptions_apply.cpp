@@ -82,6 +82,7 @@ void Subscriptions::complete(Subscription& s, const sub::Effects& fx, const SipR
   bool granted = s.m.state == sub::State::Live || s.m.state == sub::State::Waiting;
   out.granted = granted ? std::max<int64_t>(0, (s.m.grant_end - s.m.sent_at) / 1000) : 0;
   out.by_timer = by_timer;
+  out.kept = fx.local_status ? fx.local_status == 503 : s.m.state == sub::State::Backoff && out.status >= 300;
   if (seen) d.seen = std::make_unique<Snapshot>(view(s, now));
   bool nothing_to_store = s.m.state != sub::State::Idle && sub::row_over(s.m) && !EngineCommon::has_row(s);   // Idle: there may be a row
   c_.deliver(s, std::move(d), nothing_to_store, now);

@@ -73,6 +73,7 @@ struct Outcome {
 
 using PublishDone = std::function<void(const Outcome&)>;
 
+  bool kept = false;                   // it failed for now: what was asked for is kept and tried again
 enum class Kind : uint8_t { Publication, Subscription };
 
 // A record as lists and observers see it. Views are valid during the call that shows them. Fields that the kind does not

@@ -117,7 +117,8 @@ TEST(ApiPublish, accessors_take_a_null_reply) {
   LONGS_EQUAL(0, pua_reply_etag(nullptr).len);
   LONGS_EQUAL(0, pua_reply_origin(nullptr));
   LONGS_EQUAL(0, pua_reply_expires(nullptr));
-  LONGS_EQUAL(0, pua_reply_durable(nullptr) + pua_reply_superseded(nullptr) + pua_reply_by_timer(nullptr));
+  LONGS_EQUAL(0, pua_reply_durable(nullptr) + pua_reply_superseded(nullptr) + pua_reply_by_timer(nullptr) +
+                     pua_reply_kept(nullptr));
   POINTERS_EQUAL(nullptr, pua_reply_param(nullptr));
   POINTERS_EQUAL(nullptr, pua_reply_instance(nullptr));
   LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_reply_header(nullptr, "Expires", &v));
@@ -334,9 +335,11 @@ TEST(ApiPublish, an_error_reply_and_a_refusal_reach_the_caller) {
   CHECK(answered(1));
   LONGS_EQUAL(500, got.answers[0].status);
   STRCMP_EQUAL("7", retry_after.c_str());
+  CHECK(got.answers[0].kept);
   LONGS_EQUAL(1, rig.stat("records"));
   LONGS_EQUAL(PUA_OK, rig.publish("sip:bob@example.com", kDocument, 600, &got));
   CHECK(answered(2));
+  CHECK_FALSE(got.answers[1].kept);
   LONGS_EQUAL(489, got.answers[1].status);
   CHECK(rig.until([&] { return rig.stat("records") == 1; }));
 }

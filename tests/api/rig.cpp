@@ -112,6 +112,7 @@ Answer answer_of(pua_reply_t* reply) {
   a.etag = copy(pua_reply_etag(reply));
   a.durable = pua_reply_durable(reply) == 1;
   a.superseded = pua_reply_superseded(reply) == 1;
+  a.kept = pua_reply_kept(reply) == 1;
   a.by_timer = pua_reply_by_timer(reply) == 1;
   return a;
 }

@@ -62,7 +62,7 @@ struct Answer {
   int status = 0, origin = 0;
   long expires = 0;
   std::string reason, etag;
-  bool durable = false, superseded = false, by_timer = false;
+  bool durable = false, superseded = false, by_timer = false, kept = false;
 };
 Answer answer_of(pua_reply_t* reply);
 

@@ -263,6 +263,21 @@ TEST(Commands, a_local_failure_is_an_error_that_says_where_it_came_from) {
 TEST(Commands, a_reason_that_is_not_utf8_still_makes_a_valid_answer) {
   call("pua_publish", R"(["sip:a@b",60,"presence"])");
   world.pua.complete(404, "N\xe4h\"\n\x01\xc3\xa4");
+TEST(Commands, a_failure_that_is_tried_again_says_so) {
+  world.pua.kept = true;
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  world.pua.complete(408, "Request Timeout", "", 0, true, ReplyOrigin::Timeout);
+  error(408, "Request Timeout");
+  STRCMP_CONTAINS(R"("data":"timeout; kept and tried again")", answer.c_str());
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  world.pua.complete(503, "Service Unavailable");
+  STRCMP_CONTAINS(R"("data":"kept and tried again")", answer.c_str());
+  world.pua.kept = false;
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  world.pua.complete(400, "Bad Request");
+  CHECK_TEXT(answer.find("data") == std::string::npos, answer.c_str());
+}
+
   error(404, "N\xef\xbf\xbdh\"\n\x01\xc3\xa4");
 }
 

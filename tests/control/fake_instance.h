@@ -64,6 +64,7 @@ class FakeInstance : public Instance {
   Measurements measured;
 
   std::shared_ptr<const ReplyMessage> message;  // of the next completions
+  bool kept = false;                            // the same: what failed is tried again
   std::map<int, NotifyObserver> notify_observers;
   int32_t observed_sources = 0;                 // of the last observe_notifies
   NotifyAnswer notify_answer;                   // to every NOTIFY
@@ -87,6 +88,7 @@ class FakeInstance : public Instance {
     o.origin = origin;
     o.superseded = superseded;
     o.message = message;
+    o.kept = kept;
     t.done(o);
   }
 

@@ -129,6 +129,7 @@ Call& Rig::call(const std::function<Status(PublishDone)>& take) {
     call.granted = o.granted;
     call.durable = o.durable;
     call.superseded = o.superseded;
+    call.kept = o.kept;
     if (when_completed) when_completed(call);
   });
   calling_ = outer;

@@ -65,7 +65,7 @@ struct Call {
   std::string reason, etag;
   ReplyOrigin origin = ReplyOrigin::Local;
   int64_t granted = 0;
-  bool durable = false, superseded = false;
+  bool durable = false, superseded = false, kept = false;
 };
 
 struct Answer {
