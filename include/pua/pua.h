@@ -173,7 +173,8 @@ typedef struct publ_info {
   void *cbparam;            /* given to cbrpl */
 } publ_info_t;
 
-/* A subscription as its owner wants it (RFC 6665). Its key is (source_flag, pres_uri, event, id, watcher_uri, to_uri).
+/* A subscription as its owner wants it (RFC 6665). Its key is (source_flag, pres_uri, event, id, watcher_uri, to_uri). contact,
+ * remote_target and outbound_proxy are what the last call said that did not end it: what it left empty is the default again.
  * Zero the structure before filling it. URIs: sip, sips; pres_uri, to_uri and watcher_uri may be pres or tel. */
 typedef struct subs_info {
   pua_str_t id;              /* tells several subscriptions of one watcher apart; may be empty. Not sent: see event_id */
@@ -584,10 +585,10 @@ PUA_API long pua_reply_expires(const pua_reply_t *reply);
 PUA_API int pua_reply_durable(const pua_reply_t *reply);
 /* 1: this request was replaced by a newer one of the same record before it was sent; the outcome is the newer one's. */
 PUA_API int pua_reply_superseded(const pua_reply_t *reply);
-/* 1: no owner asked; the record's own timer did (pua_cb only). */
 /* 1: it failed for now: what was asked for is kept with its record and tried again, as long as it is wanted. 0: it succeeded, or the
  * status is final. */
 PUA_API int pua_reply_kept(const pua_reply_t *reply);
+/* 1: no owner asked; the record's own timer did (pua_cb only). */
 PUA_API int pua_reply_by_timer(const pua_reply_t *reply);
 /* `param` of register_puacb in a pua_cb, `cbparam` in a publrpl_cb_t. */
 PUA_API void *pua_reply_param(const pua_reply_t *reply);

@@ -28,7 +28,7 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
     return {Errc::bad_config, misfit->what};
   if (auto misfit = fit_addresses(s)) return {Errc::bad_config, misfit->what};
   if (s.cluster_id != 0) return {Errc::bad_config, "parameter \"cluster_id\": clustering is not in this version"};
-  for (auto [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"contact", &s.contact}})
+  for (auto [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"contact", &s.contact}, {"presence_server", &s.presence_server}})
     if (auto st = check_uri("parameter \"" + std::string(name) + "\"", *uri); !uri->empty() && !st)
       return {Errc::bad_config, st.error().message};
   EngineSettings e;
@@ -53,6 +53,7 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   e.ack_wait_ms = static_cast<uint32_t>(s.ack_wait);
   e.t1_ms = static_cast<uint32_t>(s.sip_t1);
   e.outbound_proxy = s.outbound_proxy;
+  e.presence_server = s.presence_server;
   e.contact = s.contact;
   e.sharing_tag = s.cluster_sharing_tag;
   if (!s.sip_listen.empty()) e.host = host_of(s.sip_listen.front());

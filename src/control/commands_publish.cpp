@@ -9,8 +9,6 @@ namespace pua {
 
 namespace {
 
-constexpr int32_t kMiPublish = 1 << 6;  // source bit MI_PUBLISH, part of the record's key
-
 struct PublishArgs {
   std::string_view uri, event;
   int64_t expires = 0;
@@ -59,7 +57,7 @@ static void publish(ControlContext& context, const PublishArgs& a, const CallPtr
   if (a.has_body) r.body = a.body;
   r.content_type = a.content_type;
   r.etag = a.etag;
-  r.outbound_proxy = a.proxy.empty() ? std::string_view(context.presence_server) : a.proxy;
+  r.outbound_proxy = a.proxy;   // none: the engine knows presence_server, as it is when a request leaves
   // One header without its line end is what people type; anything else that is not whole lines is refused below.
   std::string with_end;
   r.extra_headers = a.headers;

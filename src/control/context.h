@@ -45,7 +45,6 @@ struct ControlContext {
   std::function<Result<std::vector<std::string>>()> reload;
 
   int64_t default_expires = 3600;  // s, where a publish names none
-  std::string presence_server = {};  // outbound proxy of publications that name none, empty: none
   size_t max_request = 65536;      // octets of one request
 
   ControlCounters counters = {};

@@ -30,7 +30,6 @@ Result<std::unique_ptr<Control>> Control::start(Instance& instance, const Bodies
 
 void Control::configure(const Settings& settings) {
   context_.default_expires = settings.default_expires;
-  context_.presence_server = settings.presence_server;
   context_.max_request = static_cast<size_t>(settings.max_request);
 }
 

@@ -32,7 +32,7 @@ class Control {
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
 
-  // Takes over presence_server, default_expires and max_request. A socket or FIFO that somebody removed is made again,
+  // Takes over default_expires and max_request. A socket or FIFO that somebody removed is made again,
   // in the loop's next turn (this may run inside a command that came through it); what fails then is logged.
   void reload(const Settings& settings);
 

@@ -206,7 +206,11 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
       text[Record::kBody] = {};
     }
     if (a.has_body || !q.extra_headers.empty()) text[Record::kExtraHeaders] = q.extra_headers;
-    if (!q.outbound_proxy.empty()) text[Record::kProxy] = q.outbound_proxy;
+    text[Record::kProxy] = q.outbound_proxy;
+    r.put(text);
+  } else if (!q.outbound_proxy.empty()) {
+    auto text = r.text.views();
+    text[Record::kProxy] = q.outbound_proxy;
     r.put(text);
   }
   if (r.pub.state == State::Idle && !loading_) {
@@ -236,6 +240,9 @@ void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, Publi
   w.callers.push(std::move(done), now);
   w.removal = a.removal;
   if (q.cb_param) w.cb_param = q.cb_param;
+  // A removal that names no way takes back what is there, wherever a publication that waited would have gone.
+  w.has_proxy = !a.removal || !q.outbound_proxy.empty();
+  w.outbound_proxy = q.outbound_proxy;
   if (a.removal) return;  // a body that waited stays: a later refresh of this key means it
   w.wanted_end = a.wanted_end;
   if (a.has_body) {
@@ -248,10 +255,6 @@ void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, Publi
   if (a.has_body || !q.extra_headers.empty()) {
     w.has_headers = true;
     w.extra_headers = q.extra_headers;
-  }
-  if (!q.outbound_proxy.empty()) {
-    w.has_proxy = true;
-    w.outbound_proxy = q.outbound_proxy;
   }
 }
 
@@ -396,6 +399,7 @@ void Engine::remove_some(MonoMs now) {
       if (!x.waiting) x.waiting = std::make_unique<WaitingRequest>();
       x.waiting->callers.mark_superseded();
       x.waiting->removal = true;
+      x.waiting->has_proxy = false;
     } else {
       want(*r, false);
       apply(*r, Event{.input = Input::Request}, nullptr, now);

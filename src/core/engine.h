@@ -141,6 +141,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void renew_call(Record&);
   void name_call(const Record&) const;
   uint32_t ask(const Record&, MonoMs now) const;
+  std::string_view default_proxy(const Record&) const;
   std::string_view destination(const Record&) const;
   RecordView view(const Record&, MonoMs now) const;
   void run_deliveries(MonoMs now);

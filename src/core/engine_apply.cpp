@@ -92,8 +92,14 @@ void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool 
   deliver(r, std::move(d), r.pub.state == State::Gone && !has_row(r), now);
 }
 
+// The proxy of a record that names none.
+std::string_view Engine::default_proxy(const Record& r) const {
+  bool control = (r.source & kControlSources) != 0 && !settings_.presence_server.empty();
+  return control ? settings_.presence_server : settings_.outbound_proxy;
+}
+
 std::string_view Engine::destination(const Record& r) const {
-  write_destination(next_hop(r.proxy(), settings_.outbound_proxy, r.pres_uri()), destination_);
+  write_destination(next_hop(r.proxy(), default_proxy(r), r.pres_uri()), destination_);
   return destination_;
 }
 
@@ -177,7 +183,7 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
     if (q.content_type.empty() && event) q.content_type = event->content_type;
   }
   if (p.op != Op::Remove) q.extra_headers = r.text.get(Record::kExtraHeaders);
-  q.proxy = !r.proxy().empty() ? r.proxy() : std::string_view(settings_.outbound_proxy);
+  q.proxy = !r.proxy().empty() ? r.proxy() : default_proxy(r);
   // A server recognises the request that is repeated after a quick restart by its branch.
   q.branch = write_branch(branch_key_, q, branch);
   switch (p.op) {

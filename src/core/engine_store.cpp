@@ -248,7 +248,6 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
     auto text = r.text.views();
     text[Record::kEtag] = row.etag;
     if (text[Record::kTupleId].empty()) text[Record::kTupleId] = row.tuple_id;
-    if (text[Record::kProxy].empty()) text[Record::kProxy] = row.outbound_proxy;
     // Nothing was wanted any more, and its owner was told so: a second removal makes that no less, only a body changes it.
     bool leaving = from_epoch(row.desired_expires, epoch_offset_) <= now;
     if (leaving && !p.publishable && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;
@@ -266,6 +265,8 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
       p.publishable = true;
       if (intent == Op::Modify) p.known = Known::Changed;
     }
+    // Whoever wants it published has said where to, and nothing is the parameter. What only ends goes where it was.
+    if (p.wanted != Wanted::Something && text[Record::kProxy].empty()) text[Record::kProxy] = row.outbound_proxy;
     r.put(text);
     apply(r, Event{.input = Input::Loaded}, nullptr, now);
     return;

@@ -26,7 +26,8 @@ struct RecordKey {
 struct WaitingRequest {
   bool removal = false;
   bool has_body = false;                  // body, content_type and tuple_id below count
-  bool has_headers = false, has_proxy = false;
+  bool has_headers = false;
+  bool has_proxy = false;                 // outbound_proxy counts, also where it is empty: the default again
   MonoMs wanted_end = kNever;
   uint32_t version = 0;
   std::string body, content_type, tuple_id, extra_headers, outbound_proxy;

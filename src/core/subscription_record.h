@@ -19,12 +19,13 @@ struct SubscriptionKey {
   std::string_view pres_uri, id, watcher_uri, to_uri;
 };
 
-// A request that came while another one was out. Replaced by the next one that comes; what a newer one leaves out stays.
+// A request that came while another one was out. Replaced by the next one that comes; header fields and callback parameter that a
+// newer one leaves out stay.
 struct WaitingSubscribe {
   bool removal = false;
   bool has_headers = false;
   MonoMs wanted_end = kNever;
-  std::string contact, target, extra_headers, outbound_proxy;   // empty: unchanged
+  std::string contact, target, extra_headers, outbound_proxy;
   void* cb_param = nullptr;
   WaiterList callers;
 };

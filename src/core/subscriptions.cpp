@@ -128,11 +128,11 @@ void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, Publis
   auto text = s.text.views();
   if (!removal) s.m.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
   if (!removal || s.m.wanted == sub::Wanted::Once) {
-    if (!q.contact.empty()) text[Subscription::kContact] = q.contact;
-    if (!q.remote_target.empty()) text[Subscription::kTarget] = q.remote_target;
+    text[Subscription::kContact] = q.contact;
+    text[Subscription::kTarget] = q.remote_target;
+    text[Subscription::kProxy] = q.outbound_proxy;
     if (!q.event_id.empty()) text[Subscription::kEventId] = q.event_id;
     if (!q.extra_headers.empty()) text[Subscription::kExtraHeaders] = q.extra_headers;
-    if (!q.outbound_proxy.empty()) text[Subscription::kProxy] = q.outbound_proxy;
     s.put(text);
   }
   if (s.m.state == sub::State::Idle && !c_.loading_) leave_idle(s, now);
@@ -157,9 +157,9 @@ void Subscriptions::park(Subscription& s, const SubscribeRequest& q, PublishDone
   if (q.cb_param) w.cb_param = q.cb_param;
   if (removal) return;
   w.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
-  if (!q.contact.empty()) w.contact = q.contact;
-  if (!q.remote_target.empty()) w.target = q.remote_target;
-  if (!q.outbound_proxy.empty()) w.outbound_proxy = q.outbound_proxy;
+  w.contact = q.contact;
+  w.target = q.remote_target;
+  w.outbound_proxy = q.outbound_proxy;
   if (!q.extra_headers.empty()) {
     w.has_headers = true;
     w.extra_headers = q.extra_headers;
@@ -180,9 +180,9 @@ void Subscriptions::start_waiting(Subscription& s, MonoMs now) {
   if (!w->removal) {
     s.m.wanted_end = w->wanted_end;
     auto text = s.text.views();
-    if (!w->contact.empty()) text[Subscription::kContact] = w->contact;
-    if (!w->target.empty()) text[Subscription::kTarget] = w->target;
-    if (!w->outbound_proxy.empty()) text[Subscription::kProxy] = w->outbound_proxy;
+    text[Subscription::kContact] = w->contact;
+    text[Subscription::kTarget] = w->target;
+    text[Subscription::kProxy] = w->outbound_proxy;
     if (w->has_headers) text[Subscription::kExtraHeaders] = w->extra_headers;
     s.put(text);
   }

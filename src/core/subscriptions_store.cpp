@@ -166,10 +166,13 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
     if (text[f].empty()) text[f] = stored;
   };
   keep(Subscription::kEventId, row.event_id);
-  keep(Subscription::kContact, row.contact);
-  keep(Subscription::kTarget, row.target);
   keep(Subscription::kExtraHeaders, row.extra_headers);
-  keep(Subscription::kProxy, row.outbound_proxy);
+  // Whoever wants it has said its way, and what was left empty is the default. What only ends goes where it was.
+  if (!asked || existing || m.wanted != sub::Wanted::Something) {
+    keep(Subscription::kContact, row.contact);
+    keep(Subscription::kTarget, row.target);
+    keep(Subscription::kProxy, row.outbound_proxy);
+  }
   text[Subscription::kCallId] = row.call_id;
   text[Subscription::kLocalTag] = row.from_tag;
   text[Subscription::kRemoteTag] = row.to_tag;

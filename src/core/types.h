@@ -18,6 +18,9 @@ enum class RequestType : uint8_t { Auto, Insert, Update };  // flag 0, INSERT_TY
 
 constexpr int64_t kForEver = -1;  // wanted lifetime without an end
 
+// Source bits of the control interface: MI_PUBLISH, under which its publications are, and MI_ASYN_PUBLISH of migrated rows.
+constexpr int32_t kMiPublish = 1 << 6, kControlSources = kMiPublish | 1 << 7;
+
 // What an owner asks for. Views are copied by the call that takes them.
 struct PublishRequest {
   int32_t source = 0;                  // source bit, part of the key
@@ -29,7 +32,8 @@ struct PublishRequest {
   std::string_view content_type;       // empty: the event's default
   std::string_view etag;               // empty: any; else must be the confirmed one
   std::string_view extra_headers;      // lines, each ending in CRLF
-  std::string_view outbound_proxy;     // empty: the configured one, or none
+  // Next hop; empty: the configured one, or none. A removal without one goes where its record went.
+  std::string_view outbound_proxy;
   void* cb_param = nullptr;            // kept with the record, shown to observers
   const void* publ_info = nullptr;     // for body processors of the C API
 };
@@ -40,6 +44,7 @@ struct SubscribeRequest {
   std::string_view pres_uri, id;       // id: tells subscriptions apart (documentation); not the Event id
   std::string_view watcher_uri;        // From
   std::string_view to_uri;             // To; empty: pres_uri
+  // Each request but a removal says the way anew: what it leaves empty is the default again, whatever an earlier one said.
   std::string_view contact;            // where NOTIFYs are to come; empty: the listener's address
   std::string_view remote_target;      // Request-URI of the initial request; empty: pres_uri
   std::string_view event_id;           // id parameter of Event; empty: none
@@ -68,12 +73,12 @@ struct Outcome {
   bool durable = false;                // the row with this state was committed before this call
   bool superseded = false;             // a newer request replaced this one and went out instead
   bool by_timer = false;               // observers only: a refresh, not an owner's request
+  bool kept = false;                   // it failed for now: what was asked for is kept and tried again
   std::shared_ptr<const ReplyMessage> message;
 };
 
 using PublishDone = std::function<void(const Outcome&)>;
 
-  bool kept = false;                   // it failed for now: what was asked for is kept and tried again
 enum class Kind : uint8_t { Publication, Subscription };
 
 // A record as lists and observers see it. Views are valid during the call that shows them. Fields that the kind does not
@@ -231,6 +236,7 @@ struct EngineSettings {
   uint32_t t1_ms = 500;                // RFC 3261 T1: timer N is 64 of it
   uint32_t load_page = 500;            // rows a page
   std::string outbound_proxy;
+  std::string presence_server;         // in its place for publications of kControlSources; empty: outbound_proxy
   std::string contact;                 // of subscriptions that name none; empty: they must
   std::string sharing_tag;
   std::string host = "localhost";      // right side of our Call-IDs

@@ -154,12 +154,15 @@ TEST(Commands, expires_zero_removes_and_negative_is_for_ever) {
   LONGS_EQUAL(kForEver, world.pua.taken.at(1).expires);
 }
 
-TEST(Commands, presence_server_is_the_next_hop_where_none_is_named) {
-  world.context.presence_server = "sip:ps.example.com";
+// Where one goes that names none is the engine's to know (presence_server, outbound_proxy): it is not written into the record.
+TEST(Commands, a_publication_names_its_next_hop_or_none) {
   call("pua_publish", R"(["sip:a@b",60,"presence"])");
   call("pua.publish", R"(["sip:a@b",60,"presence",".",".",".","sip:other",".","."])");
-  STRCMP_EQUAL("sip:ps.example.com", world.pua.taken.at(0).outbound_proxy.c_str());
+  call("pua.publish", R"(["sip:a@b",60,"presence",".",".",".",".",".","."])");
+  STRCMP_EQUAL("", world.pua.taken.at(0).outbound_proxy.c_str());
   STRCMP_EQUAL("sip:other", world.pua.taken.at(1).outbound_proxy.c_str());
+  STRCMP_EQUAL("", world.pua.taken.at(2).outbound_proxy.c_str());
+  for (const auto& t : world.pua.taken) LONGS_EQUAL(kMiPublish, t.source);
 }
 
 TEST(Commands, a_header_without_its_line_end_gets_one) {
@@ -260,9 +263,6 @@ TEST(Commands, a_local_failure_is_an_error_that_says_where_it_came_from) {
   error(487, "shutdown");
 }
 
-TEST(Commands, a_reason_that_is_not_utf8_still_makes_a_valid_answer) {
-  call("pua_publish", R"(["sip:a@b",60,"presence"])");
-  world.pua.complete(404, "N\xe4h\"\n\x01\xc3\xa4");
 TEST(Commands, a_failure_that_is_tried_again_says_so) {
   world.pua.kept = true;
   call("pua_publish", R"(["sip:a@b",60,"presence"])");
@@ -278,6 +278,9 @@ TEST(Commands, a_failure_that_is_tried_again_says_so) {
   CHECK_TEXT(answer.find("data") == std::string::npos, answer.c_str());
 }
 
+TEST(Commands, a_reason_that_is_not_utf8_still_makes_a_valid_answer) {
+  call("pua_publish", R"(["sip:a@b",60,"presence"])");
+  world.pua.complete(404, "N\xe4h\"\n\x01\xc3\xa4");
   error(404, "N\xef\xbf\xbdh\"\n\x01\xc3\xa4");
 }
 

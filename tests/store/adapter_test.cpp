@@ -80,6 +80,17 @@ EACH_ADAPTER(an_upsert_replaces_every_column_but_the_key) {
   CHECK(same(want.row(), rows[0].row()));
 }
 
+// An owner whose way is the parameter again: the column is as empty as the record's.
+EACH_ADAPTER(a_way_that_is_not_named_any_more_is_gone_from_the_row) {
+  for (int64_t id : {1, 2})
+    caller.put(with(row_of(id, 1), [](Row& r) { r.outbound_proxy = "sip:p@x", r.contact = "sip:c@x", r.target = "sip:t@x"; }));
+  check_result(WriteResult::Ok, caller.put(row_of(1, 2)));
+  auto rows = caller.load_all();
+  LONGS_EQUAL(2, rows.size());
+  CHECK(rows[0].row().outbound_proxy.empty() && rows[0].row().contact.empty() && rows[0].row().target.empty());
+  CHECK(rows[1].row().outbound_proxy == "sip:p@x");
+}
+
 EACH_ADAPTER(odd_strings_come_back_octet_by_octet) {
   using namespace std::string_view_literals;
   const std::string_view odd[] = {
