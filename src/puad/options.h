@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "install_paths.h"   // PUA_SYSCONFDIR: made by the Makefile
+
 namespace pua {
 
 enum class Action : uint8_t { Run, Check, DumpConfig, Version, Help, BadUsage };
