@@ -2,10 +2,11 @@
  *
  *   publish CONFIG PRESENTITY BODY-FILE [EXPIRES]
  *
- *   CONFIG      modparam() lines, for instance:  modparam("pua", "db_url", "memory:")
- *                                                modparam("pua", "outbound_proxy", "sip:127.0.0.1:5060")
+ *   CONFIG      modparam() lines, for instance pua.conf beside this file:
+ *                 modparam("pua", "db_url", "memory:")
+ *                 modparam("pua", "outbound_proxy", "sip:127.0.0.1:5060")
  *   PRESENTITY  sip:alice@example.com
- *   BODY-FILE   a presence document (PIDF, RFC 3863)
+ *   BODY-FILE   a presence document (PIDF, RFC 3863), for instance alice.xml beside this file
  *   EXPIRES     wanted lifetime in seconds, default 3600
  *
  * Publishes the document, prints the server's answer, removes the publication, prints that answer, and ends.

@@ -2,9 +2,10 @@
  *
  *   watch CONFIG PRESENTITY WATCHER [EXPIRES]
  *
- *   CONFIG      modparam() lines, for instance:  modparam("pua", "db_url", "memory:")
- *                                                modparam("pua", "outbound_proxy", "sip:127.0.0.1:5060")
- *                                                modparam("pua", "listen", "sip:127.0.0.1:5080")
+ *   CONFIG      modparam() lines, for instance pua.conf beside this file:
+ *                 modparam("pua", "db_url", "memory:")
+ *                 modparam("pua", "outbound_proxy", "sip:127.0.0.1:5060")
+ *                 modparam("pua", "listen", "sip:127.0.0.1:5090")
  *   PRESENTITY  whose presence: sip:bob@example.com
  *   WATCHER     who wants to know: sip:alice@example.com
  *   EXPIRES     wanted lifetime in seconds, default 3600; 0: fetch the state once

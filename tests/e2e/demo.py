@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 
+import presence_server
 from harness import Context, Failure, Skip, check, equal, program, stop_on_signals, wait_for
 from kamailio import Kamailio
 from puad import NOTE, Puad, pidf, puactl
@@ -203,9 +204,10 @@ def end(puad):
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--keep", action="store_true", help="keep the folder with configurations, logs and databases")
-    keep = options.parse_args().keep
+    options.add_argument("--serve", type=int, metavar="PORT", help="leave a presence server running on this port")
+    arguments = options.parse_args()
     stop_on_signals()
-    with Context("demo", keep) as ctx:
+    with Context("demo", arguments.keep) as ctx:
         try:
             server = Kamailio(ctx, max_expires=GRANT)
             say(f"Kamailio presence server on {server.uri}, grants {GRANT} s")
@@ -233,7 +235,7 @@ def main():
             print("demo: interrupted")
             return 1
     print("demo: ok")
-    return 0
+    return presence_server.start(arguments.serve) if arguments.serve else 0
 
 
 if __name__ == "__main__":

@@ -48,11 +48,11 @@ class Kamailio:
     """Started by making it, ready when made; stopped with its context."""
 
     def __init__(self, ctx, min_expires=5, max_expires=7200, clean_period=5, password=None, algorithm="",
-                 nonce_expire=300):
+                 nonce_expire=300, port=None):
         self.binary = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin")
         if not self.binary or not (SCHEMA / "presence-create.sql").exists():
             raise Skip("Kamailio with its presence and sqlite modules is not installed")
-        self.ctx, self.port, self.process, self.password = ctx, ctx.port(), None, password
+        self.ctx, self.port, self.process, self.password = ctx, port or ctx.port(), None, password
         self.algorithm, self.nonce_expire = algorithm, nonce_expire    # "", "MD5" or "SHA-256"; seconds
         self.uri = f"sip:{HOST}:{self.port}"
         # In memory where that is possible: the peer's disk is not what these tests are about.
