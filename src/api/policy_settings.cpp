@@ -28,7 +28,8 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
     return {Errc::bad_config, misfit->what};
   if (auto misfit = fit_addresses(s)) return {Errc::bad_config, misfit->what};
   if (s.cluster_id != 0) return {Errc::bad_config, "parameter \"cluster_id\": clustering is not in this version"};
-  for (auto [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"contact", &s.contact}, {"presence_server", &s.presence_server}})
+  for (auto [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"contact", &s.contact},
+                           {"presence_server", &s.presence_server}})
     if (auto st = check_uri("parameter \"" + std::string(name) + "\"", *uri); !uri->empty() && !st)
       return {Errc::bad_config, st.error().message};
   EngineSettings e;

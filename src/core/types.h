@@ -19,7 +19,7 @@ enum class RequestType : uint8_t { Auto, Insert, Update };  // flag 0, INSERT_TY
 constexpr int64_t kForEver = -1;  // wanted lifetime without an end
 
 // Source bits of the control interface: MI_PUBLISH, under which its publications are, and MI_ASYN_PUBLISH of migrated rows.
-constexpr int32_t kMiPublish = 1 << 6, kControlSources = kMiPublish | 1 << 7;
+constexpr int32_t kMiPublish = 1 << 6, kControlSources = kMiPublish | (1 << 7);
 
 // What an owner asks for. Views are copied by the call that takes them.
 struct PublishRequest {

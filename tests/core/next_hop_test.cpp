@@ -8,8 +8,9 @@ using namespace pua::test;
 
 namespace {
 
-const std::string kParameter = "sip:proxy.example.com", kNamed = "sip:10.0.0.1:5080", kOther = "sip:10.0.0.2", kServer = "sip:presence.example.com";
-constexpr int32_t kHost = 64 << 4;   // DIALOG_PUBLISH: a source that is not the control interface
+const std::string kParameter = "sip:proxy.example.com", kServer = "sip:presence.example.com";
+const std::string kNamed = "sip:10.0.0.1:5080", kOther = "sip:10.0.0.2";
+constexpr int32_t kDialogPublish = 1 << 10;   // a source that is not the control interface
 
 }  // namespace
 
@@ -144,7 +145,7 @@ TEST(NextHop, presence_server_is_the_way_of_publications_of_the_control_interfac
   ask({.body = "b2", .proxy = kNamed, .source = kMiPublish});
   TEXT_EQUAL(kNamed, rig.last().proxy);
   rig.ok("e2");
-  ask({.uri = "sip:host@example.com", .body = "b", .source = kHost});
+  ask({.uri = "sip:host@example.com", .body = "b", .source = kDialogPublish});
   TEXT_EQUAL(kParameter, rig.last().proxy);
 }
 
