@@ -254,7 +254,7 @@ TEST(DefectsSubscriptions, long_headers_arrive_whole) {
 TEST(DefectsSubscriptions, a_new_dialog_asks_for_the_rest_and_takes_the_same_way) {
   rig.live({.expires = 1000, .proxy = "sip:10.0.0.7"}, 1000);
   rig.advance(100 * kSecond);
-  rig.subscribe({.expires = 900});
+  rig.subscribe({.expires = 900, .proxy = "sip:10.0.0.7"});   // each request names its way, or none
   rig.advance(40 * kSecond);
   rig.reject(481);
   TEXT_EQUAL("initial", rig.last().kind());

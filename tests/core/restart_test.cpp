@@ -41,7 +41,7 @@ TEST(Restart, everything_of_the_request_comes_back) {
   Sent before = rig.last();
   rig.ok("e1", 600);
   rig.restart();
-  rig.ask({.id = "phone"});
+  rig.ask({.id = "phone", .proxy = "sip:10.0.0.1"});   // each request names its way, or none
   rig.settle();
   rig.reject(412);
   const Sent& s = rig.last();

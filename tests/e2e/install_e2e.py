@@ -52,8 +52,8 @@ def a_variant_that_is_not_there_is_an_error(ctx):
 @suite.test
 def flags_of_the_user_come_in_addition_to_what_is_needed(ctx):
     mine = ["CXXFLAGS=-O1 -DMINE", "CFLAGS=-O3", "CPPFLAGS=-DALSO_MINE", "LDFLAGS=-Wl,-O1"]
-    told = make(ROOT, "-n", "-B", *mine, "build/release/src/base/hex.o", "build/release/puactl", "build/release/examples/watch")
-    compiled, = (line for line in told.splitlines() if "-c -o build/release/src/base/hex.o " in line)
+    told = make(ROOT, "-n", "-B", *mine, "build/release/src/base/log.o", "build/release/puactl", "build/release/examples/watch")
+    compiled, = (line for line in told.splitlines() if "-c -o build/release/src/base/log.o " in line)
     for flag in ("-std=c++20", "-fPIC", "-fvisibility=hidden", "-Iinclude", "-Isrc", "-D_GNU_SOURCE", "-Wall", "-DMINE", "-DALSO_MINE"):
         check(f" {flag} " in compiled, f"{flag} is missing: {compiled}")
     check(compiled.rindex(" -O1 ") > compiled.index(" -O2 "), f"the user's -O1 does not come last: {compiled}")
@@ -61,7 +61,7 @@ def flags_of_the_user_come_in_addition_to_what_is_needed(ctx):
     check("-Wl,-O1" in linked and "-ljansson" in linked, f"link of puactl: {linked}")
     example, = (line for line in told.splitlines() if " -o build/release/examples/watch " in line)
     check("-std=c11" in example and " -O3 " in example, f"an example: {example}")
-    told = make(ROOT, "-n", "-B", "V=asan", *mine, "build/asan/src/base/hex.o", "build/asan/puactl")
+    told = make(ROOT, "-n", "-B", "V=asan", *mine, "build/asan/src/base/log.o", "build/asan/puactl")
     equal(told.count("-fsanitize=address,undefined"), len(re.findall(r" -o build/asan/(?!gen)", told)), "commands with sanitizers")
 
 
