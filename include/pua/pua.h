@@ -166,8 +166,8 @@ typedef struct publ_info {
   pua_str_t content_type;   /* of the body, ignored without; empty: the event's default, needed if it has none */
   pua_str_t *etag;          /* NULL or empty: any; else must be the confirmed entity-tag, or the result is 418 */
   pua_str_t *extra_headers; /* NULL, or whole header lines, each ending in CRLF */
-  pua_str_t outbound_proxy; /* next hop, a SIP URI, kept for refreshes; empty: the parameter outbound_proxy, or by the Request-URI,
-                             * whatever an earlier call named. A removal without one goes where the record went */
+  pua_str_t outbound_proxy; /* next hop, a SIP URI, kept for refreshes; empty: the parameter, or by the Request-URI, whatever an
+                             * earlier call named; of a removal: where the record went */
   void *cb_param;           /* kept with the record and shown to register_puacb callbacks; never dereferenced here */
   publrpl_cb_t *cbrpl;      /* called once with the outcome of this request; may be NULL */
   void *cbparam;            /* given to cbrpl */
@@ -183,7 +183,7 @@ typedef struct subs_info {
   pua_str_t *watcher_uri;    /* the subscriber: From; needed */
   pua_str_t *contact;        /* Contact, where NOTIFYs are to come; NULL or empty: the parameters contact, listen */
   pua_str_t *remote_target;  /* Request-URI of the request that makes the dialog; NULL or empty: pres_uri */
-  pua_str_t *outbound_proxy; /* next hop, kept for refreshes; NULL or empty: the parameter outbound_proxy, or by the Request-URI */
+  pua_str_t *outbound_proxy; /* next hop, kept for refreshes; NULL or empty: the parameter, or by the Request-URI */
   int event;                 /* one event bit; needed */
   pua_str_t *extra_headers;  /* NULL, or whole header lines, each ending in CRLF; kept for refreshes */
   int expires;               /* > 0 wanted lifetime in s; 0 end it, or fetch the state once if there is none; < 0 for ever */
@@ -585,8 +585,7 @@ PUA_API long pua_reply_expires(const pua_reply_t *reply);
 PUA_API int pua_reply_durable(const pua_reply_t *reply);
 /* 1: this request was replaced by a newer one of the same record before it was sent; the outcome is the newer one's. */
 PUA_API int pua_reply_superseded(const pua_reply_t *reply);
-/* 1: it failed for now: what was asked for is kept with its record and tried again, as long as it is wanted. 0: it succeeded, or the
- * status is final. */
+/* 1: it failed for now; what was asked for is kept and tried again. 0: it succeeded, or the status is final. */
 PUA_API int pua_reply_kept(const pua_reply_t *reply);
 /* 1: no owner asked; the record's own timer did (pua_cb only). */
 PUA_API int pua_reply_by_timer(const pua_reply_t *reply);
