@@ -1,6 +1,7 @@
 """A machine of its own for commands that install and start things: /etc, /usr/local, /var, /run, /tmp, /home and the network are
 private, processes end with it. It stands on Linux namespaces and overlays and needs root. In it lives a user without root, who has
 sudo, and a systemctl that knows one service (fake_systemctl.py)."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -86,5 +87,6 @@ class Sandbox:
             for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                 yield from below(int(child))
                 yield int(child)
-        for pid in list(below(process.pid)):
-            os.kill(pid, signal.SIGINT)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):     # it may have ended by itself
+            for pid in list(below(process.pid)):
+                os.kill(pid, signal.SIGINT)
