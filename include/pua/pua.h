@@ -581,7 +581,7 @@ PUA_API int pua_reply_header(pua_reply_t *reply, const char *name, pua_str_t *va
 PUA_API pua_str_t pua_reply_etag(const pua_reply_t *reply);
 /* Seconds the server granted; 0: nothing (an error, a removal). */
 PUA_API long pua_reply_expires(const pua_reply_t *reply);
-/* 1: the row with this state was committed before this callback, and survives a kill of the process. */
+/* 1: the row with this state was committed before this callback, and survives a kill of the process. Never with db_url "memory:". */
 PUA_API int pua_reply_durable(const pua_reply_t *reply);
 /* 1: this request was replaced by a newer one of the same record before it was sent; the outcome is the newer one's. */
 PUA_API int pua_reply_superseded(const pua_reply_t *reply);

@@ -318,6 +318,7 @@ void Engine::run(MonoMs now) {
   }
   if (removing_ == Removing::Walk) remove_some(now);
   if (rewrite_ != Rewrite::No) rewrite_some(now);
+  if (sweep_due() <= now) sweep_on(now);
   TxnId txn;
   if (Entity* e = outbox_.take(now, txn)) {
     if (deadlines_.due(*e) <= now) {   // its lifetime ends in just this moment
@@ -337,16 +338,23 @@ void Engine::run(MonoMs now) {
   announce();
 }
 
+// Whatever was written: where the store keeps nothing, nothing is durable.
+Outcome Engine::outcome_of(const Delivery& d) const {
+  Outcome o = d.result.view();
+  o.durable = o.durable && ports_.store.durable();
+  return o;
+}
+
 void Engine::run_deliveries(MonoMs now) {
   for (int n = 0; n < kDeliveriesPerRun && !ready_.empty() && !ended(); n++) {
     Delivery d = std::move(ready_.front());
     ready_.pop_front();
-    Outcome o = d.result.view();
+    Outcome o = outcome_of(d);
     while (auto w = d.callers.pop()) {
       o.superseded = w->superseded;
       count_.completed++;
       if (o.superseded) count_.superseded++;
-      if (!o.durable) count_.completed_not_durable++;
+      if (!o.durable && ports_.store.durable()) count_.completed_not_durable++;
       measures_.waits.add(int64_t{static_cast<int32_t>(static_cast<uint32_t>(now) - w->since)} * 1000);
       if (w->done) w->done(o);
     }
@@ -360,7 +368,7 @@ MonoMs Engine::next_due() const {
   if (!ready_.empty() || subs_.busy() || outbox_.any_held() || removing_ == Removing::Walk || rewrite_ != Rewrite::No ||
       (!loading_ && !idle_.empty()))
     return 0;
-  MonoMs due = std::min(deadlines_.next(), outbox_.next_due());
+  MonoMs due = std::min({deadlines_.next(), outbox_.next_due(), sweep_due()});
   return std::min(due, acks_.next_due());
 }
 
@@ -408,24 +416,10 @@ void Engine::remove_some(MonoMs now) {
   reap();
 }
 
-void Engine::rewrite_some(MonoMs now) {
-  if (rewrite_ == Rewrite::Publications) {
-    rewrite_cursor_ = table_.walk(rewrite_cursor_, kSweepPerRun, [&](Record& r) {
-      if (!has_row(r)) return;
-      r.whole = true;
-      mark(r, Lane::Bulk, now);
-    });
-    if (rewrite_cursor_ == 0) rewrite_ = Rewrite::Subscriptions;
-  } else {
-    rewrite_cursor_ = subs_.rewrite_some(rewrite_cursor_, kSweepPerRun, now);
-    if (rewrite_cursor_ == 0) rewrite_ = Rewrite::No;
-  }
-}
-
 bool Engine::quiet() const {
   return ready_.empty() && subs_.quiet() && acks_.empty() && outbox_.in_flight() == 0 && by_state_[static_cast<int>(State::Queued)] == 0 &&
          by_state_[static_cast<int>(State::Intent)] == 0 && by_state_[static_cast<int>(State::Idle)] == 0 && removing_ != Removing::Walk &&
-         !(removing_ == Removing::Walked && loading_) && rewrite_ == Rewrite::No;
+         !(removing_ == Removing::Walked && loading_) && !rewriting();
 }
 
 bool Engine::shutdown_some() {
@@ -456,7 +450,7 @@ bool Engine::shutdown_some() {
       d.result.reason = "Shutdown";
       d.result.origin = ReplyOrigin::Shutdown;
     }
-    Outcome o = d.result.view();
+    Outcome o = outcome_of(d);
     while (auto w = d.callers.pop()) {
       o.superseded = w->superseded;
       count_.completed++;

@@ -64,7 +64,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void stop_taking() { stopping_ = true; }
   void remove_all();
   bool quiet() const;                       // nothing out, queued, to be delivered, or to be written again
-  bool rewriting() const { return rewrite_ != Rewrite::No; }  // rows that the store lost are being marked, piece by piece
+  // The store has lost rows: all are being marked, and the table is looked through, piece by piece.
+  bool rewriting() const { return rewrite_ != Rewrite::No || sweep_ != Sweep::No; }
   // Completes everything open with 487 "shutdown" and ends. Legal inside a completion.
   void shutdown();
   // The same piece by piece, for a table too large for one loop turn: to be called until it says true.
@@ -136,6 +137,13 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void leave_idle(Record&, MonoMs now);
   void remove_some(MonoMs now);
   void rewrite_some(MonoMs now);
+  // Sweep: what the table holds beyond the records (engine_sweep.cpp)
+  bool sweeping() const { return sweep_ != Sweep::No && sweep_ != Sweep::Wanted; }
+  MonoMs sweep_due() const;
+  void sweep_on(MonoMs now);
+  void sweep_page(std::span<const Row> rows, bool last, MonoMs now);
+  bool stands(const Row&, MonoMs now);
+  void load_next();
   void announce();
   uint32_t next_cseq(const Record&) const;
   void renew_call(Record&);
@@ -145,6 +153,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   std::string_view destination(const Record&) const;
   RecordView view(const Record&, MonoMs now) const;
   void run_deliveries(MonoMs now);
+  Outcome outcome_of(const Delivery&) const;
   void notify(const Delivery&, const Outcome&);
 
   Table<Record> table_;
@@ -162,6 +171,13 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   enum class Rewrite : uint8_t { No, Publications, Subscriptions };  // every row is written again, piece by piece
   Rewrite rewrite_ = Rewrite::No;
   uint64_t rewrite_cursor_ = 0;
+  // Wanted: as soon as nothing is being loaded or marked. Reading: a page is on its way. Pausing: deletions wait to be written.
+  enum class Sweep : uint8_t { No, Wanted, Reading, Pausing };
+  Sweep sweep_ = Sweep::No;
+  bool sweep_again_ = false;                // rows were lost meanwhile
+  int64_t swept_to_ = 0;                    // row id
+  uint64_t swept_ = 0;                      // rows that were removed
+  MonoMs sweep_at_ = 0;                     // end of a pause
   LogGate etag_gate_, bad_etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
   mutable char call_id_[kCallIdSize + 1] = "", from_tag_[9] = "";  // of the record named last, see name_call
 };

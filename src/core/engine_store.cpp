@@ -95,35 +95,22 @@ void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
   announce();
 }
 
-void Engine::on_rows_lost(MonoMs) {
-  if (ended()) return;
-  ports_.log.warning("store: rows were lost: all %zu records are written again", table_.size() + subs_.size());
-  rewrite_ = Rewrite::Publications;
-  rewrite_cursor_ = 0;
-  announce();
-}
-
 void Engine::event_added(int32_t flag) {
   auto it = parked_.find(flag);
   if (it == parked_.end()) return;
   parked_.erase(it);
   // Rows of other packages are in memory already and skipped; a load under way sees the new package anyway.
-  if (!loading_) {
-    loading_ = true;
-    last_loaded_ = 0;
-    load_only_ = flag;
-    ports_.store.load(0, settings_.load_page);
-  } else {
-    load_again_.push_back(flag);
-  }
+  load_again_.push_back(flag);
+  if (!loading_ && !sweeping()) load_next();
 }
 
 void Engine::on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) {
-  if (ended() || !loading_) return;
+  if (ended() || (!loading_ && !sweeping())) return;
   if (!error.empty()) {
     ports_.log.error("load: %.*s; the store tries again", static_cast<int>(error.size()), error.data());
     return;
   }
+  if (!loading_) return sweep_page(rows, last, now);
   for (const Row& row : rows) {
     last_loaded_ = std::max(last_loaded_, row.id);
     if (row.id <= kMaxCountedId) next_id_ = std::max(next_id_, row.id + 1);
@@ -302,13 +289,16 @@ void Engine::finish_load() {
   loading_ = false;  // what waited for a row that did not come goes on in run()
   load_only_ = 0;
   ports_.log.notice("load: %zu publications, %zu subscriptions", table_.size(), subs_.size());
-  if (!load_again_.empty()) {
-    load_only_ = load_again_.back();
-    load_again_.pop_back();
-    loading_ = true;
-    last_loaded_ = 0;
-    ports_.store.load(0, settings_.load_page);
-  }
+  if (!load_again_.empty()) load_next();
+}
+
+// Rows of an event package that was registered meanwhile.
+void Engine::load_next() {
+  load_only_ = load_again_.back();
+  load_again_.pop_back();
+  loading_ = true;
+  last_loaded_ = 0;
+  ports_.store.load(0, settings_.load_page);
 }
 
 // The table holds no row of this record: it goes its own way.

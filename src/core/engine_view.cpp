@@ -34,7 +34,7 @@ RecordView Engine::view(const Record& r, MonoMs now) const {
   v.last_status = r.last_status;
   v.waiters = r.extra ? r.extra->callers.size() + (r.extra->waiting ? r.extra->waiting->callers.size() : 0) : 0;
   v.removing = r.pub.wanted != Wanted::Something;
-  v.stored = r.written_version == r.version && r.version != 0;
+  v.stored = r.written_version == r.version && r.version != 0 && ports_.store.durable();
   v.cb_param = r.extra ? r.extra->cb_param : nullptr;
   return v;
 }

@@ -60,6 +60,7 @@ struct StoreHook {
   // row of this record is known to be committed.
   bool whole = true;
   uint8_t failures = 0;          // store: how often its row was refused on its own
+  bool stray = false;            // store: one of its own, for a row that no record stands for (StorePort::erase)
 };
 
 struct StorePort {
@@ -76,6 +77,13 @@ struct StorePort {
   // The largest id that stands somewhere in the database without a row, 0: none. New rows get larger ones: what is left of a removed row
   // would count as theirs. Asked when a page or a row has come.
   virtual int64_t top_id() const { return 0; }
+  // Deletes a row that no record stands for, when there is time, unless the one in the table is newer (id, owner_epoch,
+  // record_version and node count). Nobody is told.
+  virtual void erase(const Row&, MonoMs now) = 0;
+  // How many of those still wait.
+  virtual size_t erasing() const = 0;
+  // false: what it takes goes with the process. Nothing is ever durable then.
+  virtual bool durable() const = 0;
 };
 
 // Narrow: of a row that is there, what a record changes by itself: see PUA_NARROW_COLUMNS in store/columns.h. All of `out` is
@@ -99,7 +107,8 @@ struct StoreSink {
   virtual void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
   // The row of `key`, nullptr: there is none. top: the largest id in the table, up to kMaxRowId; 0: no row.
   virtual void on_found(const Row& key, const Row* row, int64_t top, MonoMs now) = 0;
-  // The table was away and is there again, or rows are missing in it: what was written before may not be in it any more.
+  // The table was away and is there again, or is another one than it was (made anew, an older copy): what was written before may
+  // not be in it any more, and what was removed may be back.
   virtual void on_rows_lost(MonoMs now) = 0;
 };
 

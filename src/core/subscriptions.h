@@ -45,6 +45,7 @@ class Subscriptions {
   RowOp row_of(const Subscription&, Row& out) const;
   void on_stored(Subscription&, uint32_t version, bool ok, MonoMs now);
   void load_row(const Row&, MonoMs now);
+  bool stands(const Row&, MonoMs now);                // the table holds this row by right; engine_sweep.cpp
   void not_in_table(const Row& key, MonoMs now);    // while it is being loaded: a request need not wait for the end of that
   // A bounded piece of what is left to do: those that waited for the load, NOTIFYs for their handlers.
   void run(MonoMs now);

@@ -219,6 +219,19 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
     complete(s, sub::Effects{.local_status = 200, .local_reason = "Exists already"}, nullptr, false, now);
 }
 
+// See Engine::stands.
+bool Subscriptions::stands(const Row& row, MonoMs now) {
+  if (unreadable(row)) return true;
+  SubscriptionKey key{row.flag, row.event, row.pres_uri, row.pres_id, row.watcher_uri, row.to_uri};
+  Subscription* s = table_.find(key, table_.hash_of(key));
+  if (!s || s->id != row.id || !EngineCommon::has_row(*s)) return false;
+  if (row.record_version <= s->version) return true;
+  s->version = row.record_version + 1;
+  s->whole = true;
+  mark(*s, Lane::Bulk, now);
+  return true;
+}
+
 // --- a piece of what is left to do ---------------------------------------------------------------------------------
 
 void Subscriptions::not_in_table(const Row& key, MonoMs now) {
@@ -275,7 +288,7 @@ RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
   v.last_status = s.last_status;
   v.waiters = s.extra ? s.extra->callers.size() + (s.extra->waiting ? s.extra->waiting->callers.size() : 0) : 0;
   v.removing = m.wanted != sub::Wanted::Something;
-  v.stored = s.written_version == s.version && s.version != 0;
+  v.stored = s.written_version == s.version && s.version != 0 && c_.ports_.store.durable();
   v.cb_param = s.extra ? s.extra->cb_param : nullptr;
   v.notifies = s.notifies;
   v.notify_cseq = s.remote_cseq;

@@ -175,6 +175,7 @@ struct ListPage {
   X(completed, c, "owners' requests completed")                                                        \
   X(superseded, c, "owners' requests replaced by newer ones")                                          \
   X(completed_not_durable, c, "completions delivered before their row was committed")                  \
+  X(tables_lost, c, "times that the table turned out to be another one, or an older copy, and was made equal again")  \
   X(expired, c, "records that reached their wanted end")                                               \
   X(given_up, c, "records given up at their wanted end while the server did not answer")               \
   X(subscriptions, g, "subscriptions in memory")                                                       \

@@ -47,7 +47,8 @@ struct AdapterSink {
   virtual void on_rows(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
   // row: nullptr: none has this key. error non-empty: nothing was read.
   virtual void on_found(const Row* /*row*/, int64_t /*top*/, std::string_view /*error*/, MonoMs /*now*/) {}
-  // Rows that were written to in this run are not in the table, and nobody here has deleted them. Called inside run.
+  // The table is not the one that was written to, or rows of this run are not in it, and nobody here has deleted them: what was
+  // committed may be gone, and what was removed may be back. Not inside write, load or find.
   virtual void on_rows_missing(MonoMs /*now*/) {}
   // In place of on_rows: the rows asked for are damaged, trying again will hardly help. Those before them were given.
   virtual void on_unreadable(std::string_view error, MonoMs now) { on_rows({}, false, error, now); }
@@ -74,6 +75,8 @@ class StoreAdapter {
   virtual BatchLimits limits() const { return {}; }
   // true: a write ends inside the call, and both lanes share one connection.
   virtual bool immediate() const = 0;
+  // false: what is committed goes with the process.
+  virtual bool durable() const { return true; }
 
   // Writes a batch and commits it. One batch a lane at a time. Ends in one on_written.
   virtual void write(Lane lane, RowSource& rows, MonoMs now) = 0;

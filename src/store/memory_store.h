@@ -17,6 +17,7 @@ inline auto row_order(const Row& r) { return std::tuple(r.owner_epoch, r.record_
 class MemoryStore : public StoreAdapter {
  public:
   bool immediate() const override { return true; }
+  bool durable() const override { return false; }
   void write(Lane lane, RowSource& rows, MonoMs now) override;
   void load(int64_t after, uint32_t limit, MonoMs now) override;
   void find(const Row& key, MonoMs now) override;

@@ -81,6 +81,18 @@ void WriteBehind::find(const Row& key) {
   if (finds_.size() == 1) announce();
 }
 
+void WriteBehind::erase(const Row& r, MonoMs now) {
+  auto stray = std::make_unique<Stray>();
+  stray->stray = true;
+  stray->id = r.id;
+  stray->owner_epoch = r.owner_epoch;
+  stray->record_version = r.record_version;
+  stray->node = r.node;
+  StoreHook& h = *stray;
+  strays_.emplace(&h, std::move(stray));
+  mark(h, Lane::Bulk, now);
+}
+
 void WriteBehind::flush(MonoMs now) {
   retry_aside(kNever, now);
   for (LaneState* l : {&fast_, &bulk_}) l->hurry = !l->queue.empty() || !l->batch.empty();
@@ -192,6 +204,15 @@ void WriteBehind::start_batch(Lane l, MonoMs now) {
 
 RowOp WriteBehind::LaneState::row(size_t i, Row& out) {
   Entry& e = batch[i];
+  if (e.hook->stray) {
+    const Stray& s = static_cast<const Stray&>(*e.hook);
+    out = Row{};
+    out.id = e.id = s.id;
+    out.owner_epoch = s.owner_epoch;
+    out.record_version = s.record_version;
+    out.node = s.node;
+    return RowOp::Delete;
+  }
   RowOp op = sink->row_of(*e.hook, out);
   if (op == RowOp::Narrow && all_whole) op = RowOp::Upsert;
   // From here on the engine says whether this row will do. Behind a delete there is no row to change.
@@ -214,6 +235,10 @@ void WriteBehind::on_written(const WriteReport& report, MonoMs now) {
   for (size_t i = 0; i < ending_.size(); i++) {
     Entry e = ending_[i];
     if (e.result == WriteResult::Deferred) continue;
+    if (e.hook->stray) {
+      if (e.result == WriteResult::Ok) strays_.erase(e.hook);
+      continue;
+    }
     sink_->on_stored(*e.hook, e.version, e.result == WriteResult::Ok, now);
   }
   if (rows_ == Rows::ToTell) {
@@ -234,6 +259,7 @@ void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
   for (size_t i = 0; i < ending_.size(); i++) {
     Entry& e = ending_[i];
     e.result = i < report.results.size() ? report.results[i] : WriteResult::Deferred;
+    if (e.hook->stray && e.result == WriteResult::RefusedNewer) e.result = WriteResult::Ok;   // written meanwhile: it belongs there
     if (report.down && e.result == WriteResult::Deferred) e.result = WriteResult::FailedRetry;  // its caller may be told
     if (e.result == WriteResult::FailedRetry && ending_.size() == 1 && !report.down) {
       // A batch of one that failed, with the store up, has found its bad row.

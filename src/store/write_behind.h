@@ -13,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -74,6 +75,9 @@ class WriteBehind : public StorePort, private AdapterSink {
   void mark(StoreHook&, Lane, MonoMs now) override;
   void load(int64_t after, uint32_t limit) override;
   void find(const Row& key) override;
+  void erase(const Row&, MonoMs now) override;
+  size_t erasing() const override { return strays_.size(); }
+  bool durable() const override { return adapter_.durable(); }
   size_t backlog() const override;
   int64_t top_id() const override { return adapter_.top_id(); }
 
@@ -100,6 +104,12 @@ class WriteBehind : public StorePort, private AdapterSink {
     int64_t id = 0;
     WriteResult result = WriteResult::Deferred;
     bool whole = false;  // of the row that was written
+  };
+  // A row to delete that no record stands for: id and what orders its versions.
+  struct Stray : StoreHook {
+    int64_t id = 0, owner_epoch = 0;
+    uint32_t record_version = 0;
+    int32_t node = 0;
   };
   struct LaneState : RowSource {
     explicit LaneState(StoreHook::Queue name) : queue(name) {}
@@ -156,6 +166,7 @@ class WriteBehind : public StorePort, private AdapterSink {
   std::unordered_map<StoreHook*, std::multimap<MonoMs, StoreHook*>::iterator> aside_at_;
   std::multiset<MonoMs> aside_since_;        // dirty_since of the same, and of rows in the lanes that were refused before
   std::vector<Entry> ending_;                // batch whose on_stored calls are being made
+  std::unordered_map<StoreHook*, std::unique_ptr<Stray>> strays_;
 
   bool down_ = false;
   enum class Rows : uint8_t { Kept, Lost, ToTell };  // Lost: the table was found to be away; ToTell: it is back

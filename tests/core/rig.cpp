@@ -88,8 +88,13 @@ void Rig::insert(const Row& row) {
     void on_written(const WriteReport&, MonoMs) override {}
     void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
   } ignore;
+  struct Peek : StoreAdapter {
+    static AdapterSink* of(const StoreAdapter& a) { return a.*&Peek::sink_; }
+  };
+  AdapterSink* behind_it = Peek::of(disk);   // of a process that runs
   disk.attach(&ignore);
   disk.write(Lane::Fast, one, now);
+  disk.attach(behind_it);
 }
 
 void Rig::settle() { advance(0); }

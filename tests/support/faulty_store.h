@@ -22,6 +22,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
   // --- the script; each may be changed at any time ---
   bool down = false;              // every write and load fails
   bool table_lost = false;        // with down: because the table is not there
+  bool keeps = true;              // false: as if all went with the process
   int fail_writes = 0;            // the next n batches fail like a store that is down
   int fail_unnamed = 0;           // the next n batches fail as a whole, store up, no row named
   int lose_acks = 0;              // the next n batches are committed, but reported as failed
@@ -55,6 +56,7 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
   BatchLimits limits() const override { return batch_limits; }
   int64_t top_id() const override { return left_over; }
   bool immediate() const override { return delay_ms == 0; }
+  bool durable() const override { return keeps; }
 
   void write(Lane lane, RowSource& rows, MonoMs now) override {
     Pending p;
