@@ -32,6 +32,10 @@ inline void bind_text(sqlite3_stmt* st, int at, std::string_view v) {
   sqlite3_bind_text(st, at, v.data() ? v.data() : "", static_cast<int>(v.size()), SQLITE_STATIC);
 }
 
+inline void bind_octets(sqlite3_stmt* st, int at, std::string_view v) {
+  sqlite3_bind_blob(st, at, v.data() ? v.data() : "", static_cast<int>(v.size()), SQLITE_STATIC);
+}
+
 // As octets also where the column is text: asking for text may copy, to add a 0 at the end.
 inline std::string_view column_octets(sqlite3_stmt* st, int at) {
   const void* p = sqlite3_column_blob(st, at);

@@ -1,12 +1,12 @@
 #include "store/sqlite_db.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -39,6 +39,16 @@ const char* plain_text(int rc) {
   }
 }
 
+// Nobody else has it open: closing it takes no lock away from anybody.
+uint32_t folded_on_disk(const std::string& index) {
+  uint32_t n = 0;
+  int fd = ::open(index.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  if (pread(fd, &n, sizeof n, kFoldedAt) != sizeof n) n = 0;
+  ::close(fd);
+  return n;
+}
+
 // errno of the last failed call on the file or its log; 0 if SQLite has not kept it.
 int system_error(sqlite3* db) {
   int e = sqlite3_system_errno(db);
@@ -52,32 +62,7 @@ int system_error(sqlite3* db) {
 
 }  // namespace
 
-Result<FileClaim> FileClaim::take(const std::string& path) {
-  std::string lock = path + ".lock";
-  int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-  if (fd < 0) return file_error(path, "cannot make its lock file " + lock + ": " + strerror(errno));
-  FileClaim claim(fd);
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return file_error(path, "cannot lock " + lock + ": " + strerror(errno));
-    char pid[16] = {};
-    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
-    long owner = n > 0 ? strtol(pid, nullptr, 10) : 0;
-    std::string who = owner == getpid() ? "another instance in this process"
-                      : owner > 0       ? "process " + std::to_string(owner)
-                                        : "another process";
-    return file_error(path, "in use by " + who);
-  }
-  std::string pid = std::to_string(getpid()) + "\n";
-  // Only for the message above; a full disk must not matter here.
-  if (ftruncate(fd, 0) == 0 && pwrite(fd, pid.data(), pid.size(), 0) < 0) errno = 0;
-  return claim;
-}
-
-FileClaim::~FileClaim() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-Result<SqliteDb> SqliteDb::open(const std::string& name) {
+Result<SqliteDb> SqliteDb::open(const std::string& name, std::shared_ptr<FileClaim> claim) {
   std::string path = resolved(name);
   struct stat st;
   if (stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) return file_error(path, "not a file");
@@ -85,14 +70,21 @@ Result<SqliteDb> SqliteDb::open(const std::string& name) {
   std::string folder = slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
   if (stat(folder.c_str(), &st) != 0) return file_error(path, "its folder: " + std::string(strerror(errno)));
 
-  Result<FileClaim> claim = FileClaim::take(path);
-  if (!claim) return claim.error();
+  if (!claim) {
+    Result<FileClaim> own = FileClaim::take(path);
+    if (!own) return own.error();
+    claim = std::make_shared<FileClaim>(std::move(*own));
+  }
   // Rows hold what people publish: not for everybody's eyes. SQLite gives its WAL the mode of the file.
   int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
   if (fd >= 0) ::close(fd);
   else if (errno != EEXIST) return file_error(path, strerror(errno));
 
-  SqliteDb db(path, std::move(*claim));
+  SqliteDb db(path, std::move(claim));
+  Result<InodeClaim> inode = InodeClaim::take(path);
+  if (!inode) return inode.error();
+  db.inode_ = std::make_unique<InodeClaim>(std::move(*inode));
+  db.set_stale_log_aside();
   sqlite3* raw = nullptr;
   int rc = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   db.db_.reset(raw);
@@ -101,6 +93,34 @@ Result<SqliteDb> SqliteDb::open(const std::string& name) {
   sqlite3_busy_timeout(raw, 0);
   if (sqlite3_db_readonly(raw, "main") == 1) return file_error(path, plain_text(SQLITE_READONLY));
   return db;
+}
+
+// The log that the last owner has left belongs to the file that it had. Where another one stands there now, or older content, SQLite
+// would play the log into that.
+void SqliteDb::set_stale_log_aside() {
+  SqliteNote last = claim_->last();
+  claim_->note({});
+  std::string log = path_ + "-wal";
+  SqlitePlace::State file = SqlitePlace(path_).state();
+  if (!last.log.there || !(FileId::of(log) == last.log) || last.boot != this_boot() || file == last.file) return;
+  // The same file, written to since: by a checkpoint of another program, which its index tells, or it is another file's content.
+  uint32_t folded = folded_on_disk(path_ + "-shm");
+  if (file.id == last.file.id && folded != 0 && folded != last.folded) return;
+  if (rename(log.c_str(), (log + ".stale").c_str()) != 0) return;
+  unlink((path_ + "-shm").c_str());
+  notice_ = path_ + ": the write-ahead log there belongs to another file than this one: set aside as " + log + ".stale";
+}
+
+std::shared_ptr<FileClaim> SqliteDb::abandon(const FileId& log) {
+  if (db_) sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  std::string path = path_ + "-wal";
+  if (log.there && FileId::of(path) == log) {
+    unlink(path.c_str());
+    unlink((path_ + "-shm").c_str());
+  }
+  db_.reset();
+  inode_.reset();
+  return claim_;
 }
 
 Status SqliteDb::exec(const char* sql) {

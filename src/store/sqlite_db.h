@@ -8,25 +8,9 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "store/sqlite_claim.h"
 
 namespace pua {
-
-// An exclusive claim on a database file, held until destroyed or until the process ends. It lives in `<path>.lock`,
-// which stays behind: removing it would let two owners lock two different files.
-class FileClaim {
- public:
-  // Errors: store_failed; another owner is named by its process id.
-  static Result<FileClaim> take(const std::string& path);
-  FileClaim(FileClaim&& o) noexcept : fd_(o.fd_) { o.fd_ = -1; }
-  FileClaim(const FileClaim&) = delete;
-  FileClaim& operator=(const FileClaim&) = delete;
-  FileClaim& operator=(FileClaim&&) = delete;
-  ~FileClaim();
-
- private:
-  explicit FileClaim(int fd) : fd_(fd) {}
-  int fd_;
-};
 
 struct SqliteClose {
   void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
@@ -38,10 +22,17 @@ using SqliteStmt = std::unique_ptr<sqlite3_stmt, SqliteClose>;
 class SqliteDb {
  public:
   // Opens `path` for reading and writing, creates it (mode 0640) if absent. Never waits for a lock.
-  static Result<SqliteDb> open(const std::string& path);
+  // With the claim that a former connection had (abandon), or one of its own.
+  static Result<SqliteDb> open(const std::string& path, std::shared_ptr<FileClaim> claim = {});
+  // Closes without a word to the file, which is not the one at its path any more, and removes the write-ahead log there, if it is
+  // ours: it belongs to no other file. Statements are to be finalized before.
+  std::shared_ptr<FileClaim> abandon(const FileId& log);
 
   sqlite3* handle() const { return db_.get(); }
   const std::string& path() const { return path_; }
+  FileClaim& claim() { return *claim_; }
+  const InodeClaim& inode() const { return *inode_; }
+  const std::string& notice() const { return notice_; }  // what opening found worth a line in the log; empty: nothing
 
   Status exec(const char* sql);
   Result<SqliteStmt> prepare(std::string_view sql);
@@ -53,9 +44,11 @@ class SqliteDb {
   Error error(int rc) const { return {Errc::store_failed, text(rc)}; }
 
  private:
-  SqliteDb(std::string path, FileClaim claim) : path_(std::move(path)), claim_(std::move(claim)) {}
-  std::string path_;
-  FileClaim claim_;  // let go after the connection was closed
+  SqliteDb(std::string path, std::shared_ptr<FileClaim> claim) : path_(std::move(path)), claim_(std::move(claim)) {}
+  void set_stale_log_aside();
+  std::string path_, notice_;
+  std::shared_ptr<FileClaim> claim_;
+  std::unique_ptr<InodeClaim> inode_;  // let go after the connection was closed
   SqliteHandle db_;
 };
 

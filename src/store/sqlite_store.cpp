@@ -23,6 +23,7 @@ constexpr size_t kPageBytes = 1024 * 1024;
 // WAL pages that are folded into the file in one step. Two fsyncs a step, so not too few; 1-2 ms on a quick disk.
 constexpr int kCheckpointPages = 128;
 constexpr MonoMs kCheckpointRetryMs = 1000;
+constexpr MonoMs kLookMs = 1000;  // between two looks at the path where nothing is written
 // A file up to this size is checked as a whole at open (some 10 ms). Damage in a larger one is found when it is read.
 constexpr int64_t kCheckBytes = 8 * 1024 * 1024;
 // So many rows in a row that stand on damaged pages are named one by one; after that the queue's own search goes on,
@@ -61,22 +62,34 @@ std::string upsert_sql(const std::string& t) {
 }  // namespace
 
 SqliteStore::SqliteStore(SqliteDb db, const SqliteOptions& o, Log& log)
-    : db_(std::move(db)), table_(o.table), log_(log), journal_(db_, log, o.table, o.journal) {}
+    : db_(std::move(db)), table_(o.table), log_(log), options_(o) {}
 
-SqliteStore::~SqliteStore() = default;
+SqliteStore::~SqliteStore() {
+  if (watch_) watch_->before_checkpoint();  // of the end
+}
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& o, Log& log) {
   Result<SqliteDb> db = SqliteDb::open(o.path);
   if (!db) return db.error();
   std::unique_ptr<SqliteStore> s(new SqliteStore(std::move(*db), o, log));
-  if (Status st = s->check_sound(); !st) return st.error();
-  if (Status st = prepare_schema(s->db_, o.table); !st) return st.error();
-  if (Status st = s->configure(o); !st) return st.error();
-  if (Status st = s->prepare_statements(); !st) return st.error();
-  if (Status st = s->journal_.prepare(); !st) return st.error();
+  if (Status st = s->start(); !st) return st.error();
   s->page_text_.reserve(kPageBytes);
-  sqlite3_wal_hook(s->db_.handle(), &SqliteStore::on_commit, s.get());
   return s;
+}
+
+Status SqliteStore::start() {
+  if (!db_.notice().empty()) log_.warning("store: %s", db_.notice().c_str());
+  if (Status st = check_sound(); !st) return st;
+  if (Status st = prepare_schema(db_, table_); !st) return st;
+  if (Status st = configure(); !st) return st;
+  if (Status st = prepare_statements(); !st) return st;
+  journal_.emplace(db_, log_, table_, options_.journal);
+  if (Status st = journal_->prepare(); !st) return st;
+  watch_.emplace(db_, table_);
+  if (Status st = watch_->prepare(); !st) return st;
+  wal_frames_ = wal_folded_ = 0;
+  sqlite3_wal_hook(db_.handle(), &SqliteStore::on_commit, this);
+  return success();
 }
 
 // Reads only: what is no database, or a damaged one, must be refused before anything in it is changed.
@@ -90,14 +103,14 @@ Status SqliteStore::check_sound() {
   return {Errc::store_failed, db_.path() + ": the database is damaged: " + sound->substr(0, 200)};
 }
 
-Status SqliteStore::configure(const SqliteOptions& o) {
+Status SqliteStore::configure() {
   sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   Result<std::string> mode = db_.value("PRAGMA journal_mode=WAL");
   if (!mode) return mode.error();
   if (*mode != "wal") return {Errc::store_failed, db_.path() + ": its file system cannot hold a write-ahead log"};
-  std::string cache = "PRAGMA cache_size=-" + std::to_string(o.cache_mb * 1024);
+  std::string cache = "PRAGMA cache_size=-" + std::to_string(options_.cache_mb * 1024);
   for (const char* sql :
-       {o.synchronous_full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", cache.c_str(),
+       {options_.synchronous_full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", cache.c_str(),
         "PRAGMA wal_autocheckpoint=0",  // run() does it, in a turn of its own
         "PRAGMA journal_size_limit=67108864",   // a WAL that grew while somebody read the file gets small again
         "PRAGMA mmap_size=0",           // a page fault is a stall that nothing can bound
@@ -171,7 +184,7 @@ int SqliteStore::upsert_over_other_id(const Row& r, WriteResult& out) {
   sqlite3_bind_int64(st, 1, id);
   for (int i = 2; i <= 4; i++) sqlite3_bind_int64(st, i, INT64_MAX);
   rc = run_once(delete_);
-  if (rc == SQLITE_OK) journal_.gone(id);
+  if (rc == SQLITE_OK) journal_->gone(id);
   if (rc == SQLITE_OK) rc = run_once(upsert_);  // still bound
   if (rc == SQLITE_OK) out = WriteResult::Ok;
   return rc;
@@ -187,7 +200,7 @@ int SqliteStore::remove(const Row& r, WriteResult& out) {
   if (rc != SQLITE_OK) return rc;
   out = WriteResult::Ok;
   if (sqlite3_changes(db_.handle()) > 0) {
-    journal_.gone(r.id);
+    journal_->gone(r.id);
     return rc;
   }
   sqlite3_bind_int64(exists_.get(), 1, r.id);  // not there, or newer?
@@ -212,10 +225,10 @@ int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
     Row r;
     RowOp op = rows.row(i, r);
     results_[i] = WriteResult::FailedRetry;
-    if (op == RowOp::Narrow && journal_.takes()) {
-      int rc = journal_.append(r);
+    if (op == RowOp::Narrow && journal_->takes()) {
+      int rc = journal_->append(r);
       if (rc == SQLITE_OK) results_[i] = WriteResult::Ok;
-      else if (!journal_.takes()) return take_back(rc);  // all go again, this one as a whole
+      else if (!journal_->takes()) return take_back(rc);  // all go again, this one as a whole
       if (rc != SQLITE_OK) return rc;
       continue;
     }
@@ -237,6 +250,7 @@ int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
 }
 
 void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
+  if (place_ != Place::Ours) return refuse(lane, rows, now);
   results_.assign(rows.size(), WriteResult::Deferred);
   row_error_.clear();
   row_named_ = false;
@@ -246,10 +260,13 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
   int rc = full_ ? checkpoint(now) : SQLITE_OK;
   if (rc == SQLITE_OK) rc = run_once(begin_);
   bool begun = rc == SQLITE_OK;
-  if (begun) rc = write_rows(rows, start);
+  if (begun) rc = watch_->begin();
+  if (rc == SQLITE_OK) rc = write_rows(rows, start);
   bool damage = begun && damaged(rc);  // where the rows lie, not in all of the file
+  if (rc == SQLITE_OK) rc = watch_->count();
   if (rc == SQLITE_OK) rc = run_once(commit_);
   if (rc == SQLITE_OK) damaged_rows_ = 0;
+  if (rc == SQLITE_OK) watch_->committed();
   if (rc != SQLITE_OK && !row_named_) {
     row_error_ = db_.text(rc);
     report.down = !damage;
@@ -259,7 +276,15 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
       if (r != WriteResult::Deferred) r = WriteResult::FailedRetry;
     }
   }
-  journal_.ended(rc == SQLITE_OK, now);
+  journal_->ended(rc == SQLITE_OK, now);
+  to_tell_ = watch_->other_tables() || to_tell_;
+  if (!look(now)) {  // committed or not: into a file that is gone
+    row_error_ = place_error_;
+    report.down = true;
+    for (WriteResult& r : results_) {
+      if (r != WriteResult::Deferred) r = WriteResult::FailedRetry;
+    }
+  }
   report.took_us = steady_us() - start;
   report.results = results_;
   report.error = row_error_;
@@ -294,9 +319,11 @@ size_t SqliteStore::text_bytes(sqlite3_stmt* st, int first) {
 }
 
 void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
+  look_at_ = std::min(look_at_, now + kLookMs);
+  if (place_ == Place::Away) return sink_ ? sink_->on_rows({}, false, place_error_, now) : void();
   page_.clear();
   page_text_.clear();
-  journal_.know_all();
+  journal_->know_all();
   int64_t start = steady_us();
   sqlite3_stmt* st = load_.get();
   sqlite3_bind_int64(st, 1, after);
@@ -304,7 +331,7 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
   int rc;
   bool cut = false;
   while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-    const Row* line = journal_.find(sqlite3_column_int64(st, 0));
+    const Row* line = journal_->find(sqlite3_column_int64(st, 0));
     size_t bytes = text_bytes(st, 0) + (line ? SqliteJournal::octets(*line) : 0);
     cut = !page_.empty() && (page_text_.size() + bytes > page_text_.capacity() || steady_us() - start > kPageUs);
     if (cut) break;
@@ -324,6 +351,7 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
 }
 
 void SqliteStore::find(const Row& key, MonoMs now) {
+  if (place_ == Place::Away) return sink_ ? sink_->on_found(nullptr, 0, place_error_, now) : void();
   sqlite3_stmt* st = find_row_.get();
   bind_key(st, key);
   sqlite3_bind_int64(st, 7, kMaxCountedId);
@@ -333,8 +361,8 @@ void SqliteStore::find(const Row& key, MonoMs now) {
   bool found = rc == SQLITE_ROW && sqlite3_column_type(st, 1) != SQLITE_NULL;
   int64_t top = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
   if (found) {
-    journal_.know_all();
-    const Row* line = journal_.find(sqlite3_column_int64(st, 1));
+    journal_->know_all();
+    const Row* line = journal_->find(sqlite3_column_int64(st, 1));
     text.reserve(text_bytes(st, 1) + (line ? SqliteJournal::octets(*line) : 0));
     read_row(st, 1, row, text);
     if (line) SqliteJournal::merge(*line, row, text);
@@ -347,6 +375,7 @@ void SqliteStore::find(const Row& key, MonoMs now) {
 // --- values beside the rows ----------------------------------------------------------------------
 
 Result<std::string> SqliteStore::get_meta(std::string_view name) {
+  if (place_ == Place::Away) return Error{Errc::store_failed, place_error_};
   sqlite3_stmt* st = get_meta_.get();
   bind_text(st, 1, name);
   int rc = sqlite3_step(st);
@@ -363,9 +392,11 @@ Result<std::string> SqliteStore::get_meta(std::string_view name) {
 }
 
 Status SqliteStore::set_meta(std::string_view name, std::string_view value) {
+  metas_.insert_or_assign(std::string(name), std::string(value));
+  if (place_ == Place::Away) return {Errc::store_failed, place_error_};
   sqlite3_stmt* st = set_meta_.get();
   bind_text(st, 1, name);
-  sqlite3_bind_blob(st, 2, value.data() ? value.data() : "", static_cast<int>(value.size()), SQLITE_STATIC);
+  bind_octets(st, 2, value);
   int rc = run_once(set_meta_);
   if (rc != SQLITE_OK) return db_.error(rc);
   return success();
@@ -385,27 +416,41 @@ MonoMs SqliteStore::checkpoint_due() const {
   return wal_frames_ - wal_folded_ >= kCheckpointPages ? checkpoint_at_ : kNever;
 }
 
-MonoMs SqliteStore::next_due() const { return full_ ? checkpoint_due() : std::min(checkpoint_due(), journal_.next_due()); }
+MonoMs SqliteStore::next_due() const {
+  if (place_ != Place::Ours) return settle_at_;
+  if (to_tell_) return 0;
+  if (full_) return checkpoint_due();
+  return std::min({checkpoint_due(), journal_->next_due(), look_at_});
+}
 
 void SqliteStore::run(MonoMs now) {
+  if (place_ != Place::Ours) return settle(now);
+  if (to_tell_) return tell(now);
+  bool work = checkpoint_due() <= now || journal_->next_due() <= now;
+  if (look_at_ <= now || checkpoint_due() <= now) {
+    if (!look(now)) return;
+    if (!work && watch_->ask() == SQLITE_OK && watch_->other_tables()) return tell(now);
+  }
   if (checkpoint_due() <= now) {
     checkpoint(now);
     return;
   }
-  if (full_ || journal_.next_due() > now) return;
-  journal_.run(now);
-  full_ = journal_.full();
-  if (journal_.rows_missing() && sink_) sink_->on_rows_missing(now);
+  if (full_ || journal_->next_due() > now) return;
+  journal_->run(now);
+  full_ = journal_->full();
+  if (journal_->rows_missing() && sink_) sink_->on_rows_missing(now);
 }
 
 // SQLITE_OK also where somebody who reads the file keeps a part of the WAL back.
 int SqliteStore::checkpoint(MonoMs now) {
   int frames = -1, folded = -1;
+  watch_->before_checkpoint();
   int rc = sqlite3_wal_checkpoint_v2(db_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
   if (frames >= 0) {
     wal_frames_ = frames;
     wal_folded_ = folded;
   }
+  watch_->checkpointed();
   if ((rc & 0xff) == SQLITE_BUSY) rc = SQLITE_OK;
   full_ = full_ && rc != SQLITE_OK;
   bool done = rc == SQLITE_OK && wal_frames_ - wal_folded_ < kCheckpointPages;

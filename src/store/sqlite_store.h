@@ -3,7 +3,10 @@
 // file (docs/adr/0004-sqlite-in-the-loop.md).
 #pragma once
 
+#include <algorithm>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +14,7 @@
 #include "store/adapter.h"
 #include "store/sqlite_db.h"
 #include "store/sqlite_journal.h"
+#include "store/sqlite_watch.h"
 
 namespace pua {
 
@@ -35,13 +39,15 @@ class SqliteStore : public StoreAdapter {
   void find(const Row& key, MonoMs now) override;
   Result<std::string> get_meta(std::string_view name) override;
   Status set_meta(std::string_view name, std::string_view value) override;
-  MonoMs next_due() const override;  // a checkpoint, or a piece of the journal
+  MonoMs next_due() const override;  // a checkpoint, a piece of the journal, or a look at the file, once a second
   void run(MonoMs now) override;
-  bool readable() const override { return journal_.known(); }
-  int64_t top_id() const override { return journal_.top_id(); }
-  size_t journal() const override { return journal_.waiting(); }
-  void hurry() override { journal_.hurry(); }
-  bool hurrying() const override { return journal_.hurrying(); }
+  bool readable() const override { return !journal_ || journal_->known(); }
+  int64_t top_id() const override { return journal_ ? journal_->top_id() : 0; }
+  size_t journal() const override { return journal_ ? journal_->waiting() : 0; }
+  void hurry() override {
+    if (journal_) journal_->hurry();
+  }
+  bool hurrying() const override { return journal_ && journal_->hurrying(); }
   std::string name() const override { return db_.path(); }
 
   sqlite3* handle() const { return db_.handle(); }  // for tests that provoke faults
@@ -49,9 +55,12 @@ class SqliteStore : public StoreAdapter {
  private:
   static constexpr uint32_t kBatchRows = 192;
 
+  // Ours; Suspect: somebody has written to the file, and it is not known yet what; Away: it is not there, or another one is.
+  enum class Place : uint8_t { Ours, Suspect, Away };
   SqliteStore(SqliteDb db, const SqliteOptions&, Log& log);
+  Status start();
   Status check_sound();
-  Status configure(const SqliteOptions&);
+  Status configure();
   Status prepare_statements();
   int upsert(const Row&, WriteResult&);
   int upsert_over_other_id(const Row&, WriteResult&);
@@ -62,6 +71,14 @@ class SqliteStore : public StoreAdapter {
   // Rows that fit into the turn; returns SQLITE_OK or what ended the transaction.
   int write_rows(RowSource&, int64_t start_us);
   int take_back(int rc);
+  // what stands at the path (sqlite_store_place.cpp)
+  bool look(MonoMs now);
+  void refuse(Lane, RowSource&, MonoMs now);
+  void leave(SqlitePlace::Change, MonoMs now);
+  void settle(MonoMs now);
+  void come_back(MonoMs now);
+  void tell(MonoMs now);
+  void close_statements();
   MonoMs checkpoint_due() const;
   int checkpoint(MonoMs now);
   static int on_commit(void* self, sqlite3*, const char*, int frames);
@@ -69,7 +86,9 @@ class SqliteStore : public StoreAdapter {
   SqliteDb db_;
   std::string table_;
   Log& log_;
-  SqliteJournal journal_;
+  const SqliteOptions options_;
+  std::optional<SqliteWatch> watch_;      // these two: while the file is open
+  std::optional<SqliteJournal> journal_;
   SqliteStmt begin_, commit_, rollback_;
   SqliteStmt upsert_, delete_, exists_, find_key_, find_row_, load_, get_meta_, set_meta_;
 
@@ -87,6 +106,14 @@ class SqliteStore : public StoreAdapter {
   // The disk had no more room. What room there is again is first for what is in the WAL: pages that are written behind it could eat it
   // all up, and then neither of the two can go on.
   bool full_ = false;
+
+  Place place_ = Place::Ours;
+  std::string place_error_;       // what is wrong with it
+  MonoMs look_at_ = kNever;       // next look at the path; from the first page or batch on
+  MonoMs settle_at_ = 0;          // Suspect, Away: when what is seen there has stayed for long enough
+  SqlitePlace::State seen_;
+  bool to_tell_ = false;          // rows are missing, or are older ones
+  std::map<std::string, std::string, std::less<>> metas_;  // values beside the rows, of this run
 };
 
 }  // namespace pua

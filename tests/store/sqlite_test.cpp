@@ -129,7 +129,7 @@ TEST(sqlite_store, another_table_name_is_used_everywhere) {
   }
   OtherProgram p(path);
   LONGS_EQUAL(1, p.number("SELECT count(*) FROM my_PUA2"));
-  LONGS_EQUAL(1, p.number("SELECT count(*) FROM my_PUA2_meta"));
+  LONGS_EQUAL(1, p.number("SELECT count(*) FROM my_PUA2_meta WHERE name='a'"));
   LONGS_EQUAL(12, p.number("SELECT table_version FROM version WHERE table_name='my_PUA2'"));
   LONGS_EQUAL(0, p.number("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'pua%'"));
   CHECK(contains(schema_sql("pua"), "\"pua_key\""));
@@ -377,7 +377,7 @@ TEST(sqlite_store, a_file_size_limit_is_told_as_a_full_disk_and_what_was_committ
     size_t committed = 0;
     {
       auto s = open();
-      struct rlimit tiny = {300000, 300000};
+      struct rlimit tiny = {400000, 400000};
       setrlimit(RLIMIT_FSIZE, &tiny);
       Caller c(*s);
       while (c.put(row_of(static_cast<int64_t>(committed) + 1, 1, std::string(900, 'x'))) == WriteResult::Ok) committed++;
@@ -474,17 +474,18 @@ TEST(sqlite_store, large_rows_make_short_pages_and_all_come) {
 TEST(sqlite_store, the_log_is_folded_into_the_file_in_steps) {
   auto s = open();
   Caller c(*s);
-  CHECK(s->next_due() == kNever);
+  auto nothing_to_fold = [&] { return s->next_due() >= 1000; };   // a look at the file is all that is due
+  CHECK(nothing_to_fold());
   std::string body(3000, 'x');
   int64_t id = 0;
-  while (s->next_due() == kNever && id < 1000) c.put(row_of(++id, 1, body));
+  while (nothing_to_fold() && id < 1000) c.put(row_of(++id, 1, body));
   CHECK(id < 1000);
   LONGS_EQUAL(0, s->next_due());
   s->run(500);
-  CHECK(s->next_due() == kNever);
+  CHECK(nothing_to_fold());
   CHECK(read_file(path).size() > 30 * 4096);
   for (int i = 0; i < 20; i++) {  // the log is used again from its beginning
-    while (s->next_due() == kNever) c.put(row_of(++id, 1, body));
+    while (nothing_to_fold()) c.put(row_of(++id, 1, body));
     s->run(500);
   }
   CHECK(std::filesystem::file_size(path + "-wal") < 2 * 1024 * 1024);
@@ -502,8 +503,9 @@ TEST(sqlite_store, a_reader_that_stays_makes_the_log_wait_and_not_the_loop) {
   CHECK(s->next_due() > 5000);
   LONGS_EQUAL(299, c.load_all().size());
   p.exec("COMMIT");
-  s->run(s->next_due());
-  CHECK(s->next_due() == kNever);
+  MonoMs due = s->next_due();
+  s->run(due);
+  CHECK(s->next_due() >= due + 1000);
 }
 
 TEST(sqlite_store, what_was_reported_committed_is_there_after_sigkill) {

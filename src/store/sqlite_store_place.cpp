@@ -1,0 +1,116 @@
+// SQLite store: what is done when the file at its path is not the one that was opened. Nothing is committed into it any more, what
+// stands there is opened when it has stayed the same for a while, and the engine makes it equal to its records.
+#include <algorithm>
+
+#include "store/sqlite_store.h"
+
+namespace pua {
+
+namespace {
+constexpr MonoMs kLookMs = 1000;
+// Somebody may still be copying: what is seen there has to stay the same for so long.
+constexpr MonoMs kSettleMs = 200;
+constexpr MonoMs kReopenMs = 1000;  // between two tries
+}  // namespace
+
+// true: it is ours.
+bool SqliteStore::look(MonoMs now) {
+  look_at_ = now + kLookMs;
+  SqlitePlace::Change change = watch_->look();
+  switch (change) {
+    case SqlitePlace::Change::None: return true;
+    case SqlitePlace::Change::Written:
+      place_ = Place::Suspect;
+      place_error_ = db_.path() + ": another program has written into the file, what is looked at";
+      break;
+    case SqlitePlace::Change::Gone:
+    case SqlitePlace::Change::Replaced:
+    case SqlitePlace::Change::LogGone: leave(change, now); break;
+  }
+  seen_ = watch_ ? watch_->place().state() : SqlitePlace(db_.path()).state();
+  settle_at_ = now + kSettleMs;
+  return false;
+}
+
+// Nothing is tried.
+void SqliteStore::refuse(Lane lane, RowSource& rows, MonoMs now) {
+  results_.assign(rows.size(), WriteResult::Deferred);
+  WriteReport report;
+  report.lane = lane;
+  report.results = results_;
+  report.down = true;
+  report.error = place_error_;
+  if (sink_) sink_->on_written(report, now);
+}
+
+void SqliteStore::settle(MonoMs now) {
+  if (settle_at_ > now) return;
+  SqlitePlace::State there = SqlitePlace(db_.path()).state();
+  if (!(there == seen_)) {
+    seen_ = there;
+    settle_at_ = now + kSettleMs;
+    return;
+  }
+  if (place_ == Place::Away) return come_back(now);
+  SqlitePlace::Change change = watch_->look();
+  if (change == SqlitePlace::Change::None || (change == SqlitePlace::Change::Written && watch_->same_after_all())) {
+    place_ = Place::Ours;  // its log was folded into it by another program
+    look_at_ = now + kLookMs;
+    return;
+  }
+  leave(change, now);
+  settle_at_ = now;
+}
+
+void SqliteStore::close_statements() {
+  watch_.reset();
+  journal_.reset();
+  for (SqliteStmt* st : {&begin_, &commit_, &rollback_, &upsert_, &delete_, &exists_, &find_key_, &find_row_, &load_, &get_meta_, &set_meta_})
+    st->reset();
+}
+
+// Nothing of this connection is of use any more, and its log must not be played into another file.
+void SqliteStore::leave(SqlitePlace::Change change, MonoMs) {
+  place_ = Place::Away;
+  place_error_ = db_.path() + ": " + SqlitePlace::text(change);
+  log_.error("store: %s; nothing is durable until what stands there was opened and all is written again", place_error_.c_str());
+  FileId log = watch_->place().log();
+  close_statements();
+  db_.abandon(log);
+}
+
+void SqliteStore::come_back(MonoMs now) {
+  std::string path = db_.path();
+  Result<SqliteDb> db = SqliteDb::open(path, db_.abandon({}));
+  Status opened = success();
+  if (db) {
+    db_ = std::move(*db);
+    opened = start();
+  } else {
+    opened = db.error();
+  }
+  if (!opened) {
+    close_statements();
+    db_.abandon({});
+    if (place_error_ != opened.error().message) log_.error("store: %s; tried again each second", opened.error().message.c_str());
+    place_error_ = opened.error().message;
+    settle_at_ = now + kReopenMs;
+    return;
+  }
+  place_ = Place::Ours;
+  look_at_ = now + kLookMs;
+  checkpoint_at_ = 0;
+  log_.notice("store: %s: what stands there now is open", path.c_str());
+  tell(now);
+}
+
+// The engine writes everything again, and removes what should not be there.
+void SqliteStore::tell(MonoMs now) {
+  to_tell_ = false;
+  log_.error("store: %s: table '%s' is not the one that was written to: an older copy of it, or made anew", db_.path().c_str(), table_.c_str());
+  auto metas = metas_;
+  for (const auto& [name, value] : metas) (void)set_meta(name, value);
+  if (sink_) sink_->on_rows_missing(now);
+}
+
+}  // namespace pua

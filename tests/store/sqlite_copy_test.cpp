@@ -1,0 +1,347 @@
+// SQLite: what stands at the path, or in the tables, is not what was written to: removed, replaced, an older copy, made anew. It is
+// noticed, nothing of it is told to be committed, and the caller hears that rows are missing.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "store/sqlite_schema.h"
+#include "store/sqlite_store.h"
+#include "tests/store/fixture.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+namespace {
+
+// Another program's connection.
+struct Other {
+  explicit Other(const std::string& path) { LONGS_EQUAL(SQLITE_OK, sqlite3_open(path.c_str(), &db)); }
+  ~Other() { sqlite3_close(db); }
+  void exec(const std::string& sql) {
+    char* why = nullptr;
+    int rc = sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &why);
+    std::string text = why ? why : "";
+    sqlite3_free(why);
+    CHECK_TEXT(rc == SQLITE_OK, (sql.substr(0, 60) + ": " + text).c_str());
+  }
+  sqlite3* db = nullptr;
+};
+
+}  // namespace
+
+TEST_GROUP(sqlite_copy) {
+  TempDir dir;
+  TestLog log;
+  std::string path, copy;
+  std::unique_ptr<SqliteStore> store;
+  std::unique_ptr<Caller> caller;
+  MonoMs now = 0;
+  void setup() override { path = dir.file("pua.db"), copy = dir.file("copy.db"); }
+  void teardown() override { close(); }
+  void close() { caller.reset(), store.reset(); }
+
+  Result<std::unique_ptr<SqliteStore>> try_open(const std::string& at) {
+    SqliteOptions o;
+    o.path = at;
+    return SqliteStore::open(o, log.log);
+  }
+  void open() {
+    auto s = try_open(path);
+    CHECK_TEXT(s.ok(), s ? "" : s.error().message.c_str());
+    store = std::move(*s);
+    caller = std::make_unique<Caller>(*store);
+  }
+  // As a careful backup has it: the rows, without a log.
+  void back_up() {
+    Other o(path);
+    o.exec("VACUUM INTO '" + copy + "'");
+  }
+  // The adapter's own work, at its time, for a while.
+  void pass(MonoMs ms) {
+    for (MonoMs end = now + ms; store->next_due() <= end;) {
+      now = std::max(now, store->next_due());
+      store->run(now);
+    }
+    now += ms;
+  }
+  std::string ids() {
+    std::string out;
+    for (const StoredRow& r : caller->load_all()) out += (out.empty() ? "" : " ") + std::to_string(r.row().id);
+    return out;
+  }
+  // A write that must not count, and why.
+  void nothing_counts(const char* why) {
+    CHECK(caller->put(row_of(9)) == WriteResult::FailedRetry);
+    CHECK(caller->down);
+    CHECK_TEXT(contains(caller->error, why), caller->error.c_str());
+    LONGS_EQUAL(0, caller->rows_missing);
+  }
+  void is_open_again(const char* holds) {
+    pass(500);
+    LONGS_EQUAL(1, caller->rows_missing);
+    STRCMP_EQUAL(holds, ids().c_str());
+    CHECK(caller->put(row_of(9)) == WriteResult::Ok);
+    pass(3000);
+    LONGS_EQUAL(1, caller->rows_missing);
+  }
+  // A process that writes rows 1 to 3, is killed, and leaves its log behind; the copy holds row 1.
+  void killed_writer() {
+    pid_t child = fork();
+    if (child == 0) {
+      auto s = try_open(path);
+      if (!s.ok()) _exit(1);
+      {
+        Caller c(**s);
+        c.put(row_of(1));
+        sqlite3* db = nullptr;
+        sqlite3_open(path.c_str(), &db);
+        if (sqlite3_exec(db, ("VACUUM INTO '" + copy + "'").c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) _exit(2);
+        c.put(row_of(2));
+        c.put(row_of(3));
+      }
+      kill(getpid(), SIGKILL);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFSIGNALED(status));
+    CHECK(std::filesystem::file_size(path + "-wal") > 0);
+  }
+};
+
+TEST(sqlite_copy, a_file_that_was_removed_counts_for_nothing_and_is_made_anew) {
+  open();
+  CHECK(caller->put(row_of(1)) == WriteResult::Ok);
+  unlink(path.c_str());
+  nothing_counts("the file was removed");
+  is_open_again("");
+  close();
+  open();
+  STRCMP_EQUAL("9", ids().c_str());
+}
+
+TEST(sqlite_copy, a_copy_moved_over_the_file_counts_for_nothing_and_our_log_is_not_played_into_it) {
+  open();
+  caller->put(row_of(1));
+  back_up();
+  caller->put(row_of(2));
+  caller->drop(row_of(1));
+  std::filesystem::rename(copy, path);
+  nothing_counts("another file stands in its place");
+  is_open_again("1");
+}
+
+TEST(sqlite_copy, a_copy_written_over_the_file_counts_for_nothing) {
+  open();
+  caller->put(row_of(1));
+  back_up();
+  caller->put(row_of(2));
+  std::filesystem::copy_file(copy, path, std::filesystem::copy_options::overwrite_existing);
+  nothing_counts("another program has written into the file");
+  is_open_again("1");
+}
+
+TEST(sqlite_copy, a_log_that_was_removed_counts_for_nothing) {
+  open();
+  caller->put(row_of(1));
+  unlink((path + "-wal").c_str());
+  nothing_counts("its write-ahead log was removed");
+  is_open_again("");
+}
+
+TEST(sqlite_copy, it_is_noticed_within_a_second_where_nothing_is_written) {
+  open();
+  caller->put(row_of(1));
+  back_up();
+  caller->drop(row_of(1));
+  std::filesystem::rename(copy, path);
+  pass(1500);
+  LONGS_EQUAL(1, caller->rows_missing);
+  STRCMP_EQUAL("1", ids().c_str());
+}
+
+TEST(sqlite_copy, who_is_still_copying_is_waited_for) {
+  open();
+  caller->put(row_of(1));
+  back_up();
+  unlink(path.c_str());
+  nothing_counts("removed");
+  std::string octets;
+  {
+    std::ifstream in(copy, std::ios::binary);
+    octets.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  for (size_t n = 4096; n < octets.size(); n += 4096) {
+    std::ofstream(path, std::ios::binary) << octets.substr(0, n);
+    pass(150);
+  }
+  LONGS_EQUAL(0, caller->rows_missing);
+  std::ofstream(path, std::ios::binary) << octets;
+  is_open_again("1");
+}
+
+TEST(sqlite_copy, what_cannot_be_opened_is_tried_again) {
+  open();
+  caller->put(row_of(1));
+  std::ofstream(dir.file("text")) << std::string(5000, 'x');
+  std::filesystem::rename(dir.file("text"), path);
+  nothing_counts("another file stands in its place");
+  pass(5000);
+  CHECK(log.has("not a SQLite database"));
+  LONGS_EQUAL(0, caller->rows_missing);
+  CHECK(caller->put(row_of(9)) == WriteResult::Deferred);   // nothing is tried
+  CHECK(caller->down);
+  caller->load(0, 10);
+  CHECK(contains(caller->error, "not a SQLite database"));
+  unlink(path.c_str());
+  pass(1500);
+  LONGS_EQUAL(1, caller->rows_missing);
+  CHECK(caller->put(row_of(9)) == WriteResult::Ok);
+}
+
+TEST(sqlite_copy, a_checkpoint_by_another_program_is_no_copy) {
+  open();
+  caller->put(row_of(1));
+  {
+    Other o(path);
+    o.exec("PRAGMA wal_checkpoint");
+  }
+  pass(3000);
+  LONGS_EQUAL(0, caller->rows_missing);
+  CHECK(caller->put(row_of(2)) == WriteResult::Ok);
+  STRCMP_EQUAL("1 2", ids().c_str());
+}
+
+TEST(sqlite_copy, tables_made_anew_are_told) {
+  open();
+  caller->put(row_of(1));
+  {
+    Other o(path);
+    o.exec("DROP VIEW pua_rows; DROP TABLE pua; DROP TABLE pua_journal; DROP TABLE pua_meta; DELETE FROM version; " + schema_sql("pua"));
+  }
+  CHECK(caller->put(row_of(2)) == WriteResult::Ok);   // it is in the table
+  pass(0);
+  LONGS_EQUAL(1, caller->rows_missing);
+  pass(3000);
+  LONGS_EQUAL(1, caller->rows_missing);
+  STRCMP_EQUAL("2", ids().c_str());
+}
+
+TEST(sqlite_copy, a_table_made_anew_is_told_also_where_nothing_is_written_and_the_values_beside_it_stay) {
+  open();
+  caller->put(row_of(1));
+  std::string sql = schema_sql("pua");
+  {
+    Other o(path);
+    o.exec("CREATE TABLE old AS SELECT * FROM pua; DROP VIEW pua_rows; DROP TABLE pua; " +
+           sql.substr(sql.find("CREATE TABLE \"pua\""), sql.find("CREATE TABLE IF NOT EXISTS \"pua_meta\"") - sql.find("CREATE TABLE \"pua\"")));
+  }
+  pass(1500);
+  LONGS_EQUAL(1, caller->rows_missing);
+}
+
+TEST(sqlite_copy, older_rows_brought_back_by_sql_are_told_and_values_of_this_run_are_written_again) {
+  open();
+  CHECK(store->set_meta("clock", "then").ok());
+  caller->put(row_of(1));
+  back_up();
+  CHECK(store->set_meta("clock", "now").ok());
+  caller->put(row_of(2));
+  {
+    Other o(path);
+    o.exec("ATTACH '" + copy + "' AS c; DELETE FROM pua; INSERT INTO pua SELECT * FROM c.pua; DELETE FROM pua_meta; "
+           "INSERT INTO pua_meta SELECT * FROM c.pua_meta");
+  }
+  pass(1500);
+  LONGS_EQUAL(1, caller->rows_missing);
+  STRCMP_EQUAL("1", ids().c_str());
+  STRCMP_EQUAL("now", store->get_meta("clock")->c_str());
+}
+
+TEST(sqlite_copy, what_another_program_writes_beside_our_tables_is_none_of_our_business) {
+  open();
+  caller->put(row_of(1));
+  Other o(path);
+  o.exec("CREATE TABLE theirs (x)");
+  pass(1500);
+  int before = caller->rows_missing;   // the schema has changed: that may have been ours, too
+  for (int i = 0; i < 5; i++) {
+    o.exec("INSERT INTO theirs VALUES (1)");
+    CHECK(caller->put(row_of(1, 2)) == WriteResult::Ok);
+    pass(1500);
+  }
+  LONGS_EQUAL(before, caller->rows_missing);
+}
+
+// --- a second owner ------------------------------------------------------------------------------
+
+TEST(sqlite_copy, another_name_of_the_file_is_no_way_in) {
+  open();
+  std::filesystem::create_hard_link(path, dir.file("other.db"));
+  auto second = try_open(dir.file("other.db"));
+  CHECK_FALSE(second.ok());
+  CHECK_TEXT(contains(second.error().message, "in use by another instance in this process"), second.error().message.c_str());
+  CHECK(caller->put(row_of(1)) == WriteResult::Ok);
+}
+
+TEST(sqlite_copy, another_process_gets_in_neither_by_another_name_nor_without_the_lock_file) {
+  int go[2], said[2];
+  LONGS_EQUAL(0, pipe(go) | pipe(said));
+  pid_t child = fork();   // before there is anything to inherit
+  if (child == 0) {
+    char c;
+    for (const std::string& name : {path, dir.file("other.db")}) {
+      if (read(go[0], &c, 1) != 1) _exit(1);
+      auto s = try_open(name);
+      std::string text = s.ok() ? "open" : s.error().message;
+      text.resize(300, ' ');
+      if (write(said[1], text.data(), text.size()) != 300) _exit(2);
+    }
+    _exit(0);
+  }
+  open();
+  std::filesystem::create_hard_link(path, dir.file("other.db"));
+  unlink((path + ".lock").c_str());
+  for (int i = 0; i < 2; i++) {
+    char text[300];
+    LONGS_EQUAL(1, write(go[1], "x", 1));
+    LONGS_EQUAL(300, read(said[0], text, sizeof text));
+    CHECK_TEXT(contains({text, 300}, "in use by another process"), std::string(text, 300).c_str());
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  LONGS_EQUAL(0, status);
+  for (int fd : {go[0], go[1], said[0], said[1]}) ::close(fd);
+}
+
+// --- a log that a killed process left behind -----------------------------------------------------
+
+TEST(sqlite_copy, the_log_of_the_file_that_stands_there_is_played) {
+  killed_writer();
+  open();
+  STRCMP_EQUAL("1 2 3", ids().c_str());
+  CHECK_FALSE(std::filesystem::exists(path + "-wal.stale"));
+}
+
+TEST(sqlite_copy, the_log_of_another_file_is_set_aside) {
+  killed_writer();
+  std::filesystem::rename(copy, path);
+  open();
+  STRCMP_EQUAL("1", ids().c_str());
+  CHECK(std::filesystem::exists(path + "-wal.stale"));
+  CHECK(log.has("belongs to another file"));
+}
+
+TEST(sqlite_copy, the_log_of_other_content_is_set_aside) {
+  killed_writer();
+  std::filesystem::copy_file(copy, path, std::filesystem::copy_options::overwrite_existing);
+  open();
+  STRCMP_EQUAL("1", ids().c_str());
+  CHECK(std::filesystem::exists(path + "-wal.stale"));
+}
