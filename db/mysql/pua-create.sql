@@ -3,13 +3,14 @@
 --
 -- Columns: those of OpenSIPS table `pua` version 9 under their names, wider where those are too short, then what full
 -- recovery needs. Times are seconds since 1970; 0 in expires: nothing granted; 0 in desired_expires: for ever.
--- Strings are kept octet by octet (VARBINARY): compared exactly, blanks at the end and case included.
+-- Strings are kept octet by octet (VARBINARY): compared exactly, blanks at the end and case included. No character set is left to
+-- the server's default.
 
 CREATE TABLE IF NOT EXISTS `version` (
   table_name    VARCHAR(64) NOT NULL,
   table_version INT UNSIGNED NOT NULL DEFAULT 0,
   PRIMARY KEY (table_name)
-) ENGINE=InnoDB;
+) ENGINE=InnoDB DEFAULT CHARSET=ascii;
 
 CREATE TABLE `pua` (
   id               BIGINT NOT NULL,
@@ -58,6 +59,6 @@ CREATE TABLE IF NOT EXISTS `pua_meta` (
   name   VARBINARY(64) NOT NULL,
   value  VARBINARY(1024) NOT NULL,
   PRIMARY KEY (name)
-) ENGINE=InnoDB;
+) ENGINE=InnoDB DEFAULT CHARSET=binary;
 
 INSERT INTO `version` (table_name, table_version) VALUES ('pua', 12) ON DUPLICATE KEY UPDATE table_version = 12;

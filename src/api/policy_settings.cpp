@@ -80,6 +80,7 @@ StoreSettings store_settings(const Settings& s) {
   out.tls = s.db_tls != "off";
   out.tls_verify = s.db_tls == "verify";
   out.tls_ca = s.db_tls_ca;
+  out.clear_password = s.db_clear_password;
   return out;
 }
 

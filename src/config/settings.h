@@ -22,6 +22,7 @@ struct Settings {
   std::string db_socket;               // empty: where the client library looks
   std::string db_tls = "off";          // off | on | verify
   std::string db_tls_ca;               // file; empty: the system's
+  bool db_clear_password = false;
   int64_t min_expires = 300;
   std::string max_expires = "86400";   // "86400" or "3600,dialog=600"
   int64_t default_expires = 3600;

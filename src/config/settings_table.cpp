@@ -15,7 +15,8 @@ const Param kTable[] = {
      .help = "Initial size of the record table, as a power of two. The table grows by itself."},
     {.module = "pua", .name = "db_url", .field = &S::db_url, .check = check_db_url, .secret = Secret::UrlPassword,
      .help = "Where records are kept: \"sqlite:///var/lib/puad/pua.db\" (a file, created on first use), "
-             "\"mysql://user:password@host[,host...][:port]/database\", or \"memory:\" for nothing that outlives the process."},
+             "\"mysql://user:password@host[,host...][:port]/database\", or \"memory:\" for nothing that outlives the process, and is "
+             "never durable."},
     {.module = "pua", .name = "db_table", .field = &S::db_table, .check = check_identifier,
      .help = "Name of the table: letters, digits and underscores, 60 at most."},
     {.module = "pua", .name = "db_start", .field = &S::db_start, .choices = "fail|wait",
@@ -29,9 +30,13 @@ const Param kTable[] = {
              "there is none, 127.0.0.1 is tried."},
     {.module = "pua", .name = "db_tls", .field = &S::db_tls, .choices = "off|on|verify",
      .help = "Encryption of the connections to MariaDB: off, on, or verify: the server's certificate must also descend "
-             "from those in db_tls_ca, and name the address where db_url gives one. A host name is not compared."},
+             "from those in db_tls_ca, and name the address where db_url gives one. A host name is not compared. With on and verify, "
+             "a server that offers no encryption is told nothing, neither user nor password."},
     {.module = "pua", .name = "db_tls_ca", .field = &S::db_tls_ca, .check = check_path,
      .help = "File with the certificates that a MariaDB server's must descend from. Needed where db_tls is verify."},
+    {.module = "pua", .name = "db_clear_password", .type = ParamType::Bool, .field = &S::db_clear_password,
+     .help = "Whether a MariaDB server may ask for the password as it is (mysql_clear_password, dialog), or under a key that it names "
+             "(sha256_password, caching_sha2_password), as those do that look users up elsewhere. Only with db_tls on or verify."},
     {.module = "pua", .name = "min_expires", .type = ParamType::Int, .field = &S::min_expires, .min = 0, .max = kMaxLifetime,
      .unit = "s", .reloadable = true,
      .help = "Lower bound of Expires on the wire. Never applied to 0, which removes."},

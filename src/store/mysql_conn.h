@@ -11,7 +11,8 @@
 // a second fence, in the table: line writer@node of the meta table holds a random value, made anew by each process and
 // after each statement left behind, and written before anything newer. An upsert names the value that its session knew, and
 // fails where another one stands. (A late delete harms nobody: versions decide.) Where the line is not what we wrote last, the
-// tables are not those that we wrote to.
+// tables are not those that we wrote to. Lines fast@node and bulk@node count our writes, in their transactions, and tell a copy of
+// the tables that holds the right writer.
 //
 // A statement is run again: on the next server, where this one is unfit or cannot be reached, each once; on a new
 // connection, once, where an old one turns out to be broken; on the same one after a deadlock. All our statements may be
@@ -29,6 +30,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "store/mysql_errors.h"
+#include "store/mysql_greeting.h"
 #include "store/mysql_home.h"
 #include "store/mysql_servers.h"
 
@@ -54,14 +56,15 @@ class MysqlConn {
   static constexpr MonoMs kConnectMs = 2000;
 
   enum class Use : uint8_t { Write, Read };
-  // All three outlive it.
-  MysqlConn(MysqlServers&, MysqlHome&, Log&, Use);
+  // All outlive it. count: what its counted statements move; nullptr: it runs none.
+  MysqlConn(MysqlServers&, MysqlHome&, Log&, Use, MysqlCount* count = nullptr);
   ~MysqlConn();                 // callbacks that are due do not come any more
   MysqlConn(const MysqlConn&) = delete;
   MysqlConn& operator=(const MysqlConn&) = delete;
 
   // Precondition: !busy(). done is called once, from the loop or before run() returns; it may call run() again.
-  void run(std::string sql, Done done);
+  // counted: it writes rows, and what tells the tables from a copy moves with them (docs/adr/0018).
+  void run(std::string sql, Done done, bool counted = false);
   // Gives the statement up: done is not called, and the connection closed.
   void cancel();
   bool busy() const { return static_cast<bool>(done_); }
@@ -71,7 +74,9 @@ class MysqlConn {
 
  private:
   enum class State : uint8_t { Closed, Resolving, Connecting, SettingUp, Busy, Idle };
-  enum class Phase : uint8_t { Connect, Query, Result };       // which call of the library was made last
+  enum class Phase : uint8_t { Connect, Query, Result, Next };  // which call of the library was made last
+  // Places in changed_ of what a counted statement consists of: the transaction's begin, rows, count, commit.
+  static constexpr size_t kStatementChanged = 1, kCountChanged = 2;
   struct Closer {
     void operator()(MYSQL*) const;
   };
@@ -81,6 +86,8 @@ class MysqlConn {
   // a statement
   void begin();
   void run_statement();
+  void counted(const DbReply&, uint64_t before, bool known);
+  void conclude(const DbReply&);
   bool again(const DbReply&);
   void finish(const DbReply&);
   // connecting
@@ -90,6 +97,9 @@ class MysqlConn {
   static void dns_cb(int error, addrinfo*, void* resolution);
   void connect_next();
   void set_options();
+  void on_ready(int come);
+  TlsOffer look_at_greeting();
+  void connected();
   void cannot_connect(unsigned code, const std::string& error);
   // before the first statement
   void set_up();
@@ -97,6 +107,12 @@ class MysqlConn {
   void not_set_up(const DbReply&);
   void fence();
   void become_writer();
+  void no_writer(const DbReply&);
+  void check_counts();
+  void begin_counts();
+  static std::string random_mark();
+  // Of what happened before the statement was sent.
+  static DbFault no_rows_fault(DbFault f) { return f == DbFault::Row || f == DbFault::Collision ? DbFault::Down : f; }
   // one call of the library: _start, and _cont until it has settled
   void exec(std::string sql, Done done);
   void call(int status);
@@ -118,6 +134,7 @@ class MysqlConn {
   MysqlHome& home_;
   Log& log_;
   Use use_;
+  MysqlCount* count_;
 
   State state_ = State::Closed;
   std::unique_ptr<MYSQL, Closer> mysql_;
@@ -140,7 +157,10 @@ class MysqlConn {
   MonoMs deadline_ = 0;
   MYSQL* connected_to_ = nullptr;
   int query_error_ = 0;
-  MYSQL_RES* result_ = nullptr;
+  MYSQL_RES *result_ = nullptr, *fetched_ = nullptr;
+  std::vector<uint64_t> changed_;             // rows, by each statement that was sent together
+  bool tls_to_see_ = false;                   // the greeting has to offer it before the library goes on
+  int connect_ready_ = 0;                     // what the library waited for meanwhile
   std::string exec_sql_;
   Done exec_done_;
 
@@ -150,6 +170,8 @@ class MysqlConn {
   size_t servers_tried_ = 0;
   uint32_t collisions_ = 0, not_writer_ = 0;
   bool fresh_ = false;                        // no use in a new connection to the same server
+  bool counted_ = false;
+  bool copied_ = false;                       // the counts were not what they should be
 };
 
 }  // namespace pua

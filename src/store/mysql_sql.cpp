@@ -176,6 +176,40 @@ std::string versions_sql(std::string_view table, const std::vector<int64_t>& ids
   return of_ids("SELECT `id`,`owner_epoch`,`record_version`,`node`", table, ids);
 }
 
+static std::string meta_value(std::string_view table, std::string_view name) {
+  std::string out = "(SELECT `value` FROM `" + std::string(table) + "_meta` WHERE `name`=";
+  append_quoted(out, name);
+  return out + ")";
+}
+
+std::string counts_sql(std::string_view table, std::string_view fast, std::string_view bulk) {
+  std::string out = "SELECT `name`,`value` FROM `" + std::string(table) + "_meta` WHERE `name` IN (";
+  append_quoted(out, fast);
+  out += ',';
+  append_quoted(out, bulk);
+  return out + ")";
+}
+
+std::string count_sql(std::string_view table, const MysqlCount& c) {
+  std::string meta = "`" + std::string(table) + "_meta`", out = "REPLACE INTO " + meta + " (`name`,`value`) SELECT `name`,";
+  append_quoted(out, c.value(c.most + 1));
+  out += " FROM " + meta + " WHERE `name`=";
+  append_quoted(out, c.name);
+  out += " AND `value` IN (";
+  for (uint64_t n = c.number; n <= c.most; n++) {
+    if (n > c.number) out += ',';
+    append_quoted(out, c.value(n));
+  }
+  return out + ")";
+}
+
+std::string identity_sql(std::string_view table, std::string_view writer, const MysqlCount& fast, const MysqlCount& bulk) {
+  std::string out = "SELECT " + meta_value(table, writer) + "," + meta_value(table, fast.name) + "," + meta_value(table, bulk.name) +
+                    ",(SELECT `CREATE_TIME` FROM `information_schema`.`TABLES` WHERE `TABLE_SCHEMA`=DATABASE() AND `TABLE_NAME`=";
+  append_quoted(out, table);
+  return out + ")";
+}
+
 std::string exists_sql(std::string_view table, const std::vector<int64_t>& ids) { return of_ids("SELECT `id`", table, ids); }
 
 }  // namespace pua

@@ -30,6 +30,7 @@ constexpr uint32_t kFirstPageRows = 64;
 constexpr size_t kMaxRowBytes = 8 * 1024 * 1024;
 constexpr unsigned kUnknownDatabase = 1049;
 constexpr MonoMs kMetaRetryMs = 1000;
+constexpr MonoMs kWatchMs = 1000, kWatchMostMs = 32000;  // the second where the server cannot be asked
 constexpr int kLastTurns = 4;
 constexpr MonoMs kLastMetaMs = 200;  // what the end of a store may take to write them
 
@@ -65,8 +66,8 @@ size_t octets(const Row& r) {
 }  // namespace
 
 MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
-    : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log, MysqlConn::Use::Write),
-      bulk_(servers_, home_, log, MysqlConn::Use::Write), read_(servers_, home_, log, MysqlConn::Use::Read),
+    : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log, MysqlConn::Use::Write, &servers_.counts[0]),
+      bulk_(servers_, home_, log, MysqlConn::Use::Write, &servers_.counts[1]), read_(servers_, home_, log, MysqlConn::Use::Read),
       find_(servers_, home_, log, MysqlConn::Use::Read), fast_write_(o.table, own("writer")), bulk_write_(o.table, own("writer")),
       page_rows_(kFirstPageRows) {
   servers_.user = o.url.user;
@@ -77,9 +78,13 @@ MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
   servers_.tls = o.tls;
   servers_.tls_verify = o.tls_verify;
   servers_.tls_ca = o.tls_ca;
+  servers_.clear_password = o.clear_password;
   servers_.timeout_ms = o.timeout_ms;
   servers_.version = kSchemaVersion;
   servers_.writer_name = own("writer");
+  servers_.counts[0].name = own("fast");
+  servers_.counts[1].name = own("bulk");
+  servers_.on_copy = [this] { found_copy(); };
   name_ = "mysql://" + o.url.user + "@";
   for (const DbHost& h : o.url.hosts) {
     servers_.list.push_back({.host = h, .address = {}, .fences = {}});
@@ -194,17 +199,68 @@ std::string MysqlStore::own(std::string_view meta) const { return std::string(me
 
 Status MysqlStore::set_meta(std::string_view name, std::string_view value) {
   metas_[own(name)] = value;
+  all_metas_[own(name)] = value;
   meta_due_ = 0;
   return success();
 }
 
 void MysqlStore::run(MonoMs now) {
+  if (copy_untold_ && sink_) found_copy();
+  if (now >= watch_at_) watch();
   if (now < meta_due_) return;
   if (fast_.busy() || metas_out_) {  // the next batch takes them along
     meta_due_ = now + kMetaRetryMs;
     return;
   }
   send_metas(fast_);
+}
+
+// --- which tables these are ------------------------------------------------------------------------
+
+// What a write finds out by itself is told at once; this is for the time in which nothing is written, and for a table of rows that
+// was put in the place of ours while the lines that count our writes were left alone.
+void MysqlStore::watch() {
+  watch_at_ = home_.now() + watch_pause_;
+  if (read_.busy()) return;
+  struct Known {
+    std::string writer;   // empty: the connection finds out before it asks
+    uint64_t numbers[2];
+  } known{servers_.writer_stands ? servers_.writer : "", {servers_.counts[0].number, servers_.counts[1].number}};
+  const MysqlCount* c = servers_.counts;
+  read_.run(identity_sql(servers_.table, servers_.writer_name, c[0], c[1]), [this, known](const DbReply& r) {
+    watch_pause_ = r.code == 0 ? kWatchMs : std::min(2 * watch_pause_, kWatchMostMs);
+    watch_at_ = home_.now() + watch_pause_;
+    MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+    if (row && servers_.writer_stands && servers_.writer == known.writer) {
+      auto text = [&](int i) { return std::string(row[i] ? row[i] : ""); };
+      bool ours = text(0) == known.writer;
+      for (int i = 0; i < 2; i++) ours = ours && servers_.counts[i].holds(text(i + 1), known.numbers[i]);
+      if (ours) seen(servers_.label(servers_.current) + " " + servers_.list[servers_.current].address, text(3));
+      else servers_.found_copy();
+    }
+    if (next_.state != Page::State::Stale || read_.busy()) return;
+    next_.state = Page::State::None;   // a page that was asked for meanwhile
+    if (page_wanted_) fetch(next_.after);
+  });
+}
+
+void MysqlStore::seen(const std::string& place, const std::string& made) {
+  if (made.empty()) return;
+  bool other = place == watched_place_ && made != made_at_;
+  watched_place_ = place;
+  made_at_ = made;
+  if (other) servers_.found_copy();
+}
+
+// An older copy was brought back, or the tables were made anew: the rows are written again, and so are the values beside them.
+void MysqlStore::found_copy() {
+  copy_untold_ = !sink_;
+  if (!sink_) return;
+  log_.error("store: %s: table '%s' is not the one that was written to: an older copy of it, or made anew", name_.c_str(),
+             servers_.table.c_str());
+  for (const auto& [name, value] : all_metas_) metas_.try_emplace(name, value);
+  if (!metas_.empty()) meta_due_ = 0;
+  sink_->on_rows_missing(home_.now());
 }
 
 // Before any row: a restart must not read rows by another clock than they were written by. Batches of either lane wait for
@@ -240,6 +296,7 @@ void MysqlStore::send_metas(MysqlConn& c) {
 void MysqlStore::write(Lane lane, RowSource& rows, MonoMs) {
   Writing& w = lane == Lane::Fast ? fast_write_ : bulk_write_;
   w.began_us = steady_us();
+  watch_at_ = std::min(watch_at_, home_.now() + kWatchMs);
   w.error.clear();
   w.down = w.table_lost = false;
   if (next_.state != Page::State::None && !page_wanted_) forget_page();  // it may hold one of these rows as it was
@@ -285,7 +342,7 @@ void MysqlStore::take_rows(Writing& w, RowSource& rows) {
 
 void MysqlStore::send_upserts(Writing& w) {
   if (w.upsert.empty()) return send_narrows(w);
-  conn(w.lane).run(w.upsert.take(), [this, &w](const DbReply& r) {
+  auto written = [this, &w](const DbReply& r) {
     if (r.code != 0) failed(w, w.upserts, r);
     for (const Writing::Item& item : w.upserts) {
       if (r.code != 0) break;
@@ -295,7 +352,8 @@ void MysqlStore::send_upserts(Writing& w) {
       w.results[item.index] = ours ? WriteResult::Ok : WriteResult::RefusedNewer;
     }
     send_narrows(w);
-  });
+  };
+  conn(w.lane).run(w.upsert.take(), written, true);
 }
 
 void MysqlStore::send_narrows(Writing& w) {
@@ -304,7 +362,7 @@ void MysqlStore::send_narrows(Writing& w) {
     for (const Writing::Item& item : w.narrows) w.results[item.index] = WriteResult::FailedRetry;
     return send_removes(w);
   }
-  conn(w.lane).run(w.narrow.take(), [this, &w](const DbReply& r) {
+  auto written = [this, &w](const DbReply& r) {
     if (r.code != 0) {
       failed(w, w.narrows, r);
       return send_removes(w);
@@ -312,7 +370,8 @@ void MysqlStore::send_narrows(Writing& w) {
     if (r.changed < w.narrows.size()) return read_back(w);
     for (const Writing::Item& item : w.narrows) w.results[item.index] = WriteResult::Ok;
     send_removes(w);
-  });
+  };
+  conn(w.lane).run(w.narrow.take(), written, true);
 }
 
 // Some rows were not changed: they are not there, or newer, or as they should be.
@@ -342,7 +401,7 @@ void MysqlStore::send_removes(Writing& w) {
     for (const Writing::Item& item : w.removes) w.results[item.index] = WriteResult::FailedRetry;
     return report(w);
   }
-  conn(w.lane).run(w.remove.take(), [this, &w](const DbReply& r) {
+  auto written = [this, &w](const DbReply& r) {
     if (r.code != 0) {
       failed(w, w.removes, r);
       return report(w);
@@ -355,7 +414,8 @@ void MysqlStore::send_removes(Writing& w) {
       if (!gone.contains(item.id)) missing.push_back(item);
     }
     look_for(w, std::move(missing));
-  });
+  };
+  conn(w.lane).run(w.remove.take(), written, true);
 }
 
 // Rows that a delete did not meet: not there, which is as good, or newer.
@@ -411,6 +471,7 @@ void MysqlStore::report(Writing& w) {
 
 // The next page is fetched while the engine works on this one: server and library work side by side.
 void MysqlStore::load(int64_t after, uint32_t limit, MonoMs) {
+  watch_at_ = std::min(watch_at_, home_.now() + kWatchMs);
   page_wanted_ = true;
   most_rows_ = limit;
   if (next_.after == after && next_.state == Page::State::There) return give_page();

@@ -3,6 +3,7 @@
 // update of narrow columns and one delete, each a statement that commits itself.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
@@ -22,6 +23,7 @@ struct MysqlOptions {
   std::string socket;           // of "localhost" without a port; empty: where the client library looks
   bool tls = false, tls_verify = false;
   std::string tls_ca;           // file; needed to verify
+  bool clear_password = false;  // a server may ask for the password as it is; needs tls
   MonoMs timeout_ms = 5000;
   bool wait_at_start = false;   // open also where no server answers: the rows are loaded when one does
 };
@@ -41,7 +43,7 @@ class MysqlStore : public StoreAdapter {
   // server was there at start (wait_at_start), nothing is known of earlier values: empty.
   Result<std::string> get_meta(std::string_view name) override;
   Status set_meta(std::string_view name, std::string_view value) override;
-  MonoMs next_due() const override { return meta_due_; }
+  MonoMs next_due() const override { return std::min(meta_due_, watch_at_); }
   void run(MonoMs now) override;
   void pump(MonoMs ms) override;
   std::string name() const override { return name_; }
@@ -92,6 +94,9 @@ class MysqlStore : public StoreAdapter {
   size_t read_page(MYSQL_RES*);
   std::array<MysqlConn*, 4> connections() { return {&fast_, &bulk_, &read_, &find_}; }
   void forget_page();
+  void watch();
+  void seen(const std::string& place, const std::string& made);
+  void found_copy();
   MysqlConn& conn(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
   template <class S, class F>
   bool pump_until(MonoMs ms, S start, F done);
@@ -118,10 +123,17 @@ class MysqlStore : public StoreAdapter {
   std::vector<Row> page_;
   uint32_t most_rows_ = 0, page_rows_;  // of a page: asked for; what its octets allow
   std::map<std::string, std::string, std::less<>> metas_;  // not written yet
+  std::map<std::string, std::string, std::less<>> all_metas_;  // of this run, for tables that lose them
   bool metas_out_ = false;       // some are being written
   std::vector<Writing*> held_;   // batches that wait for that
   MonoMs meta_due_ = kNever;
   bool waiting_ = false;        // no server answered at the start
+
+  // Once a second: are these still the tables that were written to?
+  MonoMs watch_at_ = kNever;    // from the first page or batch on
+  MonoMs watch_pause_ = 1000;
+  std::string watched_place_, made_at_;  // the server, and when it says that the table was made
+  bool copy_untold_ = false;    // found before anybody listened
 };
 
 }  // namespace pua

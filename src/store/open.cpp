@@ -15,6 +15,8 @@ Status check_store(const StoreSettings& s) {
   if (Status table = check_table_name(s.db_table); !table) return table;
   if (url->kind == DbKind::Mysql && s.tls_verify && s.tls_ca.empty())
     return {Errc::bad_config, "db_tls is \"verify\", and db_tls_ca names no file"};
+  if (url->kind == DbKind::Mysql && s.clear_password && !s.tls)
+    return {Errc::bad_config, "db_clear_password needs db_tls: without it everybody on the way can read the password"};
   return success();
 }
 
@@ -33,6 +35,7 @@ Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings& s, StoreLo
     o.tls = s.tls;
     o.tls_verify = s.tls_verify;
     o.tls_ca = s.tls_ca;
+    o.clear_password = s.clear_password;
     o.timeout_ms = s.timeout_ms;
     o.wait_at_start = s.wait_at_start;
     auto store = MysqlStore::open(o, std::move(loop), log);

@@ -22,6 +22,7 @@ struct StoreSettings {
   std::string socket;             // db_socket
   bool tls = false, tls_verify = false;
   std::string tls_ca;             // db_tls_ca
+  bool clear_password = false;    // db_clear_password
 };
 
 // What can be said of them without opening anything. Errors: bad_config (db_url, db_table, db_tls).

@@ -346,7 +346,7 @@ TEST(mysql_store, values_beside_the_rows_survive_and_are_this_nodes_own) {
   }  // written at the end at the latest
   auto s = db->open();
   STRCMP_EQUAL("1 2 3", s->get_meta("clock")->c_str());
-  CHECK(contains(db->sql("SELECT `name` FROM `pua_meta`"), "clock@"));
+  CHECK(contains(db->sql("SELECT `name` FROM `pua_meta` WHERE `name` LIKE 'clock%'"), "clock@"));
 }
 
 TEST(mysql_store, the_session_is_ours_whatever_the_server_is_set_to) {
@@ -377,7 +377,7 @@ TEST(mysql_store, rows_wait_for_a_value_that_is_being_written_and_both_arrive) {
   s->run(steady_ms());
   CHECK(caller.put(row_of(1)) == WriteResult::Ok);
   STRCMP_EQUAL("now", db->sql("SELECT `value` FROM `pua_meta` WHERE `name` LIKE 'clock@%'").c_str());
-  LONGLONGS_EQUAL(kNever, s->next_due());
+  CHECK(s->next_due() > steady_ms());   // a look at the tables is all that is due
 }
 
 TEST(mysql_store, no_row_is_written_before_a_value_that_was_set_first) {

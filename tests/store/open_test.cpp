@@ -38,6 +38,17 @@ TEST(check_store, settings_that_do_not_fit_are_told_without_opening_anything) {
   }
 }
 
+TEST(check_store, a_password_in_the_clear_is_for_connections_with_tls) {
+  StoreSettings s;
+  s.db_url = "mysql://u:p@h/x";
+  s.clear_password = true;
+  Status fit = check_store(s);
+  CHECK_FALSE(fit.ok());
+  CHECK_TEXT(contains(fit.error().message, "db_clear_password needs db_tls"), fit.error().message.c_str());
+  s.tls = true;
+  CHECK(check_store(s).ok());
+}
+
 TEST_GROUP(open_store) {
   TempDir dir;
   TestLog log;
@@ -53,6 +64,8 @@ TEST(open_store, opens_what_the_url_names) {
   auto m = open_store(s, {}, log.log);
   CHECK(m.ok());
   STRCMP_EQUAL("memory:", (*m)->name().c_str());
+  CHECK((*a)->durable());
+  CHECK_FALSE((*m)->durable());
   CHECK(log.has("nothing is kept"));
 }
 

@@ -1,0 +1,25 @@
+// What the first octets of a MariaDB server say about TLS, pure: looked at before the client library reads them.
+#pragma once
+
+#include <string_view>
+
+namespace pua {
+
+// Yes: the server offers it, or what it says is no greeting (an error), which the library reads without an answer.
+enum class TlsOffer : unsigned char { Unknown, Yes, No };  // Unknown: more octets are needed
+
+inline TlsOffer tls_offer(std::string_view octets) {
+  constexpr size_t kHead = 4, kLongest = 300;  // length and number of the packet; a version is not longer
+  constexpr unsigned kError = 0xff, kProtocol = 10, kClientSsl = 0x0800;
+  constexpr size_t kBehindVersion = 4 + 8 + 1;  // thread, first part of the scramble, a zero
+  auto at = [&](size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(octets[i])); };
+  if (octets.size() <= kHead) return TlsOffer::Unknown;
+  if (at(kHead) == kError) return TlsOffer::Yes;
+  if (at(kHead) != kProtocol) return TlsOffer::No;
+  size_t packet = kHead + (at(0) | (at(1) << 8) | (at(2) << 16)), end = octets.find('\0', kHead + 1);
+  size_t flags = end == octets.npos ? octets.size() : end + 1 + kBehindVersion;
+  if (octets.size() >= flags + 2) return (at(flags + 1) & (kClientSsl >> 8)) ? TlsOffer::Yes : TlsOffer::No;
+  return octets.size() >= packet || octets.size() >= kLongest ? TlsOffer::No : TlsOffer::Unknown;
+}
+
+}  // namespace pua
