@@ -80,6 +80,7 @@ def common(config_file, unset):
     option("--socket", dest="db_socket", metavar="FILE", help="the socket of localhost, in place of db_socket")
     option("--tls", dest="db_tls", choices=config.TLS, help="encryption, in place of db_tls")
     option("--tls-ca", dest="db_tls_ca", metavar="FILE", help="certificates, in place of db_tls_ca")
+    option("--clear-password", dest="db_clear_password", choices=("no", "yes"), help="in place of db_clear_password")
     option("--sql", metavar="FOLDER", type=pathlib.Path, help=argparse.SUPPRESS)
     return options
 
@@ -125,7 +126,8 @@ def place_of(text, db):
             raise Problem(f"{text[1:] or '@'}: {why.strerror}") from None
     place = url.parse(text)
     if isinstance(place, url.MysqlUrl):
-        place = place._replace(socket=db["db_socket"], tls=db["db_tls"], tls_ca=db["db_tls_ca"])
+        place = place._replace(socket=db["db_socket"], tls=db["db_tls"], tls_ca=db["db_tls_ca"],
+                               clear_password=db["db_clear_password"].lower() in config.YES)
     return place
 
 

@@ -5,7 +5,8 @@ import re
 from puadb.database import Problem
 
 DEFAULTS = {"db_url": "mysql://opensips:opensipsrw@localhost/opensips", "db_table": "pua", "db_socket": "", "db_tls": "",
-            "db_tls_ca": ""}
+            "db_tls_ca": "", "db_clear_password": ""}
+YES = ("1", "yes")
 TLS = ("off", "on", "verify")
 
 TOKEN = re.compile(r"""(?P<skip>\s+|\#[^\n]*|//[^\n]*|/\*.*?\*/)|"(?P<string>(?:[^"\\\n]|\\["\\nrt])*)"|(?P<word>[\w+-]+)"""
@@ -38,7 +39,7 @@ def _settings(text, path):
         if kind == "mark" and value == ")" and len(recent) == 8 and recent[:4] == shape:
             (name_kind, name), (_, comma), (value_kind, setting) = recent[4:7]
             if name_kind == "string" and comma == "," and name in DEFAULTS:
-                if value_kind != "string":
+                if value_kind != "string" and name != "db_clear_password":
                     raise Problem(f'{path}:{line}: parameter "{name}" takes a string')
                 yield line, name, setting
 

@@ -12,7 +12,7 @@ META = [("name", "text"), ("value", "blob")]
 HEAD = re.compile(r"-- puadbctl dump 1: table (\w+), schema version (\d+), from (sqlite|mysql)")
 END = re.compile(r"-- end: (\d+) rows, (\d+) values beside them")
 INSERT = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES \((.*)\);")
-VALUE = re.compile(r"(?:(?P<null>NULL)|(?P<int>-?\d+)|(?P<real>-?\d[\d.]*(?:e[-+]?\d+)?)|X'(?P<octets>(?:[0-9A-Fa-f]{2})*)'"
+VALUE = re.compile(r"(?:(?P<null>NULL)|(?P<int>-?\d+)|(?P<real>-?(?:\d[\d.]*(?:e[-+]?\d+)?|inf))|X'(?P<octets>(?:[0-9A-Fa-f]{2})*)'"
                    r"|CAST\(X'(?P<text>(?:[0-9A-Fa-f]{2})*)' AS TEXT\))(?:, |$)")
 
 
@@ -41,6 +41,8 @@ def _literal(value, kind):
     if isinstance(value, bytes):
         octets = f"X'{value.hex().upper()}'"
         return f"CAST({octets} AS TEXT)" if isinstance(value, Text) and kind == "sqlite" else octets
+    if value in (float("inf"), float("-inf")):
+        return "9e999" if value > 0 else "-9e999"      # SQL has no word for it
     return repr(value)
 
 
@@ -144,7 +146,7 @@ def load(db, dump, table, replace):
                 if name not in carried:
                     continue
                 name = Text(carried[name])
-            if not (isinstance(name, bytes) and name.startswith(b"writer@")):
+            if not (isinstance(name, bytes) and (name == b"writes" or name.startswith((b"writer@", b"fast@", b"bulk@")))):
                 yield [name, value]
 
     with db.transaction() as change:

@@ -10,8 +10,9 @@ import subprocess
 import tempfile
 
 from puadb.database import Database, Problem, Text, name_of
+from puadb.relay import TIMEOUT, Relay
 
-CONNECT_TIMEOUT = 5                # s
+CONNECT_TIMEOUT = 4 * TIMEOUT      # s; whoever the client talks to gives up sooner
 STATEMENT_OCTETS = 512 * 1024      # of an INSERT of many rows
 # What a server that is down, full or going away says. Anything else is an answer.
 NO_ANSWER = {1040, 1042, 1053, 1129, 1130, 2002, 2003, 2005, 2006, 2012, 2013, 2026}
@@ -22,7 +23,7 @@ class MariaDb(Database):
     kind = "mysql"
 
     def __init__(self, url, write=False, create=False):
-        self.url, self.options, self.host = url, {}, None
+        self.url, self.options, self.relays, self.host = url, None, [], None
         self.client = shutil.which("mariadb") or shutil.which("mysql")
         if not self.client:
             raise Problem("neither mariadb nor mysql, the client of MariaDB, is installed (Debian: mariadb-client)")
@@ -58,43 +59,40 @@ class MariaDb(Database):
         return self.url.shown(self.host or self.url.hosts[0])
 
     def close(self):
-        for path in self.options.values():
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-        self.options.clear()
+        for relay in self.relays:
+            relay.close()
+        self.relays.clear()
+        if self.options is not None:
+            os.close(self.options)
+            self.options = None
 
     # --- the client ----------------------------------------------------------------------------------------------
 
     def _options(self):
-        """A file that only we can read, with what must not stand on a command line. --defaults-file and not
-        --defaults-extra-file: a ~/.my.cnf would be read after that, and win."""
-        if self.host not in self.options:
-            name, port = self.host
-            settings = {"user": self.url.user, "password": self.url.password, "host": name, "connect-timeout": CONNECT_TIMEOUT}
-            if port:
-                settings |= {"port": port, "protocol": "tcp"}
-            local = name == "localhost" and not port
-            if local and self.url.socket:
-                settings |= {"socket": self.url.socket}
-            if self.url.tls == "off":
-                settings |= {"ssl": 0}
-            elif self.url.tls:
-                # Of a local socket there is no name to compare; with ssl-ca the chain is checked all the same.
-                settings |= {"ssl": 1, "ssl-verify-server-cert": int(self.url.tls == "verify" and not local)}
-                if self.url.tls_ca:
-                    settings |= {"ssl-ca": self.url.tls_ca}
-            handle, path = tempfile.mkstemp(prefix="puadbctl-", suffix=".cnf")   # mode 0600
-            self.options[self.host] = path
-            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write("[client]\n" + "".join(f"{key}={_quoted(str(value))}\n" for key, value in settings.items()))
-        return self.options[self.host]
+        """What must not stand on a command line, in a file that is in memory only: it goes with us, however we end."""
+        if self.options is None:
+            self.options = os.memfd_create("puadbctl")
+            os.fchmod(self.options, 0o600)          # the client reads no file that others could write to
+            settings = {"user": self.url.user, "password": self.url.password}
+            os.write(self.options, ("[client]\n" + "".join(f"{key}={_quoted(value)}\n" for key, value in settings.items())
+                                    ).encode("utf-8", "surrogateescape"))
+        return self.options
 
     def _start(self, **more):
-        return subprocess.Popen([self.client, f"--defaults-file={self._options()}", "--batch", "--raw", "--skip-column-names",
+        """The client, by way of a relay to the server (relay.py). --defaults-file and not --defaults-extra-file: a ~/.my.cnf would be
+        read after that, and win."""
+        relay, options = Relay(self.url, self.host), self._options()
+        self.relays = [one for one in self.relays if not one.done] + [relay]       # the last one is the newest session's
+        return subprocess.Popen([self.client, f"--defaults-file=/dev/fd/{options}", "--batch", "--raw", "--skip-column-names",
                                  "--quick", "--binary-mode", "--default-character-set=utf8mb4", "--max-allowed-packet=1G",
-                                 f"--database={self.url.database}"], **more)
+                                 "--skip-ssl", "--local-infile=0", "--protocol=socket", f"--socket={relay.path}",
+                                 f"--connect-timeout={CONNECT_TIMEOUT}", f"--database={self.url.database}"],
+                                pass_fds=(options,), **more)
 
     def _problem(self, errors):
+        why = self.relays[-1].refused
+        if why:
+            return Problem(f"{self.where}: {why}", why.code)
         errors.seek(0)
         text = errors.read().decode(errors="replace").strip()
         said = re.search(r"ERROR (\d+) (?:\([^)]*\))?[^:]*: (.*)", text, re.DOTALL)
@@ -134,6 +132,14 @@ class MariaDb(Database):
         for index, column, part in self._lines(sql):
             keys.setdefault(index, []).append(column if part == "0" else f"{column}({part})")
         return [frozenset(columns) for columns in keys.values()]
+
+    def version_of(self, table):
+        """Whatever character set table `version` has: another program may have made it."""
+        if not {"table_name", "table_version"} <= self.describe("version").keys():
+            return None
+        found = self._lines("SELECT table_version FROM version WHERE CONVERT(table_name USING utf8mb4) COLLATE utf8mb4_bin = "
+                            f"'{name_of(table)}'")
+        return int(found[0][0]) if found else None
 
     def key_columns(self):
         return frozenset(("key_digest",))

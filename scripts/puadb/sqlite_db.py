@@ -1,12 +1,21 @@
-"""SQLite: one file. Who writes to it holds the same claim on it as puad does."""
+"""SQLite: one file. Who writes to it holds the same claims on it as puad does (src/store/sqlite_claim.h)."""
 import contextlib
+import errno
 import fcntl
 import os
 import pathlib
+import re
 import sqlite3
+import struct
+import sys
 import urllib.parse
 
 from puadb.database import Database, Problem, Text, name_of
+
+OUR_OCTET = 0x40010000        # of the file, locked by its owner; SQLite does not use it
+NOTE = re.compile(rb"file (\d+) (\d+) size (\d+) changed (\d+) log (\d+) (\d+) folded (\d+) boot (\S+)")
+BOOT = "/proc/sys/kernel/random/boot_id"
+FOLDED_AT = 96                # octet of the index beside a log: how many of its pages are in the file
 
 
 class SqliteDb(Database):
@@ -15,7 +24,7 @@ class SqliteDb(Database):
     def __init__(self, url, write=False, create=False):
         """write: with a claim on the file; create: the file may be missing."""
         self.path = self.where = os.path.realpath(url.path)
-        self.claim = None
+        self.claim = self.inode = None
         path = pathlib.Path(self.path)
         if not path.parent.is_dir():
             raise Problem(f"{path.parent}: no such folder")
@@ -25,7 +34,9 @@ class SqliteDb(Database):
             raise Problem(f"{path}: no such file")
         if write:
             self._take_claim()
-            self._make_file(self.path, os.O_RDWR | os.O_CREAT)
+            self.inode = self._make_file(self.path, os.O_RDWR | os.O_CREAT)
+            self._take_inode()
+            self._set_stale_log_aside()
         try:
             self.db = sqlite3.connect(f"file:{urllib.parse.quote(self.path)}?mode={'rw' if write else 'ro'}", uri=True,
                                       isolation_level=None, timeout=5)
@@ -51,15 +62,47 @@ class SqliteDb(Database):
         try:
             fcntl.flock(self.claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            owner = os.pread(self.claim, 15, 0).decode(errors="replace").strip()
+            owner = os.pread(self.claim, 15, 0).decode(errors="replace").partition("\n")[0]
             raise Problem(f"{self.path}: in use by {f'process {owner}' if owner.isdigit() else 'another process'}") from None
-        os.ftruncate(self.claim, 0)
-        os.pwrite(self.claim, f"{os.getpid()}\n".encode(), 0)
+        _, _, self.note = os.pread(self.claim, 512, 0).partition(b"\n")
+        text = f"{os.getpid()}\n".encode() + self.note     # what puad has noted is for the next puad
+        os.pwrite(self.claim, text, 0)
+        os.ftruncate(self.claim, len(text))
+
+    def _take_inode(self):
+        """On the file, whatever names it has. Kept open until the database is closed: closing it drops SQLite's locks."""
+        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, OUR_OCTET, 1, 0)
+        try:
+            fcntl.fcntl(self.inode, fcntl.F_OFD_SETLK, lock)
+        except OSError as why:
+            if why.errno in (errno.EAGAIN, errno.EACCES):
+                raise Problem(f"{self.path}: in use by another process, under another name or with a lock file that was "
+                              "removed") from None
+
+    def _set_stale_log_aside(self):
+        """As puad does: the log of another file, or of other content, must not be played into this one."""
+        noted, log = NOTE.match(self.note), f"{self.path}-wal"
+        if not noted or not os.path.exists(log) or noted.group(8) != pathlib.Path(BOOT).read_bytes().strip():
+            return
+        device, number, size, changed, log_device, log_number, folded = (int(noted.group(i)) for i in range(1, 8))
+        there, file = os.stat(log), os.fstat(self.inode)
+        same = (file.st_dev, file.st_ino) == (device, number)
+        if (there.st_dev, there.st_ino) != (log_device, log_number) or same and (file.st_size, file.st_mtime_ns) == (size, changed):
+            return
+        with contextlib.suppress(OSError), open(f"{self.path}-shm", "rb") as index:
+            index.seek(FOLDED_AT)
+            now = int.from_bytes(index.read(4), sys.byteorder)
+            if same and now not in (0, folded):     # a checkpoint by another program
+                return
+        os.rename(log, f"{log}.stale")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.path}-shm")
 
     def close(self):
         self.db.close()
-        if self.claim is not None:
-            os.close(self.claim)
+        for handle in (self.inode, self.claim):
+            if handle is not None:
+                os.close(handle)
 
     def _problem(self, why):
         return Problem(f"{self.path}: {why}")

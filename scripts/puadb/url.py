@@ -12,7 +12,7 @@ class SqliteUrl(NamedTuple):
 
 class MysqlUrl(NamedTuple):
     """hosts: (name, port) in the order to try them; port 0: none was named. What follows the database is not in the URL: the
-    parameters db_socket, db_tls (empty: as the client has it) and db_tls_ca."""
+    parameters db_socket, db_tls (empty: encrypted where the server can), db_tls_ca and db_clear_password."""
     user: str
     password: str
     hosts: tuple
@@ -20,6 +20,7 @@ class MysqlUrl(NamedTuple):
     socket: str = ""
     tls: str = ""
     tls_ca: str = ""
+    clear_password: bool = False
 
     def shown(self, host):
         """One of the hosts, as messages name it."""

@@ -224,4 +224,26 @@ def pipes_and_devices_take_a_dump_as_it_comes(ctx):
     check(pipe.is_fifo(), "the pipe was replaced by a file")
 
 
+@suite.test
+def numbers_without_end_are_dumped_and_loaded(ctx):
+    """SQLite takes them in any column; a row that holds one is damaged, and goes over as it is."""
+    place, other = SqlitePlace(ctx), SqlitePlace(ctx, "y")
+    for one in (place, other):
+        expect(0, "create", "--url", one.url)
+    place.run("INSERT INTO pua (id, pres_uri, event, flag, expires, cseq, version) VALUES (1, 'sip:a@b', 1, 64, 9e999, -9e999, 1.5)")
+    dump = ctx.dir / "rows.sql"
+    expect(0, "dump", "--url", place.url, dump)
+    wanted = [["Inf", "-Inf", "1.5"]]
+    read = "SELECT printf('%f', expires), printf('%f', cseq), printf('%.1f', version) FROM pua"
+    equal(place.rows(read), wanted, "the numbers")
+    expect(0, "load", "--url", other.url, dump, holds="1 rows loaded")
+    equal(other.rows(read), wanted, "the numbers loaded")
+    dump.write_text(dump.read_text().replace("-9e999", "-inf").replace("9e999", "inf"))     # as they were written once
+    expect(0, "load", "--replace", "--url", other.url, dump)
+    equal(other.rows(read), wanted, "the numbers of an older dump")
+    other.run("DELETE FROM pua")
+    other.run("\n".join(line for line in expect(0, "dump", "--url", place.url).splitlines() if line.startswith("INSERT INTO pua (")))
+    equal(other.rows(read), wanted, "the numbers by hand")
+
+
 main_is(suite)
