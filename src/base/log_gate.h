@@ -1,4 +1,4 @@
-// Log gate: at most so many lines of one kind a second, however many events; the next line says how many were left out.
+// Log gate: at most so many lines of one kind in a while, however many events; the next line says how many were left out.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@ namespace pua {
 
 class LogGate {
  public:
-  explicit LogGate(uint32_t per_second = 10) : limit_(per_second) {}
+  explicit LogGate(uint32_t lines = 10, MonoMs window_ms = 1000) : limit_(lines), window_(window_ms), start_(-window_ms) {}
   // True: write the line. left_out: how many were not written since the last one that was.
   bool pass(MonoMs now, uint64_t& left_out) {
-    if (now - start_ >= 1000 || now < start_) {
+    if (now - start_ >= window_ || now < start_) {
       start_ = now;
       lines_ = 0;
     }
@@ -29,7 +29,7 @@ class LogGate {
  private:
   uint32_t limit_, lines_ = 0;
   uint64_t skipped_ = 0;
-  MonoMs start_ = -1000;
+  MonoMs window_, start_;
 };
 
 }  // namespace pua

@@ -1,6 +1,6 @@
 // pua_watch and pua_unwatch: a client asks to be told of NOTIFYs as they come.
 #include "control/commands.h"
-#include "control/events.h"
+#include "control/filters.h"
 #include "control/json_writer.h"
 #include "control/params.h"
 
@@ -20,9 +20,13 @@ static void run_watch(ControlContext& context, const Params& p, const CallPtr& c
   if (!call->caller().can_be_told())
     return call->error(501, "Only on the datagram socket, from a client with an address: here is no way back for NOTIFYs");
   WatchFilter filter{std::string(p.text(kWatchUri)), std::string(p.text(kWatchWatcher)), 0};
-  if (!read_event(context, p.text(kWatchEvent), *call, filter.event)) return;
+  if (!read_pattern("presentity_uri", filter.pres_uri, *call) || !read_event(context, p.text(kWatchEvent), *call, filter.event)) return;
   auto added = context.watches.add(call->caller(), std::move(filter));
-  if (!added) return call->error(503, "Too many watches", added.error().message);
+  if (!added && added.code() == Errc::too_large) {
+    context.counters.watches_refused++;
+    return call->error(503, "Too many watches", added.error().message);
+  }
+  if (!added) return call->error(501, "There is no way back for NOTIFYs", added.error().message);
   std::string result;
   JsonWriter(result).begin_object().member("watch", added->id).member("new", added->fresh).end_object();
   call->result(result);

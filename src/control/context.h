@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <ctime>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ namespace pua {
   X(replies_dropped, "replies not sent: client gone or not reading")             \
   X(pushed, "NOTIFYs sent on to clients that watch")                             \
   X(pushes_lost, "NOTIFYs that a watching client had no room for")               \
+  X(watches_refused, "watches refused: as many as there may be, or as one client may have") \
   X(http_requests, "HTTP requests answered")                                     \
   X(http_refused, "of those, with a status of 400 or more")                      \
   X(http_cut_off, "HTTP connections closed: too many, or open for too long")     \
@@ -48,6 +50,7 @@ struct ControlContext {
   size_t max_request = 65536;      // octets of one request
 
   ControlCounters counters = {};
+  std::map<std::string, int64_t, std::less<>> statistics_reset = {};  // "group:name" -> its count then (reset_statistics)
   Watches watches{pua};
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   time_t started_at = time(nullptr);  // the same by the calendar, as it was then

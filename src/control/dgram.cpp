@@ -62,8 +62,10 @@ Result<std::unique_ptr<DgramTransport>> DgramTransport::open(event_base* base, D
   if (!clear) return clear.error();
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return system_error(path, "socket");
-  auto replies = DgramReplies::open(base, fd, dispatcher.context().counters);
+  auto replies = DgramReplies::open(base, fd, dispatcher.context().counters, dispatcher.context().pua.log());
   if (!replies) return replies.error();
+  int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);   // without: all clients count as one
   {
     ExactMode exact(static_cast<mode_t>(mode));
     if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return system_error(path, "bind");
@@ -91,24 +93,46 @@ void DgramTransport::readable(int, short, void* self) {
   t->read_some();
 }
 
+// One datagram, and who sent it. -1: there is none.
+static ssize_t receive(int socket, std::vector<char>& buffer, Caller& from) {
+  sockaddr_un name;
+  // Room for credentials and no more: descriptors that a client sends along are not taken.
+  alignas(cmsghdr) char credentials[CMSG_SPACE(sizeof(ucred))];
+  iovec octets = {buffer.data(), buffer.size()};
+  msghdr m{};
+  m.msg_name = &name;
+  m.msg_namelen = sizeof name;
+  m.msg_iov = &octets;
+  m.msg_iovlen = 1;
+  m.msg_control = credentials;
+  m.msg_controllen = sizeof credentials;
+  ssize_t n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
+  if (n < 0) return n;
+  socklen_t size = std::min<socklen_t>(m.msg_namelen, sizeof name);  // of a path that fills sun_path Linux counts a NUL behind it
+  if (size > offsetof(sockaddr_un, sun_path)) from.address.assign(reinterpret_cast<char*>(&name), size);
+  for (cmsghdr* c = CMSG_FIRSTHDR(&m); c != nullptr; c = CMSG_NXTHDR(&m, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS || c->cmsg_len < CMSG_LEN(sizeof(ucred))) continue;
+    ucred who;
+    memcpy(&who, CMSG_DATA(c), sizeof who);
+    from.user = who.uid;
+    from.process = who.pid;
+  }
+  return n;
+}
+
 void DgramTransport::read_some() {
   // One octet more than a request may have: the dispatcher sees that it is too long, and says so.
   buffer_.resize(dispatcher_.context().max_request + 1);
   const auto end = std::chrono::steady_clock::now() + kTurnTime;
   for (int i = 0; i < kTurnDatagrams; i++) {
-    sockaddr_un from;
-    socklen_t from_size = sizeof from;
-    ssize_t n =
-        recvfrom(replies_->socket(), buffer_.data(), buffer_.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
+    Caller caller;
+    caller.sink = replies_;
+    ssize_t n = receive(replies_->socket(), buffer_, caller);
     if (n < 0) return;    // EAGAIN: all read
-    std::string address;  // of a client without a name: empty, and no way back
-    from_size = std::min<socklen_t>(from_size, sizeof from);  // of a path that fills sun_path Linux counts a NUL behind it
-    if (from_size > offsetof(sockaddr_un, sun_path)) address.assign(reinterpret_cast<char*>(&from), from_size);
     std::weak_ptr<DgramReplies> replies = replies_;
-    Caller caller{replies_, address};
     dispatcher_.handle(
         std::string_view(buffer_.data(), static_cast<size_t>(n)),
-        [replies = std::move(replies), address = std::move(address)](std::string&& text) {
+        [replies = std::move(replies), address = caller.address](std::string&& text) {
           auto alive = replies.lock();
           return !alive || alive->send(address, std::move(text));
         },

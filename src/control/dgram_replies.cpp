@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace pua {
@@ -25,8 +26,8 @@ constexpr int kFirstPause = 1, kLongestPause = 50;  // ms between tries, doublin
 
 }  // namespace
 
-Result<std::shared_ptr<DgramReplies>> DgramReplies::open(event_base* base, int socket, ControlCounters& counters) {
-  std::shared_ptr<DgramReplies> r(new DgramReplies(socket, counters));
+Result<std::shared_ptr<DgramReplies>> DgramReplies::open(event_base* base, int socket, ControlCounters& counters, Log& log) {
+  std::shared_ptr<DgramReplies> r(new DgramReplies(socket, counters, log));
   int size = kSendBuffer;
   setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);  // less is fine: largest_ knows
   socklen_t length = sizeof size;
@@ -38,7 +39,7 @@ Result<std::shared_ptr<DgramReplies>> DgramReplies::open(event_base* base, int s
 }
 
 DgramReplies::~DgramReplies() {
-  for (auto& [address, queue] : waiting_) drop(queue, queue.size(), false);
+  for (auto& [address, queue] : waiting_) drop(address, queue, queue.size(), 0);
   if (timer_ != nullptr) event_free(timer_);
   close(socket_);
 }
@@ -62,20 +63,45 @@ int DgramReplies::send_now(const std::string& address, const std::string& text) 
   return why == EPERM || why == EMSGSIZE ? EAGAIN : why;  // of that socket only
 }
 
+int DgramReplies::send_now(const std::string& address, const Waiting& w) const {
+  if (!w.line) return send_now(address, w.text);
+  return ::send(w.line->fd, w.text.data(), w.text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
 bool DgramReplies::send(const std::string& address, std::string&& text) {
   if (text.size() > largest_) return false;
   if (address.empty()) {
-    counters_.replies_dropped++;
+    count_lost(address, nullptr, ENOTCONN);
     return true;
   }
-  return hand_over(address, std::move(text), nullptr);
+  return hand_over(address, {std::move(text), {}, nullptr, nullptr});
 }
 
-bool DgramReplies::push(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& state) {
-  return text.size() <= largest_ && hand_over(address, std::move(text), state);
+DgramReplies::Line::~Line() { close(fd); }
+
+Result<PushLinePtr> DgramReplies::line_to(const std::string& address) {
+  int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return Error{Errc::no_memory, strerror(errno)};
+  auto line = std::make_shared<Line>(fd, address);
+  int size = kSendBuffer;
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  if (connect(fd, reinterpret_cast<const sockaddr*>(address.data()), static_cast<socklen_t>(address.size())) != 0) {
+    if (errno == EPERM) return Error{Errc::not_supported, "the client has connected its socket: sendto(2) is the way"};
+    return Error{Errc::not_supported, strerror(errno)};
+  }
+  return PushLinePtr(std::move(line));
 }
 
-bool DgramReplies::anybody_at(const std::string& address) const {
+bool DgramReplies::push(const PushLinePtr& to, std::string&& text, const std::shared_ptr<PushState>& state) {
+  auto line = std::static_pointer_cast<Line>(to);   // there are no others: line_to made it
+  if (text.size() > largest_) return false;
+  const std::string address = line->address;
+  return hand_over(address, {std::move(text), {}, state, std::move(line)});
+}
+
+// A client that has gone and whose name another has is seen when something is sent to it.
+bool DgramReplies::anybody_at(const PushLine& to) const {
+  const std::string& address = static_cast<const Line&>(to).address;
   int probe = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (probe < 0) return true;  // not known
   int rc = connect(probe, reinterpret_cast<const sockaddr*>(address.data()), static_cast<socklen_t>(address.size()));
@@ -85,29 +111,31 @@ bool DgramReplies::anybody_at(const std::string& address) const {
 }
 
 // Behind what waits for that client already, else at once. false: too large.
-bool DgramReplies::hand_over(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& push) {
-  int why = waiting_.contains(address) ? EAGAIN : send_now(address, text);
+bool DgramReplies::hand_over(const std::string& address, Waiting&& w) {
+  int why = waiting_.contains(address) ? EAGAIN : send_now(address, w);
   if (why == EMSGSIZE) return false;
   if (why == EAGAIN) {
-    keep(address, std::move(text), push);
+    keep(address, std::move(w));
   } else if (why == 0) {
-    count_sent(push != nullptr);
+    count_sent(w.push != nullptr);
   } else {
-    count_lost(push.get(), true);
+    count_lost(address, w.push.get(), why);
   }
   return true;
 }
 
 void DgramReplies::count_sent(bool push) { push ? counters_.pushed++ : counters_.replies++; }
 
-void DgramReplies::count_lost(PushState* push, bool gone) {
+// why: an errno; EAGAIN: it had no room; 0: we are going, which is no news.
+void DgramReplies::count_lost(const std::string& address, PushState* push, int why) {
   if (push == nullptr) {
     counters_.replies_dropped++;
-    return;
+  } else {
+    counters_.pushes_lost++;
+    push->lost++;
+    push->gone |= why != 0 && why != EAGAIN && why != EMSGSIZE;
   }
-  counters_.pushes_lost++;
-  push->lost++;
-  push->gone |= gone;
+  if (why != 0) undelivered_.to_socket(push ? UndeliveredLog::What::Notify : UndeliveredLog::What::Reply, address, why);
 }
 
 bool DgramReplies::has_room(const std::string& address, size_t size, bool push) const {
@@ -117,10 +145,11 @@ bool DgramReplies::has_room(const std::string& address, size_t size, bool push) 
   return queued < kMaxPerClient && octets_ + size <= kMaxOctets;
 }
 
-void DgramReplies::keep(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& push) {
-  if (!has_room(address, text.size(), push != nullptr)) return count_lost(push.get(), false);
-  octets_ += text.size();
-  waiting_[address].push_back({std::move(text), std::chrono::steady_clock::now() + kPatience, push});
+void DgramReplies::keep(const std::string& address, Waiting&& w) {
+  if (!has_room(address, w.text.size(), w.push != nullptr)) return count_lost(address, w.push.get(), EAGAIN);
+  octets_ += w.text.size();
+  w.until = std::chrono::steady_clock::now() + kPatience;
+  waiting_[address].push_back(std::move(w));
   if (pause_ms_ == 0) {
     pause_ms_ = kFirstPause;
     arm();
@@ -148,7 +177,7 @@ void DgramReplies::try_again(int, short, void* self) {
 bool DgramReplies::drain(const std::string& address, Queue& queue, Time now) {
   bool moved = false;
   while (!queue.empty()) {
-    int why = send_now(address, queue.front().text);
+    int why = send_now(address, queue.front());
     if (why == 0) {
       octets_ -= queue.front().text.size();
       count_sent(queue.front().push != nullptr);
@@ -157,20 +186,19 @@ bool DgramReplies::drain(const std::string& address, Queue& queue, Time now) {
     } else if (why == EAGAIN) {
       size_t late = 0;
       while (late < queue.size() && queue[late].until <= now) late++;
-      drop(queue, late, false);
+      drop(address, queue, late, EAGAIN);
       break;
     } else {
-      bool gone = why != EMSGSIZE;
-      drop(queue, gone ? queue.size() : 1, gone);
+      drop(address, queue, 1, why);   // what stands behind it may be for another client of that name
     }
   }
   return moved;
 }
 
-void DgramReplies::drop(Queue& queue, size_t count, bool gone) {
+void DgramReplies::drop(const std::string& address, Queue& queue, size_t count, int why) {
   for (; count > 0; count--) {
     octets_ -= queue.front().text.size();
-    count_lost(queue.front().push.get(), gone);
+    count_lost(address, queue.front().push.get(), why);
     queue.pop_front();
   }
 }

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "control/context.h"
 #include "control/push.h"
+#include "control/undelivered.h"
 
 struct event;
 struct event_base;
@@ -22,7 +23,7 @@ namespace pua {
 class DgramReplies : public PushSink {
  public:
   // socket: bound, not blocking, owned from now on, also when this fails. Error: no_memory.
-  static Result<std::shared_ptr<DgramReplies>> open(event_base*, int socket, ControlCounters&);
+  static Result<std::shared_ptr<DgramReplies>> open(event_base*, int socket, ControlCounters&, Log&);
   ~DgramReplies() override;  // closes the socket; what was not taken by now is dropped
   DgramReplies(const DgramReplies&) = delete;
   DgramReplies& operator=(const DgramReplies&) = delete;
@@ -33,32 +34,45 @@ class DgramReplies : public PushSink {
   // client that does not read is waited for up to 5 s, by a timer; then, or if it is gone, or too much waits already,
   // the reply is dropped and counted. false: too large for a datagram, nothing happened.
   bool send(const std::string& address, std::string&& text);
-  // The same for a message of a watch. A client with kMaxPushes messages waiting loses what comes then.
-  bool push(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& state) override;
-  bool anybody_at(const std::string& address) const override;
+  // Messages of watches. Their line is a socket of its own, connect()ed to the client's: it leads to that socket and no other, also
+  // where another process takes the name after the client has died. Error not_supported: the client has connect()ed its socket,
+  // or has gone already.
+  Result<PushLinePtr> line_to(const std::string& address) override;
+  // A client with kMaxPushes messages waiting loses what comes then.
+  bool push(const PushLinePtr&, std::string&& text, const std::shared_ptr<PushState>& state) override;
+  bool anybody_at(const PushLine&) const override;
 
  private:
   using Time = std::chrono::steady_clock::time_point;
+  struct Line : PushLine {
+    Line(int socket, std::string to) : fd(socket), address(std::move(to)) {}
+    ~Line() override;
+    int fd;
+    std::string address;
+  };
   struct Waiting {
     std::string text;
     Time until;
     std::shared_ptr<PushState> push;  // null: a reply
+    std::shared_ptr<Line> line;       // of a message
   };
   using Queue = std::deque<Waiting>;
-  DgramReplies(int socket, ControlCounters& counters) : socket_(socket), counters_(counters) {}
+  DgramReplies(int socket, ControlCounters& counters, Log& log) : socket_(socket), counters_(counters), undelivered_(log) {}
   static void try_again(int fd, short what, void* self);
   int send_now(const std::string& address, const std::string& text) const;
-  bool hand_over(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& push);
+  int send_now(const std::string& address, const Waiting&) const;
+  bool hand_over(const std::string& address, Waiting&&);
   bool has_room(const std::string& address, size_t size, bool push) const;
-  void keep(const std::string& address, std::string&& text, const std::shared_ptr<PushState>& push);
+  void keep(const std::string& address, Waiting&&);
   bool drain(const std::string& address, Queue&, Time now);
-  void drop(Queue&, size_t count, bool gone);
+  void drop(const std::string& address, Queue&, size_t count, int why);
   void count_sent(bool push);
-  void count_lost(PushState* push, bool gone);
+  void count_lost(const std::string& address, PushState* push, int why);
   void arm();
 
   int socket_;
   ControlCounters& counters_;
+  UndeliveredLog undelivered_;
   size_t largest_ = 0;                    // octets that fit into one datagram
   std::map<std::string, Queue> waiting_;  // by address; no queue is empty
   size_t octets_ = 0;                     // of all that waits

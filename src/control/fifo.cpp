@@ -40,7 +40,7 @@ static Status clear_path(const std::string& path) {
 Result<std::unique_ptr<FifoTransport>> FifoTransport::open(event_base* base, Dispatcher& dispatcher,
                                                            const std::string& path, int mode,
                                                            const std::string& reply_dir) {
-  auto replies = FifoReplies::open(base, reply_dir, dispatcher.context().counters);
+  auto replies = FifoReplies::open(base, reply_dir, dispatcher.context().counters, dispatcher.context().pua.log());
   if (!replies) return replies.error();
   Status clear = clear_path(path);
   if (!clear) return clear.error();

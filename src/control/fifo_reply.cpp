@@ -20,10 +20,10 @@ constexpr size_t kMaxName = 128;
 }  // namespace
 
 Result<std::shared_ptr<FifoReplies>> FifoReplies::open(event_base* base, const std::string& folder,
-                                                       ControlCounters& counters) {
+                                                       ControlCounters& counters, Log& log) {
   int fd = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return Error{Errc::bad_config, "fifo_reply_dir " + folder + ": " + strerror(errno)};
-  return std::shared_ptr<FifoReplies>(new FifoReplies(base, fd, counters));
+  return std::shared_ptr<FifoReplies>(new FifoReplies(base, fd, folder, counters, log));
 }
 
 FifoReplies::~FifoReplies() {
@@ -42,10 +42,8 @@ bool FifoReplies::name_allowed(std::string_view name) {
 }
 
 void FifoReplies::send(std::string_view name, std::string&& text) {
-  if (!name_allowed(name) || pending_.size() >= kMaxPending) {
-    counters_.replies_dropped++;
-    return;
-  }
+  if (!name_allowed(name)) return lost(std::string(name), {0, "that is no plain file name"});
+  if (pending_.size() >= kMaxPending) return lost(std::string(name), {0, "too many clients are slow already"});
   Pending& p = pending_.emplace_back();
   p.self = std::prev(pending_.end());
   p.owner = this;
@@ -55,23 +53,27 @@ void FifoReplies::send(std::string_view name, std::string&& text) {
   advance(p);
 }
 
-// -1: not to be had; nobody_reads tells whether to try again.
-int FifoReplies::open_fifo(const std::string& name, bool& nobody_reads) const {
+// -1: not to be had. ENXIO: nobody reads so far.
+int FifoReplies::open_fifo(const std::string& name, FifoFailure& why) const {
   int fd = openat(folder_, name.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
-  nobody_reads = fd < 0 && errno == ENXIO;
-  if (fd < 0) return -1;
+  if (fd < 0) {
+    why.error = errno;
+    return -1;
+  }
   struct stat st;  // of what was opened, so nobody can exchange it after the check
   if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_nlink == 1) return fd;
+  why.text = S_ISFIFO(st.st_mode) ? "it has other links" : "it is no FIFO";
   close(fd);
   return -1;
 }
 
 void FifoReplies::advance(Pending& p) {
   if (p.fd < 0) {
-    bool nobody_reads = false;
-    p.fd = open_fifo(p.name, nobody_reads);
+    FifoFailure why;
+    p.fd = open_fifo(p.name, why);
     if (p.fd < 0) {
-      if (!nobody_reads || ++p.tries >= kOpenTries) return end(p, false);
+      if (why.error != ENXIO) return end(p, false, why);
+      if (++p.tries >= kOpenTries) return end(p, false, {0, "nobody opened it for reading within a second"});
       return wait(p, -1, 0, kOpenWaitMs);
     }
   }
@@ -82,7 +84,7 @@ void FifoReplies::advance(Pending& p) {
     } else if (n < 0 && errno == EAGAIN) {
       return wait(p, p.fd, EV_WRITE, kWriteWaitMs);
     } else if (n == 0 || errno != EINTR) {
-      return end(p, false);
+      return end(p, false, {n == 0 ? EPIPE : errno, ""});
     }
   }
   end(p, true);
@@ -97,12 +99,18 @@ void FifoReplies::wait(Pending& p, int fd, short what, int timeout_ms) {
 
 void FifoReplies::on_event(int, short what, void* pending) {
   auto* p = static_cast<Pending*>(pending);
-  if (p->fd >= 0 && (what & EV_TIMEOUT) != 0) return p->owner->end(*p, false);  // reads too slowly
+  if (p->fd >= 0 && (what & EV_TIMEOUT) != 0) return p->owner->end(*p, false, {EAGAIN, ""});  // reads too slowly
   p->owner->advance(*p);
 }
 
-void FifoReplies::end(Pending& p, bool sent) {
-  sent ? counters_.replies++ : counters_.replies_dropped++;
+void FifoReplies::lost(const std::string& name, FifoFailure why) {
+  counters_.replies_dropped++;
+  if (why.error != 0 || *why.text != '\0') undelivered_.to_fifo(folder_name_ + "/" + name, why.error, why.text);
+}
+
+void FifoReplies::end(Pending& p, bool sent, FifoFailure why) {
+  if (sent) counters_.replies++;
+  else lost(p.name, why);
   if (p.waiting != nullptr) event_free(p.waiting);
   if (p.fd >= 0) close(p.fd);
   pending_.erase(p.self);

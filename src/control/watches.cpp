@@ -11,29 +11,50 @@ Watches::~Watches() {
   if (observing_) pua_.forget_observer(observer_);
 }
 
-static bool dead(const Caller& caller) {
-  auto sink = caller.sink.lock();
-  return !sink || !sink->anybody_at(caller.address);
-}
-
 // Clients tell when they go; those that were killed are found here.
 void Watches::forget_gone() {
-  std::erase_if(all_, [](const Watch& w) { return w.state->gone || dead(w.caller); });
+  std::erase_if(all_, [](const Watch& w) {
+    auto sink = w.caller.sink.lock();
+    return w.state->gone || !sink || !sink->anybody_at(*w.line);
+  });
+}
+
+static bool same_process(const Caller& a, const Caller& b) {
+  return a.process == b.process && a.user == b.user && (a.process != 0 || a.address == b.address);
+}
+
+// Why this client may have no other one; empty: it may.
+std::string Watches::too_many(const Caller& caller) const {
+  auto full = [](size_t most, const std::string& whose) { return whose + " " + std::to_string(most) + " watches already"; };
+  auto count = [&](auto which) { return static_cast<size_t>(std::count_if(all_.begin(), all_.end(), which)); };
+  if (all_.size() >= kMax) return full(kMax, "there are");
+  if (count([&](const Watch& w) { return same_process(w.caller, caller); }) >= kMaxOfProcess) return full(kMaxOfProcess, "this client has");
+  if (caller.user != Caller::kNobodyKnown && count([&](const Watch& w) { return w.caller.user == caller.user; }) >= kMaxOfUser)
+    return full(kMaxOfUser, "user " + std::to_string(caller.user) + " has");
+  return {};
 }
 
 Result<Watches::Added> Watches::add(const Caller& caller, WatchFilter filter) {
-  // What is gone has no say: its address may be a new client's by now.
-  std::erase_if(all_, [](const Watch& w) { return w.state->gone; });
-  for (const Watch& w : all_) {
-    if (w.caller.address == caller.address && w.filter == filter && !w.caller.sink.expired()) return Added{w.id, false};
+  auto sink = caller.sink.lock();
+  if (!sink) return Error{Errc::not_supported, "there is no way back"};
+  auto line = sink->line_to(caller.address);
+  if (!line) return line.error();
+  // What is gone has no say: its address may be a new client's by now. So it is where another process has it.
+  std::erase_if(all_, [&](const Watch& w) {
+    return w.state->gone || w.caller.sink.expired() || (w.caller.address == caller.address && !same_process(w.caller, caller));
+  });
+  for (Watch& w : all_) {
+    if (w.caller.address != caller.address || w.filter != filter) continue;
+    w.line = *line;   // the client may have opened its socket anew
+    return Added{w.id, false};
   }
-  if (all_.size() >= kMax) forget_gone();
-  if (all_.size() >= kMax) return Error{Errc::too_large, "there are " + std::to_string(kMax) + " watches already"};
+  if (!too_many(caller).empty()) forget_gone();
+  if (std::string why = too_many(caller); !why.empty()) return Error{Errc::too_large, std::move(why)};
   if (!observing_) {
     observer_ = pua_.observe_notifies(std::numeric_limits<int32_t>::max(), [this](const NotifyView& n) { on_notify(n); });
     observing_ = true;
   }
-  all_.push_back({++last_id_, caller, std::move(filter), std::make_shared<PushState>()});
+  all_.push_back({++last_id_, caller, std::move(*line), std::move(filter), std::make_shared<PushState>()});
   return Added{last_id_, true};
 }
 
@@ -96,8 +117,8 @@ void Watches::tell(const Watch& w, const NotifyView& n) {
     w.state->gone = true;
     return;
   }
-  if (sink->push(w.caller.address, message(w.id, w.state->lost, n, true), w.state)) return;
-  if (!sink->push(w.caller.address, message(w.id, w.state->lost, n, false), w.state)) w.state->lost++;
+  if (sink->push(w.line, message(w.id, w.state->lost, n, true), w.state)) return;
+  if (!sink->push(w.line, message(w.id, w.state->lost, n, false), w.state)) w.state->lost++;
 }
 
 }  // namespace pua

@@ -1,5 +1,5 @@
-// Watches: who wants to see which NOTIFYs, and telling them. Bounded: at most kMax of them, and what a client does not
-// read is lost and counted for it (push.h).
+// Watches: who wants to see which NOTIFYs, and telling them. Bounded: so many of them in all, of a process and of a user, and
+// what a client does not read is lost and counted for it (push.h).
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,8 @@ struct WatchFilter {
 class Watches {
  public:
   static constexpr size_t kMax = 64;
+  static constexpr size_t kMaxOfUser = 48;     // some are left for the others
+  static constexpr size_t kMaxOfProcess = 16;  // of an address, where the process is not known
 
   explicit Watches(Instance& pua) : pua_(pua) {}
   ~Watches();
@@ -35,8 +37,8 @@ class Watches {
     int64_t id;   // from 1
     bool fresh;   // false: this client has asked for the same before, and it goes on
   };
-  // From now on the client gets a JSON-RPC notification "pua_notify" for each NOTIFY that matches. Error too_large: there are
-  // kMax, and somebody reads each of them.
+  // From now on the client gets a JSON-RPC notification "pua_notify" for each NOTIFY that matches. Errors: too_large, there are
+  // as many as may be, and somebody reads each of them; not_supported, the client cannot be told anything.
   Result<Added> add(const Caller&, WatchFilter);
 
   struct Ended {
@@ -50,12 +52,14 @@ class Watches {
   struct Watch {
     int64_t id;
     Caller caller;
+    PushLinePtr line;
     WatchFilter filter;
     std::shared_ptr<PushState> state;
   };
   void on_notify(const NotifyView&);
   void tell(const Watch&, const NotifyView&);
   void forget_gone();
+  std::string too_many(const Caller&) const;
 
   Instance& pua_;
   std::vector<Watch> all_;

@@ -1,12 +1,16 @@
 #include "puactl/client.h"
 
 #include <poll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstdio>
 #include <cstring>
 
 namespace puactl {
@@ -26,13 +30,23 @@ Client::~Client() {
   if (fd_ >= 0) close(fd_);
 }
 
+// An address without a file: nothing to clean up. 128 random bits: nobody has it before us, and nobody gets it by chance when we
+// are gone.
+static bool bind_random(int fd) {
+  unsigned char random[16];
+  if (getrandom(random, sizeof random, 0) != sizeof random) return false;
+  sockaddr_un own{};
+  own.sun_family = AF_UNIX;
+  int n = snprintf(own.sun_path + 1, sizeof own.sun_path - 1, "puactl/");
+  for (unsigned char octet : random) n += snprintf(own.sun_path + 1 + n, sizeof own.sun_path - 1 - n, "%02x", octet);
+  return bind(fd, reinterpret_cast<sockaddr*>(&own), static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + n)) == 0;
+}
+
 Reach Client::open() {
   if (fd_ >= 0) return Reach::Answered;
   fd_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  // An address without a file, chosen by the kernel (unix(7), autobind): nothing to clean up, nothing to guess.
-  sockaddr_un own{};
-  own.sun_family = AF_UNIX;
-  if (fd_ < 0 || bind(fd_, reinterpret_cast<sockaddr*>(&own), sizeof(sa_family_t)) != 0) {
+  int on = 1;
+  if (fd_ < 0 || setsockopt(fd_, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0 || !bind_random(fd_)) {
     why_ = std::string("socket: ") + strerror(errno);
     return Reach::Unreachable;
   }
@@ -61,6 +75,8 @@ Reach Client::send(const std::string& text) {
     return Reach::Unreachable;
   }
   memcpy(to.sun_path, socket_.data(), socket_.size());
+  struct stat st;
+  if (stat(socket_.c_str(), &st) == 0) daemon_ = st.st_uid;   // each time: another daemon may have made it since
   for (;;) {
     if (sendto(fd_, text.data(), text.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&to), sizeof to) >= 0) {
       return Reach::Answered;
@@ -76,19 +92,47 @@ Reach Client::send(const std::string& text) {
   }
 }
 
-Reach Client::receive(std::string& text) {
+// One datagram of the daemon's. -1: see errno; EINTR: it was another one's, and is counted and forgotten.
+ssize_t Client::take(std::string& text) {
   text.resize(kMaxReply);
+  alignas(cmsghdr) char credentials[CMSG_SPACE(sizeof(ucred))];  // and no room for descriptors
+  iovec octets = {text.data(), text.size()};
+  msghdr m{};
+  m.msg_iov = &octets;
+  m.msg_iovlen = 1;
+  m.msg_control = credentials;
+  m.msg_controllen = sizeof credentials;
+  ssize_t n = recvmsg(fd_, &m, MSG_CMSG_CLOEXEC);
+  if (n < 0) return n;
+  const cmsghdr* c = CMSG_FIRSTHDR(&m);
+  ucred who{};
+  bool known = c != nullptr && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len >= CMSG_LEN(sizeof who);
+  if (known) memcpy(&who, CMSG_DATA(c), sizeof who);
+  if (!known || (who.uid != 0 && who.uid != daemon_)) {
+    strangers_++;
+    stranger_ = who.uid;
+    errno = EINTR;
+    return -1;
+  }
+  text.resize(static_cast<size_t>(n));
+  return n;
+}
+
+std::string Client::strangers() const {
+  if (strangers_ == 0) return {};
+  return std::to_string(strangers_) + " messages were ignored: they came from user " + std::to_string(stranger_) + ", and " + socket_ +
+         " belongs to user " + std::to_string(daemon_);
+}
+
+Reach Client::receive(std::string& text) {
   for (;;) {
-    ssize_t n = recv(fd_, text.data(), text.size(), 0);
-    if (n >= 0) {
-      text.resize(static_cast<size_t>(n));
-      return Reach::Answered;
-    }
+    if (take(text) >= 0) return Reach::Answered;
+    if (errno == EINTR && std::chrono::steady_clock::now() < deadline_) continue;
     if (errno != EAGAIN && errno != EINTR) {
       why_ = std::string("receive: ") + strerror(errno);
       return Reach::Unreachable;
     }
-    if (errno == EAGAIN && !wait_for(POLLIN)) {
+    if (errno == EINTR || !wait_for(POLLIN)) {
       why_ = "no answer in time";
       return Reach::TimedOut;
     }
@@ -123,14 +167,20 @@ void Client::set_timeout(int seconds) {
 }
 
 Reach Client::next_message(int ms, const sigset_t& blocked, Json& message) {
-  if (messages_.empty()) {
+  using namespace std::chrono;
+  const auto until = steady_clock::now() + milliseconds(ms);
+  while (messages_.empty()) {
+    auto left = duration_cast<milliseconds>(until - steady_clock::now()).count();
+    if (left < 0) return Reach::TimedOut;
     pollfd p = {fd_, POLLIN, 0};
-    timespec wait = {ms / 1000, (ms % 1000) * 1000000L};
+    timespec wait = {left / 1000, (left % 1000) * 1000000L};
     if (ppoll(&p, 1, &wait, &blocked) <= 0) return Reach::TimedOut;
-    std::string text(kMaxReply, '\0');
-    ssize_t n = recv(fd_, text.data(), text.size(), 0);
-    if (n < 0) return Reach::TimedOut;
-    keep(Json(json_loadb(text.data(), static_cast<size_t>(n), 0, nullptr)));
+    std::string text;
+    if (take(text) < 0) {
+      if (errno == EINTR) continue;
+      return Reach::TimedOut;
+    }
+    keep(Json(json_loadb(text.data(), text.size(), 0, nullptr)));
     if (messages_.empty()) return Reach::TimedOut;
   }
   message = std::move(messages_.front());

@@ -1,6 +1,9 @@
 // Client: one request at a time over puad's unix datagram socket, with a deadline for everything; and the messages that the
-// daemon sends unasked.
+// daemon sends unasked. Anybody on the machine can send to our socket: what counts comes from the user that the daemon's socket
+// belongs to, or from root, by the kernel's word.
 #pragma once
+
+#include <sys/types.h>
 
 #include <chrono>
 #include <csignal>
@@ -31,11 +34,14 @@ class Client {
   Reach next_message(int ms, const sigset_t& blocked, Json& message);
   void set_timeout(int seconds);  // from now on
   const std::string& why() const { return why_; }
+  // What others sent, and was not believed; empty: nothing.
+  std::string strangers() const;
 
  private:
   Reach open();
   Reach send(const std::string& text);
   Reach receive(std::string& text);
+  ssize_t take(std::string& text);
   void keep(Json&& message);
   bool wait_for(short what);
 
@@ -44,6 +50,9 @@ class Client {
   std::string why_;
   int fd_ = -1;
   int64_t id_ = 0;
+  uid_t daemon_ = 0;                // whose the daemon's socket is
+  uint64_t strangers_ = 0;          // datagrams of others
+  uid_t stranger_ = 0;              // who sent the last one
   std::deque<Json> messages_;  // came while a reply was awaited
 };
 

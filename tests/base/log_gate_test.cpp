@@ -33,3 +33,11 @@ TEST(LogGate, the_next_line_says_how_many_were_left_out) {
 }
 
 TEST(LogGate, it_passes_from_the_very_beginning_of_the_clock) { LONGS_EQUAL(3, passed(5, 0)); }
+
+TEST(LogGate, the_while_can_be_another_one) {
+  LogGate slow{1, 60000};
+  CHECK(slow.pass(0, left_out));
+  CHECK(!slow.pass(59999, left_out));
+  CHECK(slow.pass(60000, left_out));
+  LONGS_EQUAL(1, left_out);
+}

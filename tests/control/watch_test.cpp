@@ -27,21 +27,30 @@ namespace {
 
 // Clients by name: what they were told, and whether they take it.
 struct FakeSink : PushSink {
+  struct Line : PushLine {
+    explicit Line(std::string to) : client(std::move(to)) {}
+    std::string client;
+  };
   std::map<std::string, std::vector<std::string>> told;
   size_t largest = 1 << 20;
-  bool full = false;
+  bool full = false, deaf = false;
   std::string gone;
-  bool push(const std::string& client, std::string&& text, const std::shared_ptr<PushState>& state) override {
+  static const std::string& name(const PushLine& line) { return static_cast<const Line&>(line).client; }
+  Result<PushLinePtr> line_to(const std::string& client) override {
+    if (deaf) return Error{Errc::not_supported, "connected"};
+    return PushLinePtr(std::make_shared<Line>(client));
+  }
+  bool push(const PushLinePtr& line, std::string&& text, const std::shared_ptr<PushState>& state) override {
     if (text.size() > largest) return false;
-    if (full || client == gone) {
+    if (full || name(*line) == gone) {
       state->lost++;
-      state->gone = client == gone;
+      state->gone = name(*line) == gone;
       return true;
     }
-    told[client].push_back(std::move(text));
+    told[name(*line)].push_back(std::move(text));
     return true;
   }
-  bool anybody_at(const std::string& client) const override { return client != gone; }
+  bool anybody_at(const PushLine& line) const override { return name(line) != gone; }
 };
 
 RecordView subscription(std::string_view pres_uri, std::string_view watcher_uri, int32_t event = 1) {
@@ -67,7 +76,7 @@ TEST_GROUP(Watches) {
   std::optional<Watches> watches{pua};
   RecordView bob = subscription("sip:bob@b", "sip:alice@a");
 
-  Caller client(const char* name) { return {sink, name}; }
+  Caller client(const char* name, uid_t user = Caller::kNobodyKnown, pid_t process = 0) { return {sink, name, user, process}; }
   int64_t add(const char* name, WatchFilter filter = {}) {
     auto id = watches->add(client(name), std::move(filter));
     CHECK(id.ok());
@@ -139,6 +148,48 @@ TEST(Watches, there_are_64_at_most_and_those_of_dead_clients_make_room) {
   LONGS_EQUAL(64, watches->size());
 }
 
+// One that asks again and again, from one socket or from many, leaves room for the others.
+TEST(Watches, one_client_has_16_at_most_however_many_sockets_it_opens) {
+  for (int i = 0; i < 16; i++) CHECK(watches->add(client(("c" + std::to_string(i)).c_str(), 7, 100), {}).ok());
+  auto refused = watches->add(client("c16", 7, 100), {});
+  LONGS_EQUAL(static_cast<int>(Errc::too_large), static_cast<int>(refused.error().code));
+  STRCMP_EQUAL("this client has 16 watches already", refused.error().message.c_str());
+  CHECK(!watches->add(client("c3", 7, 100), {})->fresh);   // what it has goes on
+  CHECK(watches->add(client("other", 7, 101), {}).ok());
+  sink->gone = "c5";
+  CHECK(watches->add(client("c16", 7, 100), {}).ok());
+}
+
+TEST(Watches, one_address_has_16_at_most_where_its_process_is_not_known) {
+  for (int i = 0; i < 16; i++) add("one", {"sip:" + std::to_string(i), "", 0});
+  CHECK(!watches->add(client("one"), {"sip:16", "", 0}).ok());
+  CHECK(watches->add(client("two"), {}).ok());
+}
+
+TEST(Watches, one_user_leaves_some_to_the_others) {
+  for (int i = 0; i < 48; i++) CHECK(watches->add(client(("c" + std::to_string(i)).c_str(), 7, 100 + i), {}).ok());
+  auto refused = watches->add(client("one too many", 7, 500), {});
+  STRCMP_EQUAL("user 7 has 48 watches already", refused.error().message.c_str());
+  for (int i = 0; i < 16; i++) CHECK(watches->add(client(("d" + std::to_string(i)).c_str(), 8, 600 + i), {}).ok());
+  STRCMP_EQUAL("there are 64 watches already", watches->add(client("e", 9, 700), {}).error().message.c_str());
+}
+
+// The name of a killed client may be another's by now: what the first one asked for is not told to it.
+TEST(Watches, another_process_at_the_same_address_begins_anew) {
+  CHECK(watches->add(client("one", 7, 100), {"sip:carol@c", "", 0})->fresh);
+  CHECK(watches->add(client("one", 7, 101), {"sip:bob@b", "", 0})->fresh);
+  LONGS_EQUAL(1, watches->size());
+  CHECK(watches->add(client("one", 7, 102), {"sip:bob@b", "", 0})->fresh);
+  LONGS_EQUAL(1, watches->size());
+}
+
+TEST(Watches, a_client_that_nothing_can_be_sent_to_is_refused) {
+  sink->deaf = true;
+  auto refused = watches->add(client("one"), {});
+  LONGS_EQUAL(static_cast<int>(Errc::not_supported), static_cast<int>(refused.error().code));
+  LONGS_EQUAL(0, watches->size());
+}
+
 TEST(Watches, a_client_that_has_gone_is_forgotten_at_the_next_notify) {
   add("one");
   add("two");
@@ -190,6 +241,7 @@ TEST_GROUP(WatchSocket) {
   std::unique_ptr<DgramTransport> transport;
   RecordView bob = subscription("sip:bob@b", "sip:alice@a");
   int client = -1;
+  std::string address;   // of the client, as the kernel gave it
 
   void setup() override {
     char name[] = "/tmp/pua-watch-XXXXXX";
@@ -198,10 +250,17 @@ TEST_GROUP(WatchSocket) {
     auto t = DgramTransport::open(base, *dispatcher, path, 0600);
     CHECK(t.ok());
     transport = std::move(*t);
-    client = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    bind(client, reinterpret_cast<sockaddr*>(&address), sizeof(sa_family_t));
+    sockaddr_un any{};
+    any.sun_family = AF_UNIX;
+    client = bound_to({reinterpret_cast<char*>(&any), sizeof(sa_family_t)});
+    socklen_t size = sizeof any;
+    getsockname(client, reinterpret_cast<sockaddr*>(&any), &size);
+    address.assign(reinterpret_cast<char*>(&any), size);
+  }
+  static int bound_to(const std::string& name) {
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    LONGS_EQUAL(0, bind(fd, reinterpret_cast<const sockaddr*>(name.data()), static_cast<socklen_t>(name.size())));
+    return fd;
   }
   void teardown() override {
     if (client >= 0) close(client);
@@ -285,6 +344,100 @@ TEST(WatchSocket, a_closed_client_is_forgotten) {
   world->pua.notify(active(bob, "hi"));
   LONGS_EQUAL(0, world->context.watches.size());
   LONGS_EQUAL(1, counters().pushes_lost);
+}
+
+TEST(WatchSocket, whoever_takes_the_name_of_a_dead_client_gets_none_of_its_notifies) {
+  ask(R"({"jsonrpc":"2.0","id":1,"method":"pua_watch"})");
+  receive();
+  close(client);
+  client = bound_to(address);
+  world->pua.notify(active(bob, "a secret"));
+  STRCMP_EQUAL("", receive().c_str());
+  LONGS_EQUAL(0, world->context.watches.size());
+  LONGS_EQUAL(1, counters().pushes_lost);
+  ask(R"({"jsonrpc":"2.0","id":2,"method":"pua_watch"})");   // asked for by itself, it comes
+  STRCMP_CONTAINS("\"new\":true", receive().c_str());
+  world->pua.notify(active(bob, "mine"));
+  STRCMP_CONTAINS("mine", receive().c_str());
+}
+
+TEST(WatchSocket, what_waits_for_a_client_that_dies_is_not_told_to_its_successor) {
+  ask(R"({"jsonrpc":"2.0","id":1,"method":"pua_watch"})");
+  receive();
+  for (int i = 0; i < 100; i++) world->pua.notify(active(bob, "a secret"));
+  close(client);
+  client = bound_to(address);
+  CHECK(counters().pushed + counters().pushes_lost < 100);   // some wait
+  while (counters().pushed + counters().pushes_lost < 100) event_base_loop(base, EVLOOP_ONCE);
+  STRCMP_EQUAL("", receive().c_str());
+}
+
+TEST(WatchSocket, one_that_opens_its_socket_anew_and_asks_again_is_told) {
+  ask(R"({"jsonrpc":"2.0","id":1,"method":"pua_watch"})");
+  receive();
+  close(client);
+  client = bound_to(address);
+  ask(R"({"jsonrpc":"2.0","id":2,"method":"pua_watch"})");
+  STRCMP_CONTAINS("\"watch\":1", receive().c_str());
+  world->pua.notify(active(bob, "hi"));
+  STRCMP_CONTAINS("\"body\":\"hi\"", receive().c_str());
+}
+
+TEST(WatchSocket, one_client_cannot_take_all_watches) {
+  for (int i = 0; i < 16; i++) {
+    ask(R"({"jsonrpc":"2.0","id":1,"method":"pua_watch","params":["sip:)" + std::to_string(i) + R"(@b"]})");
+    STRCMP_CONTAINS("\"new\":true", receive().c_str());
+  }
+  ask(R"({"jsonrpc":"2.0","id":1,"method":"pua_watch","params":["sip:x@b"]})");
+  STRCMP_CONTAINS("\"code\":503", receive().c_str());
+  close(client);
+  client = bound_to({address.data(), sizeof(sa_family_t)});   // another socket is no other client
+  ask(R"({"jsonrpc":"2.0","id":1,"method":"pua_watch","params":["sip:x@b"]})");
+  std::string text = receive();   // those of the closed one made room
+  STRCMP_CONTAINS("\"new\":true", text.c_str());
+  LONGS_EQUAL(1, counters().watches_refused);
+}
+
+TEST(WatchSocket, a_client_that_has_connected_its_socket_is_told_that_it_cannot_watch) {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  memcpy(to.sun_path, path.data(), path.size());
+  LONGS_EQUAL(0, connect(client, reinterpret_cast<sockaddr*>(&to), sizeof to));
+  ask(R"({"jsonrpc":"2.0","id":1,"method":"pua_watch"})");
+  std::string text = receive();
+  STRCMP_CONTAINS("\"code\":501", text.c_str());
+  STRCMP_CONTAINS("sendto(2)", text.c_str());
+}
+
+TEST(WatchSocket, descriptors_that_a_client_sends_along_are_not_taken) {
+  int before = dup(0);
+  close(before);
+  for (int i = 0; i < 5; i++) {
+    std::string text = R"({"jsonrpc":"2.0","id":1,"method":"version"})";
+    iovec octets = {text.data(), text.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    memcpy(to.sun_path, path.data(), path.size());
+    msghdr m{};
+    m.msg_name = &to;
+    m.msg_namelen = sizeof to;
+    m.msg_iov = &octets;
+    m.msg_iovlen = 1;
+    m.msg_control = control;
+    m.msg_controllen = sizeof control;
+    cmsghdr* c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &client, sizeof client);
+    CHECK(sendmsg(client, &m, 0) > 0);
+    turn();
+    CHECK(!receive().empty());
+  }
+  int after = dup(0);
+  close(after);
+  LONGS_EQUAL(before, after);
 }
 
 TEST(WatchSocket, there_is_no_way_back_without_an_address_or_from_a_fifo) {
