@@ -165,6 +165,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   int64_t last_loaded_ = 0;
   int32_t load_only_ = 0;                   // event flag, 0: all
   std::vector<int32_t> load_again_;         // events registered while a load was under way
+  bool load_fails_ = false;                 // the last page could not be read, and the log says so
   MonoMs announced_ = kNever;
   uint64_t withdraw_cursor_ = 0, end_cursor_ = 0;
   bool removing_subs_ = false;              // remove_all: the publications are through
@@ -179,6 +180,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   uint64_t swept_ = 0;                      // rows that were removed
   MonoMs sweep_at_ = 0;                     // end of a pause
   LogGate etag_gate_, bad_etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
+  LogGate transient_gate_{3, 60000};        // daily life of a server with many users
   mutable char call_id_[kCallIdSize + 1] = "", from_tag_[9] = "";  // of the record named last, see name_call
 };
 

@@ -240,6 +240,9 @@ void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
       count_.refused_final++;
       say(fatal_gate_, LogLevel::warning, "the record ends");
       break;
+    case ReplyClass::Transient:   // 5xx: the destination is named (core/destination_log.h)
+      if (reply.status < 500 || reply.status > 599) say(transient_gate_, LogLevel::notice, "kept and tried again");
+      break;
     default: break;
   }
 }
@@ -263,7 +266,7 @@ void Engine::on_reply(TxnId txn, const SipReply& reply, MonoMs now) {
 }
 
 void Engine::finish(TxnId txn, const SipReply& reply, Outbox::Answer answer, MonoMs now) {
-  Entity* entity = outbox_.finish(txn, answer, now, quiet_of(reply));
+  Entity* entity = outbox_.finish(txn, answer, now, quiet_of(reply), failure_of(reply));
   if (!entity) {
     ports_.log.debug("reply %d for a transaction that is not out", reply.status);
     return;

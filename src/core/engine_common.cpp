@@ -60,6 +60,20 @@ const char* EngineCommon::why_held(std::string_view destination) const {
   return "";
 }
 
+std::string EngineCommon::failure_of(const SipReply& r) {
+  switch (r.origin) {
+    case ReplyOrigin::Wire:
+      if (r.status < 500 || r.status > 599) return {};
+      return std::to_string(r.status) + " " + std::string(r.reason) +
+             (r.retry_after > 0 ? ", Retry-After: " + std::to_string(r.retry_after) : "");
+    case ReplyOrigin::Timeout: return "no answer in time";
+    case ReplyOrigin::Transport:
+    case ReplyOrigin::Local: return r.reason.empty() ? "the request could not be sent" : std::string(r.reason);
+    case ReplyOrigin::Shutdown: break;
+  }
+  return {};
+}
+
 void EngineCommon::count_final(Method method, const SipReply& reply, MonoMs sent_at, MonoMs now) {
   MethodMeasures& m = measures_.of(method);
   m.finals[static_cast<size_t>(final_of(reply))]++;

@@ -40,7 +40,7 @@ struct EngineCommon {
 
   EngineCommon(const EngineSettings& s, EnginePorts ports, Entropy entropy)
       : settings_(s), ports_(std::move(ports)), entropy_(std::move(entropy)), random_(entropy_()), branch_key_(new_key()),
-        outbox_(s.max_in_flight) {}
+        destination_log_(ports_.log), outbox_(s.max_in_flight, &destination_log_) {}
 
   HashKey new_key() {
     uint64_t k0 = entropy_();
@@ -64,6 +64,8 @@ struct EngineCommon {
   const char* why_held(std::string_view destination) const;
   // Counts what both kinds count alike. sent_at: when the request left.
   void count_final(Method, const SipReply&, MonoMs sent_at, MonoMs now);
+  // Why the destination is to be named in the log: it did not answer, could not be reached, or said 5xx. Empty: it is not.
+  static std::string failure_of(const SipReply&);
 
   // What a question about a record that is not in memory is told: as long as the table is being loaded it may still come.
   Error not_here(std::string text) const {
@@ -76,6 +78,7 @@ struct EngineCommon {
   Entropy entropy_;       // for what others see, and keys
   Random random_;         // for jitter
   HashKey branch_key_;
+  DestinationLog destination_log_;
   Outbox outbox_;
   Acks acks_;
   DeadlineHeap<Entity> deadlines_;

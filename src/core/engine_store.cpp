@@ -107,9 +107,12 @@ void Engine::event_added(int32_t flag) {
 void Engine::on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) {
   if (ended() || (!loading_ && !sweeping())) return;
   if (!error.empty()) {
-    ports_.log.error("load: %.*s; the store tries again", static_cast<int>(error.size()), error.data());
+    if (!load_fails_) ports_.log.error("load: %.*s; the store tries again", static_cast<int>(error.size()), error.data());
+    load_fails_ = true;
     return;
   }
+  if (load_fails_) ports_.log.notice("load: the table can be read again");
+  load_fails_ = false;
   if (!loading_) return sweep_page(rows, last, now);
   for (const Row& row : rows) {
     last_loaded_ = std::max(last_loaded_, row.id);

@@ -39,6 +39,16 @@ RecordView Engine::view(const Record& r, MonoMs now) const {
   return v;
 }
 
+std::vector<std::string_view> state_names(std::optional<Kind> kind) {
+  std::vector<std::string_view> names;
+  auto add = [&](std::string_view name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (size_t i = 0; i < kStates && kind != Kind::Subscription; i++) add(state_name(static_cast<State>(i)));
+  for (size_t i = 0; i < sub::kStates && kind != Kind::Publication; i++) add(sub::state_name(static_cast<sub::State>(i)));
+  return names;
+}
+
 // Publications first, then subscriptions: a bit above the 32 of a hash tells where it stands. Far from the top: clients take
 // the cursor for a number, signed and often a double.
 ListPage Engine::list(const ListFilter& f, uint64_t cursor, uint32_t limit,

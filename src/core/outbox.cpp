@@ -36,13 +36,13 @@ Outbox::Destination* Outbox::next_probe(MonoMs now) {
     Destination& d = *probes_.top();
     if (d.empty() && d.quiet) {   // its time is over, and nothing has waited for that
       set_breaker(d, Breaker::Closed, false, now);
-      if (d.out == 0) forget(d);
+      if (d.out == 0) rest(d, now);
       continue;
     }
     bool closed = d.breaker == Breaker::Closed;
     if (!d.empty() && !closed) return &d;
     if (d.empty() && d.out == 0 && now - d.used > kBreakerForget) {
-      forget(d);
+      forget(d, now);
     } else if (closed) {
       probes_.remove(d);   // in use again: finish() comes later
     } else {
@@ -60,7 +60,7 @@ Entity* Outbox::take(MonoMs now, TxnId& txn) {
   } else {
     while (Destination* d = ready_.pop_front()) {
       if (d->empty()) {  // its records went elsewhere meanwhile
-        if (d->out == 0) forget(*d);
+        if (d->out == 0) rest(*d, now);
         continue;
       }
       ready_.push_back(*d);
@@ -93,7 +93,7 @@ MonoMs Outbox::next_due() const {
   return probes_.next();
 }
 
-Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now, MonoMs quiet) {
+Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now, MonoMs quiet, std::string_view why) {
   uint32_t i = static_cast<uint32_t>(txn), generation = static_cast<uint32_t>(txn >> 32);
   if (i >= slots_.size() || slots_[i].generation != generation || !slots_[i].record) return nullptr;
   Slot& s = slots_[i];
@@ -120,11 +120,26 @@ Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now, MonoMs quiet) {
   } else if (d.breaker == Breaker::Probing && d.out == 0) {
     set_breaker(d, Breaker::Open, d.quiet, now);
   }
-  if (d.empty() && d.out == 0 && d.breaker == Breaker::Closed) {
-    if (d.failures == 0) forget(d);
-    else probes_.set(d, now + kBreakerForget + 1);
-  }
+  if (log_) tell(d, answer, quiet, why, now);
+  if (d.empty() && d.out == 0 && d.breaker == Breaker::Closed) rest(d, now);
   return r;
+}
+
+void Outbox::tell(Destination& d, Answer answer, MonoMs quiet, std::string_view why, MonoMs now) {
+  if (why.empty()) {
+    // An answer to a request from before it asked for quiet is no end of that.
+    if (answer == Answer::Yes && d.breaker == Breaker::Closed) log_->answered(d.spell, d.name, now);
+    return;
+  }
+  log_->failed(d.spell, d.name, why, now);
+  if (d.breaker == Breaker::Open) log_->left_alone(d.spell, d.name, why, quiet);
+}
+
+// Nothing waits for it and nothing is out there: it is forgotten, after a while where it failed lately.
+void Outbox::rest(Destination& d, MonoMs now) {
+  if (d.failures == 0 && !d.spell.going_on() && d.spell.quiet_until <= now) return forget(d, now);
+  if (d.linked()) List<Destination>::erase(d);
+  probes_.set(d, now + kBreakerForget + 1);
 }
 
 // The only writer of Destination::breaker; keeps the destination in the structure that fits.
@@ -149,11 +164,12 @@ void Outbox::count(const Destination& d, int by) {
   n = static_cast<uint32_t>(static_cast<int>(n) + by);
 }
 
-void Outbox::forget(Destination& d) {
+void Outbox::forget(Destination& d, MonoMs now) {
   if (d.linked()) List<Destination>::erase(d);
   probes_.remove(d);
   count(d, -1);
-  destinations_.erase(destinations_.find(std::string_view(d.name)));
+  std::unique_ptr<Destination> gone = std::move(destinations_.extract(destinations_.find(std::string_view(d.name))).mapped());
+  if (log_) log_->forgotten(gone->spell, gone->name, now);   // last: a log callback is the host's code
 }
 
 Entity* Outbox::next_held() {

@@ -1,7 +1,7 @@
 // Outbox: which record may send next. At most max_in_flight requests are out; behind them a queue that is fair between
 // destinations (core/destination.h) and, within one, between owners' requests and refreshes. Two reasons hold a destination back,
 // until one request has gone first and was answered: it does not answer (a breaker, with a probe now and then), or it asked for
-// quiet by a 503 with Retry-After (RFC 3261 section 21.5.4). Pure.
+// quiet by a 503 with Retry-After (RFC 3261 section 21.5.4). What fails is told to a log (core/destination_log.h). Pure.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/list.h"
+#include "core/destination_log.h"
 #include "core/entity.h"
 #include "core/sip_port.h"
 
@@ -18,7 +19,8 @@ namespace pua {
 
 class Outbox {
  public:
-  explicit Outbox(uint32_t max_in_flight) : max_(max_in_flight) {}
+  // log: may be null.
+  explicit Outbox(uint32_t max_in_flight, DestinationLog* log = nullptr) : max_(max_in_flight), log_(log) {}
 
   void set_max(uint32_t max) { max_ = max; }
   // Puts a record at the end of its destination's queue (owner: ahead of refreshes, but never starving them). If it
@@ -35,8 +37,8 @@ class Outbox {
   // What a final reply says of the destination: it answers; it is silent; nothing (a failure of our own).
   enum class Answer : uint8_t { Yes, No, Neutral };
   // The record of a transaction that is out; nullptr: unknown (late, or not ours). Frees the slot. quiet: ms for which the server
-  // asked to be left alone.
-  Entity* finish(TxnId txn, Answer, MonoMs now, MonoMs quiet = 0);
+  // asked to be left alone. why: the request failed, whoever is to blame; empty: it did not.
+  Entity* finish(TxnId txn, Answer, MonoMs now, MonoMs quiet = 0, std::string_view why = {});
 
   // Whether and why the destination is held back: its owners should be told now rather than when it comes back.
   enum class Held : uint8_t { No, Silent, Quiet };
@@ -60,13 +62,14 @@ class Outbox {
     Queue owners, background;
     Breaker breaker = Breaker::Closed;
     bool quiet = false;                       // it is not closed because the server asked for quiet
-    uint32_t heap_index = kNotInHeap;         // in probes_: open, and no probe out; or closed and idle, with failures
+    uint32_t heap_index = kNotInHeap;         // in probes_: open, and no probe out; or closed and idle, and it failed
     uint32_t out = 0;
     uint32_t failures = 0;                    // in a row
     uint8_t turn = 0;                         // of four, three are the owners'
     MonoMs wait = 0;                          // before the next probe
     MonoMs quiet_until = 0;
     MonoMs used = 0;                          // when something was last sent
+    FailureSpell spell;
     bool empty() const { return owners.empty() && background.empty(); }
   };
   struct Slot {
@@ -77,11 +80,14 @@ class Outbox {
   };
   void set_breaker(Destination&, Breaker, bool quiet, MonoMs now);
   void count(const Destination&, int by);
-  void forget(Destination&);
+  void tell(Destination&, Answer, MonoMs quiet, std::string_view why, MonoMs now);
+  void rest(Destination&, MonoMs now);
+  void forget(Destination&, MonoMs now);
   Destination* next_probe(MonoMs now);
   Entity* pick(Destination&);
 
   uint32_t max_, in_flight_ = 0, open_ = 0, quiet_ = 0;
+  DestinationLog* log_;
   uint64_t trips_ = 0, holds_ = 0;
   struct Hash {
     using is_transparent = void;

@@ -136,6 +136,7 @@ class Subscriptions {
   int next_handle_ = 1;
   bool in_handlers_ = false;
   LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, no_dialog_gate_, ended_gate_, bad_row_gate_, bad_notify_gate_;
+  LogGate transient_gate_{3, 60000};        // daily life of a server with many users
 };
 
 }  // namespace pua

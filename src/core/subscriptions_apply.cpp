@@ -257,7 +257,7 @@ void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
     failed.status = 503;
     failed.reason = st.error().message;
     failed.origin = ReplyOrigin::Transport;
-    c_.outbox_.finish(txn, Outbox::Answer::Neutral, now);   // never left: says nothing of the destination
+    c_.outbox_.finish(txn, Outbox::Answer::Neutral, now, 0, c_.failure_of(failed));   // never left: no fault of the destination's
     on_reply(s, failed, now);
   }
 }
@@ -282,6 +282,9 @@ void Subscriptions::count_reply(const Subscription& s, const SipReply& reply, su
     case sub::Input::Fatal:
       c_.count_.refused_final++;
       say(fatal_gate_, LogLevel::warning, "the subscription ends");
+      break;
+    case sub::Input::Transient:   // 5xx: the destination is named (core/destination_log.h)
+      if (reply.status < 500 || reply.status > 599) say(transient_gate_, LogLevel::notice, "kept and tried again");
       break;
     default: break;
   }

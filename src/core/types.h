@@ -81,6 +81,9 @@ using PublishDone = std::function<void(const Outcome&)>;
 
 enum class Kind : uint8_t { Publication, Subscription };
 
+// The names of the states that records of this kind have, of both where none is given: RecordView::state.
+std::vector<std::string_view> state_names(std::optional<Kind> kind);
+
 // A record as lists and observers see it. Views are valid during the call that shows them. Fields that the kind does not
 // have are empty.
 struct RecordView {

@@ -64,10 +64,8 @@ void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, co
   } else if (status == 408) {
     if (!try_next(*t, 0)) complete_synthetic(*t, 408, ReplyOrigin::Timeout, "Request Timeout");
   } else if (status >= 700) {   // sofia's own codes: the request could not be made
-    log_.warning("sip: a request could not be sent: %d %s", status, phrase ? phrase : "");
     complete_synthetic(*t, 500, ReplyOrigin::Local, phrase ? phrase : "");
   } else {
-    if (status == 416) log_.warning("sip: a request could not be sent: %d %s", status, phrase ? phrase : "");   // sips: without TLS
     if (!try_next(*t, 0)) complete_synthetic(*t, 503, ReplyOrigin::Transport, phrase ? phrase : "", ours);
   }
 }

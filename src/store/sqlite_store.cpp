@@ -457,6 +457,7 @@ int SqliteStore::checkpoint(MonoMs now) {
   checkpoint_at_ = done ? 0 : now + kCheckpointRetryMs;
   bool failed = rc != SQLITE_OK;
   if (failed && !checkpoint_failed_) log_.error("store: checkpoint, tried again each second: %s", db_.text(rc).c_str());
+  if (!failed && checkpoint_failed_) log_.notice("store: checkpoints succeed again");
   checkpoint_failed_ = failed;
   return rc;
 }
