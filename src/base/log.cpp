@@ -1,6 +1,9 @@
 #include "base/log.h"
 
+#include <algorithm>
 #include <cstdio>
+
+#include "base/utf8.h"
 
 namespace pua {
 
@@ -18,15 +21,19 @@ bool log_level_from(std::string_view name, LogLevel& out) {
   return false;
 }
 
+static bool plain(std::string_view s) {
+  return std::all_of(s.begin(), s.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
 void Log::write(LogLevel l, const char* fmt, va_list ap) {
   char line[1024];  // longer lines are cut: a log line is for people
   int n = vsnprintf(line, sizeof line, fmt, ap);
   if (n < 0) return;
   if (n >= static_cast<int>(sizeof line)) n = sizeof line - 1;
-  for (int i = 0; i < n; i++) {  // one event, one line: nothing from outside may forge a second
-    if (static_cast<unsigned char>(line[i]) < 0x20 || line[i] == 0x7f) line[i] = '?';
-  }
-  sink_(l, std::string_view(line, static_cast<size_t>(n)));
+  // One event, one line: nothing from outside may forge a second, steer a terminal, or read as something else than it is.
+  std::string_view text(line, static_cast<size_t>(n));
+  if (plain(text)) return sink_(l, text);
+  sink_(l, harmless(text));
 }
 
 #define PUA_LOG_CALL(name)                       \

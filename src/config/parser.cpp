@@ -11,6 +11,7 @@
 #include <map>
 #include <utility>
 
+#include "base/nearest.h"
 #include "config/addresses.h"
 #include "config/checks.h"
 #include "config/lexer.h"
@@ -19,40 +20,6 @@
 namespace pua {
 
 namespace {
-
-// Letters left out, added, changed, or swapped with their neighbour.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> before, above(b.size() + 1), row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); j++) above[j] = j;
-  for (size_t i = 1; i <= a.size(); i++) {
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); j++) {
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-    before = above;
-    above = row;
-  }
-  return above[b.size()];
-}
-
-// The name nearest to a mistyped one; empty if none is near.
-class Nearest {
- public:
-  explicit Nearest(std::string_view typed) : typed_(typed), best_(std::max<size_t>(1, typed.size() / 3) + 1) {}
-  void offer(std::string_view name) {
-    if (typed_.size() > 64) return;
-    if (size_t d = edit_distance(typed_, name); d < best_) {
-      best_ = d;
-      name_ = name;
-    }
-  }
-  std::string_view name() const { return name_; }
-
- private:
-  std::string_view typed_, name_;
-  size_t best_;
-};
 
 // A name from the file as messages show it: short, and only printable.
 std::string shown_name(std::string_view v) {
@@ -118,7 +85,7 @@ class Parser {
     Nearest near(t.literal.text);
     for (const Param& p : settings_table()) near.offer(p.module);
     std::string what = "unknown module " + shown_name(t.literal.text);
-    if (!near.name().empty()) what += " (did you mean \"" + std::string(near.name()) + "\"?)";
+    what += near.suggestion();
     return error(t.place, what);
   }
 
@@ -129,7 +96,7 @@ class Parser {
       if (p.name == t.literal.text) return error(t.place, what + " (it belongs to module \"" + std::string(p.module) + "\")");
       if (p.module == module) near.offer(p.name);
     }
-    if (!near.name().empty()) what += " (did you mean \"" + std::string(near.name()) + "\"?)";
+    what += near.suggestion();
     return error(t.place, what);
   }
 

@@ -54,6 +54,11 @@ TEST(Log, utf_8_passes) {
   STRCMP_EQUAL("J\xc3\xbcrgen", lines[0].second.c_str());
 }
 
+TEST(Log, characters_that_steer_terminals_or_turn_text_do_not_pass) {
+  log.error("%s", "sip:\xc2\x9b" "31m\xe2\x80\xaeknil\xe2\x81\xa6\xff.");
+  STRCMP_EQUAL("sip:?31m?knil??.", lines[0].second.c_str());
+}
+
 TEST(Log, a_long_line_is_cut_and_not_overrun) {
   log.error("%s", std::string(5000, 'x').c_str());
   LONGS_EQUAL(1, lines.size());

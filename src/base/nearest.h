@@ -1,0 +1,22 @@
+// Nearest: the known name that somebody may have meant who mistyped one.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace pua {
+
+class Nearest {
+ public:
+  explicit Nearest(std::string_view typed);
+  void offer(std::string_view name);   // must live as long as this
+  std::string_view name() const { return name_; }   // empty: none is near
+  // " (did you mean \"...\"?)"; empty: none is near.
+  std::string suggestion() const;
+
+ private:
+  std::string_view typed_, name_;
+  size_t best_;
+};
+
+}  // namespace pua
