@@ -27,6 +27,7 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   if (auto misfit = fit_lifetimes(s, true, s.default_expires != Settings{}.default_expires))
     return {Errc::bad_config, misfit->what};
   if (auto misfit = fit_addresses(s)) return {Errc::bad_config, misfit->what};
+  if (auto misfit = fit_passwords(s)) return {Errc::bad_config, misfit->what};
   if (s.cluster_id != 0) return {Errc::bad_config, "parameter \"cluster_id\": clustering is not in this version"};
   for (auto [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"contact", &s.contact},
                            {"presence_server", &s.presence_server}})

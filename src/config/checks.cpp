@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/utf8.h"
 #include "config/addresses.h"
 
 namespace pua {
@@ -36,24 +37,18 @@ bool to_number(std::string_view s, int64_t& out) {
   return true;
 }
 
-// Nothing in a config value may carry a line break or another control character into a header field, a log or a path.
-bool has_control(std::string_view s) {
-  return std::any_of(s.begin(), s.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-bool valid_utf8(std::string_view s) {
+// Nothing in a config value may carry a line break or another control character into a header field, a log or a path, or read as
+// something else than it is. none: it is no UTF-8.
+std::optional<bool> has_control(std::string_view s) {
+  auto* p = reinterpret_cast<const unsigned char*>(s.data());
+  bool control = false;
   for (size_t i = 0; i < s.size();) {
-    unsigned char c = static_cast<unsigned char>(s[i]);
-    size_t n = c < 0x80 ? 1 : (c >= 0xc2 && c <= 0xdf) ? 2 : (c & 0xf0) == 0xe0 ? 3 : (c >= 0xf0 && c <= 0xf4) ? 4 : 0;
-    if (n == 0 || i + n > s.size()) return false;
-    for (size_t k = 1; k < n; k++) {
-      if ((static_cast<unsigned char>(s[i + k]) & 0xc0) != 0x80) return false;
-    }
-    unsigned char d = n > 1 ? static_cast<unsigned char>(s[i + 1]) : 0;
-    if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) || (c == 0xf4 && d > 0x8f)) return false;
+    size_t n = p[i] < 0x80 ? 1 : utf8_sequence(p + i, s.size() - i);
+    if (n == 0) return {};
+    control |= misleading(utf8_character(p + i, n));
     i += n;
   }
-  return true;
+  return control;
 }
 
 std::string number_text(const Param& p, int64_t v) {
@@ -133,8 +128,9 @@ Status assign(Settings& s, const Param& p, const Literal& l) {
   if (l.octal && p.type != ParamType::Mode) {
     return bad(quoted(p) + " is no file mode: a number must not begin with 0 (that would be octal)");
   }
-  if (l.is_string && has_control(l.text)) return bad(quoted(p) + " must not hold control characters");
-  if (l.is_string && !valid_utf8(l.text)) return bad(quoted(p) + " is not valid UTF-8");
+  std::optional<bool> control = has_control(l.is_string ? std::string_view(l.text) : std::string_view());
+  if (!control) return bad(quoted(p) + " is not valid UTF-8");
+  if (*control) return bad(quoted(p) + " must not hold control characters");
   switch (p.type) {
     case ParamType::Int:
     case ParamType::Mode: return assign_int(s, p, l);
@@ -207,6 +203,49 @@ std::optional<Misfit> fit_lifetimes(Settings& s, bool min_set, bool default_set)
   return {};
 }
 
+// Where the password stands in "...user:password@...", behind the scheme: from, length. Up to the last '@': a password may hold one.
+static std::pair<size_t, size_t> password_in(std::string_view uri, size_t scheme) {
+  size_t at = uri.rfind('@'), colon = uri.find(':', scheme);
+  if (at == uri.npos || colon == uri.npos || colon > at) return {0, 0};
+  return {colon + 1, at - colon - 1};
+}
+
+static std::pair<size_t, size_t> sip_password_in(std::string_view uri) {
+  size_t colon = uri.find(':');
+  return colon == uri.npos ? std::pair<size_t, size_t>{0, 0} : password_in(uri, colon + 1);
+}
+
+static std::pair<size_t, size_t> url_password_in(std::string_view url) {
+  constexpr std::string_view kScheme = "mysql://";
+  return url.starts_with(kScheme) ? password_in(url, kScheme.size()) : std::pair<size_t, size_t>{0, 0};
+}
+
+static std::string hidden(std::string_view text, std::pair<size_t, size_t> password) {
+  if (password.first == 0) return std::string(text);
+  return std::string(text.substr(0, password.first)).append(kHiddenPassword).append(text.substr(password.first + password.second));
+}
+
+std::string hide_sip_password(std::string_view uri) { return hidden(uri, sip_password_in(uri)); }
+std::string hide_url_password(std::string_view url) { return hidden(url, url_password_in(url)); }
+
+std::optional<Misfit> fit_passwords(const Settings& s) {
+  auto misfit = [](const char* name) {
+    return Misfit{name, "the password of \"" + std::string(name) + "\" is \"***\", which is what --dump-config shows in its place: "
+                        "write the real one there"};
+  };
+  auto is_hidden = [](std::string_view text, std::pair<size_t, size_t> at) {
+    return at.first != 0 && text.substr(at.first, at.second) == kHiddenPassword;
+  };
+  if (is_hidden(s.db_url, url_password_in(s.db_url))) return misfit("db_url");
+  for (const Credential& c : s.credentials) {
+    if (c.password == kHiddenPassword) return misfit("credential");
+  }
+  for (auto [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"contact", &s.contact}, {"presence_server", &s.presence_server}}) {
+    if (is_hidden(*uri, sip_password_in(*uri))) return misfit(name);
+  }
+  return {};
+}
+
 Result<Credential> parse_credential(std::string_view text) {
   size_t a = text.find(':');
   size_t b = a == std::string_view::npos ? a : text.find(':', a + 1);
@@ -263,7 +302,7 @@ static std::string_view after_sip_scheme(std::string_view v) {
 }
 
 static std::string faulty(std::string_view v, const std::string& fault) {
-  return fault.empty() ? "" : "is \"" + shown(v) + "\": " + fault;
+  return fault.empty() ? "" : "is \"" + shown(hide_sip_password(v)) + "\": " + fault;
 }
 
 std::string check_next_hop(std::string_view v) {
@@ -277,7 +316,7 @@ std::string check_sip_uri(std::string_view v) {
   bool fine = !rest.empty() && v.size() <= 255 && std::all_of(rest.begin(), rest.end(), [](unsigned char c) {
     return c > 0x20 && c < 0x7f && c != '<' && c != '>' && c != '"' && c != '\\';
   });
-  return fine ? "" : "is \"" + shown(v) + "\", not a sip: or sips: URI";
+  return fine ? "" : "is \"" + shown(hide_sip_password(v)) + "\", not a sip: or sips: URI";
 }
 
 std::string check_contact(std::string_view v) {
@@ -285,13 +324,14 @@ std::string check_contact(std::string_view v) {
   std::string_view rest = after_sip_scheme(v);
   if (size_t at = rest.rfind('@'); at != std::string_view::npos) rest.remove_prefix(at + 1);
   bool fine = !rest.empty() && rest.find_first_of(":;") != 0 && rest.find('?') == std::string_view::npos;
-  return fine ? "" : "is \"" + shown(v) + "\", not an address like \"sip:pua@192.0.2.1:5080\"";
+  return fine ? "" : "is \"" + shown(hide_sip_password(v)) + "\", not an address like \"sip:pua@192.0.2.1:5080\"";
 }
 
 std::string check_listen(std::string_view v) {
   std::string_view rest = after_sip_scheme(v);
   bool fine = !rest.empty() && check_sip_uri(v).empty() && rest.find('@') == std::string_view::npos;
-  return fine ? faulty(v, place_fault(v, true)) : "is \"" + shown(v) + "\", not an address like \"sip:192.0.2.1:5070;transport=udp\"";
+  return fine ? faulty(v, place_fault(v, true))
+              : "is \"" + shown(hide_sip_password(v)) + "\", not an address like \"sip:192.0.2.1:5070;transport=udp\"";
 }
 
 std::string check_path(std::string_view v) {

@@ -46,6 +46,15 @@ struct Misfit {
 // within. min_set: whether min_expires is what somebody wrote, for the message.
 std::optional<Misfit> fit_lifetimes(Settings&, bool min_set, bool default_set);
 
+// What stands in the place of a password that is not to be seen.
+constexpr std::string_view kHiddenPassword = "***";
+// "sip:user:password@host" with the password hidden; anything else as it is.
+std::string hide_sip_password(std::string_view uri);
+// "mysql://user:password@host/database": the same.
+std::string hide_url_password(std::string_view url);
+// A password that is kHiddenPassword comes from a dump, and is nobody's.
+std::optional<Misfit> fit_passwords(const Settings&);
+
 // "realm:user:password"; the password may hold colons. Error: bad_config.
 Result<Credential> parse_credential(std::string_view text);
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "config/checks.h"
 #include "config/man_page.h"
 #include "config/settings_table.h"
 
@@ -26,16 +27,6 @@ std::string quote(std::string_view v) {
   return out + "\"";
 }
 
-// mysql://user:password@host: the password becomes ***. Up to the last '@': a password may hold one.
-std::string hide_url_password(const std::string& url) {
-  constexpr size_t kStart = 8;
-  if (!url.starts_with("mysql://")) return url;
-  size_t at = url.rfind('@');
-  size_t colon = url.find(':', kStart);
-  if (at == std::string::npos || colon > at) return url;
-  return url.substr(0, colon + 1) + "***" + url.substr(at);
-}
-
 // The literals of a parameter's value as the file writes them: one, or one for each value of a list.
 std::vector<std::string> literals(const Settings& s, const Param& p, bool hide) {
   struct {
@@ -52,6 +43,7 @@ std::vector<std::string> literals(const Settings& s, const Param& p, bool hide) 
     std::vector<std::string> operator()(std::string Settings::*f) const {
       const std::string& v = s.*f;
       if (hide && p.secret == Secret::UrlPassword) return {quote(hide_url_password(v))};
+      if (hide && p.secret == Secret::SipPassword) return {quote(hide_sip_password(v))};
       // A number that begins with 0 would come back as an octal one.
       bool number = p.type == ParamType::Expires && !v.starts_with('0') &&
                     std::all_of(v.begin(), v.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -64,7 +56,7 @@ std::vector<std::string> literals(const Settings& s, const Param& p, bool hide) 
     }
     std::vector<std::string> operator()(std::vector<Credential> Settings::*f) const {
       std::vector<std::string> out;
-      for (const Credential& c : s.*f) out.push_back(quote(c.realm + ":" + c.user + ":" + (hide ? "***" : c.password)));
+      for (const Credential& c : s.*f) out.push_back(quote(c.realm + ":" + c.user + ":" + (hide ? std::string(kHiddenPassword) : c.password)));
       return out;
     }
   } show{s, p, hide};

@@ -57,6 +57,7 @@ const Param kTable[] = {
     {.module = "pua", .name = "cluster_sharing_tag", .field = &S::cluster_sharing_tag, .check = check_tag,
      .help = "Sharing tag put on the records created here."},
     {.module = "pua", .name = "outbound_proxy", .field = &S::outbound_proxy, .check = check_next_hop, .reloadable = true,
+     .secret = Secret::SipPassword,
      .help = "Next hop of requests that name none, as a SIP URI. Empty: requests go where their Request-URI says. "
              "Requests to sips: URIs go by TLS only: to \"sips:...\", \";transport=tls\", or sip: without a port."},
     {.module = "pua", .name = "sip_listen", .type = ParamType::List, .field = &S::sip_listen, .check = check_listen,
@@ -68,7 +69,7 @@ const Param kTable[] = {
      .help = "Address that NOTIFYs are taken at, as a SIP URI like those of sip_listen, and another one than those: over UDP and "
              "TCP, over one of them with transport=, over TLS where it is sips:. May be given several times; none: the host takes "
              "NOTIFYs itself. A message of more than 256 KB is refused."},
-    {.module = "pua", .name = "contact", .field = &S::contact, .check = check_contact,
+    {.module = "pua", .name = "contact", .field = &S::contact, .check = check_contact, .secret = Secret::SipPassword,
      .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the address of listen that "
              "fits the way of the request; where that is every address of the machine, the one that the server is reached from."},
     {.module = "pua", .name = "max_connections", .type = ParamType::Int, .field = &S::max_connections, .min = 1, .max = 100000,
@@ -155,11 +156,12 @@ const Param kTable[] = {
     {.module = "pua_mi", .name = "fifo_name", .field = &S::fifo_name, .check = check_path,
      .help = "FIFO of the control interface. Empty: none."},
     {.module = "pua_mi", .name = "fifo_reply_dir", .field = &S::fifo_reply_dir, .check = check_path,
-     .help = "Folder of the FIFOs that replies are written to; requests name theirs without a folder."},
+     .help = "Folder of the FIFOs that replies are written to; requests name theirs without a folder. It must be the one that the "
+             "clients mean: most make their FIFOs in /tmp, which a service with PrivateTmp does not see."},
     {.module = "pua_mi", .name = "fifo_mode", .type = ParamType::Mode, .field = &S::fifo_mode, .min = 0, .max = 0777,
      .help = "Permissions of the FIFO, and of the datagram socket: who may write to one may give orders."},
     {.module = "pua_mi", .name = "presence_server", .field = &S::presence_server, .check = check_next_hop,
-     .reloadable = true,
+     .reloadable = true, .secret = Secret::SipPassword,
      .help = "Next hop of publications made through the control interface that name none. Empty: outbound_proxy."},
     {.module = "pua_mi", .name = "max_request", .type = ParamType::Size, .field = &S::max_request, .min = 1024,
      .max = 1048576, .unit = "octets", .help = "Longest control request taken."},

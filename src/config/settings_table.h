@@ -23,7 +23,7 @@ enum class ParamType : uint8_t {
 };
 
 // What of a value is secret and never shown.
-enum class Secret : uint8_t { No, UrlPassword, CredentialPassword };
+enum class Secret : uint8_t { No, UrlPassword, CredentialPassword, SipPassword };
 
 struct Param {
   using Field = std::variant<int64_t Settings::*, bool Settings::*, std::string Settings::*,

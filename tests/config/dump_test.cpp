@@ -1,10 +1,12 @@
 // What is made from the settings table: the dump, the man page; what a reload takes over; and the table itself.
 #include <fstream>
+#include <functional>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "config/checks.h"
 #include "config/dump.h"
 #include "config/parser.h"
 #include "config/reload.h"
@@ -139,6 +141,45 @@ TEST(ConfigDump, passwords_are_never_shown) {
   STRCMP_CONTAINS("modparam(\"pua\", \"db_url\", \"mysql://root:***@db1,db2:3306/pua\")\n", dump.c_str());
   STRCMP_CONTAINS("modparam(\"pua\", \"credential\", \"r:u:***\")\nmodparam(\"pua\", \"credential\", \"*:u2:***\")\n", dump.c_str());
   CHECK_FALSE(dump.find("opensipsrw") != std::string::npos);
+}
+
+TEST(ConfigDump, passwords_in_sip_uris_are_never_shown) {
+  Settings s;
+  s.outbound_proxy = "sip:alice:secret@proxy.example.com;transport=tcp";
+  s.presence_server = "sips:bob:s:ecret@p.example.com";
+  s.contact = "sip:pua@192.0.2.1:5080";
+  std::string dump = dump_config(s);
+  CHECK_FALSE(dump.find("ecret") != std::string::npos);
+  STRCMP_CONTAINS("modparam(\"pua\", \"outbound_proxy\", \"sip:alice:***@proxy.example.com;transport=tcp\")\n", dump.c_str());
+  STRCMP_CONTAINS("modparam(\"pua_mi\", \"presence_server\", \"sips:bob:***@p.example.com\")\n", dump.c_str());
+  STRCMP_CONTAINS("modparam(\"pua\", \"contact\", \"sip:pua@192.0.2.1:5080\")\n", dump.c_str());
+  std::vector<std::string> warnings;
+  auto wrong = parse_config("modparam(\"pua\", \"outbound_proxy\", \"sip:alice:secret@proxy<\")\n", "t.conf", warnings);
+  CHECK(!wrong.ok());
+  CHECK_FALSE(wrong.error().message.find("secret") != std::string::npos);
+}
+
+// What stands in a dump in the place of a password is nobody's password.
+TEST(ConfigDump, a_hidden_password_is_told_by_its_parameter) {
+  CHECK(!fit_passwords(Settings{}).has_value());
+  auto told = [](const char* name, const std::function<void(Settings&)>& change) {
+    Settings s;
+    change(s);
+    CHECK_FALSE_TEXT(fit_passwords(s).has_value(), name);
+    std::string dump = dump_config(s);
+    std::vector<std::string> warnings;
+    auto back = parse_config(dump, "t.conf", warnings);
+    CHECK_TEXT(back.ok(), name);
+    auto misfit = fit_passwords(*back);
+    CHECK_TEXT(misfit.has_value(), name);
+    STRCMP_EQUAL(name, misfit->name);
+    STRCMP_CONTAINS("which is what --dump-config shows in its place", misfit->what.c_str());
+  };
+  told("db_url", [](Settings& s) { s.db_url = "mysql://u:secret@h/d"; });
+  told("credential", [](Settings& s) { s.db_url = "memory:", s.credentials = {{"r", "u", "secret"}}; });
+  told("outbound_proxy", [](Settings& s) { s.db_url = "memory:", s.outbound_proxy = "sip:u:secret@h"; });
+  told("presence_server", [](Settings& s) { s.db_url = "memory:", s.presence_server = "sip:u:secret@h"; });
+  told("contact", [](Settings& s) { s.db_url = "memory:", s.contact = "sip:u:secret@h"; });
 }
 
 TEST(ConfigDump, the_sample_config_is_valid_and_uses_sqlite) {

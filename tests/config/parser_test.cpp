@@ -180,6 +180,8 @@ TEST(ConfigParser, a_second_value_is_refused_and_the_first_place_is_named) {
 TEST(ConfigParser, control_characters_and_bad_utf8_in_values_are_refused) {
   refused(set("user_agent", "\"a\\r\\nX: y\""), "t.conf:1:31: parameter \"user_agent\" must not hold control characters");
   refused(set("outbound_proxy", std::string("\"sip:a\0b\"", 9)), "t.conf:1:35: parameter \"outbound_proxy\" must not hold control characters");
+  refused(set("user_agent", "\"a\xc2\x9b" "31m\""), "t.conf:1:31: parameter \"user_agent\" must not hold control characters");
+  refused(set("user_agent", "\"a\xe2\x80\xae\""), "t.conf:1:31: parameter \"user_agent\" must not hold control characters");
   refused(set("user_agent", "\"\xc3(\""), "t.conf:1:31: parameter \"user_agent\" is not valid UTF-8");
   refused(set("user_agent", "\"\xed\xa0\x80\""), "t.conf:1:31: parameter \"user_agent\" is not valid UTF-8");
   STRCMP_EQUAL("\xf0\x9f\x98\x80", good(set("user_agent", "\"\xf0\x9f\x98\x80\"")).user_agent.c_str());
