@@ -18,6 +18,7 @@ enum class ParamType : uint8_t {
   Int,     // 32 bits; a string of digits counts, as OpenSIPS and Kamailio clients send it
   Long,    // 64 bits, not negative
   Scalar,  // string or integer, read as text
+  Strings, // a string, or an array of them
 };
 
 struct ParamSpec {
@@ -29,6 +30,7 @@ struct ParamSpec {
 };
 
 constexpr size_t kMaxParams = 12;
+constexpr size_t kMaxStrings = 100;  // of one Strings
 
 struct CommandSpec {
   const char* name;

@@ -17,7 +17,11 @@ extern const CommandSpec kPuaSubscribe, kKamailioSubscribe, kPuaUnsubscribe, kKa
 extern const CommandSpec kPuaWatch, kPuaUnwatch;
 // commands_records.cpp
 extern const CommandSpec kPuaList, kPuaShow;
+// commands_statistics.cpp
+extern const CommandSpec kGetStatistics, kKamailioStatistics, kListStatistics, kResetStatistics;
 // commands_admin.cpp
-extern const CommandSpec kPuaStats, kPuaFlush, kPuaReload, kLogLevel, kVersion, kUptime, kWhich, kHelp;
+extern const CommandSpec kPuaStats, kPuaFlush, kPuaReload, kLogLevel, kVersion, kUptime;
+// commands_help.cpp
+extern const CommandSpec kWhich, kHelp;
 
 }  // namespace pua

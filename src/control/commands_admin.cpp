@@ -1,23 +1,13 @@
-// The other commands: counters, flush, reload, log level, version, uptime, and the list of commands itself.
-#include <fnmatch.h>
-
-#include <algorithm>
+// The other commands: counters, flush, reload, log level, version, uptime.
 #include <charconv>
 #include <ctime>
 
 #include "control/commands.h"
-#include "control/errors.h"
+#include "control/filters.h"
 #include "control/json_writer.h"
 #include "control/params.h"
 
 namespace pua {
-
-// A shell pattern over a name. Patterns with many stars cost time in fnmatch: long ones match nothing.
-static bool matches(std::string_view pattern, const char* name) {
-  if (pattern.empty()) return true;
-  return pattern.size() <= 64 && std::count(pattern.begin(), pattern.end(), '*') <= 4 &&
-         fnmatch(std::string(pattern).c_str(), name, 0) == 0;
-}
 
 // --- pua_stats -----------------------------------------------------------------------------------
 
@@ -31,11 +21,11 @@ static void run_stats(ControlContext& context, const Params& p, const CallPtr& c
   JsonWriter w(result);
   w.begin_object();
 #define X(name, kind, help) \
-  if (matches(p.text(0), #name)) w.member(#name, stats.name);
+  if (matches_pattern(p.text(0), #name)) w.member(#name, stats.name);
   PUA_STATS(X)
 #undef X
 #define X(name, help) \
-  if (matches(p.text(0), "control_" #name)) w.member("control_" #name, context.counters.name);
+  if (matches_pattern(p.text(0), "control_" #name)) w.member("control_" #name, context.counters.name);
   PUA_CONTROL_STATS(X)
 #undef X
   w.end_object();
@@ -166,90 +156,6 @@ const CommandSpec kUptime = {
     .params = {},
     .help = "How long the server has been running.",
     .run = run_uptime,
-};
-
-// --- which, help ---------------------------------------------------------------------------------
-
-std::span<const CommandSpec* const> all_commands() {
-  static const CommandSpec* const kCommands[] = {
-      &kPuaPublish, &kKamailioPublish, &kPuaSubscribe, &kKamailioSubscribe, &kPuaUnsubscribe, &kKamailioUnsubscribe,
-      &kPuaWatch,   &kPuaUnwatch,      &kPuaList,      &kPuaShow,           &kPuaStats,       &kPuaFlush,
-      &kPuaReload,  &kLogLevel,        &kVersion,      &kUptime,            &kWhich,          &kHelp};
-  return kCommands;
-}
-
-static constexpr ParamSpec kWhichParams[] = {
-    {"filter", "command", ParamType::String, true, "only names that match this shell pattern"},
-};
-
-static void run_which(ControlContext&, const Params& p, const CallPtr& call) {
-  std::string result;
-  JsonWriter w(result);
-  w.begin_array();
-  for (const CommandSpec* c : all_commands()) {
-    if (matches(p.text(0), c->name)) w.value(c->name);
-    if (c->other_name != nullptr && matches(p.text(0), c->other_name)) w.value(c->other_name);
-  }
-  w.end_array();
-  call->result(result);
-}
-
-const CommandSpec kWhich = {
-    .name = "which",
-    .other_name = nullptr,
-    .params = kWhichParams,
-    .help = "The names of the commands, other names included.",
-    .run = run_which,
-};
-
-static const char* type_name(ParamType type) {
-  switch (type) {
-    case ParamType::String: return "string";
-    case ParamType::Int:
-    case ParamType::Long: return "integer";
-    case ParamType::Scalar: return "string or integer";
-  }
-  return "";
-}
-
-static void write_command(JsonWriter& w, const CommandSpec& c) {
-  w.begin_object().key("names").begin_array();
-  w.value(c.name);
-  if (c.other_name != nullptr) w.value(c.other_name);
-  w.end_array().member("help", c.help).key("parameters").begin_array();
-  for (const ParamSpec& p : c.params) {
-    w.begin_object().member("name", p.name).member("type", type_name(p.type)).member("optional", p.optional);
-    w.member("help", p.help).end_object();
-  }
-  w.end_array().end_object();
-}
-
-static constexpr ParamSpec kHelpParams[] = {
-    {"command", "name", ParamType::String, true, "this command; none: all"},
-};
-
-static void run_help(ControlContext&, const Params& p, const CallPtr& call) {
-  std::string result;
-  JsonWriter w(result);
-  w.begin_array();
-  bool any = false;
-  for (const CommandSpec* c : all_commands()) {
-    bool wanted = !p.has(0) || p.text(0) == c->name || (c->other_name != nullptr && p.text(0) == c->other_name);
-    if (!wanted) continue;
-    any = true;
-    write_command(w, *c);
-  }
-  w.end_array();
-  if (!any) return call->error(404, "No such command");
-  call->result(result);
-}
-
-const CommandSpec kHelp = {
-    .name = "help",
-    .other_name = nullptr,
-    .params = kHelpParams,
-    .help = "What a command does, and its parameters.",
-    .run = run_help,
 };
 
 }  // namespace pua

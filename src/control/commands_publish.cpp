@@ -2,6 +2,7 @@
 // the final SIP reply, with the object that OpenSIPS gives asynchronously.
 #include "control/commands.h"
 #include "control/errors.h"
+#include "control/filters.h"
 #include "control/json_writer.h"
 #include "control/params.h"
 
@@ -42,7 +43,7 @@ static void publish(ControlContext& context, const PublishArgs& a, const CallPtr
   if (a.uri.empty()) return call->error(404, "Empty presentity URI");
   if (a.event.empty()) return call->error(400, "Empty event parameter");
   const EventInfo* event = context.events.by_name(a.event);
-  if (event == nullptr) return call->error(400, "Unknown event");
+  if (event == nullptr) return unknown_event(context, *call, a.event);
   if (a.has_content_type && a.content_type.empty()) return call->error(400, "Empty content type parameter");
   if (a.has_body && a.body.empty()) return call->error(400, "Empty body parameter");
   if (a.has_etag && a.etag.empty()) return call->error(400, "Empty etag parameter");

@@ -4,7 +4,7 @@
 
 #include "control/commands.h"
 #include "control/errors.h"
-#include "control/events.h"
+#include "control/filters.h"
 #include "control/json_writer.h"
 #include "control/params.h"
 #include "control/sources.h"
@@ -60,18 +60,6 @@ static void write_details(JsonWriter& w, const RecordView& r) {
 
 // --- pua_list ------------------------------------------------------------------------------------
 
-// Kind of a kind parameter, none where it was left out. false: answered with an error.
-static bool read_kind(const Params& p, size_t index, Call& call, std::optional<Kind>& out) {
-  if (!p.has(index)) return true;
-  std::string_view text = p.text(index);
-  if (text == "publication" || text == "subscription") {
-    out = text == "publication" ? Kind::Publication : Kind::Subscription;
-    return true;
-  }
-  call.error(rpc::kInvalidParams, "Invalid params: kind: must be publication or subscription");
-  return false;
-}
-
 enum ListParam : size_t { kListUri, kListEvent, kListState, kListSource, kListCursor, kListLimit, kListKind };
 
 static constexpr ParamSpec kListParams[] = {
@@ -87,13 +75,10 @@ static constexpr ParamSpec kListParams[] = {
 static void run_list(ControlContext& context, const Params& p, const CallPtr& call) {
   ListFilter filter;
   filter.pres_uri = p.text(kListUri);
-  filter.state = p.text(kListState);
-  if (!read_event(context, p.text(kListEvent), *call, filter.event)) return;
-  if (!read_kind(p, kListKind, *call, filter.kind)) return;
-  if (p.has(kListSource)) {
-    filter.source = source_from(p.text(kListSource));
-    if (filter.source == 0) return call->error(rpc::kInvalidParams, "Invalid params: source: no such source");
-  }
+  if (!read_pattern("uri", filter.pres_uri, *call) || !read_event(context, p.text(kListEvent), *call, filter.event) ||
+      !read_kind(p, kListKind, *call, filter.kind) || !read_state(p, kListState, filter.kind, *call, filter.state) ||
+      !read_source(p, kListSource, *call, filter.source))
+    return;
   int64_t limit = p.number(kListLimit, kDefaultLimit);
   if (limit < 1 || limit > kMaxLimit)
     return call->error(rpc::kInvalidParams, "Invalid params: limit: must be 1 to 1000");
@@ -140,14 +125,11 @@ static constexpr ParamSpec kShowParams[] = {
 
 static void run_show(ControlContext& context, const Params& p, const CallPtr& call) {
   if (p.text(kShowUri).empty()) return call->error(404, "Empty presentity URI");
-  int32_t event = 0;
-  if (!read_event(context, p.text(kShowEvent), *call, event)) return;
-  int32_t source = 0;
-  if (p.has(kShowSource) && (source = source_from(p.text(kShowSource))) == 0) {
-    return call->error(rpc::kInvalidParams, "Invalid params: source: no such source");
-  }
+  int32_t event = 0, source = 0;
   std::optional<Kind> kind;
-  if (!read_kind(p, kShowKind, *call, kind)) return;
+  if (!read_event(context, p.text(kShowEvent), *call, event) || !read_source(p, kShowSource, *call, source) ||
+      !read_kind(p, kShowKind, *call, kind))
+    return;
   std::string result;
   JsonWriter w(result);
   w.begin_object().key("records").begin_array();

@@ -1,6 +1,7 @@
 // The subscribe commands, with OpenSIPS's and Kamailio's parameters, which are the same. Answered after the final SIP reply.
 #include "control/commands.h"
 #include "control/errors.h"
+#include "control/filters.h"
 #include "control/json_writer.h"
 #include "control/params.h"
 
@@ -78,10 +79,13 @@ static bool read_key(ControlContext& context, const Params& p, Call& call, Subsc
   const char* wrong = r.pres_uri.empty()       ? "Empty presentity URI"
                       : r.watcher_uri.empty()  ? "Empty watcher URI"
                       : p.text(kEvent).empty() ? "Empty event parameter"
-                      : event == nullptr       ? "Unknown event"
                                                : nullptr;
   if (wrong != nullptr) {
     call.error(r.pres_uri.empty() ? 404 : 400, wrong);
+    return false;
+  }
+  if (event == nullptr) {
+    unknown_event(context, call, p.text(kEvent));
     return false;
   }
   r.source = kMiSubscribe;

@@ -21,7 +21,7 @@ struct JsonValue {
   uint32_t all = 1;              // values from here on that belong to it, itself counted
   uint32_t size = 0;             // Array, Object: how many it holds
   std::string_view name = {};    // of a member of an object
-  std::string_view text = {};    // String: without quotes and escapes; Real: as JSON
+  std::string_view text = {};    // String: without quotes and escapes; Real (integers beyond 64 bits among them): as JSON
   int64_t number = 0;            // Integer
 
   bool is(Kind k) const { return kind == k; }

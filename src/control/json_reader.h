@@ -8,7 +8,7 @@
 
 namespace pua {
 
-// Any value, not only arrays and objects; no name twice in an object; UTF-8; no NUL, escaped neither. `out` is what was read,
+// Any value, not only arrays and objects; no name twice in an object; UTF-8; no NUL, escaped neither; numbers of any size. `out` is what was read,
 // until it reads another text; its views are into `text`, too.
 // Error bad_argument: says where and what, "line 1, column 2: ...", in jansson's words.
 Status read_json(std::string_view text, JsonDocument& out);

@@ -1,22 +1,13 @@
 #include "control/json_writer.h"
 
+#include <algorithm>
 #include <charconv>
+
+#include "base/utf8.h"
 
 namespace pua {
 
-size_t utf8_sequence(const unsigned char* p, size_t left) {
-  unsigned char c = p[0];
-  size_t n = c >= 0xc2 && c <= 0xdf ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
-  if (n == 0 || n > left) return 0;
-  for (size_t i = 1; i < n; i++) {
-    if ((p[i] & 0xc0) != 0x80) return 0;
-  }
-  if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f)) return 0;
-  if ((c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f)) return 0;
-  return n;
-}
-
-static void append_escape(std::string& out, unsigned char c) {
+static void append_escape(std::string& out, char32_t c) {
   static constexpr char kHex[] = "0123456789abcdef";
   switch (c) {
     case '"': out += "\\\""; break;
@@ -25,9 +16,8 @@ static void append_escape(std::string& out, unsigned char c) {
     case '\r': out += "\\r"; break;
     case '\t': out += "\\t"; break;
     default:
-      out += "\\u00";
-      out += kHex[c >> 4];
-      out += kHex[c & 15];
+      out += "\\u";   // all that are escaped are in the first plane
+      for (int shift = 12; shift >= 0; shift -= 4) out += kHex[c >> shift & 15];
   }
 }
 
@@ -43,17 +33,18 @@ void append_json_string(std::string& out, std::string_view text) {
       continue;
     }
     size_t n = c < 0x80 ? 0 : utf8_sequence(p + i, text.size() - i);
-    if (n != 0) {
+    char32_t character = n != 0 ? utf8_character(p + i, n) : c;
+    if (n != 0 && !misleading(character)) {
       i += n;
       continue;
     }
     out.append(text, plain, i - plain);
-    if (c < 0x80) {
-      append_escape(out, c);
+    if (c < 0x80 || n != 0) {
+      append_escape(out, character);
     } else {
       out += "\xef\xbf\xbd";
     }
-    plain = ++i;
+    plain = i += std::max<size_t>(n, 1);
   }
   out.append(text, plain, i - plain);
   out += '"';

@@ -9,12 +9,8 @@
 namespace pua {
 
 // Appends `text` as a JSON string with its quotes. Octets that are not UTF-8 become U+FFFD: SIP reason phrases, header
-// values and bodies come from the network.
+// values and bodies come from the network. Characters that would play with a terminal are escaped (base/utf8.h).
 void append_json_string(std::string& out, std::string_view text);
-
-// Length of the well-formed UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), 0 if there is none in `left`
-// octets. Not for ASCII.
-size_t utf8_sequence(const unsigned char* p, size_t left);
 
 // Objects and arrays are opened and closed by the caller in pairs; commas are put in by the writer.
 class JsonWriter {

@@ -1,6 +1,7 @@
 #include "control/params.h"
 
 #include <charconv>
+#include <cstdlib>
 #include <limits>
 #include <string>
 
@@ -15,9 +16,41 @@ static Status refuse(std::string_view param, std::string_view why) {
   return Status(Errc::bad_argument, std::move(message));
 }
 
-static bool read_number(std::string_view text, int64_t& out) {
+// A number as text: read, none, or one that no 64 bits hold.
+enum class Digits : uint8_t { Fine, None, TooLarge };
+
+static Digits read_number(std::string_view text, int64_t& out) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size();
+  if (end != text.data() + text.size() || error == std::errc::invalid_argument) return Digits::None;
+  return error == std::errc() ? Digits::Fine : Digits::TooLarge;
+}
+
+// Of a number with a point or an exponent, or an integer beyond 64 bits: whether it is the latter, whatever way it is written.
+static bool beyond_64_bits(std::string_view real) {
+  double value = strtod(std::string(real).c_str(), nullptr);
+  return value >= 9.2e18 || value <= -9.2e18;
+}
+
+static bool is_text(const JsonValue& v) { return v.is(Json::String); }
+
+static bool is_strings(const JsonValue& v) {
+  if (is_text(v)) return true;
+  if (!v.is(Json::Array) || v.size > kMaxStrings) return false;
+  const JsonValue* one = v.size > 0 ? v.first() : nullptr;
+  for (uint32_t i = 0; i < v.size; i++, one = one->next()) {
+    if (!is_text(*one)) return false;
+  }
+  return true;
+}
+
+std::vector<std::string_view> Params::strings(size_t index) const {
+  const Value& v = values_[index];
+  std::vector<std::string_view> all;
+  if (!v.present) return all;
+  if (v.list == nullptr) return {v.text};
+  const JsonValue* one = v.list->size > 0 ? v.list->first() : nullptr;
+  for (uint32_t i = 0; i < v.list->size; i++, one = one->next()) all.push_back(one->text);
+  return all;
 }
 
 Status Params::take(const CommandSpec& spec, size_t index, const JsonValue& json) {
@@ -43,13 +76,23 @@ Status Params::take(const CommandSpec& spec, size_t index, const JsonValue& json
         return refuse(p.name, "must be a string or an integer");
       }
       break;
+    case ParamType::Strings:
+      if (!is_strings(json)) return refuse(p.name, "must be a string or an array of at most 100 strings");
+      if (json.is(Json::Array)) v.list = &json;
+      break;
     case ParamType::Int:
     case ParamType::Long: {
+      Digits read = Digits::None;
       if (json.is(Json::Integer)) {
         v.number = json.number;
-      } else if (!json.is(Json::String) || !read_number(v.text, v.number)) {
-        return refuse(p.name, "must be an integer");
+        read = Digits::Fine;
+      } else if (json.is(Json::String)) {
+        read = read_number(v.text, v.number);
+      } else if (json.is(Json::Real) && beyond_64_bits(json.text)) {
+        read = Digits::TooLarge;
       }
+      if (read == Digits::TooLarge) return refuse(p.name, "out of range");
+      if (read == Digits::None) return refuse(p.name, "must be an integer");
       int64_t least = p.type == ParamType::Long ? 0 : std::numeric_limits<int32_t>::min();
       int64_t most =
           p.type == ParamType::Long ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int32_t>::max();

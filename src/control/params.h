@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "control/command.h"
@@ -23,6 +24,7 @@ class Params {
 
   bool has(size_t index) const { return values_[index].present; }
   std::string_view text(size_t index) const { return values_[index].text; }  // empty where left out
+  std::vector<std::string_view> strings(size_t index) const;                       // of a Strings; empty where left out
   int64_t number(size_t index, int64_t otherwise) const { return has(index) ? values_[index].number : otherwise; }
 
  private:
@@ -30,6 +32,7 @@ class Params {
     bool present = false;
     std::string_view text;
     int64_t number = 0;
+    const JsonValue* list = nullptr;   // of a Strings that is an array
     char digits[24];  // text of an integer given for a Scalar
   };
   Status take(const CommandSpec&, size_t index, const JsonValue& json);

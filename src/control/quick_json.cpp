@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "control/json_writer.h"
+#include "base/utf8.h"
 
 namespace pua {
 

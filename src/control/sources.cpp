@@ -39,4 +39,10 @@ int32_t source_from(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && number > 0 ? number : 0;
 }
 
+std::vector<std::string_view> source_names() {
+  std::vector<std::string_view> all;
+  for (const Source& s : kSources) all.push_back(s.name);
+  return all;
+}
+
 }  // namespace pua

@@ -35,6 +35,7 @@ struct FakeEvents : BodiesPort {
     return nullptr;
   }
   Result<Unit> process(const BodyRequest&, std::string&, bool&, std::string&) override { return Unit{}; }
+  std::string_view allow_events() const override { return "presence, message-summary, presence.winfo"; }
 };
 
 // A request as it was taken, copied.

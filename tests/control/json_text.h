@@ -9,18 +9,18 @@ namespace pua {
 
 // null, true, false, 1, real(1.5), "text" (as it is, not escaped), [..], {"name":..}; each value with how many it stands for.
 inline std::string json_text(const JsonValue& v) {
-  using Kind = JsonValue::Kind;
+  using Type = JsonValue::Kind;
   std::string out;
   switch (v.kind) {
-    case Kind::Null: out = "null"; break;
-    case Kind::True: out = "true"; break;
-    case Kind::False: out = "false"; break;
-    case Kind::Integer: out = std::to_string(v.number); break;
-    case Kind::Real: out = "real(" + std::string(v.text) + ")"; break;
-    case Kind::String: out = "\"" + std::string(v.text) + "\""; break;
-    case Kind::Array:
-    case Kind::Object: {
-      const bool object = v.kind == Kind::Object;
+    case Type::Null: out = "null"; break;
+    case Type::True: out = "true"; break;
+    case Type::False: out = "false"; break;
+    case Type::Integer: out = std::to_string(v.number); break;
+    case Type::Real: out = "real(" + std::string(v.text) + ")"; break;
+    case Type::String: out = "\"" + std::string(v.text) + "\""; break;
+    case Type::Array:
+    case Type::Object: {
+      const bool object = v.kind == Type::Object;
       out = object ? "{" : "[";
       const JsonValue* inner = v.first();
       uint32_t counted = 1;

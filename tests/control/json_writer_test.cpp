@@ -29,6 +29,11 @@ TEST(JsonWriter, control_characters_and_quotes_are_escaped) {
   escaped("", R"("")");
 }
 
+TEST(JsonWriter, characters_that_steer_terminals_or_turn_text_are_escaped) {
+  escaped("a\xc2\x9b" "31m", R"("a\u009b31m")");
+  escaped("\xe2\x80\xae\xd8\x9c\xe2\x81\xa9\xe2\x80\xa8", R"("\u202e\u061c\u2069\u2028")");
+}
+
 TEST(JsonWriter, utf8_goes_through) {
   escaped("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", "\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\"");
 }
