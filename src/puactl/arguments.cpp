@@ -7,6 +7,9 @@
 #include <cstdio>
 #include <cstring>
 #include <string_view>
+#include <vector>
+
+#include "base/nearest.h"
 
 namespace puactl {
 
@@ -14,86 +17,7 @@ namespace {
 
 constexpr size_t kMaxBody = 1 << 20;  // octets read of a body; the daemon has a limit of its own
 
-struct Command {
-  const char* name;
-  const char* method;
-  Show show;
-  const char* operand;  // name of the parameter that the operand becomes, or nullptr: none is taken
-  bool operand_needed;
-  const char* options;  // of kOptions, those that this command takes besides kEverywhere
-};
-
-constexpr Command kCommands[] = {
-    {"publish", "pua.publish", Show::Reply, "presentity_uri", true, "efStxiEHp"},
-    {"remove", "pua.publish", Show::Reply, "presentity_uri", true, "eiEHp"},
-    {"subscribe", "pua_subscribe", Show::Reply, "presentity_uri", true, "ewxicpHdogWD"},
-    {"unsubscribe", "pua_unsubscribe", Show::Reply, "presentity_uri", true, "ewio"},
-    {"list", "pua_list", Show::Records, nullptr, false, "ueqrlak"},
-    {"show", "pua_show", Show::Details, "presentity_uri", true, "erk"},
-    {"stats", "pua_stats", Show::Counters, "pattern", false, ""},
-    {"flush", "pua_flush", Show::Fields, nullptr, false, ""},
-    {"reload", "pua_reload", Show::Fields, nullptr, false, ""},
-    {"log-level", "log_level", Show::Fields, "level", false, ""},
-    {"version", "version", Show::Fields, nullptr, false, ""},
-    {"uptime", "uptime", Show::Fields, nullptr, false, ""},
-    {"which", "which", Show::Names, "filter", false, ""},
-    {"raw", "", Show::Raw, nullptr, true, ""},
-};
-
-constexpr const char* kEverywhere = "sjT";  // options that may stand before and after any command
-
-// Options of commands; the letters are internal.
-constexpr option kOptions[] = {
-    {"socket", required_argument, nullptr, 's'},
-    {"timeout", required_argument, nullptr, 'T'},
-    {"json", no_argument, nullptr, 'j'},
-    {"event", required_argument, nullptr, 'e'},
-    {"body-file", required_argument, nullptr, 'f'},
-    {"body", required_argument, nullptr, 'S'},
-    {"content-type", required_argument, nullptr, 't'},
-    {"expires", required_argument, nullptr, 'x'},
-    {"id", required_argument, nullptr, 'i'},
-    {"etag", required_argument, nullptr, 'E'},
-    {"header", required_argument, nullptr, 'H'},
-    {"proxy", required_argument, nullptr, 'p'},
-    {"uri", required_argument, nullptr, 'u'},
-    {"state", required_argument, nullptr, 'q'},
-    {"source", required_argument, nullptr, 'r'},
-    {"limit", required_argument, nullptr, 'l'},
-    {"all", no_argument, nullptr, 'a'},
-    {"kind", required_argument, nullptr, 'k'},
-    {"watcher", required_argument, nullptr, 'w'},
-    {"contact", required_argument, nullptr, 'c'},
-    {"event-id", required_argument, nullptr, 'd'},
-    {"to", required_argument, nullptr, 'o'},
-    {"target", required_argument, nullptr, 'g'},
-    {"watch", no_argument, nullptr, 'W'},
-    {"end-on-exit", no_argument, nullptr, 'D'},
-    {nullptr, 0, nullptr, 0},
-};
-
 }  // namespace
-
-const char* usage_text() {
-  return "Usage: puactl [-s SOCKET] [--json] [--timeout SECONDS] COMMAND\n"
-         "  publish URI --event EVENT [--body-file FILE | --body TEXT | --body -] [--content-type TYPE]\n"
-         "              [--expires SECONDS|forever] [--id ID] [--etag ETAG] [--header 'Name: value']... [--proxy URI]\n"
-         "  remove URI --event EVENT [--id ID] [--etag ETAG] [--header 'Name: value']... [--proxy URI]\n"
-         "  subscribe URI --watcher URI --event EVENT [--expires SECONDS|forever] [--watch [--end-on-exit]] [--id ID]\n"
-         "              [--contact URI] [--event-id ID] [--to URI] [--target URI] [--header 'Name: value']... [--proxy URI]\n"
-         "  unsubscribe URI --watcher URI --event EVENT [--id ID] [--to URI]\n"
-         "  list [--kind publication|subscription] [--uri PATTERN] [--event EVENT] [--state STATE] [--source SOURCE]\n"
-         "              [--limit N | --all]\n"
-         "  show URI [--kind publication|subscription] [--event EVENT] [--source SOURCE]\n"
-         "  stats [PATTERN]\n"
-         "  flush | reload | version | uptime\n"
-         "  log-level [LEVEL]\n"
-         "  which [PATTERN]\n"
-         "  raw JSON\n"
-         "  help\n"
-         "Exit status: 0 good, 1 the daemon answered with an error, 2 bad usage, 3 daemon not reached, 4 no answer in "
-         "time,\n5 the watched subscription was ended by the other side\n";
-}
 
 static bool set_text(Invocation& in, const char* name, std::string_view text, std::string& mistake) {
   Json value = json_text(text);
@@ -161,6 +85,7 @@ static bool take_option(int letter, const char* value, Invocation& in, std::stri
     case 'o': return set_text(in, "to_uri", value, mistake);
     case 'g': return set_text(in, "remote_target", value, mistake);
     case 'W': in.watch = true; return true;
+    case 'X': in.wide = true; return true;
     case 'D': in.end_on_exit = true; return true;
     case 'H': return add_header(in, value, mistake);
     case 'f':
@@ -196,12 +121,6 @@ static bool take_option(int letter, const char* value, Invocation& in, std::stri
   }
 }
 
-static const char* option_name(int letter) {
-  const option* o = kOptions;
-  while (o->name != nullptr && o->val != letter) o++;
-  return o->name;
-}
-
 static bool take_operand(const Command& c, const char* operand, Invocation& in, std::string& mistake) {
   if (c.show == Show::Raw) {
     in.raw = operand;
@@ -210,60 +129,91 @@ static bool take_operand(const Command& c, const char* operand, Invocation& in, 
   return set_text(in, c.operand, operand, mistake);
 }
 
+// For getopt_long, which wants an end.
+static const option* long_options() {
+  static const std::vector<option> kAll = [] {
+    std::vector<option> all;
+    for (const Option& o : all_options()) all.push_back({o.name, o.value != nullptr ? required_argument : no_argument, nullptr, o.letter});
+    all.push_back({"version", no_argument, nullptr, 'V'});
+    all.push_back({nullptr, 0, nullptr, 0});
+    return all;
+  }();
+  return kAll.data();
+}
+
+// What getopt did not understand, with what may have been meant.
+static std::string bad_option(int letter, std::string_view word) {
+  if (letter == ':') return "option without its value: " + std::string(word);
+  std::string_view name = word.substr(0, word.find('='));
+  if (name.starts_with("--")) name.remove_prefix(2);
+  pua::Nearest near(name);
+  for (const Option& o : all_options()) near.offer(o.name);
+  return "no such option: " + std::string(word) + near.suggestion();
+}
+
+// What is missing; empty: nothing.
+static std::string missing(const Command& c, bool operand_seen, const Invocation& in) {
+  static constexpr const char* kParameters[][2] = {{"e", "event"}, {"w", "watcher_uri"}};
+  if (c.operand_needed && !operand_seen) return c.show == Show::Raw ? "which request?" : "which presentity?";
+  for (auto& [letter, parameter] : kParameters) {
+    if (strchr(c.needed, *letter) != nullptr && json_object_get(in.params.get(), parameter) == nullptr)
+      return std::string("--") + option_of(*letter).name + " is missing";
+  }
+  return in.end_on_exit && !in.watch ? "--end-on-exit needs --watch" : "";
+}
+
 // argv[0] is the command.
-static bool parse_command(const Command& c, int argc, char** argv, Invocation& in, std::string& mistake) {
+static Parsed parse_command(const Command& c, int argc, char** argv, Invocation& in, std::string& mistake) {
   in.method = c.method;
   in.show = c.show;
   in.params.reset(json_object());
   bool operand_seen = false;
+  const std::string name = c.name;
   optind = 0;  // GNU: begin anew
-  for (int letter; (letter = getopt_long(argc, argv, "-:s:", kOptions, nullptr)) != -1;) {
+  for (int letter; (letter = getopt_long(argc, argv, "-:s:h", long_options(), nullptr)) != -1;) {
+    if (letter == 'h') return Parsed::Help;
+    if (letter == 'V') return Parsed::Version;
     if (letter == 1) {  // an operand, wherever it stands
       if (operand_seen || (c.operand == nullptr && c.show != Show::Raw)) {
-        mistake = std::string("what is this for: ") + optarg;
-        return false;
+        mistake = name + ": what is this for: " + optarg;
+        return Parsed::Mistake;
       }
       operand_seen = true;
-      if (!take_operand(c, optarg, in, mistake)) return false;
+      if (!take_operand(c, optarg, in, mistake)) return Parsed::Mistake;
       continue;
     }
     if (letter == ':' || letter == '?') {
-      mistake = std::string(c.name) + (letter == ':' ? ": option without its value: " : ": no such option: ") +
-                argv[optind - 1];
-      return false;
+      mistake = name + ": " + bad_option(letter, argv[optind - 1]);
+      return Parsed::Mistake;
     }
     if (strchr(c.options, letter) == nullptr && strchr(kEverywhere, letter) == nullptr) {
-      mistake = std::string(c.name) + ": does not take --" + option_name(letter);
-      return false;
+      mistake = name + ": does not take --" + option_of(letter).name;
+      return Parsed::Mistake;
     }
-    if (!take_option(letter, optarg, in, mistake)) return false;
+    if (!take_option(letter, optarg, in, mistake)) return Parsed::Mistake;
   }
-  if (c.operand_needed && !operand_seen) {
-    mistake = std::string(c.name) + (c.show == Show::Raw ? ": which request?" : ": which presentity?");
-    return false;
+  if (std::string what = missing(c, operand_seen, in); !what.empty()) {
+    mistake = name + ": " + what;
+    return Parsed::Mistake;
   }
-  if (c.show == Show::Reply && json_object_get(in.params.get(), "event") == nullptr) {
-    mistake = std::string(c.name) + ": --event is missing";
-    return false;
-  }
-  if (strchr(c.options, 'w') != nullptr && json_object_get(in.params.get(), "watcher_uri") == nullptr) {
-    mistake = std::string(c.name) + ": --watcher is missing";
-    return false;
-  }
-  if (in.end_on_exit && !in.watch) {
-    mistake = std::string(c.name) + ": --end-on-exit needs --watch";
-    return false;
-  }
-  if (strcmp(c.name, "remove") == 0) json_object_set_new(in.params.get(), "expires", json_integer(0));
-  return true;
+  if (name == "remove") json_object_set_new(in.params.get(), "expires", json_integer(0));
+  return Parsed::Run;
 }
 
-Parsed parse_arguments(int argc, char** argv, Invocation& out, std::string& mistake) {
-  static const option kGlobal[] = {{"socket", required_argument, nullptr, 's'},  {"json", no_argument, nullptr, 'j'},
-                                   {"timeout", required_argument, nullptr, 'T'}, {"help", no_argument, nullptr, 'h'},
-                                   {"version", no_argument, nullptr, 'V'},       {nullptr, 0, nullptr, 0}};
+// The command that stands there, or a mistake that names those that are like it.
+static const Command* command_of(const char* name, std::string& mistake) {
+  const Command* c = find_command(name);
+  if (c != nullptr) return c;
+  pua::Nearest near(name);
+  for (const Command& known : all_commands()) near.offer(known.name);
+  mistake = "no such command: " + std::string(name) + near.suggestion();
+  return nullptr;
+}
+
+static Parsed parse_words(int argc, char** argv, Invocation& out, std::string& mistake) {
   opterr = 0;
-  for (int c; (c = getopt_long(argc, argv, "+:s:hV", kGlobal, nullptr)) != -1;) {
+  optind = 0;
+  for (int c; (c = getopt_long(argc, argv, "+:s:hV", long_options(), nullptr)) != -1;) {
     switch (c) {
       case 'h': return Parsed::Help;
       case 'V': return Parsed::Version;
@@ -272,8 +222,12 @@ Parsed parse_arguments(int argc, char** argv, Invocation& out, std::string& mist
       case 'T':
         if (!take_option(c, optarg, out, mistake)) return Parsed::Mistake;
         break;
+      case ':':
+      case '?':
+        mistake = bad_option(c, argv[optind - 1]);
+        return Parsed::Mistake;
       default:
-        mistake = std::string(c == ':' ? "option without its value: " : "no such option: ") + argv[optind - 1];
+        mistake = std::string("--") + option_of(c).name + " stands behind a command";
         return Parsed::Mistake;
     }
   }
@@ -281,15 +235,22 @@ Parsed parse_arguments(int argc, char** argv, Invocation& out, std::string& mist
     mistake = "no command";
     return Parsed::Mistake;
   }
-  std::string_view name = argv[optind];
-  if (name == "help") return Parsed::Help;
-  for (const Command& c : kCommands) {
-    if (name != c.name) continue;
-    int first = optind;
-    return parse_command(c, argc - first, argv + first, out, mistake) ? Parsed::Run : Parsed::Mistake;
+  const bool help = strcmp(argv[optind], "help") == 0;
+  if (help && optind + 1 >= argc) return Parsed::Help;
+  const int first = optind + (help ? 1 : 0);
+  const Command* c = command_of(argv[first], mistake);
+  if (c == nullptr) return Parsed::Mistake;
+  out.command = c->name;
+  return help ? Parsed::Help : parse_command(*c, argc - first, argv + first, out, mistake);
+}
+
+Parsed parse_arguments(int argc, char** argv, Invocation& out, std::string& mistake) {
+  for (int i = 1; i < argc; i++) {   // a mistake in front of it is told as it says, too
+    if (strcmp(argv[i], "--json") == 0) out.json = true;
   }
-  mistake = "no such command: " + std::string(name);
-  return Parsed::Mistake;
+  Parsed parsed = parse_words(argc, argv, out, mistake);
+  if (parsed == Parsed::Mistake) mistake += out.command.empty() ? " (see puactl help)" : " (see puactl help " + out.command + ")";
+  return parsed;
 }
 
 }  // namespace puactl

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace puactl {
 
 struct JsonFree {
@@ -20,9 +22,10 @@ inline Json json_text(std::string_view text) {
   return Json(json_stringn(text.data(), text.size()));
 }
 
+// On one line, and with nothing in it that would play with a terminal.
 inline std::string json_line(const json_t* value) {
   char* text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-  std::string line = text != nullptr ? text : "";
+  std::string line = text != nullptr ? pua::harmless_json(text) : "";
   free(text);
   return line;
 }

@@ -62,63 +62,65 @@ static std::string presentity(const json_t* record) {
   return uri;
 }
 
-static std::string publications(const json_t* all) {
-  Table table({{"PRESENTITY"},
-               {"EVENT"},
-               {"STATE"},
-               {"GRANTED", true},
-               {"WANTED", true},
-               {"NEXT", true},
-               {"CSEQ", true},
-               {"LAST", true},
-               {"TRIES", true},
-               {"STORED"},
-               {"ETAG"}});
-  bool any = false;
-  for (size_t i = 0; i < json_array_size(all); i++) {
-    const json_t* r = json_array_get(all, i);
-    if (is_subscription(r)) continue;
-    any = true;
-    table.row({presentity(r), plain(get(r, "event")), plain(get(r, "state")), granted(r), wanted(r), next(r),
-               plain(get(r, "cseq")), last_status(r), plain(get(r, "attempts")), plain(get(r, "stored")),
-               dash(plain(get(r, "etag")))});
-  }
-  return any ? table.text() : "";
+// One column of a list: how a record's cell is made, and whether narrow lists have it.
+struct ListColumn {
+  Table::Column column;
+  bool narrow;
+  std::string (*cell)(const json_t*);
+};
+
+static std::string dashed(const json_t* record, const char* name) { return dash(plain(get(record, name))); }
+
+static const std::vector<ListColumn>& columns_of(bool subscriptions) {
+  using R = const json_t*;
+  static const ListColumn kPresentity = {{"PRESENTITY", false, true}, true, presentity};
+  static const ListColumn kEvent = {{"EVENT"}, true, [](R r) { return plain(get(r, "event")); }};
+  static const ListColumn kState = {{"STATE"}, true, [](R r) { return plain(get(r, "state")); }};
+  static const ListColumn kGranted = {{"GRANTED", true}, false, granted};
+  static const ListColumn kWanted = {{"WANTED", true}, false, wanted};
+  static const ListColumn kCseq = {{"CSEQ", true}, false, [](R r) { return plain(get(r, "cseq")); }};
+  static const ListColumn kLast = {{"LAST", true}, true, last_status};
+  static const ListColumn kTries = {{"TRIES", true}, false, [](R r) { return plain(get(r, "attempts")); }};
+  static const ListColumn kStored = {{"STORED"}, false, [](R r) { return plain(get(r, "stored")); }};
+  static const std::vector<ListColumn> kPublications = {
+      kPresentity, kEvent, kState, kGranted, kWanted, {{"NEXT", true}, true, next}, kCseq, kLast, kTries, kStored,
+      {{"ETAG", false, true}, true, [](R r) { return dashed(r, "etag"); }}};
+  static const std::vector<ListColumn> kSubscriptions = {
+      kPresentity, {{"WATCHER", false, true}, true, [](R r) { return plain(get(r, "watcher_uri")); }}, kEvent, kState,
+      {{"DIALOG"}, true, [](R r) { return plain(get(r, "dialog")); }},
+      {{"NOTIFIED"}, false, [](R r) { return dashed(r, "notify_state"); }},
+      kGranted, kWanted, {{"NEXT", true}, false, next}, kCseq, kLast, kTries, kStored};
+  return subscriptions ? kSubscriptions : kPublications;
 }
 
-static std::string subscriptions(const json_t* all) {
-  Table table({{"PRESENTITY"},
-               {"WATCHER"},
-               {"EVENT"},
-               {"STATE"},
-               {"DIALOG"},
-               {"NOTIFIED"},
-               {"GRANTED", true},
-               {"WANTED", true},
-               {"NEXT", true},
-               {"CSEQ", true},
-               {"LAST", true},
-               {"TRIES", true},
-               {"STORED"}});
+static std::string list(const json_t* all, bool subscriptions, const Layout& layout) {
+  std::vector<Table::Column> columns;
+  std::vector<std::string (*)(const json_t*)> cells;
+  for (const ListColumn& c : columns_of(subscriptions)) {
+    if (!layout.wide && !c.narrow) continue;
+    columns.push_back(c.column);
+    cells.push_back(c.cell);
+  }
+  Table table(std::move(columns));
   bool any = false;
   for (size_t i = 0; i < json_array_size(all); i++) {
     const json_t* r = json_array_get(all, i);
-    if (!is_subscription(r)) continue;
+    if (is_subscription(r) != subscriptions) continue;
     any = true;
-    table.row({presentity(r), plain(get(r, "watcher_uri")), plain(get(r, "event")), plain(get(r, "state")),
-               plain(get(r, "dialog")), dash(plain(get(r, "notify_state"))), granted(r), wanted(r), next(r),
-               plain(get(r, "cseq")), last_status(r), plain(get(r, "attempts")), plain(get(r, "stored"))});
+    std::vector<std::string> row;
+    for (auto cell : cells) row.push_back(cell(r));
+    table.row(std::move(row));
   }
-  return any ? table.text() : "";
+  return any ? table.text(layout.columns) : "";
 }
 
 static const char* still_loading(const json_t* result) {
   return json_is_true(get(result, "loading")) ? "... and what the database still holds: it is being loaded\n" : "";
 }
 
-static std::string records(const json_t* result, bool more) {
+static std::string records(const json_t* result, bool more, const Layout& layout) {
   const json_t* all = get(result, "records");
-  std::string text = publications(all), second = subscriptions(all);
+  std::string text = list(all, false, layout), second = list(all, true, layout);
   if (!text.empty() && !second.empty()) text += '\n';
   text += second;
   if (text.empty()) text = "no records\n";
@@ -174,9 +176,9 @@ static std::string fields(const json_t* result, bool numbers) {
   return table.text();
 }
 
-std::string for_people(Show show, const json_t* result, bool more) {
+std::string for_people(Show show, const json_t* result, bool more, const Layout& layout) {
   switch (show) {
-    case Show::Records: return records(result, more);
+    case Show::Records: return records(result, more, layout);
     case Show::Details: return details(result);
     case Show::Counters: return fields(result, true);
     case Show::Names: {

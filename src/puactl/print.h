@@ -8,8 +8,13 @@
 
 namespace puactl {
 
+struct Layout {
+  size_t columns = 80;   // of lists; 0: as many as they need
+  bool wide = false;     // lists show all that is known of each record
+};
+
 // The text for stdout, lines included. `more`: there are more records than are shown.
-std::string for_people(Show show, const json_t* result, bool more);
+std::string for_people(Show show, const json_t* result, bool more, const Layout& = {});
 // A NOTIFY, the parameters of a message pua_notify, with a line end: time, state, reason and the rest, then the body.
 std::string notify_text(const json_t* params, bool json);
 // One line for stderr.

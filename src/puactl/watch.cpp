@@ -23,7 +23,7 @@ void on_signal(int) { g_stop = 1; }
 
 class Watch {
  public:
-  Watch(const Invocation& in, Client& client) : in_(in), client_(client) {}
+  Watch(const Invocation& in, Client& client, const Report& report) : in_(in), client_(client), report_(report) {}
   int run();
 
  private:
@@ -44,6 +44,7 @@ class Watch {
 
   const Invocation& in_;
   Client& client_;
+  const Report& report_;
   int ticks_ = 0;
   bool catch_up_ = false;                         // NOTIFYs may have come that nobody told us of
   bool away_ = false;                             // the daemon was not reached last time
@@ -68,14 +69,9 @@ Json Watch::copy_of(std::initializer_list<const char*> names) const {
 // The exit status that it would mean; what is wrong is printed.
 int Watch::ask(const char* method, json_t* params, Json& reply) {
   Reach reach = client_.call(method, params, reply);
-  if (reach != Reach::Answered) {
-    fprintf(stderr, "puactl: %s\n", client_.why().c_str());
-    return reach == Reach::TimedOut ? kTimeout : kUnreachable;
-  }
+  if (reach != Reach::Answered) return report_.failure(reach == Reach::TimedOut ? kTimeout : kUnreachable, client_.why());
   const json_t* error = json_object_get(reply.get(), "error");
-  if (error == nullptr) return kGood;
-  fprintf(stderr, "puactl: %s\n", error_line(error).c_str());
-  return kError;
+  return error == nullptr ? kGood : report_.failure(error);
 }
 
 // The watch first: a NOTIFY may come before the SUBSCRIBE is answered.
@@ -140,14 +136,14 @@ Watch::Step Watch::look_after() {
   auto now = std::chrono::steady_clock::now();
   if (client_.call("pua_watch", watch.get(), reply) != Reach::Answered) {
     if (!away_) {
-      fprintf(stderr, "puactl: %s; trying again\n", client_.why().c_str());
+      report_.note(client_.why() + "; trying again");
       away_since_ = now;
     }
     away_ = true;
     return now - away_since_ > std::chrono::seconds(in_.timeout_s) ? Step::Lost : Step::GoOn;
   }
   if (json_is_true(json_object_get(json_object_get(reply.get(), "result"), "new"))) catch_up_ = true;
-  if (away_) fprintf(stderr, "puactl: the daemon is back\n");
+  if (away_) report_.note("the daemon is back");
   away_ = false;
   if (!catch_up_ && ++ticks_ % kTicksPerCheck != 0) return Step::GoOn;
   Json shown;
@@ -208,9 +204,9 @@ int Watch::finish(Step last) {
         if (status == kGood) show_end();
       }
       break;
-    case Step::Ended: fprintf(stderr, "puactl: the subscription has ended\n"); break;
+    case Step::Ended: report_.note("the subscription has ended"); break;
     case Step::EndedByOther:
-      fprintf(stderr, "puactl: the other side ended the subscription\n");
+      report_.note("the other side ended the subscription");
       status = kEnded;
       break;
     case Step::Failed: status = kError; break;
@@ -238,6 +234,6 @@ int Watch::run() {
 
 }  // namespace
 
-int run_watch(const Invocation& in, Client& client) { return Watch(in, client).run(); }
+int run_watch(const Invocation& in, Client& client, const Report& report) { return Watch(in, client, report).run(); }
 
 }  // namespace puactl

@@ -2,6 +2,7 @@
 """puactl against a running puad: every command, tables for people, JSON for scripts, exit statuses that mean something."""
 import json
 import time
+import unicodedata
 
 from esc import Esc
 from harness import Suite, check, equal, main_is, program, wait_for
@@ -138,6 +139,79 @@ def errors_have_their_exit_status(ctx):
 
 
 @suite.test
+def a_typing_mistake_is_an_error_that_names_what_there_is(ctx):
+    ctl = Setup(ctx)
+    ctl.publish(ALICE, "x")
+    ctl("list", "--state", "foo", status=ERROR, says=["-32602", "no such state", "live", "backoff", "waiting"])
+    ctl("list", "--state", "bakoff", status=ERROR, says=['did you mean "backoff"'])
+    ctl("list", "--uri", "*@x", status=ERROR, says=["-32602", "sip:", "at the very end"])
+    ctl("list", "--uri", "alice@example.com", status=ERROR, says=["sip:"])
+    ctl("list", "--source", "MI_PUBLIS", status=ERROR, says=['did you mean "MI_PUBLISH"'])
+    ctl("list", "--event", "presense", status=ERROR, says=["Unknown event", "message-summary", 'did you mean "presence"'])
+    ctl("publish", ALICE, "--event", "weather", "--body", "x", status=ERROR, says=["Unknown event", "presence", "dialog"])
+    ctl("subscribe", ALICE, "--watcher", BOB, "--event", "presense", status=ERROR, says=['did you mean "presence"'])
+    ctl("pubish", ALICE, status=USAGE, says=['did you mean "publish"'])
+    ctl("list", "--sate", "live", status=USAGE, says=['did you mean "state"'])
+    ctl("list", "--state", "live", says=[ALICE])
+    ctl("list", "--state", "waiting", says=["no records"])
+    ctl("which", "pua_publis", status=ERROR, says=['did you mean "pua_publish"'])
+    ctl("which", "pua_unsubscribe", says=["presentity_uri, watcher_uri, event_package, id, to_uri"])
+
+
+@suite.test
+def each_command_has_its_help(ctx):
+    ctl = Setup(ctx)
+    for command in ("publish", "remove", "subscribe", "unsubscribe", "list", "show", "stats", "flush", "reload", "log-level", "version",
+                    "uptime", "which", "raw"):
+        text = ctl(command, "--help", says=[f"Usage: puactl {command}", "--timeout"])
+        equal(ctl("help", command), text, f"help {command}")
+        check(max(map(len, text.splitlines())) <= 80, f"help of {command} is too wide")
+    ctl("publish", "--help", says=["--event EVENT", "--body-file", "--expires", "forever"])
+    equal(ctl.esc.requests(), [], "requests sent by asking for help")
+
+
+@suite.test
+def errors_are_json_where_that_is_asked_for(ctx):
+    ctl = Setup(ctx)
+    for arguments, status, code in ((("show", "sip:nobody@example.com"), ERROR, 404), (("list", "--state", "foo"), ERROR, -32602),
+                                    (("lst",), USAGE, None), (("publish", ALICE), USAGE, None)):
+        for line in ((*arguments, "--json"), ("--json", *arguments)):
+            done = puactl(ctl.puad, *line)
+            said = json.loads(done.stderr)
+            equal((done.returncode, said["exit"], said["error"].get("code"), done.stdout), (status, status, code, ""), f"error of {line}")
+            check(said["error"]["message"], f"message of {line}")
+    done = run(program("puactl"), "-s", ctx.dir / "nobody.sock", "--json", "version")
+    equal((done.returncode, json.loads(done.stderr)["exit"]), (UNREACHABLE, UNREACHABLE), "an unreachable daemon")
+    ctl.esc.mode = "deaf"
+    done = puactl(ctl.puad, "--json", "--timeout", "1", "publish", ALICE, "--event", "presence", "--body", pidf(ALICE, "x"))
+    equal((done.returncode, json.loads(done.stderr)["exit"]), (TIMEOUT, TIMEOUT), "no answer in time")
+
+
+@suite.test
+def lists_fit_80_columns_and_stand_below_each_other(ctx):
+    ctl = Setup(ctx)
+    long = "sip:somebody-with-quite-a-long-name@department.example.com"
+    for uri, more in ((ALICE, ()), (BOB, ("--id", "\u65e5\u672c\u8a9e")), ("sip:j@example.com", ("--id", "J\u00fcrgen")), (long, ())):
+        ctl.publish(uri, "x", *more)
+    lines = ctl("list").splitlines()
+    check(max(map(columns, lines)) <= 80, f"a list of {max(map(columns, lines))} columns: {lines}")
+    check(any(long in line for line in lines), "a long URI is cut")
+    rows = [line for line in lines if "live" in line]
+    equal(len(rows), 4, "rows")
+    equal({columns(line[:line.index("live")]) for line in rows}, {columns(lines[0][:lines[0].index("STATE")])}, "columns where STATE stands")
+    done = run("env", "COLUMNS=120", program("puactl"), "-s", ctl.puad.socket, "list")
+    check(any(line.startswith(long + " ") for line in done.stdout.splitlines()), f"a wide terminal is not used: {done.stdout!r}")
+    wide = ctl("list", "--wide").splitlines()
+    check(all(title in wide[0] for title in ("GRANTED", "WANTED", "CSEQ", "TRIES", "STORED", "ETAG")), f"titles: {wide[0]!r}")
+    equal(len(wide), 5, "lines of a wide list")
+
+
+def columns(text):
+    """As a terminal counts them."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+@suite.test
 def no_answer_in_time_has_its_own_status(ctx):
     ctl = Setup(ctx)
     ctl.esc.mode = "deaf"
@@ -153,7 +227,11 @@ def no_answer_in_time_has_its_own_status(ctx):
 def what_records_hold_cannot_play_with_the_terminal(ctx):
     ctl = Setup(ctx)
     ctl.puad.control().publish(ALICE, pidf(ALICE, "bell \u009b31m"), 600, extra_headers="X-Odd: \u009b2J\r\n")
-    text = ctl("show", ALICE) + ctl("list")
+    ctl.puad.control().publish(BOB, pidf(BOB, "x \u202e\u2066 y"), 600, extra_headers="X-Odd: \u202egpj.exe\r\n")
+    text = ctl("show", ALICE) + ctl("list") + ctl("show", BOB) + ctl("show", BOB, "--json") + ctl("show", ALICE, "--json")
+    text += ctl("raw", json.dumps({"jsonrpc": "2.0", "id": 1, "method": "pua_show", "params": [BOB]}))
+    check(not any(c in text for c in "\u202e\u2066\u009b"), "C1 or direction characters reach the terminal")
+    equal(json.loads(ctl("show", BOB, "--json"))["records"][0]["extra_headers"], "X-Odd: \u202egpj.exe\r\n", "the value in JSON")
     check(not any(ord(c) < 32 and c != "\n" or 0x7f <= ord(c) < 0xa0 for c in text), "control characters reach the terminal")
 
 
