@@ -1,6 +1,7 @@
 #include "puad/log_output.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -34,7 +35,17 @@ static int priority_of(LogLevel level) {
   return LOG_DEBUG;
 }
 
-LogOutput::LogOutput(To to, const std::string& facility) : to_(to), journal_(getenv("JOURNAL_STREAM") != nullptr) {
+// The service manager sets "device:inode" of the stream that it made; a child with another stderr may have inherited that (sd-journal).
+static bool leads_to_journal(int fd) {
+  const char* stream = getenv("JOURNAL_STREAM");
+  unsigned long long device = 0, inode = 0;
+  int end = 0;
+  struct stat st;
+  return stream != nullptr && sscanf(stream, "%llu:%llu%n", &device, &inode, &end) == 2 && stream[end] == '\0' && fstat(fd, &st) == 0 &&
+         st.st_dev == device && st.st_ino == inode;
+}
+
+LogOutput::LogOutput(To to, const std::string& facility) : to_(to), journal_(leads_to_journal(STDERR_FILENO)) {
   if (to_ == To::Syslog) openlog("puad", LOG_PID | LOG_NDELAY, facility_of(facility));
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "api/policy_settings.h"
+#include "base/utf8.h"
 #include "config/dump.h"
 #include "config/parser.h"
 #include "loop/event_log.h"
@@ -29,6 +30,9 @@ constexpr int kGood = 0, kFailed = 1, kBadConfig = 2;
 constexpr rlim_t kFiles = 65536;
 
 }  // namespace
+
+// On stderr: what stands in files and on command lines does not steer the terminal.
+static void say(const std::string& text) { fprintf(stderr, "puad: %s\n", harmless(text).c_str()); }
 
 // Connections to servers, lookups and control clients take descriptors; the default of 1024 is for shells.
 static void raise_file_limit() {
@@ -58,7 +62,7 @@ static int serve(const Options& options, const std::string& config, const Settin
 
   auto refuse = [&](const Error& error) {
     log.error("%s", error.message.c_str());
-    if (!to_stderr) fprintf(stderr, "puad: %s\n", error.message.c_str());  // whoever starts us reads no syslog
+    if (!to_stderr) say(error.message);  // whoever starts us reads no syslog
     if (daemon != nullptr) daemon->not_ready(kFailed);
     return kFailed;
   };
@@ -80,7 +84,10 @@ int main(int argc, char** argv) {
   switch (options.action) {
     case Action::Version: printf("puad %s\n", PUA_VERSION_STRING); return kGood;
     case Action::Help: fputs(usage_text(), stdout); return kGood;
-    case Action::BadUsage: fprintf(stderr, "puad: %s\n%s", options.mistake.c_str(), usage_text()); return kBadConfig;
+    case Action::BadUsage:
+      say(options.mistake);
+      fputs(usage_text(), stderr);
+      return kBadConfig;
     case Action::Run:
     case Action::Check:
     case Action::DumpConfig: break;
@@ -88,15 +95,15 @@ int main(int argc, char** argv) {
   std::vector<std::string> warnings;
   auto settings = load_config(options.config, warnings);
   if (!settings) {
-    fprintf(stderr, "puad: %s\n", settings.error().message.c_str());
+    say(settings.error().message);
     return kBadConfig;
   }
   if (Status fit = check_settings(*settings); !fit && options.action != Action::DumpConfig) {
-    fprintf(stderr, "puad: %s: %s\n", options.config.c_str(), fit.error().message.c_str());
+    say(options.config + ": " + fit.error().message);
     return kBadConfig;
   }
   if (options.action != Action::Run) {
-    for (const std::string& w : warnings) fprintf(stderr, "puad: warning: %s\n", w.c_str());
+    for (const std::string& w : warnings) say("warning: " + w);
     if (options.action == Action::Check) {
       printf("%s: ok\n", options.config.c_str());
     } else {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -20,10 +21,28 @@ static bool is_at(int fd, const std::string& path) {
   return fstat(fd, &a) == 0 && stat(path.c_str(), &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+// What is wrong with taking that file over; empty: nothing. It is emptied at every start, so it must be nothing but a pid file of ours: no
+// other name of some file, nor one that holds something else.
+static std::string not_ours(int fd) {
+  struct stat st;
+  if (fstat(fd, &st) != 0) return strerror(errno);
+  if (!S_ISREG(st.st_mode)) return "it is no regular file";
+  if (st.st_nlink > 1) return "it is one of " + std::to_string(st.st_nlink) + " links to a file: whatever that is, it is not to be emptied";
+  char text[33];
+  ssize_t n = pread(fd, text, sizeof text, 0);
+  if (n < 0) return strerror(errno);
+  bool number = std::all_of(text, text + n, [](char c) { return (c >= '0' && c <= '9') || c == '\n' || c == ' '; });
+  return n < static_cast<ssize_t>(sizeof text) && number ? "" : "it holds something else than a process id, and is not to be emptied";
+}
+
 Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& path) {
   for (;;) {
-    int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
     if (fd < 0) return failed(path, "open");
+    if (std::string why = not_ours(fd); !why.empty()) {
+      close(fd);
+      return Error{Errc::bad_config, "pid_file " + path + ": " + why};
+    }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
       Error error = failed(path, "lock");
       char holder[16] = "";
