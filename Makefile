@@ -54,7 +54,7 @@ LIB_SO := $(B)/libpua.so.$(SOVER)
 CTL_A  := $(B)/libpuactl.a
 
 # Unit tests: one binary a room, tests/<room>/*_test.cpp, mirrored from src/<room>.
-TEST_ROOMS := $(sort $(foreach r,base core events sip store loop config api control,$(if $(wildcard tests/$(r)/*_test.cpp),$(r))))
+TEST_ROOMS := $(sort $(foreach r,base core events sip store loop config api control puad puactl,$(if $(wildcard tests/$(r)/*_test.cpp),$(r))))
 TEST_BINS  := $(foreach r,$(TEST_ROOMS),$(B)/tests/$(r)/unit)
 SUPPORT_SRC := $(wildcard tests/support/*.cpp)
 SIM_BIN    := $(B)/tests/sim/sim
@@ -110,9 +110,12 @@ $(B)/%.o: %.c
 # --- tests ---------------------------------------------------------------------------------------
 define unit_rule
 $(B)/tests/$(1)/unit: $(call obj,$(wildcard tests/$(1)/*.cpp)) $(call obj,$(SUPPORT_SRC)) $(CTL_A) $(LIB_A)
-	$$(CXX) -o $$@ $$^ $$(OUR_LDFLAGS) $$(LDFLAGS) $$(PKG_LIBS) -lCppUTest -lCppUTestExt
+	$$(CXX) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) $$(OUR_LDFLAGS) $$(LDFLAGS) $$(PKG_LIBS) -lCppUTest -lCppUTestExt
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call unit_rule,$(r))))
+# The programs are no libraries: all of them but main.
+$(B)/tests/puad/unit: $(call obj,$(filter-out src/puad/main.cpp,$(PUAD_SRC)))
+$(B)/tests/puactl/unit: $(call obj,$(filter-out src/puactl/main.cpp,$(PUACTL_SRC)))
 # The C ABI is also tested from C, from a program that links the shared library, and by what that library exports.
 $(B)/tests/api/unit: $(B)/tests/api/header.o | $(LIB_SO) $(B)/examples/publish $(B)/examples/watch
 $(SIM_BIN): $(call obj,$(wildcard tests/sim/*.cpp)) $(LIB_A)

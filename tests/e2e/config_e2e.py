@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Configurations and databases that do not fit: each is told clearly, with its place, and nothing starts."""
 import os
+import socket
 import sqlite3
 
 from harness import HOST, Skip, Suite, check, equal, main_is, program
@@ -105,6 +106,42 @@ def check_and_dump_do_not_start_anything(ctx):
     again.write_text(dumped.stdout)
     again.chmod(0o600)
     equal(run(program("puad"), "-f", again, "--dump-config").stdout, dumped.stdout, "dump of the dump")
+
+
+@suite.test
+def the_dump_of_a_file_with_passwords_is_no_configuration_to_start_with(ctx):
+    for setting in ('"credential", "*:alice:s3cret"', '"outbound_proxy", "sip:alice:s3cret@127.0.0.1"'):
+        dumped = run(program("puad"), "-f", config_with(ctx, f'modparam("pua", {setting})\n'), "--dump-config")
+        check(dumped.returncode == 0 and "s3cret" not in dumped.stdout and "***" in dumped.stdout, f"dump with {setting}: {dumped}")
+        again = ctx.dir / "again.conf"
+        again.write_text(dumped.stdout)
+        again.chmod(0o600)
+        for arguments in (("-f", again, "--check"), ("-f", again)):
+            refused(ctx, *arguments, status=2, fragments=[setting.split('"')[1], "--dump-config"])
+
+
+@suite.test
+def a_pid_file_that_is_another_name_of_a_file_empties_nothing(ctx):
+    precious = ctx.dir / "precious"
+    precious.write_text("12345\n")
+    os.link(precious, ctx.dir / "puad.pid")
+    refused(ctx, "-f", config_with(ctx, f'modparam("puad", "pid_file", "{ctx.dir}/puad.pid")\n'), status=1, fragments=["puad.pid", "links"])
+    equal(precious.read_text(), "12345\n", "the file after the attempt")
+
+
+@suite.test
+def a_port_that_is_taken_is_told_as_such(ctx):
+    port = ctx.port()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind((HOST, port))
+        tcp.bind((HOST, port))
+        tcp.listen()
+        for setting in (f'modparam("pua", "listen", "sip:{HOST}:{port}")\n', f'modparam("pua", "listen", "sip:{HOST}:{port};transport=tcp")\n',
+                        f'modparam("pua", "sip_listen", "sip:{HOST}:{port}")\n'):
+            for lane in ("yes", "no"):
+                text = setting + f'modparam("pua", "sip_lane", "{lane}")\n'
+                said = refused(ctx, "-f", config_with(ctx, text), status=1, fragments=[str(port), "Address already in use"])
+                check("Bad address" not in said, f"it says {said!r}")
 
 
 @suite.test
