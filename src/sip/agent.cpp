@@ -18,11 +18,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 #include "sip/header_text.h"
-#include "sip/net_address.h"
 #include "sip/raw_message.h"
 #include "sip/su_core.h"
 #include "sip/su_streams.h"
@@ -59,19 +57,6 @@ std::string bind_uri(const Target& t, bool any_port, const char* transport) {
   uri += port;
   if (*transport) uri.append(";transport=").append(transport);
   return uri;
-}
-
-// Why no socket can be bound there; 0: one can, or it is a name.
-int cannot_bind(const Target& t, bool any_port, const char* transport) {
-  uint16_t port = any_port ? 0 : t.secure ? 5061 : 5060;
-  if (!any_port && !t.port.empty() && std::from_chars(t.port.data(), t.port.data() + t.port.size(), port).ec != std::errc()) port = 0;
-  auto at = NetAddress::literal(t.host == "*" ? std::string_view("0.0.0.0") : t.host, port);
-  if (!at) return 0;
-  int fd = socket(at->family(), (same(transport, "udp") ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  int why = ::bind(fd, &at->any, at->length()) == 0 ? 0 : errno;
-  close(fd);
-  return why;
 }
 
 }  // namespace
@@ -268,7 +253,6 @@ Status SofiaAgent::bind(Part& part, const std::string& uri, const char* transpor
       TPTAG_SDWN_ERROR(1), TPTAG_IDLE(kIdleMs), TAG_END());
   if (rc < 0) {
     int e = errno;
-    if (int why = cannot_bind(*parse_target(uri), any_port, transport)) e = why;   // sofia's own errno is of what it did after that
     return {Errc::sip_failed, "cannot listen on " + uri + (e ? std::string(": ") + strerror(e) : "")};
   }
   for (tport_t* tp = tport_primaries(nta_agent_tports(part.nta)); tp; tp = tport_next(tp))
