@@ -48,7 +48,7 @@ Result<std::unique_ptr<StoreAdapter>> open_store(const StoreSettings& s, StoreLo
   o.synchronous_full = s.synchronous_full;
   o.cache_mb = s.cache_mb;
   o.journal.lines = s.journal_lines;
-  auto store = SqliteStore::open(o, log);
+  auto store = SqliteStore::open(o, log, std::move(loop));
   if (!store) return store.error();
   return std::unique_ptr<StoreAdapter>(std::move(*store));
 }

@@ -23,7 +23,6 @@ constexpr size_t kPageBytes = 1024 * 1024;
 // WAL pages that are folded into the file in one step. Two fsyncs a step, so not too few; 1-2 ms on a quick disk.
 constexpr int kCheckpointPages = 128;
 constexpr MonoMs kCheckpointRetryMs = 1000;
-constexpr MonoMs kLookMs = 1000;  // between two looks at the path where nothing is written
 // A file up to this size is checked as a whole at open (some 10 ms). Damage in a larger one is found when it is read.
 constexpr int64_t kCheckBytes = 8 * 1024 * 1024;
 // So many rows in a row that stand on damaged pages are named one by one; after that the queue's own search goes on,
@@ -68,10 +67,11 @@ SqliteStore::~SqliteStore() {
   if (watch_) watch_->before_checkpoint();  // of the end
 }
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& o, Log& log) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& o, Log& log, StoreLoop loop) {
   Result<SqliteDb> db = SqliteDb::open(o.path);
   if (!db) return db.error();
   std::unique_ptr<SqliteStore> s(new SqliteStore(std::move(*db), o, log));
+  s->alarm_ = FileAlarm::create(std::move(loop), [store = s.get()] { store->look_at_ = 0; });
   if (Status st = s->start(); !st) return st.error();
   s->page_text_.reserve(kPageBytes);
   return s;
@@ -88,6 +88,7 @@ Status SqliteStore::start() {
   watch_.emplace(db_, table_);
   if (Status st = watch_->prepare(); !st) return st;
   wal_frames_ = wal_folded_ = 0;
+  watched_ = alarm_ && alarm_->watch({db_.path(), watch_->place().log_path()});
   sqlite3_wal_hook(db_.handle(), &SqliteStore::on_commit, this);
   return success();
 }

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "store/adapter.h"
+#include "store/file_alarm.h"
 #include "store/sqlite_db.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_watch.h"
@@ -28,8 +29,9 @@ struct SqliteOptions {
 
 class SqliteStore : public StoreAdapter {
  public:
-  // Errors: store_failed; nothing of an existing file was changed then. The log outlives the store.
-  static Result<std::unique_ptr<SqliteStore>> open(const SqliteOptions&, Log&);
+  // Errors: store_failed; nothing of an existing file was changed then. The log outlives the store. With a loop the kernel tells it
+  // when somebody touches the file; without one it looks once a second.
+  static Result<std::unique_ptr<SqliteStore>> open(const SqliteOptions&, Log&, StoreLoop = {});
   ~SqliteStore() override;  // folds the WAL into the file
 
   BatchLimits limits() const override { return {kBatchRows, kBatchRows}; }
@@ -39,7 +41,7 @@ class SqliteStore : public StoreAdapter {
   void find(const Row& key, MonoMs now) override;
   Result<std::string> get_meta(std::string_view name) override;
   Status set_meta(std::string_view name, std::string_view value) override;
-  MonoMs next_due() const override;  // a checkpoint, a piece of the journal, or a look at the file, once a second
+  MonoMs next_due() const override;  // a checkpoint, a piece of the journal, or a look at the file
   void run(MonoMs now) override;
   bool readable() const override { return !journal_ || journal_->known(); }
   int64_t top_id() const override { return journal_ ? journal_->top_id() : 0; }
@@ -54,6 +56,7 @@ class SqliteStore : public StoreAdapter {
 
  private:
   static constexpr uint32_t kBatchRows = 192;
+  static constexpr MonoMs kLookMs = 1000;  // between two looks at the path where nothing is written, and nobody tells
 
   // Ours; Suspect: somebody has written to the file, and it is not known yet what; Away: it is not there, or another one is.
   enum class Place : uint8_t { Ours, Suspect, Away };
@@ -73,6 +76,7 @@ class SqliteStore : public StoreAdapter {
   int take_back(int rc);
   // what stands at the path (sqlite_store_place.cpp)
   bool look(MonoMs now);
+  MonoMs next_look(MonoMs now) const { return watched_ ? kNever : now + kLookMs; }
   void refuse(Lane, RowSource&, MonoMs now);
   void leave(SqlitePlace::Change, MonoMs now);
   void settle(MonoMs now);
@@ -109,6 +113,8 @@ class SqliteStore : public StoreAdapter {
 
   Place place_ = Place::Ours;
   std::string place_error_;       // what is wrong with it
+  std::unique_ptr<FileAlarm> alarm_;
+  bool watched_ = false;          // by alarm_
   MonoMs look_at_ = kNever;       // next look at the path; from the first page or batch on
   MonoMs settle_at_ = 0;          // Suspect, Away: when what is seen there has stayed for long enough
   SqlitePlace::State seen_;

@@ -7,7 +7,6 @@
 namespace pua {
 
 namespace {
-constexpr MonoMs kLookMs = 1000;
 // Somebody may still be copying: what is seen there has to stay the same for so long.
 constexpr MonoMs kSettleMs = 200;
 constexpr MonoMs kReopenMs = 1000;  // between two tries
@@ -15,7 +14,7 @@ constexpr MonoMs kReopenMs = 1000;  // between two tries
 
 // true: it is ours.
 bool SqliteStore::look(MonoMs now) {
-  look_at_ = now + kLookMs;
+  look_at_ = next_look(now);
   SqlitePlace::Change change = watch_->look();
   switch (change) {
     case SqlitePlace::Change::None: return true;
@@ -55,7 +54,7 @@ void SqliteStore::settle(MonoMs now) {
   SqlitePlace::Change change = watch_->look();
   if (change == SqlitePlace::Change::None || (change == SqlitePlace::Change::Written && watch_->same_after_all())) {
     place_ = Place::Ours;  // its log was folded into it by another program
-    look_at_ = now + kLookMs;
+    look_at_ = next_look(now);
     return;
   }
   leave(change, now);
@@ -98,7 +97,7 @@ void SqliteStore::come_back(MonoMs now) {
     return;
   }
   place_ = Place::Ours;
-  look_at_ = now + kLookMs;
+  look_at_ = next_look(now);
   checkpoint_at_ = 0;
   log_.notice("store: %s: what stands there now is open", path.c_str());
   tell(now);

@@ -240,7 +240,7 @@ TEST(sqlite_journal, numbers_that_are_not_ours_are_left_out_and_a_gap_costs_noth
   CHECK(log.has("4 lines of the journal have numbers that are not ours, they are left out"));
   caller->narrow(row_of(1, 3));
   int turns = 0;
-  for (; store->next_due() != kNever && turns < 1000; turns++) store->run(store->next_due());
+  for (; store->journal() > 0 && turns < 1000; turns++) store->run(store->next_due());
   CHECK_TEXT(turns < 50, std::to_string(turns).c_str());
   LONGS_EQUAL(0, store->journal());
   for (int64_t id = 1; id <= 3; id++) LONGS_EQUAL(id == 1 ? 3 : 2, version_in_table(id));
