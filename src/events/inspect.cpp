@@ -11,26 +11,24 @@ namespace pua {
 
 namespace {
 
-enum class Versions : uint8_t { None, Required, Optional };
-
 struct DocumentType {
   std::string_view type, root, ns;
-  Versions versions;
+  bool versions;
 };
-constexpr DocumentType kWatcherinfo = {"application/watcherinfo+xml", "watcherinfo", "urn:ietf:params:xml:ns:watcherinfo",
-                                       Versions::Required};
+constexpr DocumentType kWatcherinfo = {"application/watcherinfo+xml", "watcherinfo", "urn:ietf:params:xml:ns:watcherinfo", true};
 constexpr DocumentType kTypes[] = {
-    {"application/pidf+xml", "presence", "urn:ietf:params:xml:ns:pidf", Versions::None},
-    {"application/dialog-info+xml", "dialog-info", "urn:ietf:params:xml:ns:dialog-info", Versions::Required},
+    {"application/pidf+xml", "presence", "urn:ietf:params:xml:ns:pidf", false},
+    {"application/dialog-info+xml", "dialog-info", "urn:ietf:params:xml:ns:dialog-info", true},
     kWatcherinfo,
-    {"application/reginfo+xml", "reginfo", "urn:ietf:params:xml:ns:reginfo", Versions::Required},
-    {"application/conference-info+xml", "conference-info", "urn:ietf:params:xml:ns:conference-info", Versions::Optional},
+    {"application/reginfo+xml", "reginfo", "urn:ietf:params:xml:ns:reginfo", true},
+    {"application/conference-info+xml", "conference-info", "urn:ietf:params:xml:ns:conference-info", true},
 };
 constexpr std::string_view kSummaryType = "application/simple-message-summary";
 
-Error wrong(const DocumentType& t, std::string what) {
-  return {Errc::bad_body, "<" + std::string(t.root) + ">: " + std::move(what)};
-}
+Error wrong(std::string what) { return {Errc::bad_body, "<watcherinfo>: " + std::move(what)}; }
+
+// Behind a prefix that is not declared, where the name still has it.
+std::string_view local_name(std::string_view name) { return name.substr(name.find(':') == name.npos ? 0 : name.find(':') + 1); }
 
 // xs:nonNegativeInteger as far as 32 bits go, which is where the RFCs end it. "-0" is not taken.
 std::optional<uint32_t> version_number(std::string_view text) {
@@ -42,35 +40,24 @@ std::optional<uint32_t> version_number(std::string_view text) {
   return value;
 }
 
-Result<DocumentState> root_state(const XmlElement& root, const DocumentType& t) {
-  if (root.name != t.root || root.ns != t.ns) {
-    std::string found = quoted(root.name) + (root.ns.empty() ? " in no namespace" : " in namespace " + quoted(root.ns));
-    return {Errc::bad_body, "the root element is " + found + ", not \"" + std::string(t.root) + "\" in namespace \"" +
-                                std::string(t.ns) + "\""};
-  }
-  DocumentState out;
-  if (t.versions == Versions::None) return out;
-  const bool required = t.versions == Versions::Required;
+Result<DocumentState> wrong_root(const XmlElement& root, const DocumentType& t) {
+  std::string found = quoted(root.name) + (root.ns.empty() ? " in no namespace" : " in namespace " + quoted(root.ns));
+  return {Errc::bad_body, "the root element is " + found + ", not \"" + std::string(t.root) + "\" in namespace \"" +
+                              std::string(t.ns) + "\""};
+}
 
-  out.kind = DocumentState::Kind::Full;
-  std::string_view text;
-  if (root.attribute("state", text)) {
-    if (text == "partial") out.kind = DocumentState::Kind::Partial;
-    else if (text != "full" && (required || text != "deleted")) {
-      return wrong(t, "state " + quoted(text) + " is not \"full\" or \"partial\"" + (required ? "" : " or \"deleted\""));
-    }
-  } else if (required) {
-    return wrong(t, "has no state");
-  }
-  if (root.attribute("version", text)) {
-    std::optional<uint32_t> number = version_number(text);
-    if (!number) return wrong(t, "version " + quoted(text) + " is not a number from 0 to 4294967295");
-    out.version = *number;
-  } else if (required || out.kind == DocumentState::Kind::Partial) {
-    return wrong(t, "has no version");
-  } else {
-    out.kind = DocumentState::Kind::Opaque;
-  }
+// Of a document that a notifier wrote. Namespace, state and version may be missing, and the state may be in any case: what they would say
+// is then not known, which is no reason to throw the document away.
+Result<DocumentState> notified_state(const XmlElement& root, const DocumentType& t) {
+  if (local_name(root.name) != t.root || (root.ns != t.ns && !root.ns.empty())) return wrong_root(root, t);
+  DocumentState out;
+  std::string_view state, version;
+  if (!t.versions || !root.attribute("version", version)) return out;
+  std::optional<uint32_t> number = version_number(version);
+  bool partial = root.attribute("state", state) && equal_ignoring_case(trim(state), "partial");
+  if (!number) return out;
+  out.version = *number;
+  out.kind = partial ? DocumentState::Kind::Partial : DocumentState::Kind::Full;
   return out;
 }
 
@@ -80,7 +67,7 @@ struct RootVisitor : XmlVisitor {
 
   explicit RootVisitor(const DocumentType& t) : type(t) {}
   uint32_t deepest() const override { return 1; }
-  void element(const XmlElement& e) override { state = root_state(e, type); }
+  void element(const XmlElement& e) override { state = notified_state(e, type); }
 };
 
 }  // namespace
@@ -93,12 +80,25 @@ Result<DocumentState> inspect_document(XmlReader& reader, std::string_view conte
   for (const DocumentType& t : kTypes) {
     if (!is_type(content_type, t.type)) continue;
     RootVisitor visitor(t);
-    if (Status s = reader.read(body, visitor); !s) return s.error();
+    if (Status s = reader.read_liberally(body, visitor); !s) return s.error();
     return std::move(visitor.state);
   }
   return DocumentState{};
 }
 
-Result<DocumentState> watcherinfo_root(const XmlElement& root) { return root_state(root, kWatcherinfo); }
+// Of a document that is put together with others: what is not known cannot be guessed.
+Result<DocumentState> watcherinfo_root(const XmlElement& root) {
+  if (root.name != kWatcherinfo.root || root.ns != kWatcherinfo.ns) return wrong_root(root, kWatcherinfo);
+  DocumentState out{.kind = DocumentState::Kind::Full};
+  std::string_view text;
+  if (!root.attribute("state", text)) return wrong("has no state");
+  if (text == "partial") out.kind = DocumentState::Kind::Partial;
+  else if (text != "full") return wrong("state " + quoted(text) + " is not \"full\" or \"partial\"");
+  if (!root.attribute("version", text)) return wrong("has no version");
+  std::optional<uint32_t> number = version_number(text);
+  if (!number) return wrong("version " + quoted(text) + " is not a number from 0 to 4294967295");
+  out.version = *number;
+  return out;
+}
 
 }  // namespace pua

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 
+#include "events/liberal_xml.h"
 #include "events/xml_scan.h"
 
 namespace pua {
@@ -27,6 +28,7 @@ struct XmlReader::Run {
   uint32_t depth = 0, index = 0;
   int namespaces = 0;                  // in scope
   uint8_t declared[kMaxXmlDepth + 1];  // how many of them each open element brought; set when it starts
+  bool namespaces_count = true;        // prefixes that are not declared are errors
   Errc code = Errc::ok;
   std::string error;                   // the first one
 
@@ -83,6 +85,7 @@ struct XmlReader::Run {
   static void problem(void* self, xmlErrorPtr e) {
     Run& r = *static_cast<Run*>(self);
     if (!e || e->level < XML_ERR_ERROR || r.code != Errc::ok) return;
+    if (e->domain == XML_FROM_NAMESPACE && !r.namespaces_count) return;
     if (e->code == XML_ERR_NO_MEMORY) return r.fail(Errc::no_memory, "out of memory");
     std::string what = "not well-formed XML, line " + std::to_string(e->line) + ": ";
     for (const char* p = e->message ? e->message : "unknown error"; *p; p++) {
@@ -124,12 +127,24 @@ Status XmlReader::read(std::string_view doc, XmlVisitor& visitor) {
   return quick_->read(doc, visitor) ? success() : parse(doc, visitor);
 }
 
-Status XmlReader::parse(std::string_view doc, XmlVisitor& visitor) {
+Status XmlReader::read_liberally(std::string_view doc, XmlVisitor& visitor) {
+  if (quick_->read(doc, visitor)) return success();
+  std::string storage;
+  Result<std::string_view> plain = plain_xml(doc, storage);
+  if (!plain) return plain.error();
+  if (plain->size() != doc.size() && quick_->read(*plain, visitor)) return success();
+  return parse(*plain, visitor, false);
+}
+
+Status XmlReader::parse(std::string_view doc, XmlVisitor& visitor) { return parse(doc, visitor, true); }
+
+Status XmlReader::parse(std::string_view doc, XmlVisitor& visitor, bool namespaces) {
   if (Status s = check_xml_bounds(doc); !s) return s;
   if (!prepare()) return {Errc::no_memory, "out of memory"};
   Run run;
   run.visitor = &visitor;
   run.context = context_;
+  run.namespaces_count = namespaces;
   run.attributes = attributes_.data();
   run.deepest = visitor.deepest();
   context_->userData = &run;
@@ -140,7 +155,7 @@ Status XmlReader::parse(std::string_view doc, XmlVisitor& visitor) {
                                      XML_PARSE_NONET | XML_PARSE_NOENT);
   if (tree) xmlFreeDoc(tree);
   context_->userData = nullptr;
-  if (run.code == Errc::ok && (!context_->wellFormed || !context_->nsWellFormed)) run.fail(Errc::bad_body, "not well-formed XML");
+  if (run.code == Errc::ok && (!context_->wellFormed || (namespaces && !context_->nsWellFormed))) run.fail(Errc::bad_body, "not well-formed XML");
   if (run.code != Errc::ok) return {run.code, std::move(run.error)};
   return success();
 }
