@@ -15,6 +15,12 @@ std::string left_out(uint64_t more) {
   return more > 0 ? " (" + std::to_string(more) + " lines like this were left out)" : std::string();
 }
 
+// What went wrong, without the server in front where that is the destination itself: the line has named it.
+std::string_view reason_at(std::string_view why, std::string_view destination) {
+  if (why.starts_with(destination) && why.substr(destination.size()).starts_with(": ")) why.remove_prefix(destination.size() + 2);
+  return why;
+}
+
 }  // namespace
 
 void DestinationLog::failed(FailureSpell& s, std::string_view destination, std::string_view why, MonoMs now) {
@@ -25,6 +31,7 @@ void DestinationLog::failed(FailureSpell& s, std::string_view destination, std::
   uint64_t more = 0;
   s.silent = !gate_.pass(now, more);
   if (s.silent) return;
+  why = reason_at(why, destination);
   log_.warning("Requests to %.*s fail: %.*s. They are kept and tried again%s.", length(destination), destination.data(),
                length(why, kLongestReason), why.data(), left_out(more).c_str());
 }
@@ -33,6 +40,7 @@ void DestinationLog::left_alone(FailureSpell& s, std::string_view destination, s
   if (s.told != FailureSpell::Told::Failing) return;
   s.told = FailureSpell::Told::LeftAlone;
   if (s.silent) return;
+  why = reason_at(why, destination);
   if (quiet_ms > 0) {
     log_.warning("%.*s has asked for quiet (%.*s): nothing is sent there for %lld s.", length(destination), destination.data(),
                  length(why, kLongestReason), why.data(), static_cast<long long>(quiet_ms / 1000));

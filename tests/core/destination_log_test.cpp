@@ -38,6 +38,18 @@ TEST(DestinationLog, the_first_failure_is_told_with_its_reason_and_the_next_ones
   one_line("warning: " + kBegins);
 }
 
+TEST(DestinationLog, a_server_that_the_reason_names_in_front_is_named_once) {
+  fail("d: Connection refused");
+  one_line("warning: Requests to d fail: Connection refused. They are kept and tried again.");
+  told.left_alone(spell, "d", "d: Connection refused", 0);
+  one_line("warning: d does not answer, 1 requests failed, the last: Connection refused. Only one request at a time is sent there until it does.");
+  told.answered(spell, "d", now);
+  lines.clear();
+  now += 3600 * kSecond;
+  fail("e: Connection refused");   // of another one, that stands behind the name
+  one_line("warning: Requests to d fail: e: Connection refused. They are kept and tried again.");
+}
+
 TEST(DestinationLog, the_end_is_told_with_how_long_it_was_and_how_many_failed) {
   fail();
   fail();
