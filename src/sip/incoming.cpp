@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/notify_fields.h"
 #include "sip/answer_text.h"
 #include "sip/notify_parse.h"
 #include "sip/notify_scan.h"
@@ -43,8 +44,8 @@ constexpr std::string_view kKnownMethods[] = {"INVITE", "BYE",     "CANCEL",  "R
 
 }  // namespace
 
-Incoming::Incoming(NotifySink& sink, uint32_t t1, HashKey key)
-    : sink_(&sink), answers_(kMaxAnswers, 64 * static_cast<int64_t>(t1)), key_(key), limit_(key) {}
+Incoming::Incoming(NotifySink& sink, uint32_t t1, HashKey key, Log& log)
+    : sink_(&sink), answers_(kMaxAnswers, 64 * static_cast<int64_t>(t1)), key_(key), limit_(key), log_(log) {}
 
 // However much comes, a stranger beyond the limit costs a look at the sender where it is no NOTIFY, and a look for the Call-ID where it is.
 void Incoming::take(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
@@ -78,11 +79,12 @@ void Incoming::take(std::string_view message, NetAddress& to, bool datagram, Mon
   PlainNotifyText text;
   NotifyRequest request;
   if (!read_plain_notify(s, text, request)) {
-    answer(s, s.method == "NOTIFY" ? take_odd_notify(message, now) : answer_other(s.method), stranger, to, datagram, message.size(), out);
+    answer(s, s.method == "NOTIFY" ? take_odd_notify(message, now) : answer_other(s.method), stranger, to, datagram, message.size(), now, out);
     return;
   }
   counters_.plain++;
-  if (stranger) answer(s, sink_->on_notify(request, now), true, to, datagram, message.size(), out);
+  request.headers = header_block(message);
+  if (stranger) answer(s, sink_->on_notify(request, now), true, to, datagram, message.size(), now, out);
   else take_plain_notify(s, request, to, datagram, now, out, message.size());
 }
 
@@ -96,7 +98,7 @@ void Incoming::take_odd(std::string_view message, const Scan& s, NetAddress& to,
   NotifyAnswer a = s.other_version         ? refuse(505, "Version Not Supported", "")
                    : s.method == "NOTIFY" ? take_odd_notify(message, now)
                                           : answer_other(s.method);
-  answer(s, a, stranger, to, datagram, message.size(), out);
+  answer(s, a, stranger, to, datagram, message.size(), now, out);
 }
 
 // Of a dialog of ours.
@@ -105,7 +107,7 @@ void Incoming::take_plain_notify(const Scan& s, const NotifyRequest& request, Ne
   if (!datagram) {   // over a connection nothing is repeated (timer J is 0 there)
     NotifyAnswer a = sink_->on_notify(request, now);
     if (a.status < 300) limit_.know(to);
-    answer(s, a, false, to, datagram, size, out);
+    answer(s, a, false, to, datagram, size, now, out);
     return;
   }
   // Two requests are the same one where all of this is (RFC 3261 section 17.2.3, and of RFC 2543 what the branch may lack).
@@ -114,12 +116,12 @@ void Incoming::take_plain_notify(const Scan& s, const NotifyRequest& request, Ne
   uint64_t key = h.finish();
   if (const NotifyAnswer* known = answers_.find(key, now)) {
     counters_.repeated++;
-    answer(s, *known, false, to, datagram, size, out);
+    answer(s, *known, false, to, datagram, size, now, out);
     return;
   }
   NotifyAnswer a = sink_->on_notify(request, now);
   if (a.status < 300) limit_.know(to);
-  answer(s, a, false, to, datagram, size, out);
+  answer(s, a, false, to, datagram, size, now, out);
   answers_.keep(key, std::move(a), now);
 }
 
@@ -141,13 +143,16 @@ NotifyAnswer Incoming::refuse(int status, const char* reason, const char* header
 }
 
 NotifyAnswer Incoming::answer_other(std::string_view method) {
+  counters_.others++;
   if (method == "OPTIONS") return {200, "OK", kAllow};
-  if (method == "CANCEL") return refuse(481, "Call/Transaction Does Not Exist", "");
+  if (method == "CANCEL") return {481, "Call/Transaction Does Not Exist", ""};
   bool known = std::find(std::begin(kKnownMethods), std::end(kKnownMethods), method) != std::end(kKnownMethods);
-  return known ? refuse(405, "Method Not Allowed", kAllow) : refuse(501, "Not Implemented", kAllow);
+  return known ? NotifyAnswer{405, "Method Not Allowed", kAllow} : NotifyAnswer{501, "Not Implemented", kAllow};
 }
 
-void Incoming::answer(const Scan& s, const NotifyAnswer& a, bool stranger, NetAddress& to, bool datagram, size_t size, std::string& out) {
+void Incoming::answer(const Scan& s, const NotifyAnswer& a, bool stranger, NetAddress& to, bool datagram, size_t size, MonoMs now,
+                      std::string& out) {
+  if (stranger && a.status >= 400 && s.method == "NOTIFY") tell_refused(a, to, now);
   size_t before = out.size();
   NetAddress from = to;
   if (!append_answer(s, a, key_, datagram, to, out)) return;
@@ -158,6 +163,15 @@ void Incoming::answer(const Scan& s, const NotifyAnswer& a, bool stranger, NetAd
   if (out.size() - before <= longest_answer(size)) return;
   out.resize(before);
   counters_.unanswered++;
+}
+
+// One line a minute names a notifier whose dialogs are not ours.
+void Incoming::tell_refused(const NotifyAnswer& a, const NetAddress& from, MonoMs now) {
+  uint64_t left_out = 0;
+  if (!refused_gate_.pass(now, left_out)) return;
+  std::string more = left_out == 0 ? std::string() : ", and so were " + std::to_string(left_out) + " more";
+  log_.notice("sip: a NOTIFY from %s that belongs to no subscription of ours was answered with %d %s%s", from.text().c_str(), a.status,
+              a.reason.c_str(), more.c_str());
 }
 
 }  // namespace pua

@@ -13,6 +13,8 @@
 #include <string_view>
 
 #include "base/hash.h"
+#include "base/log.h"
+#include "base/log_gate.h"
 #include "base/time.h"
 #include "core/notify_port.h"
 #include "sip/answers.h"
@@ -39,7 +41,8 @@ struct IncomingPort {
 };
 
 struct IncomingCounters {
-  uint64_t refused = 0;         // requests that were no NOTIFY that the sink could be shown
+  uint64_t refused = 0;         // NOTIFYs that the sink could not be shown
+  uint64_t others = 0;          // requests that are no NOTIFY
   uint64_t repeated = 0;        // NOTIFYs answered from what was kept
   uint64_t plain = 0, parsed = 0;  // NOTIFYs read by the scanner, by sofia's parser
   uint64_t unanswered = 0;      // requests of strangers that got no answer, for there were too many, or it would have been too long
@@ -47,8 +50,8 @@ struct IncomingCounters {
 
 class Incoming {
  public:
-  // sink outlives it. t1: ms. key: unknown outside.
-  Incoming(NotifySink& sink, uint32_t t1, HashKey key);
+  // sink and log outlive it. t1: ms. key: unknown outside.
+  Incoming(NotifySink& sink, uint32_t t1, HashKey key, Log& log);
 
   // to: where the message came from; becomes where the answer goes. Otherwise as IncomingPort::take(). Owned by the sink's side: it must
   // not be destroyed inside.
@@ -65,13 +68,17 @@ class Incoming {
   NotifyAnswer take_odd_notify(std::string_view message, MonoMs now);
   NotifyAnswer refuse(int status, const char* reason, const char* headers);
   NotifyAnswer answer_other(std::string_view method);
-  void answer(const Scan&, const NotifyAnswer&, bool stranger, NetAddress& to, bool datagram, size_t size, std::string& out);
+  void answer(const Scan&, const NotifyAnswer&, bool stranger, NetAddress& to, bool datagram, size_t size, MonoMs now,
+              std::string& out);
+  void tell_refused(const NotifyAnswer&, const NetAddress& from, MonoMs now);
 
   NotifySink* sink_;
   Answers answers_;
   HashKey key_;
   StrangerLimit limit_;
   IncomingCounters counters_;
+  Log& log_;
+  LogGate refused_gate_{1, 60000};
 };
 
 }  // namespace pua

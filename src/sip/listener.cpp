@@ -78,7 +78,7 @@ void Listener::on_request(nta_agent_s* nta, msg_s* msg, const sip_s* sip) {
   NotifyAnswer a;
   switch (sip->sip_request->rq_method) {
     case sip_method_notify: a = notified(sip); break;
-    case sip_method_options: a = {200, "OK", kAllow}; break;
+    case sip_method_options: a = {200, "OK", kAllow}, others_++; break;
     case sip_method_cancel: a = refuse(481, "Call/Transaction Does Not Exist"); break;
     case sip_method_unknown: a = refuse(501, "Not Implemented"); break;
     default: a = refuse(405, "Method Not Allowed"); break;
@@ -93,7 +93,7 @@ void Listener::on_request(nta_agent_s* nta, msg_s* msg, const sip_s* sip) {
 }
 
 NotifyAnswer Listener::refuse(int status, const char* reason) {
-  refused_++;
+  others_++;
   return {status, reason, status == 481 ? "" : kAllow};
 }
 

@@ -49,8 +49,9 @@ class Listener : private AgentSink {
   Out* send(const OutRequest& r) { return agent_->send(r); }  // null: no memory
   static void drop(Out* out) { SofiaAgent::drop(out); }
 
-  // Requests refused or dropped before the sink saw them, also by sofia; NOTIFYs answered from what was kept.
+  // NOTIFYs refused before the sink saw them, and what sofia drops; other requests; NOTIFYs answered from what was kept.
   uint64_t refused() const { return refused_ + agent_->refused(); }
+  uint64_t others() const { return others_; }
   uint64_t repeated() const { return repeated_; }
 
   // Ends it: takes nothing from now on, its sockets are closed from the next message of the root, then `gone` is called.
@@ -74,7 +75,7 @@ class Listener : private AgentSink {
   bool secure_ = false;
   Answers answers_;
   HashKey key_;
-  uint64_t refused_ = 0, repeated_ = 0;
+  uint64_t refused_ = 0, others_ = 0, repeated_ = 0;
   State state_ = State::Open;
   std::unique_ptr<SofiaAgent> agent_;
 };

@@ -50,7 +50,7 @@ SipStack::Core::~Core() = default;
 Status SipStack::Core::open(const SipSettings& s) {
   HashKey key;
   if (getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) return {Errc::no_memory, "the system gives no random numbers"};
-  incoming_ = std::make_unique<Incoming>(*this, s.t1_ms, key);
+  incoming_ = std::make_unique<Incoming>(*this, s.t1_ms, key, log_);
   if (s.lane)
     if (auto st = open_lane(s); !st) return st;
   if (auto st = open_endpoints(s); !st) return st;
@@ -183,16 +183,19 @@ Status SipStack::Core::set_credentials(std::vector<SipCredential> c) {
 SipCounters SipStack::Core::counters() const {
   SipCounters c = counters_;
   c.digest = digest_->counters();
+  uint64_t others = 0;
   for (auto& a : addresses_) {
     if (!a->agent()) continue;
     c.notifies_bad += a->agent()->refused();
     c.notifies_repeated += a->agent()->repeated();
+    others += a->agent()->others();
   }
   for (auto& e : endpoints_) c.stream_strays += e->strays();
   c.streams_cut = driver_.stats().streams_cut;
   c.notifies_bad += incoming_->counters().refused;
   c.notifies_repeated += incoming_->counters().repeated;
   c.incoming = incoming_->counters();
+  c.incoming.others += others;
   if (inbound_) c.inbound = inbound_->counters();
   if (lane_) c.lane = lane_->counters();
   if (locator_) c.names = locator_->counters();

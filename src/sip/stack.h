@@ -29,7 +29,7 @@ struct SipCounters {
   uint64_t auth_retries = 0; // sent again with credentials, or once without those that were refused
   DigestCounters digest;     // what became of challenges
   uint64_t overdue = 0;      // requests that sofia never reported on, ended by the guard
-  uint64_t notifies_bad = 0; // requests that came to a listener and were refused before the sink saw them
+  uint64_t notifies_bad = 0; // NOTIFYs that came to a listener and were refused before the sink saw them
   uint64_t notifies_repeated = 0;  // NOTIFYs answered from what was kept
   uint64_t failovers = 0;    // requests sent to another server of the same name
   uint64_t stream_strays = 0;  // requests that came over connections of ours to servers

@@ -1,5 +1,6 @@
 // Requests from outside: who is answered, with what, and how much of it.
 #include <string>
+#include <vector>
 
 #include "sip/answer_text.h"
 #include "sip/incoming.h"
@@ -30,7 +31,9 @@ struct Sink : NotifySink {
 
 TEST_GROUP(SipIncoming) {
   Sink sink;
-  Incoming incoming{sink, 500, HashKey{3, 4}};
+  std::vector<std::string> lines;
+  Log log{[this](LogLevel, std::string_view line) { lines.emplace_back(line); }, LogLevel::notice};
+  Incoming incoming{sink, 500, HashKey{3, 4}, log};
   NetAddress to;
   std::string out;
 
@@ -129,7 +132,7 @@ TEST(SipIncoming, a_request_without_to_tag_gets_one_that_stays) {
   std::string first = ask(text).header("To"), second = ask(text).header("To");
   CHECK_TRUE(first.size() > 22 && first.substr(0, 16) == "<sip:pua@z>;tag=");
   STRCMP_EQUAL(first.c_str(), second.c_str());
-  Incoming other{sink, 500, HashKey{5, 6}};
+  Incoming other{sink, 500, HashKey{5, 6}, log};
   out.clear();
   other.take(text, to, true, 1000, out);
   CHECK_FALSE(parse_sip(out).header("To") == first);
@@ -271,4 +274,22 @@ TEST(SipIncoming, a_known_dialog_is_found_in_every_form_of_its_call_id) {
     std::string text = request("NOTIFY", "ours@h", cseq++);
     STRCMP_EQUAL("", ask(text.replace(text.find("Call-ID: ours@h"), 15, form), "203.0.113.6").start_line.c_str());
   }
+}
+
+// One line a minute, for whoever looks for the notifier that does not know our dialogs; more is in the counters.
+TEST(SipIncoming, refused_notifies_of_strangers_are_named_once_a_minute) {
+  ask(request("NOTIFY", "ours@h"));
+  ask(request("OPTIONS", "x@h"));
+  LONGS_EQUAL(0, lines.size());
+  sink.answer = {481, "Subscription Does Not Exist", ""};
+  for (int i = 0; i < 3; i++) ask(request("NOTIFY", "x@h", 10 + i), "192.0.2.1", 40000, 2000 + i);
+  ask(request("NOTIFY", "x@h", 20), "198.51.100.7", 5060, 61999);
+  LONGS_EQUAL(1, lines.size());
+  STRCMP_EQUAL("sip: a NOTIFY from 192.0.2.1:40000 that belongs to no subscription of ours was answered with 481 Subscription Does Not Exist",
+               lines[0].c_str());
+  sink.answer = {489, "Bad Event", ""};
+  ask(request("NOTIFY", "x@h", 21), "198.51.100.7", 5060, 62000, false);
+  LONGS_EQUAL(2, lines.size());
+  STRCMP_EQUAL("sip: a NOTIFY from 198.51.100.7:5060 that belongs to no subscription of ours was answered with 489 Bad Event, and so were 3 more",
+               lines[1].c_str());
 }
