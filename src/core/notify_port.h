@@ -12,15 +12,18 @@ namespace pua {
 // A NOTIFY (RFC 6665), parsed. Views are valid during the call. What is not there is empty, or -1.
 struct NotifyRequest {
   std::string_view call_id;
-  std::string_view local_tag;      // of To
+  std::string_view local_tag;      // of To; empty: it came outside of any dialog
   std::string_view remote_tag;     // of From
   uint32_t cseq = 0;
+  std::string_view to_uri, from_uri;   // where there is no local_tag: whom it is for, and of whom
   std::string_view event, event_id;    // Event: package name; its id parameter
   std::string_view state, reason;      // Subscription-State: "active", "pending", "terminated", other; reason parameter
   int64_t expires = -1, retry_after = -1;  // its other parameters, s
   std::string_view contact;        // URI of the first Contact
   std::string_view route_set;      // of Record-Route in the order it came (the NOTIFY's receiver is the UAS of it)
   std::string_view content_type, body;
+  std::string_view headers;        // all header fields as they came, whole lines (core/notify_fields.h: header_block)
+  std::string_view body_problem;   // why the body cannot be used, whatever is in it; empty: it can be looked at
 };
 
 struct NotifyAnswer {

@@ -8,10 +8,11 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <iterator>
 
+#include "core/notify_fields.h"
+#include "core/uri.h"
 #include "core/validate.h"
 #include "sip/header_text.h"
 
@@ -31,8 +32,7 @@ std::string_view text_of(const char* s) { return s ? std::string_view(s) : std::
 // Name of a header field that is there twice or cannot be read, if we need it. Others (Date, Accept ...) do not matter.
 const char* unreadable(const sip_t* sip) {
   static const char* const needed[] = {
-      "Via",  "From",    "To",           "Call-ID",          "CSeq",          "Event",
-      "Subscription-State", "Require", "Content-Type", "Content-Encoding", "Content-Length"};
+      "Via", "From", "To", "Call-ID", "CSeq", "Require", "Content-Length"};
   for (const auto* h = reinterpret_cast<const sip_header_t*>(sip->sip_error); h; h = h->sh_next) {
     const char* name = h->sh_class == sip_error_class ? h->sh_error->er_name : h->sh_class ? h->sh_class->hc_name : nullptr;
     for (const char* n : needed)
@@ -41,23 +41,12 @@ const char* unreadable(const sip_t* sip) {
   return nullptr;
 }
 
-// Digits only. Beyond 2^31 - 1 it is "very long" all the same.
-bool read_seconds(const char* s, int64_t& out) {
-  if (!s) return true;
-  std::string_view v = s;
-  if (v.empty() || v.find_first_not_of("0123456789") != std::string_view::npos) return false;
-  uint64_t n = 0;
-  auto [end, ec] = std::from_chars(v.data(), v.data() + v.size(), n);
-  out = ec != std::errc() ? 0x7fffffff : static_cast<int64_t>(std::min<uint64_t>(n, 0x7fffffff));
-  return true;
-}
-
 // "" where the dialog can be read, else what is wrong.
 std::string read_dialog(const sip_t* sip, std::string_view& call_id, std::string_view& local, std::string_view& remote) {
   if (const char* bad = unreadable(sip)) return std::string(bad) + ": not readable, or there twice";
   if (!sip->sip_call_id) return "Call-ID: missing";
   if (!sip->sip_from || !sip->sip_from->a_tag) return sip->sip_from ? "From: no tag" : "From: missing";
-  if (!sip->sip_to || !sip->sip_to->a_tag) return sip->sip_to ? "To: no tag" : "To: missing";
+  if (!sip->sip_to) return "To: missing";
   if (!sip->sip_cseq) return "CSeq: missing";
   if (!same(sip->sip_cseq->cs_method_name, sip->sip_request->rq_method_name)) return "CSeq: another method";
   call_id = text_of(sip->sip_call_id->i_id);
@@ -65,7 +54,7 @@ std::string read_dialog(const sip_t* sip, std::string_view& call_id, std::string
   remote = text_of(sip->sip_from->a_tag);
   if (!is_word(call_id, kMaxCallId)) return "Call-ID: not usable";
   if (!is_tag(remote)) return "From: tag not usable";
-  if (!is_tag(local)) return "To: tag not usable";
+  if (!local.empty() && !is_tag(local)) return "To: tag not usable";
   return {};
 }
 
@@ -80,54 +69,46 @@ std::string unknown_extensions(const sip_t* sip) {
   return out;
 }
 
-std::optional<NotifyAnswer> read_event(const sip_t* sip, NotifyRequest& out) {
-  const sip_event_t* e = sip->sip_event;
-  if (!e || !e->o_type) return refusal(489, "Event: missing");
-  out.event = e->o_type;
-  if (!is_word(out.event, kMaxToken)) return refusal(400, "Event: not usable");
-  if (const char* id = msg_header_find_param(e->o_common, "id=")) out.event_id = id;
-  if (!out.event_id.empty() && !is_word(out.event_id, kMaxToken)) return refusal(400, "Event: id not usable");
+// What stands there, whatever sofia makes of it.
+std::optional<NotifyAnswer> read_event(const sip_t* sip, NotifyText& text, NotifyRequest& out) {
+  std::string value;
+  if (!field_values(sip, "Event", 'o', value)) return {};   // the engine says which there are
+  if (!parse_event_value(value, text.event, text.event_id)) return refusal(400, "Event: not usable");
+  // Of the parameters only id counts (RFC 3265 section 7.2.1); which of them belong to the name of a package the engine knows.
+  out.event = text.event;
+  out.event_id = text.event_id;
+  if (!is_word(out.event, kMaxToken) || (!out.event_id.empty() && !is_word(out.event_id, kMaxToken))) return refusal(400, "Event: not usable");
   return {};
-}
-
-// Words have no case (RFC 3261 section 7.3.1): the engine and the handlers know them in small letters.
-std::string lowered(const char* s) {
-  std::string out = s ? s : "";
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
 }
 
 std::optional<NotifyAnswer> read_state(const sip_t* sip, NotifyText& text, NotifyRequest& out) {
-  const sip_subscription_state_t* s = sip->sip_subscription_state;
-  if (!s || !s->ss_substate) return refusal(400, "Subscription-State: missing");
-  out.state = text.state = lowered(s->ss_substate);
-  out.reason = text.reason = lowered(msg_header_find_param(s->ss_common, "reason="));
+  std::string value;
+  if (!field_values(sip, "Subscription-State", 0, value)) return {};   // the engine knows whether it is needed
+  SubscriptionState state;
+  if (!parse_subscription_state(value, state)) return refusal(400, "Subscription-State: not usable");
+  out.state = text.state = std::move(state.state);
+  out.reason = text.reason = std::move(state.reason);
   if (!is_word(out.state, kMaxToken) || (!out.reason.empty() && !is_word(out.reason, kMaxToken)))
     return refusal(400, "Subscription-State: not usable");
-  if (!read_seconds(msg_header_find_param(s->ss_common, "expires="), out.expires))
-    return refusal(400, "Subscription-State: expires is no number");
-  if (!read_seconds(msg_header_find_param(s->ss_common, "retry-after="), out.retry_after))
-    return refusal(400, "Subscription-State: retry-after is no number");
+  out.expires = state.expires;
+  out.retry_after = state.retry_after;
   return {};
 }
 
-std::optional<NotifyAnswer> read_body(const sip_t* sip, NotifyText& text, NotifyRequest& out) {
-  if (sip->sip_payload && sip->sip_payload->pl_len > 0) out.body = {sip->sip_payload->pl_data, sip->sip_payload->pl_len};
+// A document that cannot be read is no reason to refuse what the NOTIFY says of the subscription.
+void read_body(const sip_t* sip, NotifyText& text, NotifyRequest& out) {
+  if (!sip->sip_payload || sip->sip_payload->pl_len == 0) return;
+  out.body = {sip->sip_payload->pl_data, sip->sip_payload->pl_len};
   if (sip->sip_content_type) {
     bool ok = field_text(reinterpret_cast<const msg_header_t*>(sip->sip_content_type), text.content_type);
     bool clean = std::all_of(text.content_type.begin(), text.content_type.end(),
                              [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
-    if (!ok || !clean || text.content_type.size() > kMaxType) return refusal(400, "Content-Type: not usable");
-    out.content_type = text.content_type;
+    if (ok && clean && text.content_type.size() <= kMaxType) out.content_type = text.content_type;
+    else out.body_problem = "its Content-Type cannot be read";
   }
-  if (out.body.empty()) return {};
-  if (out.content_type.empty()) return refusal(400, "Content-Type: missing");
-  for (const sip_content_encoding_t* c = sip->sip_content_encoding; c; c = c->k_next)
-    for (const msg_param_t* p = c->k_items; p && *p; p++)
-      if (strcasecmp(*p, "identity") != 0)
-        return refusal(415, "Content-Encoding: not understood", "Accept-Encoding: identity\r\n");
-  return {};
+  std::string coding;
+  if (field_values(sip, "Content-Encoding", 'e', coding) && strcasecmp(coding.c_str(), "identity") != 0)
+    out.body_problem = "it is encoded (Content-Encoding)";
 }
 
 struct MsgEnd {
@@ -157,18 +138,24 @@ std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, Noti
   if (std::string unknown = unknown_extensions(sip); !unknown.empty())
     return refusal(420, "Bad Extension", "Unsupported: " + unknown + "\r\n");
   out.cseq = sip->sip_cseq->cs_seq;
-  if (auto no = read_event(sip, out)) return no;
+  if (auto no = read_event(sip, text, out)) return no;
   if (auto no = read_state(sip, text, out)) return no;
   out.contact = text.contact = contact_uri(sip);
-  if (out.contact.empty() && has_contact(sip)) return refusal(400, "Contact: not usable");
+  if (out.local_tag.empty()) {
+    std::string value;
+    if (field_values(sip, "To", 't', value)) out.to_uri = text.to = first_contact_uri(value);
+    if (field_values(sip, "From", 'f', value)) out.from_uri = text.from = first_contact_uri(value);
+  }
   if (!record_route(sip, RouteOrder::AsCame, text.route_set)) return refusal(400, "Record-Route: not usable");
   out.route_set = text.route_set;
-  return read_body(sip, text, out);
+  read_body(sip, text, out);
+  return {};
 }
 
 struct ParsedNotify::Storage {
   MsgPtr msg;
   NotifyText text;
+  std::string head;
   NotifyRequest request;
   std::optional<NotifyAnswer> refusal;
 };
@@ -187,6 +174,8 @@ Result<ParsedNotify> parse_any_notify(std::string_view message) {
   const sip_t* sip = sip_object(storage->msg.get());
   if (!same(sip->sip_request->rq_method_name, "NOTIFY")) return {Errc::bad_argument, "the message is not a NOTIFY"};
   if (!same(sip->sip_request->rq_version, "SIP/2.0")) return {Errc::bad_argument, "the message is not of SIP/2.0"};
+  storage->head = header_block(message);
+  storage->request.headers = storage->head;
   storage->refusal = read_notify(sip, storage->text, storage->request);
   return ParsedNotify(std::move(storage));
 }
@@ -206,6 +195,7 @@ Result<InDialog> parse_in_dialog(std::string_view message) {
   std::string_view call_id, local, remote;
   if (std::string bad = read_dialog(sip, call_id, local, remote); !bad.empty()) return {Errc::bad_argument, bad};
   InDialog out{std::string(call_id), std::string(local), std::string(remote), contact_uri(sip)};
+  if (local.empty()) return {Errc::bad_argument, "To: no tag"};
   if (out.contact.empty()) return {Errc::bad_argument, has_contact(sip) ? "Contact: not usable" : "Contact: missing"};
   return out;
 }

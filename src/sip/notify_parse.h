@@ -21,12 +21,12 @@ constexpr size_t kMaxType = 1023;         // a Content-Type with its parameters
 
 // Text that sofia keeps in pieces only, for the views of a NotifyRequest.
 struct NotifyText {
-  std::string contact, route_set, content_type, state, reason;
+  std::string contact, route_set, content_type, event, event_id, state, reason, to, from;
 };
 
 // Reads a NOTIFY (RFC 6665 section 4.1.3, 8.2). The views of `out` point into sip and text. Nothing: it can be read; else
 // the answer to it, whose reason names the field: 400 (a field is missing, there twice, or not readable), 413 (too long),
-// 415 (an encoded body), 420 (an extension is required), 489 (no Event).
+// 420 (an extension is required).
 std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, NotifyRequest& out);
 
 // A NOTIFY with what its views point to.

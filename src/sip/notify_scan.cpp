@@ -1,5 +1,7 @@
 #include "sip/notify_scan.h"
 
+#include <algorithm>
+
 #include "core/validate.h"
 #include "sip/header_text.h"
 #include "sip/notify_parse.h"
@@ -26,6 +28,8 @@ std::string_view lowered(std::string_view word, std::string& text) {
 
 bool read_event(std::string_view v, NotifyRequest& out) {
   if (!plain_params(v) || !param_of(v, "id", out.event_id)) return false;
+  // Other parameters may belong to the name ("dialog;sla"): core/notify_fields.h.
+  if (std::count(v.begin(), v.end(), ';') > (out.event_id.empty() ? 0 : 1)) return false;
   out.event = first_word(v);
   return short_token(out.event) && (out.event_id.empty() || short_token(out.event_id));
 }

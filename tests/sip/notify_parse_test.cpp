@@ -50,7 +50,7 @@ TEST(SipNotifyParse, every_field_is_read) {
   STRCMP_EQUAL("lt-1", n.local_tag.c_str());
   STRCMP_EQUAL("rt-1", n.remote_tag.c_str());
   LONGS_EQUAL(5, n.cseq);
-  STRCMP_EQUAL("presence", n.event.c_str());
+  STRCMP_EQUAL("presence;x=y", n.event.c_str());   // whether that is a package of its own the engine knows
   STRCMP_EQUAL("7", n.event_id.c_str());
   STRCMP_EQUAL("terminated", n.state.c_str());
   STRCMP_EQUAL("timeout", n.reason.c_str());
@@ -121,7 +121,7 @@ TEST(SipNotifyParse, compact_forms_and_octets_of_any_kind_in_the_body) {
   Notified n = ok("NOTIFY sip:w@h SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9hG4bKa\r\nf: <sip:a@b>;tag=1\r\nt: <sip:c@d>;tag=2\r\ni: x\r\n"
                   "CSeq: 1 NOTIFY\r\no: dialog;sla\r\nSubscription-State: active\r\nc: text/plain\r\nl: 8\r\n\r\n" + body);
   CHECK_TRUE(n.body == body);
-  STRCMP_EQUAL("dialog", n.event.c_str());
+  STRCMP_EQUAL("dialog;sla", n.event.c_str());
 }
 
 TEST(SipNotifyParse, a_missing_field_is_named) {
@@ -137,15 +137,45 @@ TEST(SipNotifyParse, a_missing_field_is_named) {
   m.from = "<sip:bob@example.com>";
   STRCMP_EQUAL("NOTIFY: From: no tag", bad().c_str());
   m = {};
-  m.to = "<sip:bob@example.com>";
-  STRCMP_EQUAL("NOTIFY: To: no tag", bad().c_str());
+}
+
+// Whether it is needed depends on the subscription, which the engine knows.
+TEST(SipNotifyParse, what_only_the_engine_can_miss_is_left_empty) {
+  m.to = "\"Bob\" <sip:bob@example.com;x=y>";
+  Notified n = ok();
+  STRCMP_EQUAL("", n.local_tag.c_str());
+  STRCMP_EQUAL("sip:bob@example.com;x=y", n.to_uri.c_str());
   m = {};
   m.headers = "Subscription-State: active\r\nContent-Type: a/b\r\n";
-  STRCMP_EQUAL("489 Event: missing", bad().c_str());
+  STRCMP_EQUAL("", ok().event.c_str());
   m.headers = "Event: presence\r\nContent-Type: a/b\r\n";
-  STRCMP_EQUAL("NOTIFY: Subscription-State: missing", bad().c_str());
+  STRCMP_EQUAL("", ok().state.c_str());
   m.headers = "Event: presence\r\nSubscription-State: active\r\n";
-  STRCMP_EQUAL("NOTIFY: Content-Type: missing", bad().c_str());
+  STRCMP_EQUAL("", ok().content_type.c_str());
+}
+
+// The NOTIFY counts without its document, and without a Contact.
+TEST(SipNotifyParse, a_document_or_contact_that_cannot_be_used_is_no_reason_to_refuse) {
+  const std::string head = "Event: presence\r\nSubscription-State: active\r\n";
+  m.headers = head + "Content-Type: a/b\r\nContent-Encoding: gzip\r\n";
+  STRCMP_EQUAL("it is encoded (Content-Encoding)", ok().body_problem.c_str());
+  m.headers = head + "Content-Type: a/b\r\nContent-Encoding: identity\r\n";
+  STRCMP_EQUAL("", ok().body_problem.c_str());
+  for (const char* contact : {"<sip:a@[::1>", "*", "<>"}) {
+    m.headers = head + "Content-Type: a/b\r\nContact: " + contact + "\r\n";
+    STRCMP_EQUAL("", ok().contact.c_str());
+  }
+}
+
+TEST(SipNotifyParse, event_and_subscription_state_are_read_for_what_they_say) {
+  m.headers = "Event: presence;id=\r\nSubscription-State: Active ; expires = \"600\";\r\nContent-Type: a/b\r\n";
+  Notified n = ok();
+  STRCMP_EQUAL("presence", n.event.c_str());
+  STRCMP_EQUAL("", n.event_id.c_str());
+  STRCMP_EQUAL("active", n.state.c_str());
+  LONGS_EQUAL(600, n.expires);
+  m.headers = "Event: presence\r\nSubscription-State: active;expires=soon;retry-after=\r\nContent-Type: a/b\r\n";
+  LONGS_EQUAL(-1, ok().expires);
 }
 
 TEST(SipNotifyParse, a_field_that_is_not_readable_is_named) {
@@ -165,14 +195,7 @@ TEST(SipNotifyParse, a_field_that_is_not_readable_is_named) {
   names("Event", with(event + "Event: dialog\r\n" + state + type));
   names("Subscription-State", with(event + "Subscription-State: ;expires=3\r\n" + type));
   names("Subscription-State", with(event + state + "Subscription-State: pending\r\n" + type));
-  names("Subscription-State", with(event + "Subscription-State: active;expires=soon\r\n" + type));
-  names("Subscription-State", with(event + "Subscription-State: active;expires=-1\r\n" + type));
-  names("Subscription-State", with(event + "Subscription-State: active;retry-after=\r\n" + type));
-  names("Content-Type", with(event + state + "Content-Type: \r\n"));
-  names("Contact", with(event + state + type + "Contact: <sip:a@[::1>\r\n"));
-  names("Contact", with(event + state + type + "Contact: *\r\n"));
   names("Record-Route", with(event + state + type + "Record-Route: ;;\r\n"));
-  STRCMP_EQUAL("415 Content-Encoding: not understood", with(event + state + type + "Content-Encoding: gzip\r\n").c_str());
   STRCMP_EQUAL("420 Bad Extension", with(event + state + type + "Require: 100rel, eventlist, magic\r\n").c_str());
   for (auto [field, value] : {std::pair{&NotifyMessage::cseq, "x NOTIFY"}, {&NotifyMessage::cseq, "36893488147419103232 NOTIFY"},
                               {&NotifyMessage::cseq, "5 SUBSCRIBE"}, {&NotifyMessage::cseq, "-1 NOTIFY"}, {&NotifyMessage::cseq, "5"}}) {
@@ -196,8 +219,8 @@ TEST(SipNotifyParse, a_field_that_is_not_readable_is_named) {
 
 TEST(SipNotifyParse, very_long_times_are_very_long) {
   m.headers = "Event: presence\r\nSubscription-State: active;expires=99999999999999999999999;retry-after=4294967296\r\nContent-Type: a/b\r\n";
-  LONGS_EQUAL(0x7fffffff, ok().expires);
-  LONGS_EQUAL(0x7fffffff, ok().retry_after);
+  LONGLONGS_EQUAL(0xffffffff, ok().expires);
+  LONGLONGS_EQUAL(0xffffffff, ok().retry_after);
 }
 
 TEST(SipNotifyParse, fields_that_do_not_matter_may_be_broken) {

@@ -23,6 +23,10 @@ Notified copy_of(const NotifyRequest& n) {
   o.route_set = n.route_set;
   o.content_type = n.content_type;
   o.body = n.body;
+  o.body_problem = n.body_problem;
+  o.to_uri = n.to_uri;
+  o.from_uri = n.from_uri;
+  o.headers = n.headers;
   o.cseq = n.cseq;
   o.expires = n.expires;
   o.retry_after = n.retry_after;

@@ -13,7 +13,7 @@
 namespace pua::test {
 
 struct Notified {
-  std::string call_id, local_tag, remote_tag, event, event_id, state, reason, contact, route_set, content_type, body;
+  std::string call_id, local_tag, remote_tag, event, event_id, state, reason, contact, route_set, content_type, body, body_problem, to_uri, from_uri, headers;
   uint32_t cseq = 0;
   int64_t expires = -1, retry_after = -1;
 };
