@@ -48,6 +48,8 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   e.max_records = static_cast<uint32_t>(s.max_records);
   e.max_waiters = static_cast<uint32_t>(s.max_waiters);
   e.max_body = static_cast<uint32_t>(s.max_body);
+  e.max_notify_body = static_cast<uint32_t>(s.max_notify_body);
+  e.bad_documents = s.notify_bad_documents;
   e.notify_keep = static_cast<uint32_t>(s.notify_keep);
   e.max_headers = static_cast<uint32_t>(s.max_headers);
   e.max_backlog = static_cast<uint32_t>(s.max_backlog);

@@ -1,6 +1,7 @@
 #include "config/checks.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 #include "base/utf8.h"
@@ -252,6 +253,28 @@ Result<Credential> parse_credential(std::string_view text) {
   // The message never repeats the text: it holds a password.
   if (b == std::string_view::npos || a == 0 || b == a + 1) return {Errc::bad_config, "is not of the form \"realm:user:password\""};
   return Credential{std::string(text.substr(0, a)), std::string(text.substr(a + 1, b - a - 1)), std::string(text.substr(b + 1))};
+}
+
+Result<EventPackage> parse_event_package(std::string_view text) {
+  auto trimmed = [](std::string_view s) {
+    while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+    while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+    return s;
+  };
+  size_t a = std::min(text.find(','), text.size()), b = std::min(text.find(',', a + 1), text.size());
+  std::string_view bit = a < text.size() ? trimmed(text.substr(a + 1, b - a - 1)) : std::string_view();
+  EventPackage out{std::string(trimmed(text.substr(0, a))), std::string(trimmed(text.substr(std::min(b + 1, text.size())))), 0};
+  auto [end, error] = std::from_chars(bit.data(), bit.data() + bit.size(), out.flag);
+  if (out.name.empty() || bit.empty() || error != std::errc() || end != bit.data() + bit.size())
+    return {Errc::bad_config, "is not of the form \"name,bit,content type\""};
+  if (out.flag <= 0 || (out.flag & (out.flag - 1)) != 0)
+    return {Errc::bad_config, std::to_string(out.flag) + " is not one bit: 1, 2, 4 ... 1073741824"};
+  return out;
+}
+
+std::string check_event_package(std::string_view v) {
+  auto r = parse_event_package(v);
+  return r ? "" : r.error().message;
 }
 
 std::string check_credential(std::string_view v) {

@@ -58,6 +58,13 @@ std::optional<Misfit> fit_passwords(const Settings&);
 // "realm:user:password"; the password may hold colons. Error: bad_config.
 Result<Credential> parse_credential(std::string_view text);
 
+// "name,bit,content type": "vq-rtcpxr,512,application/vq-rtcpxr". The type may be missing. Whether name and bit are free the registry knows.
+struct EventPackage {
+  std::string name, content_type;
+  int32_t flag = 0;
+};
+Result<EventPackage> parse_event_package(std::string_view text);
+
 // The checks of string parameters; the table names them. Empty answer: the value is fine.
 std::string check_db_url(std::string_view);
 std::string check_identifier(std::string_view);       // a table name: letters, digits, '_'
@@ -72,5 +79,6 @@ std::string check_user_agent(std::string_view);
 std::string check_http_listen(std::string_view);      // 192.0.2.1:8088, [2001:db8::1]:8088; may be empty
 std::string check_max_expires(std::string_view);
 std::string check_credential(std::string_view);
+std::string check_event_package(std::string_view);
 
 }  // namespace pua

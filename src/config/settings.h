@@ -40,9 +40,12 @@ struct Settings {
   std::string user_agent = "libpua";
   std::string tls_dir;                 // folder with agent.pem and cafile.pem
   bool tls_verify = true;
+  std::vector<std::string> event_packages;   // event_package "name,bit,content type", may be given several times
   std::vector<Credential> credentials; // credential "realm:user:password", may be given several times
   int64_t max_body = 16384;
   int64_t max_headers = 4096;
+  int64_t max_notify_body = 262144;
+  bool notify_bad_documents = false;
   int64_t notify_keep = 1000;          // documents
   int64_t max_records = 2000000;
   int64_t max_backlog = 500000;

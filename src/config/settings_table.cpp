@@ -91,12 +91,22 @@ const Param kTable[] = {
              "for connections from outside after a restart. TLS to servers needs an address of sip_listen that is sips:."},
     {.module = "pua", .name = "tls_verify", .type = ParamType::Bool, .field = &S::tls_verify,
      .help = "Whether certificates of servers must be valid and name the server."},
+    {.module = "pua", .name = "event_package", .type = ParamType::List, .field = &S::event_packages, .check = check_event_package,
+     .help = "One more event package that can be published and subscribed to: \"name,bit,content type\", as in "
+             "\"vq-rtcpxr,512,application/vq-rtcpxr\". The bit stands for it in the database and must not be one of another package; "
+             "those up to 256 are taken. Its documents go out as they are. May be given several times."},
     {.module = "pua", .name = "credential", .type = ParamType::List, .field = &S::credentials, .check = check_credential,
      .reloadable = true, .secret = Secret::CredentialPassword,
      .help = "Answer to a digest challenge by MD5, SHA-256 or SHA-512-256: \"realm:user:password\". Realm * stands for any realm "
              "that has no line of its own. May be given several times."},
     {.module = "pua", .name = "max_body", .type = ParamType::Size, .field = &S::max_body, .min = 256, .max = 1048576,
-     .unit = "octets", .reloadable = true, .help = "Longest document taken."},
+     .unit = "octets", .reloadable = true, .help = "Longest document taken from owners."},
+    {.module = "pua", .name = "max_notify_body", .type = ParamType::Size, .field = &S::max_notify_body, .min = 256, .max = 1048576,
+     .unit = "octets", .reloadable = true,
+     .help = "Longest document taken with a NOTIFY. What a NOTIFY says of its subscription counts without it, too."},
+    {.module = "pua", .name = "notify_bad_documents", .type = ParamType::Bool, .field = &S::notify_bad_documents, .reloadable = true,
+     .help = "Whether handlers and watchers get documents that are not well-formed, of a type that was not asked for, or of none, "
+             "flagged as bad. Else they get the NOTIFY without its document."},
     {.module = "pua", .name = "max_headers", .type = ParamType::Size, .field = &S::max_headers, .min = 0, .max = 65535,
      .unit = "octets", .reloadable = true, .help = "Longest set of extra header lines taken."},
     {.module = "pua", .name = "notify_keep", .type = ParamType::Int, .field = &S::notify_keep, .min = 0, .max = 1000000,
