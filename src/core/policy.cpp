@@ -26,6 +26,11 @@ ReplyClass classify(const SipReply& r) {
   }
 }
 
+uint32_t longer_to_ask(uint32_t asked, int64_t min_expires, int64_t most) {
+  int64_t longer = min_expires >= 0 ? min_expires : std::min<int64_t>(int64_t{asked} * 2, most);
+  return longer > asked && longer <= most ? static_cast<uint32_t>(longer) : 0;
+}
+
 uint32_t max_expires_of(const EngineSettings& s, int32_t event) {
   for (auto& [flag, seconds] : s.max_expires_by_event)
     if (flag == event) return seconds;

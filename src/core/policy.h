@@ -26,6 +26,9 @@ ReplyClass classify(const SipReply&);
 // Min-Expires, lowered to max_expires. Never used for a removal, whose Expires is exactly 0.
 uint32_t expires_to_ask(const EngineSettings&, int32_t event, MonoMs remaining, uint32_t server_min);
 uint32_t max_expires_of(const EngineSettings&, int32_t event);
+// What to ask for after a 423 to a request that asked for `asked`: what the server wants (min_expires, -1: it does not say; then twice as
+// much). 0: nothing that we may ask for (most) would be more.
+uint32_t longer_to_ask(uint32_t asked, int64_t min_expires, int64_t most);
 
 // ms after the request left at which a grant of `granted` s is refreshed: a fifth of the grant before its end, but at
 // least 40 s (one full transaction timeout of 32 s and a retry) or half of a short grant; less a jitter of up to a

@@ -100,7 +100,8 @@ Effects lifetime_over(Publication& p, MonoMs now) {
   p.wanted = Wanted::Leaving;
   if (p.known == Known::Never || removal_end(p) <= now) return end(p, Ending::Expired, 480, "Lifetime ended");
   Effects fx;
-  queue(p, fx);
+  if (p.state == State::Backoff && p.hold_until > now) set_state(p, State::Backoff, std::min(p.hold_until, removal_end(p)));   // it asked for quiet
+  else queue(p, fx);
   return fx;
 }
 
@@ -233,10 +234,10 @@ Effects on_lost_state(Publication& p, const Event& e, Random& random, MonoMs now
 }
 
 Effects on_too_brief(Publication& p, const Event& e, Random& random, MonoMs now) {
-  bool helps = p.op != Op::Remove && e.min_expires > p.asked && e.min_expires <= e.max_expires;
-  if (helps) p.server_min = static_cast<uint32_t>(e.min_expires);
+  uint32_t longer = p.op == Op::Remove ? 0 : longer_to_ask(p.asked, e.min_expires, e.max_expires);
+  if (longer) p.server_min = longer;
   // At once for the first in a row only: a server that raises its bound each time gets no storm.
-  if (!helps || p.attempts > 0) return on_failure(p, e, random, now);
+  if (!longer || p.attempts > 0) return on_failure(p, e, random, now);
   p.attempts = 1;
   Effects fx;
   queue(p, fx);

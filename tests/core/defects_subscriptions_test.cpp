@@ -97,7 +97,16 @@ TEST(DefectsSubscriptions, a_silent_notifier_gets_one_request_at_a_time_and_make
 // seen: 423, 5xx and 408 to a refresh end what is there; c (os): any status of 300 and more does, 401 too
 TEST(DefectsSubscriptions, a_401_to_a_refresh_does_not_end_the_dialog) { refresh_gets({.status = 401}); }
 TEST(DefectsSubscriptions, a_408_to_a_refresh_does_not_end_the_dialog) { refresh_gets({.status = 408}); }
-TEST(DefectsSubscriptions, a_423_to_a_refresh_does_not_end_the_dialog) { refresh_gets({.status = 423}); }
+TEST(DefectsSubscriptions, a_423_to_a_refresh_does_not_end_the_dialog) {
+  rig.live({.expires = kForEver}, 600);
+  until_next_request();
+  int64_t asked = rig.last().expires;
+  rig.answer({.status = 423});
+  TEXT_EQUAL("active", rig.dialog());
+  TEXT_EQUAL("initial refresh refresh", rig.kinds());   // at once, for twice as much
+  LONGLONGS_EQUAL(2 * asked, rig.last().expires);
+  TEXT_EQUAL(rig.sent[0].call_id, rig.last().call_id);
+}
 TEST(DefectsSubscriptions, a_500_to_a_refresh_does_not_end_the_dialog) { refresh_gets({.status = 500}); }
 TEST(DefectsSubscriptions, a_503_to_a_refresh_does_not_end_the_dialog) { refresh_gets({.status = 503}); }
 

@@ -422,12 +422,23 @@ TEST(Publication, too_brief_asks_again_for_what_the_server_wants) {
 }
 
 TEST(Publication, too_brief_that_cannot_be_met_backs_off) {
-  struct { int64_t min, max; } rows[] = {{-1, 3600}, {60, 3600}, {30, 3600}, {7200, 3600}};
+  struct { int64_t min, max; } rows[] = {{-1, 60}, {60, 3600}, {30, 3600}, {7200, 3600}};
   for (auto& r : rows) {
     at(State::Sending, Known::Never);
     p.asked = 60;
     step({.input = Input::TooBrief, .min_expires = r.min, .max_expires = r.max});
     backs_off(2000);
+  }
+}
+
+TEST(Publication, too_brief_that_says_no_more_asks_for_twice_as_much) {
+  struct { int64_t max; uint32_t next; } rows[] = {{3600, 120}, {120, 120}, {100, 100}};
+  for (auto& r : rows) {
+    at(State::Sending, Known::Never);
+    p.asked = 60;
+    step({.input = Input::TooBrief, .max_expires = r.max});
+    is(State::Queued);
+    LONGS_EQUAL(r.next, p.server_min);
   }
 }
 
