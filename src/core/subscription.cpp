@@ -68,7 +68,7 @@ bool legal(State s, Input i) {
 Op next_op(const Machine& m) {
   bool there = m.dialog == Dialog::Confirmed;
   switch (m.wanted) {
-    case Wanted::Something: return there ? Op::Refresh : Op::Initial;
+    case Wanted::Something: return !there ? Op::Initial : m.renew ? Op::Remove : Op::Refresh;
     case Wanted::Once: return there ? Op::None : Op::Fetch;
     case Wanted::Nothing:
     case Wanted::Leaving: break;
@@ -113,6 +113,8 @@ void forget_dialog(Machine& m, Effects& fx) {
   m.notify_by = 0;
   m.grant_end = 0;
   m.beyond = 0;
+  m.renew = m.unheard = false;
+  m.refused = 0;
   fx.new_dialog = true;
 }
 
@@ -139,10 +141,10 @@ void queue(Machine& m, Effects& fx) {
   fx.enqueue = true;
 }
 
-// A removal must be in the row before it leaves: a restart must not bring the subscription back.
+// A removal that somebody wants must be in the row before it leaves: a restart must not bring the subscription back.
 void prepare(Machine& m, Effects& fx) {
   m.hold_until = 0;
-  if (next_op(m) == Op::Remove) {
+  if (next_op(m) == Op::Remove && m.wanted != Wanted::Something) {
     fx.commit_intent = true;
     set_state(m, State::Intent, kNever);
   } else {
@@ -171,7 +173,8 @@ Effects lifetime_over(Machine& m, MonoMs timer_n, MonoMs now) {
   Effects fx;
   fx.outcome = Outcome::Expired;
   fx.write_row = true;
-  queue(m, fx);
+  if (m.state == State::Backoff && m.hold_until > now) set_state(m, State::Backoff, std::min(m.hold_until, removal_end(m)));   // it asked for quiet
+  else queue(m, fx);
   return fx;
 }
 
@@ -274,6 +277,11 @@ Effects on_due(Machine& m, const Event& e, Random& random, MonoMs now) {
   switch (m.state) {
     case State::Waiting:   // timer N
       fx.outcome = Outcome::NotifyMissing;
+      if (m.refused > 0 && m.wanted == Wanted::Something) {   // they do come: the other side has a subscription that nobody would end
+        m.renew = true;
+        queue(m, fx);
+        return fx;
+      }
       forget_dialog(m, fx);
       back_off(m, fx, -1, random, now);
       return fx;
@@ -283,6 +291,10 @@ Effects on_due(Machine& m, const Event& e, Random& random, MonoMs now) {
         fx.outcome = Outcome::DialogLost;
         subscribe_anew(m, fx, true, -1, random, now);
         return fx;
+      }
+      if (m.state == State::Live && m.unheard && m.refused >= kDeaf && m.wanted == Wanted::Something) {
+        m.renew = true;
+        fx.outcome = Outcome::Deaf;
       }
       queue(m, fx);
       return fx;
@@ -298,6 +310,14 @@ Effects over(Machine& m, int status, const char* reason) {
   return end(m, Outcome::No, 603, "Terminated by the notifier");
 }
 
+// The deaf dialog was ended, or its end was refused: there is a new one to make in any case.
+Effects renewed(Machine& m, bool at_once, int64_t retry_after, Random& random, MonoMs now) {
+  Effects fx;
+  subscribe_anew(m, fx, at_once, retry_after, random, now);
+  fx.complete = m.state == State::Backoff;   // else the owner hears of the new dialog
+  return fx;
+}
+
 // A reply to a request whose dialog was ended by a NOTIFY while it was out.
 Effects after_termination(Machine& m, int64_t retry_after, Random& random, MonoMs now) {
   if (m.wanted != Wanted::Something) return over(m, 0, "");
@@ -310,6 +330,7 @@ Effects after_termination(Machine& m, int64_t retry_after, Random& random, MonoM
 Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
   Effects fx;
   fx.complete = fx.write_row = true;
+  if (m.op == Op::Remove && m.wanted == Wanted::Something) return renewed(m, m.notified != Notified::No, -1, random, now);
   bool terminated = m.op != Op::Initial && m.op != Op::Fetch ? m.dialog != Dialog::Confirmed : m.dialog == Dialog::None;
   if (m.op == Op::Remove || m.op == Op::Fetch) {
     if (terminated) return end(m, Outcome::Removed, 0, "");
@@ -361,10 +382,10 @@ Effects on_dialog_lost(Machine& m, const Event& e, Random& random, MonoMs now) {
 
 Effects on_too_brief(Machine& m, const Event& e, Random& random, MonoMs now) {
   Effects fx;
-  bool helps = (m.op == Op::Initial || m.op == Op::Refresh) && e.min_expires > m.asked && e.min_expires <= e.max_expires;
-  if (helps) m.server_min = static_cast<uint32_t>(e.min_expires);
+  uint32_t longer = m.op == Op::Initial || m.op == Op::Refresh ? longer_to_ask(m.asked, e.min_expires, e.max_expires) : 0;
+  if (longer) m.server_min = longer;
   if (m.dialog == Dialog::None) return after_termination(m, e.retry_after, random, now);   // a NOTIFY ended it: not once more under these names
-  if (helps && m.attempts == 0) {   // at once for the first in a row only, under the same Call-ID (RFC 3261 section 8.1.3.5)
+  if (longer && m.attempts == 0) {   // at once for the first in a row only, under the same Call-ID (RFC 3261 section 8.1.3.5)
     m.attempts = 1;
     queue(m, fx);
   } else {
@@ -377,6 +398,7 @@ Effects on_too_brief(Machine& m, const Event& e, Random& random, MonoMs now) {
 Effects on_failure(Machine& m, const Event& e, Random& random, MonoMs now) {
   Effects fx;
   fx.complete = true;
+  if (m.op == Op::Remove && m.wanted == Wanted::Something) return renewed(m, false, e.retry_after, random, now);
   if (m.op == Op::Fetch) return end(m, Outcome::Refused, 0, "");
   if (m.op == Op::Initial && m.dialog == Dialog::Confirmed) {
     // The reply was lost or came from another branch, but a NOTIFY made the dialog: it stands.
@@ -392,13 +414,28 @@ Effects on_failure(Machine& m, const Event& e, Random& random, MonoMs now) {
 }
 
 Effects on_fatal(Machine& m, Random& random, MonoMs now, const Event& e) {
+  if (m.op == Op::Remove && m.wanted == Wanted::Something) return on_failure(m, e, random, now);
   if (m.op == Op::Remove || m.op == Op::Fetch || m.dialog != Dialog::Confirmed) return end(m, Outcome::Refused, 0, "");
   if (m.op == Op::Initial) return on_failure(m, e, random, now);   // another branch made the dialog
   return end(m, Outcome::Refused, 0, "");
 }
 
+Effects on_refused_notify(Machine& m, MonoMs now) {
+  m.refused = static_cast<uint8_t>(std::min(m.refused + 1, 255));
+  if (!m.heard && now < m.sent_at + kRefetchEvery) m.unheard = true;
+  if (m.refused >= kDeaf && m.state == State::Live && m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something) {
+    m.refetch = true;
+    m.deadline = std::min(m.deadline, m.sent_at + kRefetchEvery);
+  }
+  return {};
+}
+
 Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
+  if (e.refused) return on_refused_notify(m, now);
   Effects fx;
+  m.refused = 0;
+  m.heard = true;
+  m.unheard = false;
   if (m.dialog != Dialog::Confirmed) {
     m.dialog = Dialog::Confirmed;
     m.since = now;
@@ -436,7 +473,7 @@ Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
       m.wanted = Wanted::Leaving;
       fx.outcome = Outcome::Rejected;
     }
-    if (e.retry_after > 0) m.hold_until = now + std::min(e.retry_after, kMaxRetryAfter) * 1000;
+    if (e.retry_after > 0 && e.reason != Reason::Deactivated && e.reason != Reason::Timeout) m.hold_until = now + std::min(e.retry_after, kMaxRetryAfter) * 1000;
     else if (e.reason == Reason::Probation || e.reason == Reason::Giveup) m.hold_until = now + backoff(1, -1, random);
     return fx;
   }
@@ -446,17 +483,19 @@ Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
     return fx;
   }
   if (!wanted) return end(m, Outcome::Removed, 200, "OK, it had ended");
+  // These mean that a new one is welcome at once, whatever else stands there (RFC 6665 section 4.1.3).
+  int64_t wait = e.reason == Reason::Deactivated || e.reason == Reason::Timeout ? -1 : e.retry_after;
   MonoMs early = e.reason == Reason::Timeout || e.reason == Reason::None ? kMoment : 0;
   if (m.wanted_end - early <= now) return end(m, Outcome::Expired, 480, "Lifetime ended");   // before our own timer
   if (over) return end(m, Outcome::Rejected, 603, "Terminated by the notifier");
   bool hold = e.reason == Reason::Probation || e.reason == Reason::Giveup;
   if (m.state == State::Queued) {    // it stays there; what goes out is an initial request now
-    if (hold || e.retry_after > 0) {
+    if (hold || wait > 0) {
       forget_dialog(m, fx);
       fx.complete = true;
       fx.local_status = 480;
       fx.local_reason = "Ended by the notifier for now, kept";
-      back_off(m, fx, e.retry_after, random, now);
+      back_off(m, fx, wait, random, now);
     } else {
       forget_dialog(m, fx);
       queue(m, fx);
@@ -464,7 +503,7 @@ Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
     }
     return fx;
   }
-  subscribe_anew(m, fx, !hold, e.retry_after, random, now);
+  subscribe_anew(m, fx, !hold, wait, random, now);
   return fx;
 }
 
@@ -496,7 +535,7 @@ Effects step(Machine& m, const Event& e, Random& random, MonoMs now) {
     case Input::Slot:
       m.op = next_op(m);
       m.sent_at = now;
-      m.refetch = m.told = false;
+      m.refetch = m.told = m.heard = m.unheard = false;
       if (m.dialog == Dialog::None) m.dialog = Dialog::Early;
       set_state(m, State::Sending, kNever);
       return fx;

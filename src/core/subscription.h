@@ -21,6 +21,9 @@
 //  grant is what Subscription-State says, but no more than was asked. NOTIFY (terminated): the dialog is gone. Ending -> Gone; Sending waits for its reply;
 //  deactivated, timeout, no reason -> Queued, or Backoff until retry-after; probation, giveup -> Backoff; rejected, noresource,
 //  invariant -> Gone; with nothing wanted, or at the wanted end -> Gone.
+//  NOTIFY (refused: it is of this dialog, and cannot be taken) changes nothing, but after kDeaf of them in a row full state is asked for. Where
+//  within 5 s of that nothing comes that can be taken, but again what cannot, the subscription is deaf: the dialog is ended (Queued, Remove),
+//  and the reply makes room for a new one. Anybody who has seen our Call-ID can send such NOTIFYs, but not keep the notifier's from coming.
 //
 // A subscription leaves Sending by exactly one Reply: the SIP port promises it.
 #pragma once
@@ -39,6 +42,8 @@ constexpr int kStates = 9;
 const char* state_name(State);
 
 enum class Op : uint8_t { None, Initial, Refresh, Fetch, Remove };  // values stand in the database (`intent`)
+
+constexpr int kDeaf = 3;            // refused NOTIFYs in a row that make us ask
 
 // Once: a fetch (Expires: 0 outside a dialog). Leaving: nothing, and the owner was told so.
 enum class Wanted : uint8_t { Something, Once, Nothing, Leaving };
@@ -63,6 +68,10 @@ struct Machine {
   Build build = Build::Fresh;
   bool quick_try = false;           // a new dialog was tried at once after one was lost, and none stood since
   bool refetch = false;             // a NOTIFY was missed since the last request left: full state is to be asked for soon
+  bool renew = false;               // deaf: the dialog is to be ended, for the sake of a new one
+  uint8_t refused = 0;              // NOTIFYs of this dialog in a row that could not be taken
+  bool heard = false;               // a NOTIFY was taken since the last request left
+  bool unheard = false;             // in time for an answer to that request only such came that could not be taken
   bool told = false;                // a NOTIFY said how long the grant lasts since the last request left
   uint8_t attempts = 0;             // failures in a row
   uint32_t asked = 0;               // Expires of the request out
@@ -94,12 +103,13 @@ struct Event {                      // an input with what it carries
   int64_t retry_after = -1;         // failures, Terminated: s
   Notified notified = Notified::No; // Notify
   bool refetch = false;             // Notify: something was missed, full state is needed
+  bool refused = false;             // Notify: it was refused
   Reason reason = Reason::None;     // Terminated
   MonoMs timer_n = 32000;           // 64 T1: how long a first or last NOTIFY may take
   MonoMs due = -1;                  // Loaded: when to refresh
 };
 
-enum class Outcome : uint8_t { No, Removed, Expired, Refused, NeverSent, Rejected, NotifyMissing, DialogLost };
+enum class Outcome : uint8_t { No, Removed, Expired, Refused, NeverSent, Rejected, NotifyMissing, DialogLost, Deaf };
 
 // What the engine must do, in this order.
 struct Effects {

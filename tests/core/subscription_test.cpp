@@ -206,7 +206,9 @@ const std::vector<Line>& lines() {
        {.input = Input::TooBrief, .min_expires = 7200, .max_expires = 86400}, S::Backoff, "wc"},
       {"423 with more than we may ask for", {S::Sending},
        {.input = Input::TooBrief, .min_expires = 90000, .max_expires = 86400}, S::Backoff, "wc"},
-      {"423 that does not say what it wants", {S::Sending}, {.input = Input::TooBrief, .max_expires = 86400},
+      {"423 that does not say what it wants: twice as much", {S::Sending},
+       {.input = Input::TooBrief, .max_expires = 86400}, S::Queued, "q"},
+      {"423 to as much as we may ask for", {S::Sending}, {.input = Input::TooBrief, .max_expires = 3600},
        S::Backoff, "wc"},
       {"an initial request fails", {S::Sending, D::Early}, {.input = Input::Transient}, S::Backoff, "nwc"},
       {"a refresh fails: the dialog stays", {S::Sending}, {.input = Input::Transient}, S::Backoff, "wc"},
@@ -540,8 +542,16 @@ TEST(SubscriptionMachine, retry_after_of_a_reply_and_of_a_notify_count) {
   LONGLONGS_EQUAL(kNow + 90 * kSecond, m.deadline);
   step({S::Live}, terminated(Reason::Giveup, 90));
   LONGLONGS_EQUAL(kNow + 90 * kSecond, m.deadline);
-  step({S::Live}, terminated(Reason::Deactivated, 90));
+  step({S::Live}, terminated(Reason::None, 90));
   LONGLONGS_EQUAL(kNow + 90 * kSecond, m.deadline);
+}
+
+// RFC 6665 section 4.1.3: these two mean that a new subscription is welcome at once.
+TEST(SubscriptionMachine, retry_after_does_not_count_with_deactivated_and_timeout) {
+  for (Reason reason : {Reason::Deactivated, Reason::Timeout}) {
+    step({S::Live}, terminated(reason, 90));
+    CHECK(m.state == S::Queued);
+  }
 }
 
 TEST(SubscriptionMachine, full_state_is_asked_for_at_most_once_in_5_s) {

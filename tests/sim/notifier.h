@@ -44,8 +44,22 @@ struct Packet {                 // a NOTIFY on its way, or the news that one got
   bool partial = false;
 
   pua::NotifyRequest request() const {
-    return {call_id, local_tag, remote_tag, cseq, event, event_id, state, reason, expires, retry_after, contact, route_set,
-            content_type, body};
+    pua::NotifyRequest n;
+    n.call_id = call_id;
+    n.local_tag = local_tag;
+    n.remote_tag = remote_tag;
+    n.cseq = cseq;
+    n.event = event;
+    n.event_id = event_id;
+    n.state = state;
+    n.reason = reason;
+    n.expires = expires;
+    n.retry_after = retry_after;
+    n.contact = contact;
+    n.route_set = route_set;
+    n.content_type = content_type;
+    n.body = body;
+    return n;
   }
 };
 

@@ -194,12 +194,15 @@ struct Watchers::Before {
     version = s->version, cseq = s->cseq, remote_cseq = s->remote_cseq, doc_version = s->doc_version, notifies = s->notifies;
     has_doc = s->has_doc;
   }
-  bool same(const Before& o) const {
-    return there == o.there && text == o.text && version == o.version && cseq == o.cseq && remote_cseq == o.remote_cseq &&
-           doc_version == o.doc_version && notifies == o.notifies && has_doc == o.has_doc && m.state == o.m.state &&
-           m.wanted == o.m.wanted && m.dialog == o.m.dialog && m.notified == o.m.notified && m.op == o.m.op &&
-           m.attempts == o.m.attempts && m.deadline == o.m.deadline && m.wanted_end == o.m.wanted_end &&
-           m.grant_end == o.m.grant_end && m.hold_until == o.m.hold_until;
+  // after: where it is deaf, it does something about that.
+  bool same(const Before& after) const {
+    const Before& o = after;
+    bool kept = there == o.there && text == o.text && cseq == o.cseq && remote_cseq == o.remote_cseq && doc_version == o.doc_version &&
+                notifies == o.notifies && has_doc == o.has_doc && m.wanted == o.m.wanted && m.dialog == o.m.dialog &&
+                m.notified == o.m.notified && m.attempts == o.m.attempts && m.wanted_end == o.m.wanted_end &&
+                m.grant_end == o.m.grant_end && m.hold_until == o.m.hold_until;
+    if (o.m.refused >= sub::kDeaf) return kept;
+    return kept && version == o.version && m.state == o.m.state && m.op == o.m.op && m.deadline == o.m.deadline;
   }
   bool there = false, has_doc = false;
   sub::Machine m;
@@ -227,6 +230,7 @@ void Watchers::deliver(const Packet& p) {
   } else {
     if (must_take) fail(o, "a NOTIFY of the dialog was refused: " + std::to_string(a.status) + " " + a.reason);
     if (!before.same(Before(find(o)))) fail(o, "a refused NOTIFY changed something");
+    if (p.call_id == o.call) o.refused++;
   }
   notifier_.answered(p, a);
 }
@@ -234,6 +238,7 @@ void Watchers::deliver(const Packet& p) {
 void Watchers::taken(const Packet& p) {
   Owner& o = owner(p.key);
   if (o.call != p.call_id) return fail(o, "a NOTIFY of another dialog was taken");
+  o.refused = 0;
   auto [at, made] = dialogs_.try_emplace(p.call_id, Dialog{p.remote_tag, p.contact, p.route_set});
   Dialog& d = at->second;
   if (d.ended) fail(o, "a NOTIFY was taken in a dialog that had ended");
@@ -257,8 +262,9 @@ void Watchers::taken(const Packet& p) {
   bool for_good = p.reason == "rejected" || p.reason == "noresource" || p.reason == "invariant";
   // A notifier that counts in whole seconds is early by up to one.
   bool ran_out = (p.reason.empty() || p.reason == "timeout") && o.wanted && o.wanted_end <= stage_.now_ + 1000;
+  bool at_once = p.reason == "deactivated" || p.reason == "timeout";   // whatever else stands there (RFC 6665 section 4.1.3)
   if (for_good || (ran_out && !o.out)) ended(o);
-  else if (!o.out || o.out_expires) hold(o, p.retry_after);
+  else if (!at_once && (!o.out || o.out_expires)) hold(o, p.retry_after);
   // Less than the shortest back-off.
   if ((p.reason == "probation" || p.reason == "giveup") && o.wanted && !o.out) o.pause_until = stage_.now_ + 1400;
 }

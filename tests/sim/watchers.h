@@ -74,6 +74,7 @@ class Watchers {
     bool out_answers = false;                    // its answer is that request's
     MonoMs hold_until = 0;                       // the notifier asked for quiet until then
     MonoMs pause_until = 0;                      // probation, giveup: later, unless an owner asks
+    int refused = 0;                             // NOTIFYs of its dialog, in a row
     bool restored = false;                       // its dialog is of the last run, and not refreshed in this one yet
     MonoMs gap_at = pua::kNever;                 // a document was missed and full state not yet asked for since
     int seen = -1;                               // state that the handler was told last, -1: not whole

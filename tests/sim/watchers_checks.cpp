@@ -23,6 +23,7 @@ void Watchers::check_request(const SipRequest& q, Owner& o) {
     if (left_.count(call)) fail(o, "a dialog that was given up is back");
     if (!o.call.empty()) left_.insert(o.call);
     o.call = call;
+    o.refused = 0;
     if (q.cseq != 1) fail(o, "a new Call-ID begins with CSeq " + std::to_string(q.cseq));
   }
   auto at = dialogs_.find(call);
@@ -43,7 +44,8 @@ void Watchers::check_request(const SipRequest& q, Owner& o) {
   if (q.expires > 0 && now < o.pause_until) fail(o, "tried again at once though it was put on probation");
   if (q.expires > 0 && now < o.hold_until) fail(o, "a request before the time that the notifier named");
   if (q.expires > 0 && !(o.wanted && o.wanted_end > now - 1000)) fail(o, "a SUBSCRIBE for what nobody wants");
-  if (q.expires == 0 && o.wanted && o.wanted_end > now) fail(o, "an end for what is wanted");
+  // What is deaf is ended for the sake of a new dialog.
+  if (q.expires == 0 && o.wanted && o.wanted_end > now && o.refused == 0) fail(o, "an end for what is wanted");
 }
 
 // What is not to be written is as it is written.
@@ -122,6 +124,7 @@ void Watchers::killed(std::span<const StoredRow> all) {
     o.restored = false;
     if (!o.call.empty()) left_.insert(o.call);
     o.call.clear();
+    o.refused = 0;
     stage_.say("           restored %s: %s", o.uri.c_str(), alive ? "alive" : row ? "leaving" : "nothing");
     if (!row) continue;
     o.call = row->call_id;

@@ -1,0 +1,125 @@
+// Deaf subscriptions: all NOTIFYs of a dialog are refused, one after the other, while requests are answered. It is ended and made anew, and
+// nobody from outside can bring that about.
+#include <string>
+
+#include "core/subscription.h"
+#include "tests/core/subs_rig.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace pua;
+using namespace pua::test;
+
+TEST_GROUP(DeafSubscription) {
+  SubsRig rig;
+};
+
+//   |<-- NOTIFY, CSeq 70 ----|   then its count goes back
+//   |<-- NOTIFY, CSeq 1 2 3 -|
+//   |--- 500 --------------->|
+//   |--- SUBSCRIBE --------->|   asks for full state
+//   |<-- 200, NOTIFY 4 ------|   refused as well, and for 5 s nothing better comes: deaf
+//   |--- SUBSCRIBE, 0 ------>|
+//   |<-- 200 ----------------|
+//   |--- SUBSCRIBE, new ---->|
+TEST(DeafSubscription, a_dialog_whose_notifys_are_all_refused_is_ended_and_made_anew) {
+  rig.live({.expires = kForEver});
+  rig.advance(60 * kSecond);
+  rig.notify({.cseq = 70});
+  const std::string call = rig.last().call_id;
+  for (uint32_t cseq : {1u, 2u, 3u}) LONGS_EQUAL(500, rig.notify({.cseq = cseq}).status);
+  rig.advance(kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  rig.accept(3600);
+  LONGS_EQUAL(500, rig.notify({.cseq = 4}).status);
+  rig.advance(3 * kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  rig.advance(kSecond);
+  TEXT_EQUAL("initial refresh remove", rig.kinds());
+  TEXT_EQUAL(call, rig.last().call_id);
+  CHECK(rig.logged(LogLevel::warning, "SUBSCRIBE for sip:alice@example.com: its NOTIFYs cannot be taken, one after the other: the dialog is ended, and a new one made"));
+  CHECK(rig.logged(LogLevel::warning, "500 to NOTIFY for sip:alice@example.com: Request Out Of Order"));
+  rig.accept(0);
+  TEXT_EQUAL("initial refresh remove initial", rig.kinds());
+  CHECK(call != rig.last().call_id);
+  rig.accept(3600);
+  rig.notify_cseq = 4;
+  LONGS_EQUAL(200, rig.notify().status);
+  TEXT_EQUAL("live", rig.state());
+  LONGS_EQUAL(1, rig.stats().dialogs_deaf);
+}
+
+TEST(DeafSubscription, refused_ones_between_others_change_nothing) {
+  rig.live({.expires = kForEver});
+  rig.advance(60 * kSecond);
+  for (int i = 0; i < 20; i++) {
+    LONGS_EQUAL(481, rig.refused({.remote_tag = "other"}));
+    LONGS_EQUAL(481, rig.refused({.remote_tag = "other"}));
+    LONGS_EQUAL(200, rig.notify().status);
+  }
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(1, rig.sent.size());
+}
+
+// Whoever has seen our Call-ID can make us ask for full state, and no more: the notifier's answer to that is taken.
+TEST(DeafSubscription, forged_ones_cost_a_refresh_in_5_s_and_never_the_dialog) {
+  rig.live({.expires = kForEver});
+  rig.advance(60 * kSecond);
+  size_t before = rig.sent.size();
+  for (int i = 0; i < 100; i++) {
+    rig.notify({.remote_tag = "other"});
+    if (rig.open()) {
+      rig.accept(3600);
+      rig.notify();
+    }
+    rig.advance(kSecond / 10);
+  }
+  LONGS_EQUAL(2, rig.sent.size() - before);
+  LONGS_EQUAL(0, rig.stats().dialogs_deaf);
+}
+
+//   |--- SUBSCRIBE ------------->|
+//   |<-- 200 --------------------|
+//   |<-- NOTIFY, no From tag ----|   forged, in front of the notifier's own
+//   |<-- NOTIFY -----------------|
+TEST(DeafSubscription, forged_ones_in_front_of_the_notifiers_own_change_nothing) {
+  rig.live({.expires = kForEver});
+  for (int i = 0; i < 10; i++) {
+    rig.advance(60 * kSecond);
+    for (int n = 0; n < 3; n++) rig.notify({.remote_tag = "other"});
+    rig.advance(kSecond);
+    rig.accept(3600);
+    LONGS_EQUAL(481, rig.notify({.remote_tag = "other"}).status);
+    rig.advance(3 * kSecond);
+    LONGS_EQUAL(200, rig.notify().status);
+  }
+  CHECK(rig.kinds().find("remove") == std::string::npos);
+  LONGS_EQUAL(0, rig.stats().dialogs_deaf);
+}
+
+TEST(DeafSubscription, a_notifier_that_stays_deaf_to_us_gets_no_storm) {
+  rig.subscribe({.expires = kForEver});
+  for (int s = 0; s < 600; s++) {
+    if (rig.open()) {
+      bool removal = rig.last().kind() == "remove";
+      rig.accept(removal ? 0 : 3600);
+      rig.notify({.remote_tag = ""});
+    }
+    rig.notify({.remote_tag = ""});
+    rig.advance(kSecond);
+  }
+  CHECK_TEXT(rig.sent.size() < 60, std::to_string(rig.sent.size()).c_str());
+}
+
+// Its first NOTIFY is refused: the other side has a subscription, which is ended before another one is made.
+TEST(DeafSubscription, when_timer_n_fires_behind_a_refused_notify_the_dialog_is_ended_first) {
+  rig.subscribe({.expires = kForEver});
+  rig.accept(3600);
+  LONGS_EQUAL(400, rig.notify({.remote_tag = ""}).status);
+  rig.advance(40 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  rig.accept(0);
+  TEXT_EQUAL("backoff", rig.state());
+  rig.advance(600 * kSecond);
+  TEXT_EQUAL("initial remove initial", rig.kinds());
+}
