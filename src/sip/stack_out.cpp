@@ -126,6 +126,13 @@ void SipStack::Core::keep(Txn& t, const SipRequest& r) {
 
 // --- one try ----------------------------------------------------------------------------------------------------------------------
 
+// Some notifiers take who subscribes from the user part of Contact: where the address is ours it is that of the watcher.
+static void add_user(std::string_view watcher, std::string& contact) {
+  Uri of, to;
+  if (read_uri(watcher, of) || read_uri(contact, to) || of.host.empty() || of.user.empty() || to.has_user) return;
+  contact.insert(to.scheme.size() + 1, std::string(of.user) + "@");
+}
+
 Status SipStack::Core::attempt(Txn& t, const SipRequest& r, const Way& way) {
   const Server* server = t.servers ? &(*t.servers)[t.server] : nullptr;
   if (server && way.hop.secure && server->transport != Transport::Tls)
@@ -144,6 +151,7 @@ Status SipStack::Core::attempt_lane(Txn& t, const SipRequest& r, const Way& way,
     if (NotifyAddress* address = address_for(r, hop, &to)) {
       socket = of_family(address->sockets(), to.family());
       contact_ = address->contact_toward(to);
+      add_user(r.from, contact_);
       contact = contact_;
     }
   }
@@ -196,6 +204,7 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
   headers_.clear();
   if (auto st = write_contact(way.target, way.routes.empty() ? Target{} : way.hop, address ? std::string_view(own) : r.contact, contact_); !st)
     return st;
+  if (address) add_user(r.from, contact_);
   write_headers(r, t.cseq, way.routes, contact_, headers_);
   if (digest_->has_credentials())
     digest_->authorize({way.target, way.hop}, r.method, uri_, r.body, headers_, t.trail);
