@@ -1,6 +1,7 @@
 #include "core/destination.h"
 
 #include "core/uri.h"
+#include "core/validate.h"
 
 namespace pua {
 
@@ -32,6 +33,13 @@ void write_destination(std::string_view uri, std::string& out) {
   append_folded(out, host);
   if (!port.empty()) append_folded(out += ':', port);
   if (!transport.empty()) append_folded(out += ";transport=", transport);
+}
+
+bool can_be_target(std::string_view uri) {
+  Uri u;
+  if (!check_uri("Contact", uri) || read_uri(uri, u) || (u.kind != Scheme::Sip && u.kind != Scheme::Sips)) return false;
+  std::string_view transport = param_value(u.params, "transport");
+  return transport.empty() || same_word(transport, "udp") || same_word(transport, "tcp") || same_word(transport, "tls");
 }
 
 std::string_view first_route(std::string_view route_set) {

@@ -17,4 +17,7 @@ inline std::string_view next_hop(std::string_view proxy, std::string_view defaul
 // URI of the first route of a route set ("<sip:a;lr>, <sip:b;lr>"); empty: none can be read.
 std::string_view first_route(std::string_view route_set);
 
+// Whether requests of a dialog can go to this URI at all: sip: or sips:, by a transport that we speak.
+bool can_be_target(std::string_view uri);
+
 }  // namespace pua

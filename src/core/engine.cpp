@@ -64,9 +64,8 @@ Status Engine::check(const PublishRequest& q, const EventInfo*& event) const {
   if (q.etag.size() > kMaxEtag) return {Errc::too_large, "etag is longer than " + std::to_string(kMaxEtag) + " octets"};
   if (!q.etag.empty() && !usable_etag(q.etag)) return {Errc::bad_header, "etag holds a control character, or a blank at an end"};
   if (auto s = check_headers(q.extra_headers, settings_.max_headers); !s) return s;
-  if (q.body && q.body->size() > settings_.max_body)
-    return {Errc::too_large, "body has " + std::to_string(q.body->size()) + " octets, max_body is " +
-                                 std::to_string(settings_.max_body)};
+  if (q.body)
+    if (auto s = check_body(*q.body, settings_.max_body); !s) return s;
   if (q.body && q.body->empty()) return {Errc::bad_body, "body is empty"};
   if (q.body && q.content_type.empty() && event->content_type.empty())
     return {Errc::bad_argument, "content_type is missing and event " + std::string(event->name) + " has no default"};

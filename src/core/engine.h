@@ -50,6 +50,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void subscriptions_of(std::string_view id_prefix, const std::function<void(const RecordView&)>&, MonoMs now) const;
   // Handler of NOTIFYs; called from run(). The handle is for forget().
   int observe_notifies(int32_t source_mask, NotifyObserver fn);
+  // fn sees each NOTIFY outside of any dialog whose event's bit is in the mask; without one these are answered 481.
+  void observe_unsolicited(int32_t event_mask, UnsolicitedObserver fn);
   void forget_observer(int handle);
   // An event package was registered after the start: rows of it that were kept aside are loaded now.
   void event_added(int32_t flag);

@@ -29,6 +29,8 @@ void Engine::subscriptions_of(std::string_view prefix, const std::function<void(
 
 int Engine::observe_notifies(int32_t source_mask, NotifyObserver fn) { return subs_.observe(source_mask, std::move(fn)); }
 
+void Engine::observe_unsolicited(int32_t event_mask, UnsolicitedObserver fn) { subs_.observe_unsolicited(event_mask, std::move(fn)); }
+
 void Engine::forget_observer(int handle) { subs_.forget(handle); }
 
 }  // namespace pua

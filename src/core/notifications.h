@@ -4,10 +4,12 @@
 
 #include <deque>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/notify_fields.h"
 #include "core/notify_port.h"
 #include "core/snapshot.h"
 
@@ -15,11 +17,12 @@ namespace pua {
 
 struct Notification {
   Snapshot seen;  // the subscription as it was, and room for the texts below
-  std::string_view state, reason, content_type, body;
+  std::string_view state, reason, content_type, body, headers;
   int64_t expires = -1, retry_after = -1;
   bool gap = false;
+  BadDocument bad = BadDocument::No;
 
-  NotifyView view() const { return {seen.view, state, reason, expires, retry_after, content_type, body, gap}; }
+  NotifyView view() const { return {seen.view, state, reason, expires, retry_after, content_type, body, gap, headers, bad}; }
 };
 
 class Notifications {
@@ -33,20 +36,22 @@ class Notifications {
   size_t spare() const { return spare_.size(); }
 
   // Everything is copied. The document is there once where the record shows the same one as its last.
-  void push(const RecordView& record, const NotifyRequest& n, bool gap) {
+  void push(const RecordView& record, const NotifyRequest& n, bool gap, BadDocument bad) {
     std::unique_ptr<Notification> out = spare_.empty() ? std::make_unique<Notification>() : std::move(spare_.back());
     if (!spare_.empty()) spare_.pop_back();
     out->state = n.state;
     out->reason = n.reason;
     out->content_type = n.content_type;
     out->body = n.body;
+    out->headers = unfolded_block(n.headers, unfolded_);
     out->expires = n.expires;
     out->retry_after = n.retry_after;
     out->gap = gap;
+    out->bad = bad;
     RecordView v = record;
     const bool same = !n.body.empty() && v.notify_body == n.body;
     if (same) v.notify_body = {};
-    out->seen.take(v, {&out->state, &out->reason, &out->content_type, &out->body});
+    out->seen.take(v, {&out->state, &out->reason, &out->content_type, &out->body, &out->headers});
     if (same) out->seen.view.notify_body = out->body;
     queue_.push_back(std::move(out));
   }
@@ -64,6 +69,7 @@ class Notifications {
   }
 
  private:
+  std::string unfolded_;                      // of the one that comes
   std::deque<std::unique_ptr<Notification>> queue_;
   std::vector<std::unique_ptr<Notification>> spare_;
 };

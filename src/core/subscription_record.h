@@ -19,13 +19,14 @@ struct SubscriptionKey {
   std::string_view pres_uri, id, watcher_uri, to_uri;
 };
 
-// A request that came while another one was out. Replaced by the next one that comes; header fields and callback parameter that a
-// newer one leaves out stay.
+// A request that came while another one was out. Replaced by the next one that comes; header fields, body and callback parameter that
+// a newer one leaves out stay.
 struct WaitingSubscribe {
   bool removal = false;
   bool has_headers = false;
   MonoMs wanted_end = kNever;
   std::string contact, target, extra_headers, outbound_proxy;
+  std::string body, content_type;         // empty: the one before
   void* cb_param = nullptr;
   WaiterList callers;
 };
@@ -46,7 +47,7 @@ struct Subscription : Entity {
   using Key = SubscriptionKey;
   // kTarget: Request-URI of an initial request; kRemote: remote target of the dialog.
   enum Field { kPresUri, kId, kWatcher, kTo, kEventId, kContact, kTarget, kExtraHeaders, kProxy, kCallId, kLocalTag, kRemoteTag,
-               kRemote, kRouteSet, kFields };
+               kRemote, kRouteSet, kBody, kContentType, kFields };
 
   std::unique_ptr<Subscription> bucket_next;
   PackedStrings<kFields> text;

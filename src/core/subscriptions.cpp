@@ -7,6 +7,11 @@
 
 namespace pua {
 
+static void put_body(std::array<std::string_view, Subscription::kFields>& text, std::string_view body, std::string_view content_type) {
+  if (body.empty()) return;
+  text[Subscription::kBody] = body;
+  text[Subscription::kContentType] = content_type;
+}
 
 Subscriptions::Subscriptions(EngineCommon& common, HashKey key)
     : c_(common), key_(key), kept_(common.settings_.notify_keep), table_(std::clamp(common.settings_.hash_size, 1u, 24u), key) {}
@@ -30,6 +35,9 @@ Status Subscriptions::check(const SubscribeRequest& q) const {
   if (!q.event_id.empty())
     if (auto s = check_etag(q.event_id); !s) return {Errc::bad_header, "event_id is not a token"};
   if (auto s = check_headers(q.extra_headers, c_.settings_.max_headers); !s) return s;
+  if (auto s = check_body(q.body, c_.settings_.max_body); !s) return s;
+  if (auto s = check_text("content_type", q.content_type, kMaxToken); !s) return s;
+  if (q.body.empty() != q.content_type.empty()) return {Errc::bad_argument, "body and content_type go together"};
   if (q.expires > INT32_MAX) return {Errc::bad_argument, "expires is out of range"};
   return success();
 }
@@ -133,6 +141,7 @@ void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, Publis
     text[Subscription::kProxy] = q.outbound_proxy;
     if (!q.event_id.empty()) text[Subscription::kEventId] = q.event_id;
     if (!q.extra_headers.empty()) text[Subscription::kExtraHeaders] = q.extra_headers;
+    put_body(text, q.body, q.content_type);
     s.put(text);
   }
   if (s.m.state == sub::State::Idle && !c_.loading_) leave_idle(s, now);
@@ -164,6 +173,9 @@ void Subscriptions::park(Subscription& s, const SubscribeRequest& q, PublishDone
     w.has_headers = true;
     w.extra_headers = q.extra_headers;
   }
+  if (q.body.empty()) return;
+  w.body = q.body;
+  w.content_type = q.content_type;
 }
 
 // The request that was out is done: the newest one that waited takes effect.
@@ -184,6 +196,7 @@ void Subscriptions::start_waiting(Subscription& s, MonoMs now) {
     text[Subscription::kTarget] = w->target;
     text[Subscription::kProxy] = w->outbound_proxy;
     if (w->has_headers) text[Subscription::kExtraHeaders] = w->extra_headers;
+    put_body(text, w->body, w->content_type);
     s.put(text);
   }
   apply(s, {.input = sub::Input::Request}, nullptr, now);

@@ -16,6 +16,7 @@
 #include "core/notify_port.h"
 #include "core/subscription_record.h"
 #include "core/table.h"
+#include "core/unsolicited.h"
 
 namespace pua {
 
@@ -29,6 +30,7 @@ class Subscriptions {
   DialogFound find_dialog(const DialogQuery&, std::string* id) const;
   void of_id(std::string_view prefix, const std::function<void(const RecordView&)>&, MonoMs now) const;
   int observe(int32_t source_mask, NotifyObserver fn);
+  void observe_unsolicited(int32_t event_mask, UnsolicitedObserver fn) { unsolicited_.observe(event_mask, std::move(fn)); }
   void forget(int handle);
 
   // --- the other side
@@ -106,7 +108,16 @@ class Subscriptions {
   Subscription* of_dialog(std::string_view call_id, std::string_view local_tag) const;
   std::string allow_events() const;
   NotifyAnswer refuse(int status, std::string reason, std::string headers = {});
-  NotifyAnswer take(Subscription&, const NotifyRequest&, const DocumentState&, MonoMs now);
+  struct Document {
+    DocumentState state;
+    BadDocument bad = BadDocument::No;
+    std::string text;        // why
+  };
+  // s: whose owner may have asked for more types than the event has; nullptr: nobody's.
+  Document judge(const Subscription* s, const EventInfo&, const NotifyRequest&) const;
+  NotifyAnswer take_unsolicited(const EventInfo&, const NotifyRequest&, MonoMs now);
+  NotifyAnswer refuse_known(Subscription&, int status, const char* reason, MonoMs now);
+  NotifyAnswer take(Subscription&, const NotifyRequest&, const Document&, MonoMs now);
   void run_handlers();
   // rows (subscriptions_store.cpp)
   const char* unreadable(const Row&) const;
@@ -130,12 +141,14 @@ class Subscriptions {
   std::vector<Subscription*> reap_;
   std::deque<Handler> handlers_;
   Notifications notifications_;
+  Unsolicited unsolicited_;
   std::array<std::array<uint64_t, sub::kInputs>, sub::kStates> coverage_{};
   std::array<int64_t, sub::kStates> by_state_{};
   uint64_t remove_cursor_ = 0, end_cursor_ = 0;
   int next_handle_ = 1;
   bool in_handlers_ = false;
-  LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, no_dialog_gate_, ended_gate_, bad_row_gate_, bad_notify_gate_;
+  LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, no_dialog_gate_, ended_gate_, bad_row_gate_, refused_gate_,
+      bad_document_gate_, deaf_gate_;
   LogGate transient_gate_{3, 60000};        // daily life of a server with many users
 };
 

@@ -3,11 +3,14 @@
 
 #include "core/destination.h"
 #include "core/identifiers.h"
+#include "core/notify_fields.h"
 #include "core/policy.h"
 #include "core/subscriptions.h"
 #include "core/validate.h"
 
 namespace pua {
+
+static constexpr std::string_view kAcceptLists = ", multipart/related, application/rlmi+xml";   // RFC 4662 section 5.1
 
 
 void Subscriptions::apply(Subscription& s, const sub::Event& e, const SipReply* reply, MonoMs now) {
@@ -40,7 +43,7 @@ void Subscriptions::apply(Subscription& s, const sub::Event& e, const SipReply* 
       text[Subscription::kRemoteTag] = reply->to_tag;
       text[Subscription::kRouteSet] = reply->route_set;
     }
-    if (!reply->contact.empty() && check_uri("Contact", reply->contact).ok()) text[Subscription::kRemote] = reply->contact;
+    if (can_be_target(reply->contact)) text[Subscription::kRemote] = reply->contact;
     s.put(text);
   }
   if (fx.commit_intent) {
@@ -103,6 +106,10 @@ void Subscriptions::report(Subscription& s, sub::Outcome outcome, int status, Mo
     case sub::Outcome::DialogLost:
       c_.count_.dialogs_lost++;
       say(ended_gate_, LogLevel::notice, "the dialog is lost, a new one is made");
+      break;
+    case sub::Outcome::Deaf:
+      c_.count_.dialogs_deaf++;
+      say(deaf_gate_, LogLevel::warning, "its NOTIFYs cannot be taken, one after the other: the dialog is ended, and a new one made");
       break;
     case sub::Outcome::Rejected:
       say(ended_gate_, LogLevel::notice, "the notifier ended the subscription for good");
@@ -239,9 +246,17 @@ void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
   q.event = event_value;
   q.expires = m.asked;
   q.contact = contact_of(s);
-  if (event) q.accept = event->accept;
-  q.allow_events = c_.ports_.bodies.allow_events();
   q.extra_headers = s.text.get(Subscription::kExtraHeaders);
+  std::string with_lists;
+  if (event && !has_header(q.extra_headers, "Accept")) {   // else the owner's says it all
+    q.accept = event->accept;
+    if (!event->accept.empty() && asks_for_list(q.extra_headers)) q.accept = with_lists.append(event->accept).append(kAcceptLists);
+  }
+  q.allow_events = c_.ports_.bodies.allow_events();
+  if (m.op != sub::Op::Remove) {
+    q.body = s.text.get(Subscription::kBody);
+    q.content_type = s.text.get(Subscription::kContentType);
+  }
   q.proxy = !s.proxy().empty() ? s.proxy() : std::string_view(c_.settings_.outbound_proxy);
   char branch[kBranchSize];
   q.branch = write_branch(c_.branch_key_, q, branch);

@@ -1,6 +1,9 @@
-// Subscriptions: NOTIFYs. Each is either taken whole or refused and changes nothing (RFC 6665 section 4.1.3).
+// Subscriptions: NOTIFYs (RFC 6665 section 4.1.3). Dialog, state and CSeq decide whether one is taken. Its document is another matter: one
+// that nobody can use is left out, and what the NOTIFY says of the subscription counts all the same.
 #include <algorithm>
 
+#include "core/destination.h"
+#include "core/notify_fields.h"
 #include "core/policy.h"
 #include "core/subscriptions.h"
 #include "core/validate.h"
@@ -47,62 +50,103 @@ std::string Subscriptions::allow_events() const {
 NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (c_.ended()) return refuse(503, "Shutting down", "Retry-After: 5\r\n");   // not 481: the dialog goes on after a restart
   if (n.event.empty()) return refuse(489, "Event is missing", allow_events());
-  if (n.state.empty()) return refuse(400, "Subscription-State is missing");
   const EventInfo* event = c_.ports_.bodies.by_name(n.event);
   if (!event) event = c_.ports_.bodies.by_name(package_of(n.event));
   if (!event) return refuse(489, "Bad Event", allow_events());
   Subscription* s = of_dialog(n.call_id, n.local_tag);
   if (!s || s->m.state == sub::State::Idle) {
     if (c_.loading_) return refuse(503, "Not loaded yet", "Retry-After: 1\r\n");
+    // Outside of a dialog, that is: who believes in a dialog with us is told that there is none.
+    if (n.local_tag.empty() && unsolicited_.wanted(event->flag)) return take_unsolicited(*event, n, now);
     return refuse(481, "Subscription Does Not Exist");
   }
+  if (n.state.empty()) return refuse_known(*s, 400, "Subscription-State is missing", now);
   if (s->m.state == sub::State::Gone || s->m.dialog == sub::Dialog::None) return refuse(481, "Subscription Does Not Exist");
   // The first branch of a forked request that made a dialog is kept, the others end by this answer.
-  if (n.remote_tag.empty()) return refuse(400, "From has no tag");
-  if (s->m.dialog == sub::Dialog::Confirmed && s->remote_tag() != n.remote_tag) return refuse(481, "Another branch was first");
+  if (n.remote_tag.empty()) return refuse_known(*s, 400, "From has no tag", now);
+  bool made = s->m.dialog != sub::Dialog::Confirmed;
+  if (!made && s->remote_tag() != n.remote_tag) return refuse_known(*s, 481, "Another branch was first", now);
   if (event->flag != s->event) {
     const EventInfo* ours = c_.ports_.bodies.by_flag(s->event);
-    if (!ours || package_of(ours->name) != package_of(event->name)) return refuse(481, "Subscribed to another event");
+    if (!ours || package_of(ours->name) != package_of(event->name)) return refuse_known(*s, 481, "Subscribed to another event", now);
     event = ours;
   }
-  if (n.event_id != s->text.get(Subscription::kEventId)) return refuse(481, "Subscribed with another event id");
-  if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse(500, "Request Out Of Order");
+  if (n.event_id != s->text.get(Subscription::kEventId)) return refuse_known(*s, 481, "Subscribed with another event id", now);
+  if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse_known(*s, 500, "Request Out Of Order", now);
   if (s->has_remote_cseq && n.cseq == s->remote_cseq) {
     c_.count_.notifies_repeated++;
     return {};
   }
-  // A Contact that is known was looked at when it came.
-  if (!n.contact.empty() && n.contact != s->text.get(Subscription::kRemote) && !check_uri("Contact", n.contact).ok()) return refuse(400, "Contact is no URI");
   // A host hands in what it likes; what goes into a row must come out of it again.
-  if (!check_tag("From", n.remote_tag)) return refuse(400, "From tag is not usable");
-  if (!check_text("Record-Route", n.route_set, kMaxRoutes)) return refuse(400, "Record-Route is not usable");
-  DocumentState doc;
-  if (!n.body.empty()) {
-    if (n.content_type.empty()) return refuse(400, "Content-Type is missing");
-    if (n.body.size() > c_.settings_.max_body) return refuse(413, "Body is larger than max_body");
-    if (!c_.ports_.bodies.accepts(s->event, n.content_type))
-      return refuse(415, "Unsupported Media Type", event->accept.empty() ? "" : "Accept: " + std::string(event->accept) + "\r\n");
-    Result<DocumentState> seen = c_.ports_.bodies.inspect(s->event, n.content_type, n.body);
-    if (!seen) {
-      uint64_t more = 0;
-      if (bad_notify_gate_.pass(now, more))
-        c_.ports_.log.warning("NOTIFY for %.*s was refused: %s", static_cast<int>(s->pres_uri().size()), s->pres_uri().data(),
-                              seen.error().message.c_str());
-      return refuse(400, "Bad body");   // the log says what is wrong with it
-    }
-    doc = *seen;
-  }
+  if (made && !check_tag("From", n.remote_tag)) return refuse_known(*s, 400, "From tag is not usable", now);
+  if (made && !check_text("Record-Route", n.route_set, kMaxRoutes)) return refuse_known(*s, 400, "Record-Route is not usable", now);
   if (notifications_.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
-  return take(*s, n, doc, now);
+  Document doc = judge(s, *event, n);
+  if (doc.bad == BadDocument::No) return take(*s, n, doc, now);
+  c_.count_.notifies_bad_document++;
+  std::string why = "taken, but its document cannot be used: " + doc.text;
+  c_.log_reply(bad_document_gate_, LogLevel::warning, "NOTIFY", s->pres_uri(), 200, why.c_str(), now);
+  NotifyRequest shown = n;
+  if (doc.bad == BadDocument::TooLarge || !c_.settings_.bad_documents) shown.body = shown.content_type = {};
+  return take(*s, shown, doc, now);
 }
 
-NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const DocumentState& doc, MonoMs now) {
+// It is of a dialog of ours and cannot be taken: where that goes on, the subscription is deaf.
+NotifyAnswer Subscriptions::refuse_known(Subscription& s, int status, const char* reason, MonoMs now) {
+  NotifyAnswer answer = refuse(status, reason);
+  c_.log_reply(refused_gate_, LogLevel::warning, "NOTIFY", s.pres_uri(), status, reason, now);
+  if (sub::legal(s.m.state, sub::Input::Notify)) apply(s, {.input = sub::Input::Notify, .refused = true}, nullptr, now);
+  reap();
+  return answer;
+}
+
+NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const NotifyRequest& n, MonoMs now) {
+  if (unsolicited_.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
+  c_.count_.notifies_unsolicited++;
+  Document doc = judge(nullptr, event, n);
+  bool shown = doc.bad == BadDocument::No || (doc.bad != BadDocument::TooLarge && c_.settings_.bad_documents);
+  if (doc.bad != BadDocument::No) {
+    c_.count_.notifies_bad_document++;
+    std::string why = "taken, but its document cannot be used: " + doc.text;
+    c_.log_reply(bad_document_gate_, LogLevel::warning, "NOTIFY", n.to_uri, 200, why.c_str(), now);
+  }
+  unsolicited_.push({event.flag, event.name, n.event_id, n.to_uri, n.from_uri, n.state, shown ? n.content_type : std::string_view(),
+                     shown ? n.body : std::string_view(), n.headers, doc.bad});
+  return {};
+}
+
+// What can be done with the document.
+Subscriptions::Document Subscriptions::judge(const Subscription* s, const EventInfo& event, const NotifyRequest& n) const {
+  Document out;
+  if (n.body.empty()) return out;
+  auto bad = [&](BadDocument why, std::string text) {
+    out.bad = why;
+    out.text = std::move(text);
+    return std::move(out);
+  };
+  if (n.body.size() > c_.settings_.max_notify_body)
+    return bad(BadDocument::TooLarge, "it has " + std::to_string(n.body.size()) + " octets, max_notify_body is " +
+                                          std::to_string(c_.settings_.max_notify_body));
+  if (!n.body_problem.empty()) return bad(BadDocument::Malformed, std::string(n.body_problem));
+  if (n.content_type.empty()) return bad(BadDocument::NoType, "it has no Content-Type");
+  std::string_view asked = s ? s->text.get(Subscription::kExtraHeaders) : std::string_view();
+  if (!c_.ports_.bodies.accepts(event.flag, n.content_type) && !asks_for_type(asked, n.content_type))
+    return bad(BadDocument::OtherType, "its Content-Type is " + std::string(n.content_type) + ", not " + std::string(event.accept));
+  Result<DocumentState> seen = c_.ports_.bodies.inspect(event.flag, n.content_type, n.body);
+  if (!seen) return bad(BadDocument::Malformed, seen.error().message);
+  out.state = *seen;
+  return out;
+}
+
+NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const Document& document, MonoMs now) {
+  const DocumentState& doc = document.state;
   c_.count_.notifies++;
   s.notifies++;
   s.remote_cseq = n.cseq;
   s.has_remote_cseq = true;
   bool terminated = n.state == "terminated", made = s.m.dialog != sub::Dialog::Confirmed;
-  bool moved = !n.contact.empty() && s.text.get(Subscription::kRemote) != n.contact;
+  // One that we could never send to does not take the place of one that works.
+  bool moved = !n.contact.empty() && s.text.get(Subscription::kRemote) != n.contact && can_be_target(n.contact);
   if (made || moved) {
     auto text = s.text.views();
     if (made) {
@@ -118,6 +162,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
     stale = s.has_doc && doc.version <= s.doc_version;
     gap = !stale && (!s.has_doc || doc.version != s.doc_version + 1);
     c_.count_.notifies_gap += gap;
+    c_.count_.notifies_stale += stale;
   }
   if (doc.kind != DocumentState::Kind::Opaque && !stale) {
     s.doc_version = doc.version;
@@ -142,7 +187,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
     mark(s, Lane::Bulk, now);
   }
   bool heard = std::any_of(handlers_.begin(), handlers_.end(), [&](const Handler& h) { return (h.mask & s.source) != 0; });
-  if (heard && !stale) notifications_.push(view(s, now), n, gap);
+  if (heard && !stale) notifications_.push(view(s, now), n, gap, document.bad);
   start_waiting(s, now);
   reap();
   return {};
@@ -173,6 +218,7 @@ void Subscriptions::run_handlers() {
       if (handlers_[h].mask & v.record.source) handlers_[h].fn(v);
     notifications_.done(std::move(n));
   }
+  for (int i = 0; i < kHandlersPerRun && !unsolicited_.empty() && !c_.ended(); i++) unsolicited_.show_one([this] { return c_.ended(); });
   in_handlers_ = false;
   std::erase_if(handlers_, [](const Handler& h) { return h.mask == 0; });
 }

@@ -39,6 +39,8 @@ RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
   out.contact = s.text.get(Subscription::kContact);
   out.target = s.text.get(Subscription::kTarget);
   out.extra_headers = s.text.get(Subscription::kExtraHeaders);
+  out.body = s.text.get(Subscription::kBody);
+  out.content_type = s.text.get(Subscription::kContentType);
   out.outbound_proxy = s.proxy();
   out.call_id = s.call_id();
   out.from_tag = s.text.get(Subscription::kLocalTag);
@@ -53,7 +55,7 @@ RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
   out.cseq = s.cseq;
   bool out_now = m.state == sub::State::Sending;
   sub::Op op = out_now ? m.op : sub::next_op(m);
-  if (op == sub::Op::Remove) {
+  if (op == sub::Op::Remove && m.wanted != sub::Wanted::Something) {
     out.intent = static_cast<int32_t>(op);
   } else if (op == sub::Op::Initial && out_now) {   // repeated to the octet after a quick restart
     out.intent = static_cast<int32_t>(op);
@@ -108,6 +110,7 @@ const char* Subscriptions::unreadable(const Row& row) const {
   if (!check_tag("to_tag", row.to_tag)) return "to_tag";
   if (!check_text("record_route", row.record_route, kMaxRoutes)) return "record_route";
   if (!check_headers(row.extra_headers, SIZE_MAX)) return "extra_headers";
+  if (!check_text("content_type", row.content_type, kMaxToken)) return "content_type";
   return nullptr;
 }
 
@@ -159,7 +162,8 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   auto text = s.text.views();
   if (existing) {
     m.wanted_end = from_epoch(row.desired_expires, c_.epoch_offset_);
-    for (auto f : {Subscription::kEventId, Subscription::kContact, Subscription::kTarget, Subscription::kExtraHeaders, Subscription::kProxy})
+    for (auto f : {Subscription::kEventId, Subscription::kContact, Subscription::kTarget, Subscription::kExtraHeaders, Subscription::kProxy,
+                   Subscription::kBody, Subscription::kContentType})
       text[f] = {};
   }
   auto keep = [&](Subscription::Field f, std::string_view stored) {
@@ -167,6 +171,10 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   };
   keep(Subscription::kEventId, row.event_id);
   keep(Subscription::kExtraHeaders, row.extra_headers);
+  if (text[Subscription::kBody].empty() && !row.body.empty() && !row.content_type.empty()) {
+    text[Subscription::kBody] = row.body;
+    text[Subscription::kContentType] = row.content_type;
+  }
   // Whoever wants it has said its way, and what was left empty is the default. What only ends goes where it was.
   if (!asked || existing || m.wanted != sub::Wanted::Something) {
     keep(Subscription::kContact, row.contact);
@@ -239,7 +247,7 @@ void Subscriptions::not_in_table(const Row& key, MonoMs now) {
   if (Subscription* s = table_.find(k, table_.hash_of(k)); s && s->m.state == sub::State::Idle) leave_idle(*s, now);
 }
 
-bool Subscriptions::busy() const { return !notifications_.empty() || (!c_.loading_ && !idle_.empty()); }
+bool Subscriptions::busy() const { return !notifications_.empty() || !unsolicited_.empty() || (!c_.loading_ && !idle_.empty()); }
 
 void Subscriptions::run(MonoMs now) {
   for (int n = 0; n < kLeavePerRun && !c_.loading_ && !idle_.empty(); n++) leave_idle(*idle_.front(), now);
@@ -265,6 +273,8 @@ RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
   v.to_uri = s.to_uri();
   v.event_id = s.text.get(Subscription::kEventId);
   v.extra_headers = s.text.get(Subscription::kExtraHeaders);
+  v.body = s.text.get(Subscription::kBody);
+  v.content_type = s.text.get(Subscription::kContentType);
   v.outbound_proxy = s.proxy();
   v.contact = contact_of(s);
   v.call_id = s.call_id();
@@ -292,6 +302,7 @@ RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
   v.cb_param = s.extra ? s.extra->cb_param : nullptr;
   v.notifies = s.notifies;
   v.notify_cseq = s.remote_cseq;
+  v.refused = m.refused;
   if (s.notifies) {
     static constexpr std::string_view states[] = {"", "pending", "active", "other"};
     v.notify_state = states[static_cast<int>(m.notified)];

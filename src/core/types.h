@@ -52,6 +52,7 @@ struct SubscribeRequest {
   RequestType type = RequestType::Auto;
   bool keep_existing = false;          // internal_update_flag: do nothing if it exists
   std::string_view extra_headers, outbound_proxy;
+  std::string_view body, content_type; // goes with each SUBSCRIBE but a removal: a filter (RFC 4660), a list (RFC 5367); empty: the one before
   void* cb_param = nullptr;
 };
 
@@ -107,8 +108,17 @@ struct RecordView {
   std::string_view notify_state, notify_reason, notify_content_type, notify_body;  // of the last NOTIFY
   int64_t notify_ago_ms = -1;          // since it came, -1: none in this run
   uint32_t notify_cseq = 0, notifies = 0;
+  uint32_t refused = 0;                // NOTIFYs of this dialog in a row that could not be taken
   void* cb_param = nullptr;
 };
+
+// What is wrong with the document of a NOTIFY that was taken.
+enum class BadDocument : uint8_t { No, TooLarge, NoType, OtherType, Malformed };  // values stand in pua.h
+
+constexpr const char* bad_document_name(BadDocument b) {
+  constexpr const char* names[] = {"", "too_large", "no_content_type", "other_content_type", "malformed"};
+  return names[static_cast<int>(b)];
+}
 
 // A NOTIFY as handlers get it. Views are valid during the call.
 struct NotifyView {
@@ -117,6 +127,8 @@ struct NotifyView {
   int64_t expires = -1, retry_after = -1;  // s, -1: not said
   std::string_view content_type, body; // empty: none
   bool gap = false;                    // a partial document with changes missing before it; full state was asked for
+  std::string_view headers = {};       // header fields, unfolded, whole lines; as many as core/notify_fields.h says
+  BadDocument bad = BadDocument::No;   // body is left out, or shown all the same (EngineSettings::bad_documents)
 };
 using NotifyObserver = std::function<void(const NotifyView&)>;
 
@@ -194,7 +206,11 @@ struct ListPage {
   X(notifies_repeated, c, "NOTIFYs that had been taken before")                                        \
   X(notifies_unknown, c, "NOTIFYs of no subscription, answered 481")                                   \
   X(notifies_bad, c, "NOTIFYs refused otherwise: 400, 415, 489, 500")                                  \
+  X(notifies_unsolicited, c, "NOTIFYs outside of any subscription that somebody had asked for")         \
   X(notifies_gap, c, "partial documents with changes missing before them")                             \
+  X(notifies_stale, c, "partial documents that came late: older than what is known")                   \
+  X(notifies_bad_document, c, "NOTIFYs whose document could not be used")                              \
+  X(dialogs_deaf, c, "dialogs given up because their NOTIFYs were refused, one after the other")       \
   X(notifies_terminated, c, "NOTIFYs that ended a subscription we wanted")                             \
   X(notifies_missing, c, "subscriptions that brought no NOTIFY in time (timer N)")                     \
   X(loading, g, "1 while the table is being loaded: lists are not complete yet")                       \
@@ -233,6 +249,8 @@ struct EngineSettings {
   uint32_t max_backlog = 500000;       // rows that may wait for a store that takes nothing
   uint32_t max_waiters = 32;           // per record
   uint32_t max_body = 16384;           // octets
+  uint32_t max_notify_body = 262144;   // octets
+  bool bad_documents = false;          // of NOTIFYs: shown to handlers, flagged; else left out
   uint32_t notify_keep = 1000;         // documents of NOTIFYs kept for those who look in
   uint32_t max_headers = 4096;         // octets of extra_headers
   uint32_t max_in_flight = 2000;

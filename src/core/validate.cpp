@@ -73,4 +73,9 @@ Status check_headers(std::string_view lines, size_t max) {
   return success();
 }
 
+Status check_body(std::string_view body, size_t max) {
+  if (body.size() <= max) return success();
+  return {Errc::too_large, "body has " + std::to_string(body.size()) + " octets, max_body is " + std::to_string(max)};
+}
+
 }  // namespace pua

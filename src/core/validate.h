@@ -22,5 +22,7 @@ Status check_etag(std::string_view etag);
 Status check_tag(std::string_view field, std::string_view tag);
 // Whole header lines "Name: value" CRLF, none of those that we write ourselves, at most `max` octets.
 Status check_headers(std::string_view lines, size_t max);
+// At most `max` octets: the parameter max_body.
+Status check_body(std::string_view body, size_t max);
 
 }  // namespace pua

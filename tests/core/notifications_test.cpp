@@ -26,7 +26,7 @@ TEST_GROUP(Notifications) {
     n.content_type = texts[5];
     n.expires = 60;
     n.retry_after = 7;
-    queue.push(v, n, true);
+    queue.push(v, n, true, BadDocument::Malformed);
     for (std::string& t : texts) t.assign(t.size(), '#');
   }
 };

@@ -30,6 +30,8 @@ void SubsRig::listen() {
     h.expires = n.expires;
     h.retry_after = n.retry_after;
     h.gap = n.gap;
+    h.bad = n.bad;
+    h.headers = n.headers;
     h.source = n.record.source;
     h.cb_param = n.record.cb_param;
     heard.push_back(std::move(h));
@@ -55,6 +57,8 @@ Call& SubsRig::ask(const Want& w) {
   q.extra_headers = w.headers;
   q.outbound_proxy = w.proxy;
   q.cb_param = w.cb_param;
+  q.body = w.body;
+  q.content_type = w.content_type;
   return call([&](PublishDone done) { return engine->subscribe(q, std::move(done), now); });
 }
 
@@ -98,7 +102,8 @@ NotifyAnswer SubsRig::notify(const Bring& b) {
   n.retry_after = b.retry_after;
   n.contact = b.contact;
   n.route_set = b.route_set;
-  n.content_type = b.content_type;
+  n.content_type = b.content_type == "-" ? std::string_view() : std::string_view(b.content_type);
+  n.headers = b.headers;
   if (b.content_type.empty() && !b.body.empty()) n.content_type = "application/pidf+xml";
   n.body = b.body;
   size_t before = heard.size();

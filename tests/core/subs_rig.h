@@ -22,13 +22,15 @@ struct Want {
   int32_t source = kMiSubscribe, event = kPresence;
   bool keep_existing = false;
   void* cb_param = nullptr;
+  std::string body = {}, content_type = {};
 };
 
 // A NOTIFY as the notifier of the last SUBSCRIBE sends it.
 struct Bring {
   std::string state = "active", reason = {};
   int64_t expires = -1, retry_after = -1;
-  std::string body = {}, content_type = {};
+  std::string body = {}, content_type = {};           // "-": none, else that of presence where there is a body
+  std::string headers = {};
   std::string remote_tag = "n1", contact = {}, route_set = {}, event = "presence", event_id = {};
   std::optional<uint32_t> cseq = {};                  // else the next one
   std::optional<std::string> call_id = {}, local_tag = {};
@@ -39,6 +41,8 @@ struct Heard {
   std::string uri, id, state, reason, content_type, body, dialog, machine;
   int64_t expires = -1, retry_after = -1;
   bool gap = false;
+  BadDocument bad = BadDocument::No;
+  std::string headers;
   int32_t source = 0;
   void* cb_param = nullptr;
 };

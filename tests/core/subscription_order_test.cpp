@@ -201,6 +201,48 @@ TEST(SubscriptionOrder, header_fields_and_event_id_that_a_newer_request_leaves_o
   TEXT_EQUAL("presence;id=e", rig.last().event);
 }
 
+// RFC 4660, RFC 5367.
+TEST(SubscriptionOrder, a_body_goes_with_each_request_but_the_one_that_ends_it) {
+  const std::string filter = "<filter-set/>", other = "<filter-set><x/></filter-set>", type = "application/simple-filter+xml";
+  rig.live({.body = filter, .content_type = type});
+  TEXT_EQUAL(filter, rig.last().body);
+  TEXT_EQUAL(type, rig.last().content_type);
+  rig.subscribe({.expires = 7200});                                   // leaves it out: it stays
+  TEXT_EQUAL("refresh", rig.last().kind());
+  TEXT_EQUAL(filter, rig.last().body);
+  rig.subscribe({.body = other, .content_type = "text/x-other"});    // waits
+  rig.accept();
+  TEXT_EQUAL(other, rig.last().body);
+  TEXT_EQUAL("text/x-other", rig.last().content_type);
+  rig.reject(481);
+  TEXT_EQUAL("initial", rig.last().kind());
+  TEXT_EQUAL(other, rig.last().body);
+  rig.accept();
+  rig.notify();
+  rig.unsubscribe();
+  TEXT_EQUAL("", rig.last().body);
+  TEXT_EQUAL("", rig.last().content_type);
+}
+
+TEST(SubscriptionOrder, a_body_and_its_type_go_together_and_have_bounds) {
+  auto refused = [&](const Want& w, Errc code, const char* message) {
+    Call& c = rig.ask(w);
+    CHECK(c.code == code);
+    TEXT_EQUAL(message, c.message);
+  };
+  refused({.body = "<f/>"}, Errc::bad_argument, "body and content_type go together");
+  refused({.content_type = "text/plain"}, Errc::bad_argument, "body and content_type go together");
+  refused({.body = std::string(16385, 'x'), .content_type = "text/plain"}, Errc::too_large, "body has 16385 octets, max_body is 16384");
+  refused({.body = "x", .content_type = "text/plain\r\nX: y"}, Errc::bad_header, "content_type holds a control character");
+  LONGS_EQUAL(0, rig.sent.size());
+}
+
+// RFC 4662 section 5.1.
+TEST(SubscriptionOrder, who_supports_lists_accepts_their_documents) {
+  rig.subscribe({.headers = "Supported: 100rel, eventlist\r\n"});
+  TEXT_EQUAL("application/pidf+xml, multipart/related, application/rlmi+xml", rig.last().accept);
+}
+
 TEST(SubscriptionOrder, the_event_id_stays_with_the_dialog) {
   rig.live({.event_id = "a"});
   Call& c = rig.subscribe({.event_id = "b"});

@@ -52,7 +52,7 @@ TEST_GROUP(SubscriptionRestart) {
 TEST(SubscriptionRestart, the_same_dialog_goes_on_with_everything_that_belongs_to_it) {
   rig.subscribe({.expires = kForEver, .to = "sip:list@example.com", .contact = "sip:me@10.0.0.8",
                  .target = "sip:first@10.0.0.3", .event_id = "e", .id = "phone", .headers = "X-A: 1\r\n",
-                 .proxy = "sip:10.0.0.7"});
+                 .proxy = "sip:10.0.0.7", .body = "<filter/>", .content_type = "text/x-filter"});
   rig.answer({.expires = 600, .to_tag = "n1", .contact = kNotifier, .route_set = "<sip:p1;lr>, <sip:p2;lr>"});
   rig.notify({.expires = 600, .event_id = "e"});
   const Sent first = rig.last();
@@ -73,6 +73,8 @@ TEST(SubscriptionRestart, the_same_dialog_goes_on_with_everything_that_belongs_t
   TEXT_EQUAL(first.event, s.event);
   TEXT_EQUAL(first.extra_headers, s.extra_headers);
   TEXT_EQUAL(first.proxy, s.proxy);
+  TEXT_EQUAL("<filter/>", s.body);
+  TEXT_EQUAL("text/x-filter", s.content_type);
   CHECK(s.cseq > first.cseq);
   rig.reject(481);                       // ... and so does what only a new dialog needs
   TEXT_EQUAL("sip:first@10.0.0.3", rig.last().uri);
@@ -519,6 +521,7 @@ TEST(SubscriptionRestart, a_row_with_a_broken_column_stays_as_it_is_and_the_log_
       {"to_tag", [](Row& r) { r.to_tag = "\r\n"; }},
       {"record_route", [](Row& r) { r.record_route = "<sip:p>\r\nVia: z"; }},
       {"extra_headers", [](Row& r) { r.extra_headers = "nonsense\r\n"; }},
+      {"content_type", [](Row& r) { r.content_type = "a\r\nVia: z"; }},
   };
   for (auto& spoilt : rows) {
     SubsRig r;
