@@ -1,4 +1,6 @@
-/* libpua: a Presence User Agent client for SIP proxies: publications (RFC 3903), subscriptions (RFC 6665). The one public
+/* Over 600 lines because it is the one public header, and says of each call what goes in and what comes out.
+ *
+ * libpua: a Presence User Agent client for SIP proxies: publications (RFC 3903), subscriptions (RFC 6665). The one public
  * header.
  *
  * Compiles as C11 and C++. Rules that hold for every call unless it says otherwise:
@@ -194,6 +196,9 @@ typedef struct subs_info {
   publrpl_cb_t *cbrpl;       /* called once with the outcome of this request; may be NULL */
   void *cbparam;             /* given to cbrpl */
   pua_str_t event_id;        /* `id` parameter of Event, a token; empty: none. Counts when the subscription is made */
+  pua_str_t *body;           /* goes with each SUBSCRIBE but the one that ends it: a filter (RFC 4660), a list of presentities
+                              * (RFC 5367). At most max_body octets; NULL or empty: the one of an earlier call, or none */
+  pua_str_t content_type;    /* of body; needed with one */
 } subs_info_t;
 
 /* A request that waits for the one in flight. Kept for source compatibility: ua_pres_t.pending_publ is always NULL,
@@ -254,6 +259,18 @@ typedef struct list_entry {
  * (hentity->ua_flag REQ_OTHER) and the library's own refreshes (REQ_ME). The result is ignored. */
 typedef int(pua_cb)(ua_pres_t *hentity, pua_reply_t *reply);
 
+/* A header field: its name as it came (also a compact one), and its value, folded lines made one. */
+typedef struct pua_header {
+  pua_str_t name;
+  pua_str_t value;
+} pua_header_t;
+
+/* What is wrong with a NOTIFY's document. */
+#define PUA_DOC_TOO_LARGE 1  /* longer than max_notify_body */
+#define PUA_DOC_NO_TYPE 2    /* it came without Content-Type */
+#define PUA_DOC_OTHER_TYPE 3 /* its Content-Type is not one of the event */
+#define PUA_DOC_MALFORMED 4  /* it is not what its Content-Type says */
+
 /* A NOTIFY of one of our subscriptions, as handlers get it. Valid during the call. */
 typedef struct pua_notification {
   pua_str_t state;        /* of Subscription-State: "active", "pending", "terminated", or another word */
@@ -264,6 +281,11 @@ typedef struct pua_notification {
   pua_str_t body;         /* the document as it came; empty: none */
   int gap;                /* 1: a partial document with changes missing before it; the full state was asked for */
   pua_t *pua;             /* the instance */
+  int bad_document;       /* 0: body is what it should be, or there is none. Else one of PUA_DOC_*: the document that came
+                           * cannot be used. It is left out, or with notify_bad_documents shown all the same; never one
+                           * that is too large. What the NOTIFY says of the subscription counts in any case. */
+  const struct pua_header *headers; /* its header fields in the order they came, at most 64 and 8192 octets of them */
+  int n_headers;                    /* how many */
 } pua_notification_t;
 
 /* Called for each NOTIFY that was taken of subscriptions whose source bit is in the mask it was registered with, in the
@@ -271,6 +293,43 @@ typedef struct pua_notification {
  * been taken, a snapshot; its cb_param tells whose it is. param: as registered. A repeated NOTIFY (a retransmission) is
  * shown once. The result is ignored. */
 typedef int(pua_notify_cb)(ua_pres_t *hentity, const pua_notification_t *n, void *param);
+
+/* A presentity of a list (RFC 4662), as it stands in one NOTIFY of a subscription to that list. Valid during the call. */
+typedef struct pua_resource {
+  pua_str_t list_uri;     /* of the list */
+  unsigned int version;   /* of the list's document: one more than in the last one */
+  int full_state;         /* 1: the document shows the whole list; 0: what changed */
+  pua_str_t uri;          /* of the presentity */
+  pua_str_t name;         /* for people; may be empty */
+  pua_str_t instance;     /* id of this virtual subscription; empty: the list has none for it, and nothing more is known */
+  pua_str_t state;        /* "active", "pending", "terminated" */
+  pua_str_t reason;       /* why it is terminated; may be empty */
+  pua_str_t content_type; /* of body */
+  pua_str_t body;         /* its document; empty: none came. It may be a list in turn */
+} pua_resource_t;
+
+/* Called for each of them. The result is ignored. */
+typedef int(pua_resource_cb)(const pua_resource_t *r, void *param);
+
+/* A NOTIFY outside of any dialog (message waiting that a server tells a line unasked, for one), as handlers get it. Valid during the
+ * call. What it did not say is empty. */
+typedef struct pua_unsolicited {
+  pua_str_t to_uri;       /* whom it is for */
+  pua_str_t from_uri;     /* and of whom */
+  pua_str_t event;        /* name of the event package */
+  pua_str_t event_id;
+  pua_str_t state;        /* of Subscription-State */
+  pua_str_t content_type; /* of body */
+  pua_str_t body;
+  int bad_document;       /* as in pua_notification_t, with headers and n_headers */
+  const struct pua_header *headers;
+  int n_headers;
+  pua_t *pua;             /* the instance */
+} pua_unsolicited_t;
+
+/* Called for each of them whose event's bit is in the mask it was registered with, from the loop, after it was answered 200. The result is
+ * ignored. Anybody who reaches our addresses can send one: believe what is in it as much as the network around. */
+typedef int(pua_unsolicited_cb)(const pua_unsolicited_t *n, void *param);
 
 /* A NOTIFY taken apart by the host's own SIP stack, for pua_notify_fields(). Zero it first; what is not there is empty.
  * Tags as in the NOTIFY: `from_tag` is the notifier's, `to_tag` ours. Values are those of header fields, without their
@@ -286,6 +345,9 @@ typedef struct pua_notify {
   pua_str_t record_route;       /* Record-Route, all values in their order, with commas between */
   pua_str_t content_type;       /* Content-Type */
   pua_str_t body;
+  pua_str_t headers;            /* other header fields for the handlers, whole lines ("Call-Info: <sip:x>\r\n"); may be empty */
+  pua_str_t to_uri;             /* of To and From, where to_tag is empty: for pua_register_unsolicited() */
+  pua_str_t from_uri;
 } pua_notify_t;
 
 /* Makes of an owner's document the one that goes on the wire.
@@ -514,6 +576,19 @@ PUA_API int pua_send_subscribe(pua_t *pua, const subs_info_t *subs);
  * Returns 1; PUA_E_BAD_ARGUMENT: types is 0 or negative, f is NULL; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK,
  * PUA_E_SHUTTING_DOWN. */
 PUA_API int pua_register_notify(pua_t *pua, int types, pua_notify_cb *f, void *param);
+
+/* Calls f for each NOTIFY outside of any dialog whose event's bit is in `events` (any non-zero mask), with `param`. Without such a call
+ * they are answered 481. Stays registered as long as the instance lives.
+ * Returns 1; PUA_E_BAD_ARGUMENT: events is 0 or negative, f is NULL; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK,
+ * PUA_E_SHUTTING_DOWN. */
+PUA_API int pua_register_unsolicited(pua_t *pua, int events, pua_unsolicited_cb *f, void *param);
+
+/* Takes the document of a NOTIFY apart that is a list (RFC 4662): calls f, with `param`, for each instance of each resource in it and for
+ * each resource without one, in their order, before it returns. content_type and body: as the handler got them, or those of a
+ * pua_resource_t. A list comes where it is asked for: with extra_headers "Supported: eventlist\r\n".
+ * Returns how often f was called; PUA_E_BAD_BODY: it is no list, or not well-formed: f was not called; PUA_E_BAD_ARGUMENT: f is NULL, a
+ * negative length; PUA_E_TOO_LARGE, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. */
+PUA_API int pua_notify_resources(pua_t *pua, const pua_str_t *content_type, const pua_str_t *body, pua_resource_cb *f, void *param);
 
 /* Is there a dialog? `dialog` is the question: call_id, from_tag (local) and to_tag (the other side's), pres_uri,
  * watcher_uri, id, event, flag (source bit); what is NULL, empty or 0 matches any, but call_id, pres_uri or to_uri is

@@ -1,9 +1,10 @@
 // C ABI: NOTIFYs: those that the host's own socket received, and what handlers are told.
 #include "api/c_arguments.h"
-#include "api/c_notify_fields.h"
 #include "api/c_view.h"
 #include "api/handle.h"
+#include "core/notify_fields.h"
 #include "core/uri.h"
+#include "events/lists.h"
 
 namespace pua {
 
@@ -27,13 +28,15 @@ int notify_fields(pua_s& h, const pua_notify_t& in) {
       !take(h, "to_tag", in.to_tag, q.local_tag) || !take(h, "contact", in.contact, contact) ||
       !take(h, "event", in.event, event) || !take(h, "subscription_state", in.subscription_state, state) ||
       !take(h, "record_route", in.record_route, q.route_set) || !take(h, "content_type", in.content_type, q.content_type) ||
-      !take(h, "body", in.body, q.body))
+      !take(h, "body", in.body, q.body) || !take(h, "headers", in.headers, q.headers) ||
+      !take(h, "to_uri", in.to_uri, q.to_uri) || !take(h, "from_uri", in.from_uri, q.from_uri))
     return PUA_E_BAD_ARGUMENT;
   std::string event_name, event_id;
   SubscriptionState parsed;
   if (!event.empty() && !parse_event_value(event, event_name, event_id)) return answered(h, {400, "Bad Event header field", ""});
   if (!state.empty() && !parse_subscription_state(state, parsed))
     return answered(h, {400, "Bad Subscription-State header field", ""});
+  q.headers = q.headers.substr(0, kMaxShownOctets);
   q.cseq = in.cseq;
   q.event = event_name;
   q.event_id = event_id;
@@ -43,6 +46,33 @@ int notify_fields(pua_s& h, const pua_notify_t& in) {
   q.retry_after = parsed.retry_after;
   q.contact = first_contact_uri(contact);
   return answered(h, h.instance->notify_received(q));
+}
+
+// Header fields as C shows them; they live as long as it and the block do.
+struct Headers {
+  explicit Headers(std::string_view block) : count(static_cast<int>(split_headers(block, fields))) {
+    for (int i = 0; i < count; i++) shown[i] = {c_str(fields[i].name), c_str(fields[i].value)};
+  }
+  HeaderField fields[kMaxShownHeaders];
+  pua_header_t shown[kMaxShownHeaders];
+  int count;
+};
+
+void unsolicited(const std::shared_ptr<pua_s>& h, pua_unsolicited_cb* f, void* param, const UnsolicitedView& v) {
+  Headers headers(v.headers);
+  pua_unsolicited_t n{};
+  n.to_uri = c_str(v.to_uri);
+  n.from_uri = c_str(v.from_uri);
+  n.event = c_str(v.event_name);
+  n.event_id = c_str(v.event_id);
+  n.state = c_str(v.state);
+  n.content_type = c_str(v.content_type);
+  n.body = c_str(v.body);
+  n.bad_document = static_cast<int>(v.bad);
+  n.headers = headers.shown;
+  n.n_headers = headers.count;
+  n.pua = h.get();
+  f(&n, param);
 }
 
 void notify(const std::shared_ptr<pua_s>& h, pua_notify_cb* f, void* param, const NotifyView& v) {
@@ -55,8 +85,33 @@ void notify(const std::shared_ptr<pua_s>& h, pua_notify_cb* f, void* param, cons
   n.content_type = c_str(v.content_type);
   n.body = c_str(v.body);
   n.gap = v.gap;
+  n.bad_document = static_cast<int>(v.bad);
+  Headers headers(v.headers);
+  n.headers = headers.shown;
+  n.n_headers = headers.count;
   n.pua = h.get();
   f(record.pres(), &n, param);
+}
+
+int resources(pua_s& h, std::string_view content_type, std::string_view body, pua_resource_cb* f, void* param) {
+  XmlReader reader;
+  int count = 0;
+  Status s = read_list(reader, content_type, body, [&](const ListedResource& r) {
+    pua_resource_t out{};
+    out.list_uri = c_str(r.list_uri);
+    out.version = r.version;
+    out.full_state = r.full;
+    out.uri = c_str(r.uri);
+    out.name = c_str(r.name);
+    out.instance = c_str(r.instance);
+    out.state = c_str(r.state);
+    out.reason = c_str(r.reason);
+    out.content_type = c_str(r.content_type);
+    out.body = c_str(r.body);
+    count++;
+    f(&out, param);
+  });
+  return s ? count : fail(&h, s.error());
 }
 
 }  // namespace
@@ -72,6 +127,25 @@ int pua_register_notify(pua_t* p, int types, pua_notify_cb* f, void* param) {
       if (auto self = weak.lock()) pua::notify(self, f, param, v);
     });
     return 1;
+  });
+}
+
+int pua_register_unsolicited(pua_t* p, int events, pua_unsolicited_cb* f, void* param) {
+  return pua::guarded(p, [&](pua_s& h) {
+    if (events <= 0 || !f) return pua::fail(&h, pua::Errc::bad_argument, "events is not a mask of event bits, or f is NULL");
+    h.instance->observe_unsolicited(events, [weak = h.weak_from_this(), f, param](const pua::UnsolicitedView& v) {
+      if (auto self = weak.lock()) pua::unsolicited(self, f, param, v);
+    });
+    return 1;
+  });
+}
+
+int pua_notify_resources(pua_t* p, const pua_str_t* content_type, const pua_str_t* body, pua_resource_cb* f, void* param) {
+  return pua::guarded(p, [&](pua_s& h) {
+    std::string_view type, octets;
+    if (!f) return pua::fail(&h, pua::Errc::bad_argument, "f is NULL");
+    if (!pua::take(h, "content_type", content_type, type) || !pua::take(h, "body", body, octets)) return PUA_E_BAD_ARGUMENT;
+    return pua::resources(h, type, octets, f, param);
   });
 }
 

@@ -17,7 +17,8 @@ int to_request(pua_s& h, const subs_info_t& in, SubscribeRequest& q) {
       !take(h, "watcher_uri", in.watcher_uri, q.watcher_uri) || !take(h, "to_uri", in.to_uri, q.to_uri) ||
       !take(h, "contact", in.contact, q.contact) || !take(h, "remote_target", in.remote_target, q.remote_target) ||
       !take(h, "outbound_proxy", in.outbound_proxy, q.outbound_proxy) ||
-      !take(h, "extra_headers", in.extra_headers, q.extra_headers) || !take(h, "event_id", in.event_id, q.event_id))
+      !take(h, "extra_headers", in.extra_headers, q.extra_headers) || !take(h, "event_id", in.event_id, q.event_id) ||
+      !take(h, "body", in.body, q.body) || !take(h, "content_type", in.content_type, q.content_type))
     return PUA_E_BAD_ARGUMENT;
   if (int rc = take_type(h, in.flag, q.type); rc != PUA_OK) return rc;
   if (!one_bit(in.source_flag)) return fail(&h, Errc::bad_argument, "source_flag is not one source bit");

@@ -43,6 +43,7 @@ class Composed : public Instance {
   int observe_notifies(int32_t mask, NotifyObserver fn) override {
     return core_->engine().observe_notifies(mask, std::move(fn));
   }
+  void observe_unsolicited(int32_t mask, UnsolicitedObserver fn) override { core_->engine().observe_unsolicited(mask, std::move(fn)); }
   void forget_observer(int handle) override { core_->engine().forget_observer(handle); }
 
   void observe(int32_t mask, Observer fn) override { core_->engine().observe(mask, std::move(fn)); }

@@ -13,6 +13,7 @@
 #include "config/settings.h"
 #include "core/notify_port.h"
 #include "core/types.h"
+#include "core/unsolicited.h"
 
 struct event_base;
 
@@ -58,6 +59,7 @@ class Instance {
   virtual void subscriptions_of(std::string_view prefix, const std::function<void(const RecordView&)>&) = 0;
   // NOTIFYs of subscriptions whose source bit is in the mask, as they come; until the instance ends. Returns a handle.
   virtual int observe_notifies(int32_t source_mask, NotifyObserver) = 0;
+  virtual void observe_unsolicited(int32_t event_mask, UnsolicitedObserver) = 0;
   virtual void forget_observer(int handle) = 0;
 
   virtual void observe(int32_t source_mask, Observer) = 0;

@@ -5,6 +5,7 @@
 
 #include "api/policy_settings.h"
 #include "base/tidy_heap.h"
+#include "config/checks.h"
 #include "config/reload.h"
 #include "sip/notify_parse.h"
 #include "store/open.h"
@@ -35,7 +36,22 @@ InstanceCore::InstanceCore(Settings settings, Log::Sink sink)
 
 InstanceCore::~InstanceCore() = default;
 
+// event_package: before anything is loaded that may be of one.
+static Status add_packages(const Settings& settings, Registry& events) {
+  for (const std::string& text : settings.event_packages) {
+    Result<EventPackage> p = parse_event_package(text);
+    if (!p) return {Errc::bad_config, "parameter \"event_package\": " + p.error().message};
+    const EventInfo* known = events.by_name(p->name);
+    if (known && known->flag != p->flag)
+      return {Errc::bad_config, "parameter \"event_package\": " + p->name + " is there already, with the bit " + std::to_string(known->flag)};
+    if (Status s = events.add(p->flag, p->name, p->content_type); !s)
+      return {Errc::bad_config, "parameter \"event_package\": " + s.error().message};
+  }
+  return success();
+}
+
 Status InstanceCore::start(event_base* base) {
+  if (Status s = add_packages(settings_, events_); !s) return s;
   Result<EngineSettings> policy = engine_settings(settings_, events_);
   if (!policy) return policy.error();
   SuDriver::Mode mode;

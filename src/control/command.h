@@ -29,7 +29,7 @@ struct ParamSpec {
   const char* help;
 };
 
-constexpr size_t kMaxParams = 12;
+constexpr size_t kMaxParams = 16;
 constexpr size_t kMaxStrings = 100;  // of one Strings
 
 struct CommandSpec {

@@ -45,6 +45,7 @@ static void write_dialog(JsonWriter& w, const RecordView& r) {
   w.member("from_tag", r.from_tag).member("to_tag", r.to_tag).member("contact", r.contact);
   w.member("remote_target", r.remote_target).member("route_set", r.route_set);
   w.member("notifies", r.notifies).member("notify_cseq", r.notify_cseq);
+  if (r.refused > 0) w.member("notifies_refused", r.refused);
   w.member("notify_ago_ms", r.notify_ago_ms).member("notify_reason", r.notify_reason);
   w.member("content_type", r.notify_content_type).member("body", r.notify_body);
 }

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int32_t kMiSubscribe = 1 << 8;  // source bit MI_SUBSCRIBE, part of the record's key
 
-enum Sub : size_t { kUri, kWatcher, kEvent, kExpires, kContact, kId, kProxy, kHeaders, kEventId, kTo, kTarget };
+enum Sub : size_t { kUri, kWatcher, kEvent, kExpires, kContact, kId, kProxy, kHeaders, kEventId, kTo, kTarget, kBody, kContentType };
 
 constexpr ParamSpec kSubscribeParams[] = {
     {"presentity_uri", "uri", ParamType::String, false, "whose state: a SIP, SIPS, PRES or TEL URI"},
@@ -26,6 +26,8 @@ constexpr ParamSpec kSubscribeParams[] = {
     {"event_id", nullptr, ParamType::Scalar, true, "id parameter of the Event header field"},
     {"to_uri", nullptr, ParamType::String, true, "To; none: the presentity"},
     {"remote_target", nullptr, ParamType::String, true, "Request-URI of the first request; none: the presentity"},
+    {"body", nullptr, ParamType::String, true, "goes with the SUBSCRIBEs: a filter, a list of presentities"},
+    {"content_type", nullptr, ParamType::String, true, "of body"},
 };
 
 enum Unsub : size_t { kEndUri, kEndWatcher, kEndEvent, kEndId, kEndTo };
@@ -113,6 +115,8 @@ static void run_subscribe(ControlContext& context, const Params& p, const CallPt
   r.event_id = p.text(kEventId);
   r.to_uri = other_than(p.text(kTo), r.pres_uri);
   r.remote_target = p.text(kTarget);
+  r.body = p.text(kBody);
+  r.content_type = p.text(kContentType);
   // One header without its line end is what people type; anything else that is not whole lines is refused below.
   std::string with_end;
   r.extra_headers = p.text(kHeaders);

@@ -121,6 +121,8 @@ const MetricFamily kList[] = {
     {"pua_sip_unanswered_total", "counter", "",
      "requests of strangers that got no answer: there were too many of them, or it would have been too long",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.incoming.unanswered)); }},
+    {"pua_sip_other_requests_total", "counter", "", "requests to our addresses that were no NOTIFY (scans, OPTIONS)",
+     [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.incoming.others)); }},
     {"pua_sip_failovers_total", "counter", "",
      "requests sent to another server of the same name, as one did not answer, could not be reached or said 503",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.failovers)); }},

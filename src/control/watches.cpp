@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "control/json_writer.h"
+#include "core/notify_fields.h"
+#include "core/uri.h"
 
 namespace pua {
 
@@ -86,6 +88,25 @@ void Watches::on_notify(const NotifyView& n) {
   if (gone) std::erase_if(all_, [](const Watch& w) { return w.state->gone; });
 }
 
+// What other members tell, or what belongs to the way that the NOTIFY came; "v" and the like are their short forms.
+static bool told_otherwise(std::string_view name) {
+  constexpr std::string_view names[] = {"Via", "v", "From", "f", "To", "t", "Call-ID", "i", "CSeq", "Max-Forwards", "Content-Length", "l",
+                                        "Content-Type", "c", "Event", "o", "Subscription-State", "Contact", "m", "Record-Route", "Route"};
+  return std::any_of(std::begin(names), std::end(names), [&](std::string_view n) { return same_word(n, name); });
+}
+
+// The other header fields, in the order they came.
+static void write_headers(JsonWriter& w, std::string_view block) {
+  HeaderField fields[kMaxShownHeaders];
+  size_t count = split_headers(block, fields);
+  count = static_cast<size_t>(std::remove_if(fields, fields + count, [](const HeaderField& f) { return told_otherwise(f.name); }) - fields);
+  if (count == 0) return;
+  w.key("headers").begin_array();
+  for (size_t i = 0; i < count; i++)
+    w.begin_object().member("name", fields[i].name).member("value", fields[i].value).end_object();
+  w.end_array();
+}
+
 static std::string message(int64_t id, uint64_t lost, const NotifyView& n, bool with_body) {
   const RecordView& r = n.record;
   std::string text;
@@ -105,7 +126,9 @@ static std::string message(int64_t id, uint64_t lost, const NotifyView& n, bool 
   } else if (!n.body.empty()) {
     w.member("body", n.body);
   }
+  if (with_body) write_headers(w, n.headers);
   if (n.gap) w.member("gap", true);
+  if (n.bad != BadDocument::No) w.member("bad_document", bad_document_name(n.bad));
   if (lost > 0) w.member("lost", static_cast<int64_t>(lost));
   w.end_object().end_object();
   return text;

@@ -11,7 +11,7 @@ constexpr Command kCommands[] = {
     {"publish", "pua.publish", Show::Reply, "presentity_uri", "URI", true, "e", "efStxiEHp",
      "Publish, modify or refresh the state of URI; without a body it is refreshed. Waits for the final SIP reply."},
     {"remove", "pua.publish", Show::Reply, "presentity_uri", "URI", true, "e", "eiEHp", "Remove the publication from the server."},
-    {"subscribe", "pua_subscribe", Show::Reply, "presentity_uri", "URI", true, "we", "ewxWDicdogHp",
+    {"subscribe", "pua_subscribe", Show::Reply, "presentity_uri", "URI", true, "we", "ewxWDicdogHptfS",
      "Subscribe to the state of URI on behalf of the watcher, or change the lifetime of that subscription."},
     {"unsubscribe", "pua_unsubscribe", Show::Reply, "presentity_uri", "URI", true, "we", "ewio", "End the subscription."},
     {"list", "pua_list", Show::Records, nullptr, "", false, "", "kueqrlaX", "List the records that match."},

@@ -134,12 +134,14 @@ class FakeInstance : public Instance {
       refuse_next.reset();
       return error;
     }
-    taken.push_back(Taken{r.source, r.event, std::string(r.pres_uri), std::string(r.id), {}, {},
-                          std::string(r.extra_headers), std::string(r.outbound_proxy), r.expires, std::nullopt,
+    taken.push_back(Taken{r.source, r.event, std::string(r.pres_uri), std::string(r.id), std::string(r.content_type), {},
+                          std::string(r.extra_headers), std::string(r.outbound_proxy), r.expires,
+                          r.body.empty() ? std::nullopt : std::optional<std::string>(r.body),
                           std::move(done), std::string(r.watcher_uri), std::string(r.to_uri), std::string(r.contact),
                           std::string(r.remote_target), std::string(r.event_id)});
     return success();
   }
+  void observe_unsolicited(int32_t, UnsolicitedObserver) override {}
   Result<NotifyAnswer> notify_received(std::string_view) override { return notify_answer; }
   NotifyAnswer notify_received(const NotifyRequest&) override { return notify_answer; }
   Status update_contact(const DialogQuery&, std::string_view) override { return success(); }

@@ -97,7 +97,8 @@ TEST_GROUP(SubscribeCommands) {
 TEST(SubscribeCommands, pua_subscribe_takes_named_parameters) {
   call("pua_subscribe", std::string("{") + kThree +
                             R"(,"expires":600,"contact":"sip:me@c","id":"x","outbound_proxy":"sip:p","extra_headers":"A: 1",)"
-                            R"("event_id":7,"to_uri":"sip:to@b","remote_target":"sip:rt@b"})");
+                            R"("event_id":7,"to_uri":"sip:to@b","remote_target":"sip:rt@b",)"
+                            R"("body":"<f/>","content_type":"text/x-f"})");
   CHECK_TEXT(answer.empty(), "answered before the final reply");
   LONGS_EQUAL(1, world.pua.taken.size());
   const Taken& t = world.pua.taken.front();
@@ -113,6 +114,8 @@ TEST(SubscribeCommands, pua_subscribe_takes_named_parameters) {
   STRCMP_EQUAL("7", t.event_id.c_str());
   STRCMP_EQUAL("sip:to@b", t.to_uri.c_str());
   STRCMP_EQUAL("sip:rt@b", t.remote_target.c_str());
+  STRCMP_EQUAL("<f/>", t.body.value_or("none").c_str());
+  STRCMP_EQUAL("text/x-f", t.content_type.c_str());
 }
 
 TEST(SubscribeCommands, the_documented_names_and_positions_are_known) {
