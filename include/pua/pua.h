@@ -328,7 +328,8 @@ typedef struct pua_unsolicited {
 } pua_unsolicited_t;
 
 /* Called for each of them whose event's bit is in the mask it was registered with, from the loop, after it was answered 200. The result is
- * ignored. Anybody who reaches our addresses can send one: believe what is in it as much as the network around. */
+ * ignored. Anybody who reaches our addresses can send one: believe what is in it as much as the network around. One that is repeated
+ * because our answer was lost is shown again. */
 typedef int(pua_unsolicited_cb)(const pua_unsolicited_t *n, void *param);
 
 /* A NOTIFY taken apart by the host's own SIP stack, for pua_notify_fields(). Zero it first; what is not there is empty.

@@ -363,6 +363,36 @@ TEST(ApiSubscribe, a_notify_reaches_its_handler_and_nobody_elses) {
   LONGS_EQUAL(0, other.seen.size());
 }
 
+// Message waiting, as a server tells a line unasked.
+TEST(ApiSubscribe, a_notify_of_no_subscription_is_shown_to_who_asked) {
+  LONGS_EQUAL(PUA_OK, rig.start());
+  const std::string body = "Messages-Waiting: yes\r\n";
+  const std::string message =
+      "NOTIFY sip:alice@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKmwi\r\nMax-Forwards: 70\r\n"
+      "From: <sip:voicemail@example.com>;tag=vm\r\nTo: <sip:alice@example.com>\r\nCall-ID: mwi@example.com\r\nCSeq: 1 NOTIFY\r\n"
+      "Event: message-summary\r\nSubscription-State: terminated;reason=timeout\r\nCall-Info: <sip:x>\r\n"
+      "Content-Type: application/simple-message-summary\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  LONGS_EQUAL(481, pua_notify_received(rig.pua, message.data(), message.size()));
+  std::vector<std::string> seen;
+  auto show = [](const pua_unsolicited_t* n, void* to) {
+    std::string text = copy(n->to_uri) + "|" + copy(n->from_uri) + "|" + copy(n->event) + "|" + copy(n->event_id) + "|" + copy(n->state) + "|" +
+                       copy(n->content_type) + "|" + copy(n->body) + "|" + std::to_string(n->bad_document);
+    for (int i = 0; i < n->n_headers; i++)
+      if (copy(n->headers[i].name) == "Call-Info") text += "|" + copy(n->headers[i].value);
+    static_cast<std::vector<std::string>*>(to)->push_back(text);
+    return 0;
+  };
+  LONGS_EQUAL(1, pua_register_unsolicited(rig.pua, MSGSUM_EVENT, show, &seen));
+  LONGS_EQUAL(200, pua_notify_received(rig.pua, message.data(), message.size()));
+  LONGS_EQUAL(0, seen.size());
+  CHECK(rig.until([&] { return !seen.empty(); }));
+  STRCMP_EQUAL("sip:alice@example.com|sip:voicemail@example.com|message-summary||terminated|application/simple-message-summary|"
+               "Messages-Waiting: yes\r\n|0|<sip:x>", seen[0].c_str());
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_register_unsolicited(rig.pua, 0, show, &seen));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_register_unsolicited(rig.pua, -1, show, &seen));
+  LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_register_unsolicited(rig.pua, 1, nullptr, &seen));
+}
+
 // Inside the handler, as its README says; each document in turn.
 TEST(ApiSubscribe, a_list_is_taken_apart_for_who_asks) {
   LONGS_EQUAL(PUA_OK, rig.start());
