@@ -47,11 +47,11 @@ std::string this_boot() {
 
 std::string SqliteNote::text() const {
   if (boot.empty()) return "";
-  char buf[320];
+  char buf[640];
   auto number = [](auto n) { return static_cast<unsigned long long>(n); };
-  snprintf(buf, sizeof buf, "file %llu %llu size %lld changed %lld log %llu %llu folded %u boot %.60s", number(file.id.dev),
+  snprintf(buf, sizeof buf, "file %llu %llu size %lld changed %lld log %llu %llu folded %u boot %.60s table %.64s base %.40s", number(file.id.dev),
            number(file.id.ino), static_cast<long long>(file.size), static_cast<long long>(file.changed_ns), number(log.dev),
-           number(log.ino), folded, boot.c_str());
+           number(log.ino), folded, boot.c_str(), table.c_str(), base.empty() ? "-" : base.c_str());
   return buf;
 }
 
@@ -59,13 +59,15 @@ SqliteNote SqliteNote::of(const std::string& line) {
   SqliteNote n;
   unsigned long long file[2] = {}, log[2] = {};
   long long size = 0, changed = 0;
-  char boot[64] = "";
-  int found = sscanf(line.c_str(), "file %llu %llu size %lld changed %lld log %llu %llu folded %u boot %60s", &file[0], &file[1], &size, &changed,
-                     &log[0], &log[1], &n.folded, boot);
-  if (found != 8) return {};
+  char boot[64] = "", table[68] = "", base[44] = "";
+  int found = sscanf(line.c_str(), "file %llu %llu size %lld changed %lld log %llu %llu folded %u boot %60s table %64s base %40[^\n]", &file[0], &file[1], &size, &changed,
+                     &log[0], &log[1], &n.folded, boot, table, base);
+  if (found != 10) return {};
   n.file = {{static_cast<dev_t>(file[0]), static_cast<ino_t>(file[1]), file[1] != 0}, size, changed};
   n.log = {static_cast<dev_t>(log[0]), static_cast<ino_t>(log[1]), log[1] != 0};
   n.boot = boot;
+  n.table = table;
+  n.base = std::string_view(base) == "-" ? "" : base;
   return n;
 }
 

@@ -16,6 +16,8 @@ struct SqliteNote {
   FileId log;
   uint32_t folded = 0;        // pages of the log that were in the file then (wal_folded)
   std::string boot;           // of the machine: a crash of that may leave older times behind
+  // What tells the content (SqliteWatch): the table, and its line `writes` as it stands in the file itself.
+  std::string table, base;
   std::string text() const;   // one line
   static SqliteNote of(const std::string& line);
 };

@@ -81,10 +81,10 @@ Result<SqliteDb> SqliteDb::open(const std::string& name, std::shared_ptr<FileCla
   else if (errno != EEXIST) return file_error(path, strerror(errno));
 
   SqliteDb db(path, std::move(claim));
+  db.set_stale_log_aside();   // before the claim on the file: that goes with any other descriptor of it
   Result<InodeClaim> inode = InodeClaim::take(path);
   if (!inode) return inode.error();
   db.inode_ = std::make_unique<InodeClaim>(std::move(*inode));
-  db.set_stale_log_aside();
   sqlite3* raw = nullptr;
   int rc = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   db.db_.reset(raw);
@@ -103,9 +103,13 @@ void SqliteDb::set_stale_log_aside() {
   std::string log = path_ + "-wal";
   SqlitePlace::State file = SqlitePlace(path_).state();
   if (!last.log.there || !(FileId::of(log) == last.log) || last.boot != this_boot() || file == last.file) return;
-  // The same file, written to since: by a checkpoint of another program, which its index tells, or it is another file's content.
+  // Times and inodes prove nothing (touch, an archive that was unpacked in place): what is in the file itself decides. The same file with
+  // more in it: a checkpoint of another program, which its index tells.
+  std::string line;
+  bool readable = line_in_file(path_, last.table, line), same_file = file.id == last.file.id;
+  if (readable ? line == last.base : same_file && file.size == last.file.size) return;
   uint32_t folded = folded_on_disk(path_ + "-shm");
-  if (file.id == last.file.id && folded != 0 && folded != last.folded) return;
+  if (same_file && folded != 0 && folded != last.folded) return;
   if (rename(log.c_str(), (log + ".stale").c_str()) != 0) return;
   unlink((path_ + "-shm").c_str());
   notice_ = path_ + ": the write-ahead log there belongs to another file than this one: set aside as " + log + ".stale";

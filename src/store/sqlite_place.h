@@ -18,13 +18,18 @@ struct FileId {
   static FileId of(const std::string& path);
 };
 
+// Whether somebody has the file open for writing; a question to the kernel (a lease), which only the file's owner may ask.
+bool being_written(const std::string& path);
+// Line `writes` of the meta table as it stands in the file itself, whatever its write-ahead log holds. false: it cannot be read.
+bool line_in_file(const std::string& path, const std::string& table, std::string& line);
+
 class SqlitePlace {
  public:
   enum class Change : uint8_t {
     None,
     Gone,      // nothing stands there
     Replaced,  // another file
-    LogGone,   // the file is ours, but its log was removed or replaced: what it holds would be missing after a crash
+    LogGone,   // the file is ours, but its log was removed, replaced or cut off: what it holds would be missing after a crash
     Written,   // its size or time is not what we have left: a checkpoint by another program, or another file's content
   };
   explicit SqlitePlace(std::string path) : path_(std::move(path)) {}
@@ -51,6 +56,7 @@ class SqlitePlace {
   std::string path_;
   State now_;
   FileId log_;
+  int64_t log_size_ = 0;     // after the last commit
 };
 
 }  // namespace pua

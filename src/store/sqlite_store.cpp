@@ -251,6 +251,8 @@ int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
 }
 
 void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
+  // A log that was cut off is to be seen before SQLite goes on behind the hole.
+  if (place_ == Place::Ours && watch_->look() == SqlitePlace::Change::LogGone) look(now);
   if (place_ != Place::Ours) return refuse(lane, rows, now);
   results_.assign(rows.size(), WriteResult::Deferred);
   row_error_.clear();
@@ -451,7 +453,7 @@ int SqliteStore::checkpoint(MonoMs now) {
     wal_frames_ = frames;
     wal_folded_ = folded;
   }
-  watch_->checkpointed();
+  watch_->checkpointed(rc == SQLITE_OK && frames >= 0 && frames == folded);
   if ((rc & 0xff) == SQLITE_BUSY) rc = SQLITE_OK;
   full_ = full_ && rc != SQLITE_OK;
   bool done = rc == SQLITE_OK && wal_frames_ - wal_folded_ < kCheckpointPages;

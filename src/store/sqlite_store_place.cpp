@@ -50,7 +50,11 @@ void SqliteStore::settle(MonoMs now) {
     settle_at_ = now + kSettleMs;
     return;
   }
-  if (place_ == Place::Away) return come_back(now);
+  if (place_ == Place::Away) {
+    if (!being_written(db_.path())) return come_back(now);
+    settle_at_ = now + kSettleMs;
+    return;
+  }
   SqlitePlace::Change change = watch_->look();
   if (change == SqlitePlace::Change::None || (change == SqlitePlace::Change::Written && watch_->same_after_all())) {
     place_ = Place::Ours;  // its log was folded into it by another program

@@ -53,7 +53,10 @@ Status SqliteWatch::prepare() {
   for (auto [st, value] : {std::pair(&data_version_, &seen_data_), std::pair(&schema_version_, &seen_schema_)}) {
     if (int rc = number(*st, *value); rc != SQLITE_OK) return db_.error(rc);
   }
-  checkpointed();
+  // A new file has all of it in its log, and could not be told from others.
+  if (!line_in_file(db_.path(), table_, base_))
+    sqlite3_wal_checkpoint_v2(db_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  checkpointed(false);
   return success();
 }
 
@@ -123,24 +126,30 @@ void SqliteWatch::look_at_log() {
   folded_ = n;
 }
 
+// Another program's checkpoint, or nothing but another time: what is in the file is ours.
 bool SqliteWatch::same_after_all() {
   look_at_log();
-  if (!folded_by_others_) return false;
-  checkpointed();
-  return true;
+  std::string line;
+  bool ours = folded_by_others_ || (line_in_file(db_.path(), table_, line) && (line == base_ || line == expected_));
+  if (ours) checkpointed(false);
+  return ours;
 }
 
 void SqliteWatch::before_checkpoint() { db_.claim().note({}); }
 
-void SqliteWatch::checkpointed() {
+void SqliteWatch::checkpointed(bool whole) {
   place_.remember();
   folded_ = folded();
   folded_by_others_ = false;
+  if (whole && counting_) base_ = expected_;
+  else (void)line_in_file(db_.path(), table_, base_);
   SqliteNote n;
   n.file = place_.remembered();
   n.log = place_.log();
   n.folded = folded_;
   n.boot = this_boot();
+  n.table = table_;
+  n.base = base_;
   db_.claim().note(n);
 }
 

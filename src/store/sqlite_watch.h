@@ -36,14 +36,15 @@ class SqliteWatch {
   bool same_after_all();
   // Around each time that we write to the file itself: a log is not taken for another file's where we end in the middle.
   void before_checkpoint();
-  void checkpointed();
+  // whole: all that is in the log is in the file.
+  void checkpointed(bool whole);
   const SqlitePlace& place() const { return place_; }
 
  private:
   int compare();
+  void look_at_log();
   std::string text_of(uint64_t count) const { return mark_ + " " + std::to_string(count); }
   uint32_t folded() const;
-  void look_at_log();
 
   SqliteDb& db_;
   SqlitePlace place_;
@@ -55,6 +56,7 @@ class SqliteWatch {
   int64_t seen_data_ = 0, seen_schema_ = 0;
   uint32_t folded_ = 0;           // pages of the log that are in the file, as we know it
   bool folded_by_others_ = false;
+  std::string base_;              // the line as it stands in the file itself
   bool counting_ = true;          // false: the line is on a damaged page
   bool other_ = false;
 };
