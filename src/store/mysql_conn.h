@@ -49,6 +49,11 @@ struct DbReply {
   MYSQL_RES* take() const { return owner ? std::exchange(*owner, nullptr) : nullptr; }
 };
 
+// The next row of an answer; nullptr: no more, or the server sends fewer columns than were asked for.
+inline MYSQL_ROW next_row(MYSQL_RES* rows, unsigned columns) {
+  return rows && mysql_num_fields(rows) >= columns ? mysql_fetch_row(rows) : nullptr;
+}
+
 class MysqlConn {
  public:
   using Done = std::function<void(const DbReply&)>;
@@ -159,7 +164,7 @@ class MysqlConn {
   int query_error_ = 0;
   MYSQL_RES *result_ = nullptr, *fetched_ = nullptr;
   std::vector<uint64_t> changed_;             // rows, by each statement that was sent together
-  bool tls_to_see_ = false;                   // the greeting has to offer it before the library goes on
+  bool greeting_to_see_ = false;              // it is looked at before the library goes on
   int connect_ready_ = 0;                     // what the library waited for meanwhile
   std::string exec_sql_;
   Done exec_done_;

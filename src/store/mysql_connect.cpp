@@ -135,7 +135,7 @@ void MysqlConn::connect_next() {
   deadline_ = steady_ms() + kConnectMs;
   const char* to = address_.empty() ? "localhost" : address_.c_str();
   const char* socket = address_.empty() && !servers_.socket.empty() ? servers_.socket.c_str() : nullptr;
-  tls_to_see_ = servers_.tls && !address_.empty();
+  greeting_to_see_ = true;
   connect_ready_ = 0;
   call(mysql_real_connect_start(&connected_to_, mysql_.get(), to, servers_.user.c_str(), servers_.password.c_str(),
                                 servers_.database.c_str(), host.port ? host.port : kPortOfMysql, socket,
@@ -179,20 +179,24 @@ void MysqlConn::cannot_connect(unsigned code, const std::string& error) {
 // The library goes on in the clear where a server offers no TLS, and sends what it knows of the password. So its connection is held
 // until the greeting has come, which says what the server offers: the octets that are looked at are those that the library reads.
 void MysqlConn::on_ready(int come) {
-  if (phase_ != Phase::Connect || !tls_to_see_) return call(resume(come));
+  if (phase_ != Phase::Connect || !greeting_to_see_) return call(resume(come));
   connect_ready_ |= come;
-  switch (look_at_greeting()) {
+  TlsOffer offer = look_at_greeting();
+  if (offer == TlsOffer::No && (!servers_.tls || address_.empty())) offer = TlsOffer::Yes;   // nobody asks for it
+  switch (offer) {
     case TlsOffer::Unknown:
       watched_ = EV_READ;
       return watch(mysql_get_socket(mysql_.get()), EV_READ, deadline_);
     case TlsOffer::No:
+    case TlsOffer::Odd:
       break_off();
-      last_error_ = {2026, "has no TLS, which db_tls asks for"};
+      last_error_ = offer == TlsOffer::No ? std::pair(2026u, std::string("has no TLS, which db_tls asks for"))
+                                          : std::pair(2027u, std::string("does not speak as MariaDB servers do"));
       drop(false);
       return connect_next();
     case TlsOffer::Yes: break;
   }
-  tls_to_see_ = false;
+  greeting_to_see_ = false;
   call(resume(connect_ready_));
 }
 
@@ -205,6 +209,10 @@ TlsOffer MysqlConn::look_at_greeting() {
   ssize_t n = recv(fd, octets, sizeof octets, MSG_PEEK | MSG_DONTWAIT);
   if (n == 0) return TlsOffer::Yes;   // closed, without a greeting
   TlsOffer offer = tls_offer({octets, static_cast<size_t>(std::max<ssize_t>(n, 0))});
+  // The library is ended by going on, and must not meet it.
+  if (offer == TlsOffer::Odd) shutdown(fd, SHUT_RDWR);
+  while (offer == TlsOffer::Odd && recv(fd, octets, sizeof octets, MSG_DONTWAIT) > 0) {
+  }
   if (offer == TlsOffer::Unknown) least += static_cast<int>(std::max<ssize_t>(n, 0));
   setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);   // woken when there is more to look at
   return offer;

@@ -5,8 +5,9 @@
 
 namespace pua {
 
-// Yes: the server offers it, or what it says is no greeting (an error), which the library reads without an answer.
-enum class TlsOffer : unsigned char { Unknown, Yes, No };  // Unknown: more octets are needed
+// Yes: the server offers it, or what it says is no greeting (an error), which the library reads without an answer. Unknown: more octets
+// are needed. Odd: a report of progress in place of a greeting, which the library does not survive.
+enum class TlsOffer : unsigned char { Unknown, Yes, No, Odd };
 
 inline TlsOffer tls_offer(std::string_view octets) {
   constexpr size_t kHead = 4, kLongest = 300;  // length and number of the packet; a version is not longer
@@ -14,7 +15,10 @@ inline TlsOffer tls_offer(std::string_view octets) {
   constexpr size_t kBehindVersion = 4 + 8 + 1;  // thread, first part of the scramble, a zero
   auto at = [&](size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(octets[i])); };
   if (octets.size() <= kHead) return TlsOffer::Unknown;
-  if (at(kHead) == kError) return TlsOffer::Yes;
+  if (at(kHead) == kError) {
+    if (octets.size() < kHead + 3) return TlsOffer::Unknown;
+    return at(kHead + 1) == 0xff && at(kHead + 2) == 0xff ? TlsOffer::Odd : TlsOffer::Yes;
+  }
   if (at(kHead) != kProtocol) return TlsOffer::No;
   size_t packet = kHead + (at(0) | (at(1) << 8) | (at(2) << 16)), end = octets.find('\0', kHead + 1);
   size_t flags = end == octets.npos ? octets.size() : end + 1 + kBehindVersion;

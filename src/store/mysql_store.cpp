@@ -180,7 +180,7 @@ Result<std::string> MysqlStore::get_meta(std::string_view name) {
     read_.run(sql, [&](const DbReply& r) {
       answered = true;
       error = r.error;
-      MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+      MYSQL_ROW row = next_row(r.result, 1);
       if (row && row[0]) value.assign(row[0], mysql_fetch_lengths(r.result)[0]);
     });
   };
@@ -230,7 +230,7 @@ void MysqlStore::watch() {
   read_.run(identity_sql(servers_.table, servers_.writer_name, c[0], c[1]), [this, known](const DbReply& r) {
     watch_pause_ = r.code == 0 ? kWatchMs : std::min(2 * watch_pause_, kWatchMostMs);
     watch_at_ = home_.now() + watch_pause_;
-    MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+    MYSQL_ROW row = next_row(r.result, 4);
     if (row && servers_.writer_stands && servers_.writer == known.writer) {
       auto text = [&](int i) { return std::string(row[i] ? row[i] : ""); };
       bool ours = text(0) == known.writer;
@@ -346,7 +346,7 @@ void MysqlStore::send_upserts(Writing& w) {
     if (r.code != 0) failed(w, w.upserts, r);
     for (const Writing::Item& item : w.upserts) {
       if (r.code != 0) break;
-      MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+      MYSQL_ROW row = next_row(r.result, 4);
       bool ours = row && number(row[0]) == item.id && number(row[1]) == item.epoch && number(row[2]) == item.version &&
                   number(row[3]) == item.node;
       w.results[item.index] = ours ? WriteResult::Ok : WriteResult::RefusedNewer;
@@ -384,7 +384,7 @@ void MysqlStore::read_back(Writing& w) {
       return send_removes(w);
     }
     std::unordered_map<int64_t, std::tuple<int64_t, uint32_t, int32_t>> there;
-    while (MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr)
+    while (MYSQL_ROW row = next_row(r.result, 4))
       there[number(row[0])] = {number(row[1]), fitting<uint32_t>(number(row[2])), fitting<int32_t>(number(row[3]))};
     for (const Writing::Item& item : w.narrows) {
       auto at = there.find(item.id);
@@ -407,7 +407,7 @@ void MysqlStore::send_removes(Writing& w) {
       return report(w);
     }
     std::unordered_set<int64_t> gone;
-    while (MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr) gone.insert(number(row[0]));
+    while (MYSQL_ROW row = next_row(r.result, 1)) gone.insert(number(row[0]));
     std::vector<Writing::Item> missing;
     for (const Writing::Item& item : w.removes) {
       w.results[item.index] = WriteResult::Ok;
@@ -426,7 +426,7 @@ void MysqlStore::look_for(Writing& w, std::vector<Writing::Item> missing) {
   conn(w.lane).run(exists_sql(servers_.table, ids), [this, &w, missing = std::move(missing)](const DbReply& r) {
     if (r.code != 0) failed(w, missing, r);
     std::unordered_set<int64_t> there;
-    while (MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr) there.insert(number(row[0]));
+    while (MYSQL_ROW row = next_row(r.result, 1)) there.insert(number(row[0]));
     for (const Writing::Item& item : missing) {
       if (there.contains(item.id)) w.results[item.index] = WriteResult::RefusedNewer;
     }
@@ -513,6 +513,7 @@ void MysqlStore::give_page() {
   page_wanted_ = false;
   auto rows = std::move(next_.rows);  // the views of page_ point into them
   std::string error = std::exchange(next_.error, {});
+  if (rows && mysql_num_fields(rows.get()) < kColumnCount) error = name_ + ": an answer has other columns than were asked for";
   uint32_t limit = next_.limit;
   next_.state = Page::State::None;
   size_t bytes = read_page(rows.get());
@@ -526,7 +527,7 @@ void MysqlStore::give_page() {
 
 void MysqlStore::find(const Row& key, MonoMs) {
   find_.run(find_sql(servers_.table, key), [this](const DbReply& r) {
-    MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+    MYSQL_ROW row = next_row(r.result, 1 + kColumnCount);
     Row found;
     bool there = row && row[1];
     if (there) read_row(row + 1, mysql_fetch_lengths(r.result) + 1, found);
@@ -539,7 +540,7 @@ void MysqlStore::find(const Row& key, MonoMs) {
 size_t MysqlStore::read_page(MYSQL_RES* rows) {
   page_.clear();
   size_t bytes = 0;
-  while (MYSQL_ROW row = rows ? mysql_fetch_row(rows) : nullptr) {
+  while (MYSQL_ROW row = next_row(rows, kColumnCount)) {
     read_row(row, mysql_fetch_lengths(rows), page_.emplace_back());
     bytes += octets(page_.back()) + kSmallColumns;
   }

@@ -35,7 +35,7 @@ void MysqlConn::set_up() {
 
 void MysqlConn::check_version(const DbReply& r) {
   if (r.code != 0) return not_set_up(r);
-  MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+  MYSQL_ROW row = next_row(r.result, 2);
   std::string version = row && row[1] ? row[1] : "";
   if (version == std::to_string(servers_.version)) {
     servers_.stand_at(server_, address_);
@@ -79,7 +79,7 @@ void MysqlConn::fence() {
   std::string mark = fences.front();
   exec("SELECT IS_USED_LOCK('" + mark + "')", [this, mark](const DbReply& r) {
     if (r.code != 0) return not_set_up(r);
-    MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr;
+    MYSQL_ROW row = next_row(r.result, 1);
     if (!row || !row[0]) {
       std::erase(servers_.list[server_].fences, mark);
       fence_until_ = 0;
@@ -137,7 +137,7 @@ void MysqlConn::check_counts() {
   exec(counts_sql(servers_.table, servers_.counts[0].name, servers_.counts[1].name), [this](const DbReply& r) {
     if (r.code != 0) return no_writer(r);
     std::string found[2];
-    while (MYSQL_ROW row = r.result ? mysql_fetch_row(r.result) : nullptr) {
+    while (MYSQL_ROW row = next_row(r.result, 2)) {
       for (int i = 0; i < 2; i++)
         if (row[0] && row[1] && servers_.counts[i].name == row[0]) found[i] = row[1];
     }

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from fake_mysql import FakeMysql
+from fake_mysql import FakeMysql, packet
 from harness import Suite, check, equal, main_is
 from mariadb import MariaDb
 from places import SCRIPT, expect, puadbctl
@@ -48,6 +48,17 @@ def puadbctl_tells_it_to_nobody(ctx):
             done = puadbctl("check", "--url", server.url(), *options)
             equal(done.returncode, 2, f"status: {done.stderr}")
             checked(server, tls, done.stdout + done.stderr, f"--tls {tls or 'not said'}, {first}, then {then}")
+
+
+@suite.test
+def what_is_no_greeting_is_named_and_crashes_nobody(ctx):
+    for number, (tls, first) in enumerate((tls, first) for tls in ("off", "on")
+                                          for first in (packet(0, b"\xff\xff\xff\x01\x01\x01\x10\0\0\x03abc"), packet(0, b"\x09" + b"3.23"), b"HTTP/1.0 400 no\r\n")):
+        server = FakeMysql(ctx, first=first)
+        puad = Puad(ctx, name=f"puad{number}", db_url=server.url(), db_tls=tls, db_timeout=500)
+        puad.start(ready=False)
+        equal(puad.process.wait(10), 1, f"exit status with db_tls={tls} and {first}")
+        check(f"127.0.0.1:{server.port}" in puad.log(), f"the log does not name the server: {puad.log()[-300:]}")
 
 
 @suite.test

@@ -19,11 +19,12 @@ def greeting(plugin):
 
 
 class FakeMysql(threading.Thread):
-    """begins_with: the method it names first; asks_for: the one it asks for then."""
+    """begins_with: the method it names first; asks_for: the one it asks for then. first: octets in place of its greeting."""
 
-    def __init__(self, ctx, begins_with="mysql_native_password", asks_for="mysql_clear_password"):
+    def __init__(self, ctx, begins_with="mysql_native_password", asks_for="mysql_clear_password", first=None):
         super().__init__(daemon=True)
         self.begins_with, self.asks_for, self.told, self.met = begins_with, asks_for, b"", 0
+        self.first = first or greeting(begins_with)
         self.listener = socket.create_server((HOST, 0))
         self.port = self.listener.getsockname()[1]
         ctx.callback(self.listener.close)
@@ -42,7 +43,7 @@ class FakeMysql(threading.Thread):
             with peer:
                 peer.settimeout(3)
                 try:
-                    peer.sendall(greeting(self.begins_with))
+                    peer.sendall(self.first)
                     for question in (packet(2, b"\xfe" + self.asks_for.encode() + b"\0" + b"".join(SCRAMBLE) + b"\0"), b""):
                         answer = peer.recv(4096)
                         self.told += answer

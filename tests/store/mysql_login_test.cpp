@@ -124,6 +124,8 @@ TEST(mysql_greeting, what_is_no_greeting_offers_nothing) {
   CHECK(tls_offer(packet(0, "\x09" "3.23")) == TlsOffer::No);
   CHECK(tls_offer(packet(0, std::string("\x0a" "10\0ab", 6))) == TlsOffer::No);   // ends before its flags
   CHECK(tls_offer(std::string("\xff\xff\xff\0\x0a", 5) + std::string(400, 'v')) == TlsOffer::No);
+  CHECK(tls_offer(packet(0, std::string("\xff\xff\xff\x01\x01\x01\x10\0\0\x03" "abc", 13))) == TlsOffer::Odd);   // a report of progress
+  CHECK(tls_offer(packet(0, "\xff\xff")) == TlsOffer::Unknown);
   CHECK(tls_offer(packet(0, "\xff\x10\x04Too many connections")) == TlsOffer::Yes);   // an error: the library tells it
 }
 
