@@ -89,14 +89,15 @@ void FifoTransport::waited_enough(int, short, void* self) {
 
 void FifoTransport::read_some() {
   char buffer[kReadSize];
+  bool ended = false;  // a request: what is partial now began after it
   for (int i = 0; i < kTurnReads; i++) {
     ssize_t n = read(fd_, buffer, sizeof buffer);
     if (n <= 0) break;  // EAGAIN: all read
     framing_.feed(std::string_view(buffer, static_cast<size_t>(n)), dispatcher_.context().max_request,
-                  [this](std::string_view name, std::string_view text) { request(name, text); });
+                  [this, &ended](std::string_view name, std::string_view text) { ended = true, request(name, text); });
   }
   if (framing_.partial()) {
-    evtimer_add(rest_timer_, &kRestWait);
+    if (ended || evtimer_pending(rest_timer_, nullptr) == 0) evtimer_add(rest_timer_, &kRestWait);
   } else {
     evtimer_del(rest_timer_);
   }

@@ -77,6 +77,10 @@ void FifoFraming::step_document(char c, size_t max_request, const Emit& emit) {
     finish(emit);
     return begin(State::Name);
   }
+  if (c == '{' && depth_ > 0 && last_ != ',' && last_ != ':' && last_ != '[') {  // no JSON goes on so: the next request
+    finish(emit);
+    begin(State::Document);
+  }
   keep(c, max_request);
   if (c == '\n') {
     line_start_ = true;

@@ -87,6 +87,16 @@ TEST(FifoFraming, a_document_that_is_not_closed_does_not_swallow_the_next_reques
   expect({{"r", "{\"a\":1,\n"}, {"s", "{}"}});
 }
 
+// A process that died while it wrote, and others behind it: no JSON goes on with a brace there.
+TEST(FifoFraming, a_request_that_was_never_finished_does_not_swallow_those_behind_it) {
+  feed("{\"jsonrpc\":\"2.0\",\"method\":\"version\"{\"id\":1}{\"id\":2}");
+  expect({{"", "{\"jsonrpc\":\"2.0\",\"method\":\"version\""}, {"", "{\"id\":1}"}, {"", "{\"id\":2}"}});
+  feed("{\"a\":[1\n{\"id\":3}");
+  expect({{"", "{\"a\":[1\n"}, {"", "{\"id\":3}"}});
+  feed("[{\"id\":4},{\"id\":5}]{\"a\": {\"b\":{}}}");   // where one may stand
+  expect({{"", "[{\"id\":4},{\"id\":5}]"}, {"", "{\"a\": {\"b\":{}}}"}});
+}
+
 TEST(FifoFraming, a_colon_at_the_start_of_a_json_line_is_no_request) {
   feed("{\"a\"\n:1}");
   expect({{"", "{\"a\"\n:1}"}});
