@@ -147,7 +147,7 @@ Reach Client::call(const std::string& method, json_t* params, Json& reply) {
   for (;;) {
     std::string text;
     if (Reach r = receive(text); r != Reach::Answered) return r;
-    reply.reset(json_loadb(text.data(), text.size(), 0, nullptr));
+    reply.reset(json_loadb(text.data(), text.size(), JSON_ALLOW_NUL, nullptr));   // a document may have one
     const json_t* id = json_object_get(reply.get(), "id");
     // Null: the daemon could not read the request far enough to know its id.
     if (json_is_null(id) || (json_is_integer(id) && json_integer_value(id) == id_)) return Reach::Answered;
@@ -180,7 +180,7 @@ Reach Client::next_message(int ms, const sigset_t& blocked, Json& message) {
       if (errno == EINTR) continue;
       return Reach::TimedOut;
     }
-    keep(Json(json_loadb(text.data(), text.size(), 0, nullptr)));
+    keep(Json(json_loadb(text.data(), text.size(), JSON_ALLOW_NUL, nullptr)));
     if (messages_.empty()) return Reach::TimedOut;
   }
   message = std::move(messages_.front());

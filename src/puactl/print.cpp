@@ -11,9 +11,14 @@ namespace puactl {
 
 static const json_t* get(const json_t* object, const char* name) { return json_object_get(object, name); }
 
+// With a NUL in it, too: an answer may have any octet.
+static std::string_view octets_of(const json_t* text) {
+  return json_is_string(text) ? std::string_view(json_string_value(text), json_string_length(text)) : std::string_view();
+}
+
 // A value in one cell or line.
 static std::string plain(const json_t* value) {
-  if (json_is_string(value)) return printable(json_string_value(value));
+  if (json_is_string(value)) return printable(octets_of(value));
   if (json_is_true(value)) return "yes";
   if (json_is_false(value)) return "no";
   if (value == nullptr || json_is_null(value)) return "-";
@@ -141,7 +146,7 @@ static std::string details(const json_t* result) {
     json_object_foreach(const_cast<json_t*>(r), name, value) {
       std::string key = name;
       if (key == "body") {
-        body = printable(json_string_value(value), true);
+        body = printable(octets_of(value), true);
       } else if (key == "expires_in") {
         table.row({"granted", granted(r)});
       } else if (key == "wanted_in") {
@@ -152,7 +157,7 @@ static std::string details(const json_t* result) {
       } else if (key == "next_in_ms") {
         table.row({"next", next(r)});
       } else if (key == "extra_headers") {
-        std::string lines = printable(json_string_value(value), true);
+        std::string lines = printable(octets_of(value), true);
         while (!lines.empty() && lines.back() == '\n') lines.pop_back();
         std::replace(lines.begin(), lines.end(), '\n', '|');
         table.row({"extra_headers", lines});
@@ -218,8 +223,8 @@ std::string notify_text(const json_t* params, bool json) {
   if (const json_t* lost = get(params, "lost")) text += "  messages lost so far: " + plain(lost);
   if (json_is_true(get(params, "truncated"))) text += "  body too large for a message";
   text += '\n';
-  if (const char* body = json_string_value(get(params, "body"))) {
-    text += printable(body, true);
+  if (const json_t* body = get(params, "body"); json_is_string(body)) {
+    text += printable(octets_of(body), true);
     if (text.back() != '\n') text += '\n';
   }
   return text;
