@@ -76,6 +76,9 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   // The stack wants its sink before the engine is there, which wants the stack.
   struct Sinks : SipSink, NotifySink {
     Engine* to = nullptr;
+    void on_unreadable(const NotifyRequest& n, const NotifyAnswer& a, MonoMs now) override {
+      if (to) to->on_unreadable(n, a, now);
+    }
     NotifyAnswer on_notify(const NotifyRequest& n, MonoMs now) override {
       return to ? to->on_notify(n, now) : NotifyAnswer{503, "Not ready yet", "Retry-After: 1\r\n"};
     }

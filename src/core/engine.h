@@ -43,6 +43,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   // The same for a subscription (RFC 6665).
   Status subscribe(const SubscribeRequest&, PublishDone done, MonoMs now);
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
+  void on_unreadable(const NotifyRequest&, const NotifyAnswer&, MonoMs now) override;
   bool expects(std::string_view call_id) const override;
   // A request within the dialog brought this Contact: the remote target from now on. Errors: not_found, bad_uri.
   Status update_contact(const DialogQuery&, std::string_view contact, MonoMs now);

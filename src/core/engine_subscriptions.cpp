@@ -9,6 +9,11 @@ Status Engine::subscribe(const SubscribeRequest& q, PublishDone done, MonoMs now
   return s;
 }
 
+void Engine::on_unreadable(const NotifyRequest& n, const NotifyAnswer& answer, MonoMs now) {
+  subs_.on_unreadable(n, answer, now);
+  announce();
+}
+
 NotifyAnswer Engine::on_notify(const NotifyRequest& n, MonoMs now) {
   NotifyAnswer a = subs_.on_notify(n, now);
   announce();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "core/uri.h"
 
@@ -99,11 +100,18 @@ bool parse_event_value(std::string_view value, std::string& event, std::string& 
 
 bool parse_subscription_state(std::string_view value, SubscriptionState& out) {
   out = SubscriptionState{};
-  std::string_view state = next_part(value);
+  // Some write it in quotes, or put blanks, commas or colons where a semicolon should be.
+  constexpr std::string_view kBetween = " \t,:\"";
+  std::string_view first = next_part(value);
+  first.remove_prefix(std::min(first.find_first_not_of('"'), first.size()));
+  std::string_view state = first.substr(0, first.find_first_of(kBetween));
   if (!is_token(state)) return false;
   out.state = lowered(state);
-  while (!value.empty()) {
-    Parameter p = split(next_part(value));
+  first.remove_prefix(state.size());
+  first.remove_prefix(std::min(first.find_first_not_of(kBetween), first.size()));
+  if (!first.empty() && first.find('=') == first.npos) return false;   // a second word: which of them counts?
+  while (!first.empty() || !value.empty()) {
+    Parameter p = split(first.empty() ? next_part(value) : std::exchange(first, {}));
     std::string name = lowered(p.name);
     if (name == "reason" && out.reason.empty() && is_token(p.value)) out.reason = lowered(p.value);
     else if (name == "expires" && out.expires < 0) delta_seconds(p.value, out.expires);

@@ -18,7 +18,7 @@ struct SubscriptionState {
 };
 // Subscription-State, RFC 6665 section 8.2.3. Parameters in quotes, with blanks beside '=', empty ones and others are taken as what they are
 // meant to be; of one that is there twice the first counts; numbers over 2^32 - 1 count as that, and what is no number as if it
-// were not there. false: it begins with no token.
+// were not there. false: it begins with no token, or another word follows.
 bool parse_subscription_state(std::string_view value, SubscriptionState& out);
 
 // Value of a parameter behind a value ("multipart/related;boundary=\"x\""), without quotes; empty: not there, or empty. A view into `value`.

@@ -36,6 +36,8 @@ struct NotifySink {                // implemented by the engine
   virtual ~NotifySink() = default;
   // Never fails; changes nothing where the answer is not 2xx, but for a counter. Handlers run later, from run().
   virtual NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) = 0;
+  // One whose dialog could be read, and something else in it not: it is answered so without being shown. Tags, and Call-ID, are there.
+  virtual void on_unreadable(const NotifyRequest&, const NotifyAnswer&, MonoMs /*now*/) {}
   // Whether a NOTIFY with this Call-ID may be for a subscription of ours: its sender is then no stranger. What is not known yet, because
   // the table is being loaded, counts as a stranger's: else everybody would be none until then.
   virtual bool expects(std::string_view /*call_id*/) const { return true; }

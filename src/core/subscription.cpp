@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace pua::sub {
 
@@ -89,6 +90,7 @@ constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table 
 constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
 constexpr int64_t kMaxBeyond = 3600;     // s: no longer is an end worth sending because more was granted than asked
+constexpr int kMostUseless = 9;          // 5 s doubled so often is 43 minutes
 constexpr MonoMs kStood = 30000;         // a dialog that ends sooner counts as a failure: no loop of new ones
 constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by no more than this
 
@@ -113,8 +115,8 @@ void forget_dialog(Machine& m, Effects& fx) {
   m.notify_by = 0;
   m.grant_end = 0;
   m.beyond = 0;
-  m.renew = m.unheard = false;
-  m.refused = 0;
+  m.renew = m.ask = m.probe = false;
+  m.refused = m.useless = 0;
   fx.new_dialog = true;
 }
 
@@ -278,6 +280,7 @@ Effects on_due(Machine& m, const Event& e, Random& random, MonoMs now) {
     case State::Waiting:   // timer N
       fx.outcome = Outcome::NotifyMissing;
       if (m.refused > 0 && m.wanted == Wanted::Something) {   // they do come: the other side has a subscription that nobody would end
+        fx.outcome = Outcome::Deaf;
         m.renew = true;
         queue(m, fx);
         return fx;
@@ -292,7 +295,7 @@ Effects on_due(Machine& m, const Event& e, Random& random, MonoMs now) {
         subscribe_anew(m, fx, true, -1, random, now);
         return fx;
       }
-      if (m.state == State::Live && m.unheard && m.refused >= kDeaf && m.wanted == Wanted::Something) {
+      if (m.state == State::Live && m.probe && !m.heard && m.refused >= kDeaf && m.wanted == Wanted::Something) {
         m.renew = true;
         fx.outcome = Outcome::Deaf;
       }
@@ -349,8 +352,7 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
     fx.take_dialog = true;
   } else if (!first) {
     fx.take_dialog = true;      // target refresh: the remote tag stays
-    m.attempts = 0;
-    m.quick_try = false;
+    if (now - m.since >= kStood) m.attempts = 0, m.quick_try = false;
   }
   // An earlier NOTIFY has said it better, but for a refresh that is answered in full.
   if (!m.told || (!first && e.expires >= 0)) take_grant(m, grant, m.sent_at);
@@ -422,20 +424,20 @@ Effects on_fatal(Machine& m, Random& random, MonoMs now, const Event& e) {
 
 Effects on_refused_notify(Machine& m, MonoMs now) {
   m.refused = static_cast<uint8_t>(std::min(m.refused + 1, 255));
-  if (!m.heard && now < m.sent_at + kRefetchEvery) m.unheard = true;
-  if (m.refused >= kDeaf && m.state == State::Live && m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something) {
-    m.refetch = true;
-    m.deadline = std::min(m.deadline, m.sent_at + kRefetchEvery);
-  }
+  bool in_place_of_an_answer = !m.heard && now < m.sent_at + kRefetchEvery;
+  if (m.state != State::Live || m.wanted != Wanted::Something || (m.refused < kDeaf && !in_place_of_an_answer)) return {};
+  m.ask = true;
+  m.deadline = std::min(m.deadline, m.sent_at + (kRefetchEvery << m.useless));
   return {};
 }
 
 Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
   if (e.refused) return on_refused_notify(m, now);
   Effects fx;
+  if (m.probe && !m.heard) m.useless = static_cast<uint8_t>(std::min(m.useless + 1, kMostUseless));
+  bool asked = std::exchange(m.ask, false);
   m.refused = 0;
   m.heard = true;
-  m.unheard = false;
   if (m.dialog != Dialog::Confirmed) {
     m.dialog = Dialog::Confirmed;
     m.since = now;
@@ -457,6 +459,7 @@ Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
   } else if (m.state == State::Backoff) {
     if (m.wanted != Wanted::Something && m.wanted != Wanted::Once) m.deadline = std::min(m.deadline, removal_end(m));
   }
+  if (asked && m.state == State::Live) live(m, random, m.sent_at);
   if (e.refetch) m.refetch = true;
   if (m.refetch && m.state == State::Live) m.deadline = std::min(m.deadline, m.sent_at + kRefetchEvery);
   return fx;
@@ -535,7 +538,9 @@ Effects step(Machine& m, const Event& e, Random& random, MonoMs now) {
     case Input::Slot:
       m.op = next_op(m);
       m.sent_at = now;
-      m.refetch = m.told = m.heard = m.unheard = false;
+      m.probe = std::exchange(m.ask, false);
+      if (!m.probe) m.useless = 0;
+      m.refetch = m.told = m.heard = false;
       if (m.dialog == Dialog::None) m.dialog = Dialog::Early;
       set_state(m, State::Sending, kNever);
       return fx;

@@ -21,9 +21,10 @@
 //  grant is what Subscription-State says, but no more than was asked. NOTIFY (terminated): the dialog is gone. Ending -> Gone; Sending waits for its reply;
 //  deactivated, timeout, no reason -> Queued, or Backoff until retry-after; probation, giveup -> Backoff; rejected, noresource,
 //  invariant -> Gone; with nothing wanted, or at the wanted end -> Gone.
-//  NOTIFY (refused: it is of this dialog, and cannot be taken) changes nothing, but after kDeaf of them in a row full state is asked for. Where
-//  within 5 s of that nothing comes that can be taken, but again what cannot, the subscription is deaf: the dialog is ended (Queued, Remove),
-//  and the reply makes room for a new one. Anybody who has seen our Call-ID can send such NOTIFYs, but not keep the notifier's from coming.
+//  NOTIFY (refused: it is of this dialog, and cannot be taken) changes nothing, but after kDeaf of them in a row, or where it came in place of an
+//  answer to our request, full state is asked for, at most every 5 s. Where nothing comes then that can be taken, the subscription is deaf: the
+//  dialog is ended (Queued, Remove), and the reply makes room for a new one. Anybody who has seen our Call-ID can send such NOTIFYs, but
+//  not keep the notifier's from coming: one of these ends the asking, and the next time it waits twice as long.
 //
 // A subscription leaves Sending by exactly one Reply: the SIP port promises it.
 #pragma once
@@ -71,7 +72,9 @@ struct Machine {
   bool renew = false;               // deaf: the dialog is to be ended, for the sake of a new one
   uint8_t refused = 0;              // NOTIFYs of this dialog in a row that could not be taken
   bool heard = false;               // a NOTIFY was taken since the last request left
-  bool unheard = false;             // in time for an answer to that request only such came that could not be taken
+  bool ask = false;                 // refused ones have brought the next request forward
+  bool probe = false;               // the last request left because of that
+  uint8_t useless = 0;              // such requests in a row that were answered by a NOTIFY that could be taken
   bool told = false;                // a NOTIFY said how long the grant lasts since the last request left
   uint8_t attempts = 0;             // failures in a row
   uint32_t asked = 0;               // Expires of the request out

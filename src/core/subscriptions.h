@@ -35,6 +35,7 @@ class Subscriptions {
 
   // --- the other side
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now);
+  void on_unreadable(const NotifyRequest&, const NotifyAnswer&, MonoMs now);
   bool expects(std::string_view call_id) const;
 
   // --- Engine, on behalf of what is shared
@@ -116,7 +117,8 @@ class Subscriptions {
   // s: whose owner may have asked for more types than the event has; nullptr: nobody's.
   Document judge(const Subscription* s, const EventInfo&, const NotifyRequest&) const;
   NotifyAnswer take_unsolicited(const EventInfo&, const NotifyRequest&, MonoMs now);
-  NotifyAnswer refuse_known(Subscription&, int status, const char* reason, MonoMs now);
+  NotifyAnswer refuse_known(Subscription&, int status, const char* reason, MonoMs now, std::string headers = {});
+  void count_refused(Subscription&, MonoMs now);
   NotifyAnswer take(Subscription&, const NotifyRequest&, const Document&, MonoMs now);
   void run_handlers();
   // rows (subscriptions_store.cpp)

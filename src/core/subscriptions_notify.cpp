@@ -49,17 +49,18 @@ std::string Subscriptions::allow_events() const {
 
 NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (c_.ended()) return refuse(503, "Shutting down", "Retry-After: 5\r\n");   // not 481: the dialog goes on after a restart
-  if (n.event.empty()) return refuse(489, "Event is missing", allow_events());
-  const EventInfo* event = c_.ports_.bodies.by_name(n.event);
-  if (!event) event = c_.ports_.bodies.by_name(package_of(n.event));
-  if (!event) return refuse(489, "Bad Event", allow_events());
+  const EventInfo* event = n.event.empty() ? nullptr : c_.ports_.bodies.by_name(n.event);
+  if (!event && !n.event.empty()) event = c_.ports_.bodies.by_name(package_of(n.event));
+  const char* bad_event = event ? nullptr : n.event.empty() ? "Event is missing" : "Bad Event";
   Subscription* s = of_dialog(n.call_id, n.local_tag);
   if (!s || s->m.state == sub::State::Idle) {
+    if (bad_event) return refuse(489, bad_event, allow_events());
     if (c_.loading_) return refuse(503, "Not loaded yet", "Retry-After: 1\r\n");
     // Outside of a dialog, that is: who believes in a dialog with us is told that there is none.
     if (n.local_tag.empty() && unsolicited_.wanted(event->flag)) return take_unsolicited(*event, n, now);
     return refuse(481, "Subscription Does Not Exist");
   }
+  if (bad_event) return refuse_known(*s, 489, bad_event, now, allow_events());
   if (n.state.empty()) return refuse_known(*s, 400, "Subscription-State is missing", now);
   if (s->m.state == sub::State::Gone || s->m.dialog == sub::Dialog::None) return refuse(481, "Subscription Does Not Exist");
   // The first branch of a forked request that made a dialog is kept, the others end by this answer.
@@ -75,6 +76,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse_known(*s, 500, "Request Out Of Order", now);
   if (s->has_remote_cseq && n.cseq == s->remote_cseq) {
     c_.count_.notifies_repeated++;
+    count_refused(*s, now);   // or a notifier that does not count would never be heard again
     return {};
   }
   // A host hands in what it likes; what goes into a row must come out of it again.
@@ -92,12 +94,23 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
 }
 
 // It is of a dialog of ours and cannot be taken: where that goes on, the subscription is deaf.
-NotifyAnswer Subscriptions::refuse_known(Subscription& s, int status, const char* reason, MonoMs now) {
-  NotifyAnswer answer = refuse(status, reason);
+NotifyAnswer Subscriptions::refuse_known(Subscription& s, int status, const char* reason, MonoMs now, std::string headers) {
+  NotifyAnswer answer = refuse(status, reason, std::move(headers));
   c_.log_reply(refused_gate_, LogLevel::warning, "NOTIFY", s.pres_uri(), status, reason, now);
+  count_refused(s, now);
+  return answer;
+}
+
+void Subscriptions::count_refused(Subscription& s, MonoMs now) {
   if (sub::legal(s.m.state, sub::Input::Notify)) apply(s, {.input = sub::Input::Notify, .refused = true}, nullptr, now);
   reap();
-  return answer;
+}
+
+void Subscriptions::on_unreadable(const NotifyRequest& n, const NotifyAnswer& answer, MonoMs now) {
+  Subscription* s = c_.ended() ? nullptr : of_dialog(n.call_id, n.local_tag);
+  if (!s) return;
+  c_.log_reply(refused_gate_, LogLevel::warning, "NOTIFY", s->pres_uri(), answer.status, answer.reason.c_str(), now);
+  count_refused(*s, now);
 }
 
 NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const NotifyRequest& n, MonoMs now) {

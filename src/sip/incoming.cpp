@@ -132,7 +132,9 @@ NotifyAnswer Incoming::take_odd_notify(std::string_view message, MonoMs now) {
   if (!notify) return refuse(400, "Bad Request", "");
   if (const auto& no = notify->refusal()) {
     counters_.refused++;
-    return *no;
+    NotifyAnswer answer = *no;
+    if (!notify->request().call_id.empty()) sink_->on_unreadable(notify->request(), answer, now);
+    return answer;
   }
   return sink_->on_notify(notify->request(), now);
 }

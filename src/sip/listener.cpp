@@ -105,6 +105,7 @@ NotifyAnswer Listener::notified(const sip_s* sip) {
   NotifyRequest request;
   if (auto answer = read_notify(sip, text, request)) {
     refused_++;
+    if (!request.call_id.empty()) sink_->on_unreadable(request, *answer, now);
     return std::move(*answer);
   }
   uint64_t key = may_repeat ? key_of(sip) : 0;

@@ -54,6 +54,7 @@ class SipStack::Core : public EndpointSink,
   void take(std::string_view message, const Peer& from, MonoMs now, std::string& out) override;
   void on_server(const NetAddress& from) override { incoming_->know(from); }
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
+  void on_unreadable(const NotifyRequest&, const NotifyAnswer&, MonoMs now) override;
   bool expects(std::string_view call_id) const override { return notifies_ && notifies_->expects(call_id); }
 
   Status set_credentials(std::vector<SipCredential>);

@@ -53,6 +53,11 @@ NotifyAnswer SipStack::Core::on_notify(const NotifyRequest& request, MonoMs now)
   return notifies_->on_notify(request, now);
 }
 
+void SipStack::Core::on_unreadable(const NotifyRequest& request, const NotifyAnswer& answer, MonoMs now) {
+  Call call(*this);
+  if (notifies_) notifies_->on_unreadable(request, answer, now);
+}
+
 // --- of sofia ---------------------------------------------------------------------------------------------------------------------
 
 void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg, bool ours) {

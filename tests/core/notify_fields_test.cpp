@@ -59,7 +59,8 @@ TEST(NotifyFields, a_subscription_state_is_a_word_and_its_parameters) {
 
 TEST(NotifyFields, a_subscription_state_is_read_for_what_it_says) {
   for (const char* odd : {"active;expires = 600", "active;expires=\"600\"", "ACTIVE;;expires=600;", "active;expires=600;expires=5",
-                          "active;reason=;expires=600", "active;expires=soon;expires=600"}) {
+                          "active;reason=;expires=600", "active;expires=soon;expires=600",
+                          "active expires=600", "active, expires=600", "active:expires=600", "\"active\";expires=600"}) {
     CHECK_TEXT(parse_subscription_state(odd, state), odd);
     STRCMP_EQUAL("active", state.state.c_str());
     LONGS_EQUAL(600, state.expires);
@@ -82,7 +83,7 @@ TEST(NotifyFields, seconds_beyond_the_largest_count_as_the_largest) {
 }
 
 TEST(NotifyFields, a_subscription_state_without_a_word_is_refused) {
-  for (const char* bad : {"", " ", ";expires=1", "act ive", "\"active\""}) CHECK_FALSE_TEXT(parse_subscription_state(bad, state), bad);
+  for (const char* bad : {"", " ", ";expires=1", "=active", "\"\"", ",", "active, pending", "active pending"}) CHECK_FALSE_TEXT(parse_subscription_state(bad, state), bad);
 }
 
 TEST(NotifyFields, the_header_of_a_message_is_what_stands_between_its_first_line_and_the_empty_one) {
