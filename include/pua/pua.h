@@ -198,7 +198,7 @@ typedef struct subs_info {
   pua_str_t event_id;        /* `id` parameter of Event, a token; empty: none. Counts when the subscription is made */
   pua_str_t *body;           /* goes with each SUBSCRIBE but the one that ends it: a filter (RFC 4660), a list of presentities
                               * (RFC 5367). At most max_body octets; NULL or empty: the one of an earlier call, or none */
-  pua_str_t content_type;    /* of body; needed with one */
+  pua_str_t content_type;    /* of body; needed with one, without one ignored */
 } subs_info_t;
 
 /* A request that waits for the one in flight. Kept for source compatibility: ua_pres_t.pending_publ is always NULL,
@@ -338,7 +338,7 @@ typedef int(pua_unsolicited_cb)(const pua_unsolicited_t *n, void *param);
 typedef struct pua_notify {
   pua_str_t call_id;            /* needed */
   pua_str_t from_tag;           /* needed */
-  pua_str_t to_tag;             /* needed */
+  pua_str_t to_tag;             /* empty: outside of any dialog, see pua_register_unsolicited() */
   unsigned int cseq;            /* number of CSeq */
   pua_str_t contact;            /* Contact, whole value or URI; the first one counts */
   pua_str_t event;              /* Event, whole value: "presence", "dialog;sla;id=7"; needed */
@@ -562,9 +562,10 @@ PUA_API int pua_add_event(pua_t *pua, int ev_flag, const char *name, const char 
  *   0                       accepted: cbrpl, if given, is called exactly once, later, with the final reply. A dialog that is
  *                           made by it is established then or earlier; the state comes by NOTIFY: pua_register_notify()
  *   PUA_E_BAD_ARGUMENT      subs, pres_uri or watcher_uri NULL, a negative length, source_flag or event not one bit,
- *                           unknown flag bits, no contact and neither the parameter contact nor listen
+ *                           unknown flag bits, no contact and neither the parameter contact nor listen, a body without
+ *                           content_type
  *   PUA_E_BAD_URI           one of the URIs, or pres_uri or watcher_uri empty; pua_last_error() tells which
- *   PUA_E_BAD_HEADER        CR, LF or NUL in id or event_id, event_id not a token, extra_headers that are not whole lines,
+ *   PUA_E_BAD_HEADER        CR, LF or NUL in id, event_id or content_type, event_id not a token, extra_headers that are not whole lines,
  *                           or that name a header field which the library writes
  *   PUA_E_UNKNOWN_EVENT, PUA_E_TOO_LARGE, PUA_E_TOO_MANY_RECORDS, PUA_E_TOO_MANY_WAITERS, PUA_E_NO_MEMORY,
  *   PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN

@@ -37,7 +37,7 @@ Status Subscriptions::check(const SubscribeRequest& q) const {
   if (auto s = check_headers(q.extra_headers, c_.settings_.max_headers); !s) return s;
   if (auto s = check_body(q.body, c_.settings_.max_body); !s) return s;
   if (auto s = check_text("content_type", q.content_type, kMaxToken); !s) return s;
-  if (q.body.empty() != q.content_type.empty()) return {Errc::bad_argument, "body and content_type go together"};
+  if (!q.body.empty() && q.content_type.empty()) return {Errc::bad_argument, "body is there, and content_type does not say what it is"};
   if (q.expires > INT32_MAX) return {Errc::bad_argument, "expires is out of range"};
   return success();
 }

@@ -150,3 +150,65 @@ TEST(DeafSubscription, when_timer_n_fires_behind_a_refused_notify_the_dialog_is_
   rig.advance(600 * kSecond);
   TEXT_EQUAL("initial remove initial", rig.kinds());
 }
+
+//   |--- SUBSCRIBE --------->|
+//   |<-- 200, NOTIFY --------|   in which the engine's own room finds a fault, or the SIP room
+TEST(DeafSubscription, whatever_they_are_refused_for) {
+  struct { Bring bring; int status; bool unreadable; } rows[] = {{{.event = ""}, 489, false},
+                                                                 {{.event = "unheard-of"}, 489, false},
+                                                                 {{.state = ""}, 400, false},
+                                                                 {{.event_id = "7"}, 481, false},
+                                                                 {{}, 420, true}};
+  for (auto& row : rows) {
+    SubsRig r;
+    r.live({.expires = kForEver});
+    const std::string call = r.last().call_id, tag = r.last().from_tag;
+    for (int s = 0; s < 10000 && r.kinds().find("remove") == std::string::npos; s++) {
+      if (r.open()) {
+        r.accept(3600);
+        if (row.unreadable) {
+          NotifyRequest n;
+          n.call_id = call;
+          n.local_tag = tag;
+          r.engine->on_unreadable(n, {420, "Bad Extension", ""}, r.now);
+          r.settle();
+        } else {
+          LONGS_EQUAL(row.status, r.notify(row.bring).status);
+        }
+      }
+      r.advance(kSecond);
+    }
+    TEXT_EQUAL("initial refresh refresh refresh remove", r.kinds());
+    CHECK(r.logged(LogLevel::warning, std::to_string(row.status) + " to NOTIFY for sip:alice@example.com"));
+  }
+}
+
+// Each is answered 200 as the repetition that it looks like.
+TEST(DeafSubscription, a_notifier_that_does_not_count_is_heard_again) {
+  rig.live({.expires = kForEver});
+  for (int s = 0; s < 10000 && rig.kinds().find("remove") == std::string::npos; s++) {
+    if (rig.open()) {
+      rig.accept(3600);
+      LONGS_EQUAL(200, rig.notify({.cseq = 1}).status);
+    }
+    rig.advance(kSecond);
+  }
+  CHECK(rig.kinds().find("remove") != std::string::npos);
+  LONGS_EQUAL(1, rig.heard.size());
+}
+
+// A refresh that is answered is no success of a dialog that ends a moment later.
+TEST(DeafSubscription, dialogs_that_end_again_and_again_behind_good_refreshes_are_made_more_slowly) {
+  rig.live({.expires = kForEver}, 3);
+  for (int s = 0; s < 600; s++) {
+    if (rig.open()) {
+      bool refresh = rig.last().kind() == "refresh";
+      rig.accept(3);
+      rig.notify_cseq = refresh ? rig.notify_cseq : 0;
+      rig.notify({.expires = 3});
+      if (refresh) rig.notify({.state = "terminated", .reason = "deactivated"});
+    }
+    rig.advance(kSecond);
+  }
+  CHECK_TEXT(rig.sent.size() < 40, std::to_string(rig.sent.size()).c_str());
+}
