@@ -76,7 +76,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse_known(*s, 500, "Request Out Of Order", now);
   if (s->has_remote_cseq && n.cseq == s->remote_cseq) {
     c_.count_.notifies_repeated++;
-    count_refused(*s, now);   // or a notifier that does not count would never be heard again
+    if (!s->m.heard) count_refused(*s, now);   // in place of an answer: from a notifier that does not count
     return {};
   }
   // A host hands in what it likes; what goes into a row must come out of it again.

@@ -237,13 +237,16 @@ void Watchers::deliver(const Packet& p) {
 void Watchers::taken(const Packet& p) {
   Owner& o = owner(p.key);
   if (o.call != p.call_id) return fail(o, "a NOTIFY of another dialog was taken");
-  o.refused = 0;
   auto [at, made] = dialogs_.try_emplace(p.call_id, Dialog{p.remote_tag, p.contact, p.route_set});
   Dialog& d = at->second;
   if (d.ended) fail(o, "a NOTIFY was taken in a dialog that had ended");
   if (d.remote_tag != p.remote_tag) fail(o, "a NOTIFY of another branch was taken");
   if (!made && p.cseq < d.cseq) fail(o, "a NOTIFY with an old CSeq was taken");
-  if (d.cseq == p.cseq) return;   // repeated
+  if (d.cseq == p.cseq) {   // repeated
+    o.refused++;
+    return;
+  }
+  o.refused = 0;
   d.cseq = p.cseq;
   d.target = p.contact;
   tell(p.call_id, d);
