@@ -251,6 +251,15 @@ TEST(SubscriptionNotify, a_contact_that_cannot_be_used_leaves_the_remote_target_
   rig.text({}, [](const RecordView& v) { TEXT_EQUAL("sip:new@10.0.0.2;transport=TCP", v.remote_target); });
 }
 
+// "sla" is a parameter of Event, and no other parameter than id counts (RFC 3265 section 7.2.1): notifiers write it or not.
+TEST(SubscriptionNotify, one_of_the_same_package_with_other_parameters_is_taken) {
+  constexpr int32_t kSla = 1 << 2;
+  rig.events[kSla] = {kSla, "dialog;sla", "application/dialog-info+xml"};
+  rig.live({.expires = kForEver, .event = kSla});
+  for (const char* event : {"dialog;sla", "dialog", "dialog;x=y"}) LONGS_EQUAL(200, rig.notify({.event = event}).status);
+  LONGS_EQUAL(481, rig.refused({.event = "presence"}));
+}
+
 //   |<-- NOTIFY, CSeq 7 --|
 //   |<-- NOTIFY, CSeq 6 --|
 //   |--- 500 ------------>|
