@@ -82,6 +82,12 @@ std::optional<Misfit> fit_addresses(const Settings& s) {
     for (const std::string& uri : *uris)
       if (parse_address(uri).sips && s.tls_dir.empty())
         return Misfit{name, std::string(name) + " is \"" + uri + "\", and there is no tls_dir"};
+  bool tls = std::any_of(s.sip_listen.begin(), s.sip_listen.end(), [](const std::string& uri) { return parse_address(uri).sips; });
+  for (auto& [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"presence_server", &s.presence_server}}) {
+    Address to = parse_address(*uri);
+    if (!tls && !uri->empty() && (to.sips || to.transport == "tls"))
+      return Misfit{name, std::string(name) + " is \"" + *uri + "\", which is reached over TLS, and no address of sip_listen is a sips: one"};
+  }
   for (size_t i = 0; i < s.sip_listen.size(); i++) {
     Address mine = parse_address(s.sip_listen[i]);
     for (size_t k = 0; k < i; k++) {

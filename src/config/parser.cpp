@@ -111,8 +111,9 @@ class Parser {
 
   // Where a parameter was set; nullptr: it has its default.
   const Place* place_of(const char* name) const {
-    auto it = places_.find(find_param("pua", name));
-    return it == places_.end() ? nullptr : &it->second;
+    for (const char* module : {"pua", "pua_mi"})
+      if (auto it = places_.find(find_param(module, name)); it != places_.end()) return &it->second;
+    return nullptr;
   }
 
   Status cross_checks() {
@@ -122,7 +123,10 @@ class Parser {
       if (!at) at = min_at;
       return error(at ? *at : Place{}, fault->what);
     }
-    if (auto fault = fit_addresses(settings_)) return error(*place_of(fault->name), fault->what);
+    if (auto fault = fit_addresses(settings_)) {
+      const Place* at = place_of(fault->name);
+      return error(at ? *at : Place{}, fault->what);
+    }
     if (!settings_.cluster_sharing_tag.empty() && settings_.cluster_id == 0) {
       warnings_.push_back(where(*place_of("cluster_sharing_tag")) + ": cluster_sharing_tag has no effect without cluster_id");
     }

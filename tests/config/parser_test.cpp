@@ -38,6 +38,9 @@ std::string set(const std::string& name, const std::string& value, const std::st
 
 }  // namespace
 
+// An address that requests can leave from over TLS.
+static const std::string kTls = "modparam(\"pua\", \"tls_dir\", \"/tls\")\nmodparam(\"pua\", \"sip_listen\", \"sips:192.0.2.99:5061\")\n";
+
 TEST_GROUP(ConfigParser) {
   void setup() override { warnings.clear(); }
   void teardown() override { warnings = {}; }
@@ -201,7 +204,7 @@ TEST(ConfigParser, urls_paths_and_names_are_checked) {
           "t.conf:1:36: parameter \"dgram_socket\" is too long for a unix socket (107 octets at most)");
   refused(set("db_table", "\"pua; drop\""), "t.conf:1:29: parameter \"db_table\" is \"pua; drop\", not a name of letters, digits and underscores (60 at most)");
   STRCMP_EQUAL("memory:", good(set("db_url", "\"memory:\"")).db_url.c_str());
-  STRCMP_EQUAL("SIPS:h", good(set("outbound_proxy", "\"SIPS:h\"")).outbound_proxy.c_str());
+  STRCMP_EQUAL("SIPS:h", good(set("outbound_proxy", "\"SIPS:h\"") + kTls).outbound_proxy.c_str());
 }
 
 TEST(ConfigParser, a_contact_is_an_address_for_notifies) {
@@ -275,7 +278,8 @@ TEST(ConfigParser, addresses_and_next_hops_have_a_host_a_port_and_a_transport) {
   for (auto& c : cases) {
     std::string value = std::string("\"") + c.uri + "\"";
     auto check = [&](const char* name, const char* module, const char* place, const char* wrong) {
-      std::string text = set(name, value, module) + set("tls_dir", "\"/tls\"");
+      bool hop = std::string(module) == "pua_mi" || std::string(name) == "outbound_proxy";
+      std::string text = set(name, value, module) + (hop ? kTls : set("tls_dir", "\"/tls\""));
       if (wrong) refused(text, std::string("t.conf:1:") + place + ": parameter \"" + name + "\" is " + value + ": " + wrong);
       else good(text);
     };
@@ -283,6 +287,15 @@ TEST(ConfigParser, addresses_and_next_hops_have_a_host_a_port_and_a_transport) {
     check("sip_listen", "pua", "31", c.bound);
     check("outbound_proxy", "pua", "35", c.hop);
     check("presence_server", "pua_mi", "39", c.hop);
+  }
+}
+
+TEST(ConfigParser, a_next_hop_over_tls_needs_an_address_to_leave_from) {
+  for (const char* uri : {"sips:h", "sip:h;transport=tls"}) {
+    std::string said = std::string(" is \"") + uri + "\", which is reached over TLS, and no address of sip_listen is a sips: one";
+    refused(set("outbound_proxy", std::string("\"") + uri + "\"") + set("tls_dir", "\"/tls\""), "t.conf:1:35: outbound_proxy" + said);
+    refused(set("presence_server", std::string("\"") + uri + "\"", "pua_mi"), "t.conf:1:39: presence_server" + said);
+    good(set("outbound_proxy", std::string("\"") + uri + "\"") + kTls);
   }
 }
 
