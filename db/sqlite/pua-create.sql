@@ -46,7 +46,7 @@ CREATE TABLE "pua" (
 );
 
 -- One record a key. Compared octet by octet (BINARY is SQLite's default collation).
-CREATE UNIQUE INDEX IF NOT EXISTS "pua_key" ON "pua" (pres_uri, event, flag, pres_id, watcher_uri, to_uri);
+CREATE UNIQUE INDEX "pua_key" ON "pua" (pres_uri, event, flag, pres_id, watcher_uri, to_uri);
 
 -- Small values beside the rows: state of the clock and the like.
 CREATE TABLE IF NOT EXISTS "pua_meta" (
@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS "pua_meta" (
 -- Changes of rows that are committed and not in the rows yet: appending here costs a tenth of writing the row. The library folds
 -- them in when there is time. Of the lines of a row the last one counts, while it is newer than the row by owner_epoch,
 -- record_version and node.
-CREATE TABLE IF NOT EXISTS "pua_journal" (
+CREATE TABLE "pua_journal" (
   seq              INTEGER PRIMARY KEY NOT NULL,
   id               INTEGER NOT NULL,
   expires          INTEGER,
@@ -75,7 +75,7 @@ CREATE TABLE IF NOT EXISTS "pua_journal" (
 );
 
 -- The rows as they are with the journal: for whoever looks in, and for copying them.
-CREATE VIEW IF NOT EXISTS "pua_rows" AS
+CREATE VIEW "pua_rows" AS
   SELECT p.id, p.pres_uri, p.pres_id, p.event, iif(j.id IS NULL, p.expires, j.expires) AS expires,
          iif(j.id IS NULL, p.desired_expires, j.desired_expires) AS desired_expires, p.flag,
          iif(j.id IS NULL, p.etag, j.etag) AS etag, p.tuple_id, p.watcher_uri, p.to_uri,

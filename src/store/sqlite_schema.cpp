@@ -14,7 +14,9 @@ constexpr std::string_view kCreate =
 
 Status create(SqliteDb& db, const std::string& table) {
   if (Status s = db.exec("BEGIN IMMEDIATE"); !s) return s;
-  Status s = db.exec(schema_sql(table).c_str());
+  // What is left of a table that somebody has dropped alone belongs to rows that are gone.
+  Status s = db.exec(("DROP VIEW IF EXISTS \"" + table + "_rows\"; DROP TABLE IF EXISTS \"" + table + "_journal\"").c_str());
+  if (s.ok()) s = db.exec(schema_sql(table).c_str());
   if (s.ok()) s = db.exec("COMMIT");
   if (!s) {
     // The error is what counts; a transaction that SQLite has already rolled back cannot be rolled back again.
