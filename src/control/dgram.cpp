@@ -95,21 +95,24 @@ void DgramTransport::readable(int, short, void* self) {
 
 // One datagram, and who sent it. -1: there is none.
 static ssize_t receive(int socket, std::vector<char>& buffer, Caller& from) {
-  sockaddr_un name;
+  union {
+    sockaddr_un un;
+    sockaddr_storage room;   // a length beyond the first is reported, see below
+  } name;
   // Room for credentials and no more: descriptors that a client sends along are not taken.
   alignas(cmsghdr) char credentials[CMSG_SPACE(sizeof(ucred))];
   iovec octets = {buffer.data(), buffer.size()};
   msghdr m{};
   m.msg_name = &name;
-  m.msg_namelen = sizeof name;
+  m.msg_namelen = sizeof name.un;
   m.msg_iov = &octets;
   m.msg_iovlen = 1;
   m.msg_control = credentials;
   m.msg_controllen = sizeof credentials;
   ssize_t n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
   if (n < 0) return n;
-  socklen_t size = std::min<socklen_t>(m.msg_namelen, sizeof name);  // of a path that fills sun_path Linux counts a NUL behind it
-  if (size > offsetof(sockaddr_un, sun_path)) from.address.assign(reinterpret_cast<char*>(&name), size);
+  socklen_t size = std::min<socklen_t>(m.msg_namelen, sizeof name.un);  // of a path that fills sun_path Linux counts a NUL behind it
+  if (size > offsetof(sockaddr_un, sun_path)) from.address.assign(reinterpret_cast<char*>(&name.un), size);
   for (cmsghdr* c = CMSG_FIRSTHDR(&m); c != nullptr; c = CMSG_NXTHDR(&m, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS || c->cmsg_len < CMSG_LEN(sizeof(ucred))) continue;
     ucred who;
