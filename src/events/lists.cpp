@@ -60,8 +60,9 @@ BodyPart read_part(std::string_view text) {
     }
     end = std::min(line + 1, text.size());
   }
+  out.head = std::make_unique<std::string>();
   HeaderField fields[kMaxShownHeaders];
-  size_t count = split_headers(text.substr(0, end), fields);
+  size_t count = split_headers(unfolded_block(text.substr(0, end), *out.head), fields);
   for (size_t i = 0; i < count; i++) {
     if (same_word(fields[i].name, "Content-Type") || same_word(fields[i].name, "c")) out.content_type = fields[i].value;
     if (same_word(fields[i].name, "Content-ID")) out.content_id = without_brackets(fields[i].value);
@@ -163,7 +164,7 @@ Status read_list(XmlReader& reader, std::string_view content_type, std::string_v
   std::vector<BodyPart> parts;
   size_t root = 0;
   if (is_type(content_type, kList)) {
-    parts.push_back({content_type, {}, body});
+    parts.push_back({content_type, {}, body, {}});
   } else if (is_type(content_type, kRelated)) {
     auto found = split_multipart(content_type, body);
     if (!found) return found.error();

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,10 +15,11 @@ namespace pua {
 
 constexpr size_t kMaxParts = 10000;        // of one body
 
-// Views are into the body.
+// Views are into the body, or into `head`.
 struct BodyPart {
   std::string_view content_type, content_id;   // empty: not said; content_id without angle brackets
   std::string_view body;
+  std::unique_ptr<std::string> head;           // where its header fields had folded lines: these as one
 };
 
 // The parts of a multipart body (RFC 2046 section 5.1). Lines may end in LF alone, and the last boundary may be missing.

@@ -90,6 +90,7 @@ TEST(Lists, parts_are_read_as_they_are_meant) {
                            "\r\n--b\r\nContent-Type:\r\n t/a\r\n\r\none\r\n--b\r\nc: t/b\r\ncontent-id: i\r\n\r\n"}) {
     auto seen = parts("multipart/mixed; boundary=b", body);
     LONGS_EQUAL_TEXT(2, seen.size(), body);
+    STRCMP_EQUAL("t/a||one", seen[0].c_str());
     STRCMP_EQUAL("t/b|i|", seen[1].c_str());
   }
   auto seen = parts("Multipart/Related; Boundary=\"b\"", "--b\r\n\r\n--bb\r\nx --b\r\n--b--x\r\n--b--");
