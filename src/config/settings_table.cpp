@@ -31,7 +31,8 @@ const Param kTable[] = {
     {.module = "pua", .name = "db_tls", .field = &S::db_tls, .choices = "off|on|verify",
      .help = "Encryption of the connections to MariaDB: off, on, or verify: the server's certificate must also descend "
              "from those in db_tls_ca, and name the address where db_url gives one. A host name is not compared. With on and verify, "
-             "a server that offers no encryption is told nothing, neither user nor password."},
+             "a server that offers no encryption is told nothing, neither user nor password. A socket of this machine (db_socket) has "
+             "no encryption."},
     {.module = "pua", .name = "db_tls_ca", .field = &S::db_tls_ca, .check = check_path,
      .help = "File with the certificates that a MariaDB server's must descend from. Needed where db_tls is verify."},
     {.module = "pua", .name = "db_clear_password", .type = ParamType::Bool, .field = &S::db_clear_password,
