@@ -48,10 +48,12 @@ bool read_state(std::string_view v, PlainNotifyText& text, NotifyRequest& out) {
 bool read_type(const Scan& s, NotifyRequest& out) {
   out.body = s.body;
   if (!s.has(Field::ContentType)) return out.body.empty();
-  out.content_type = s[Field::ContentType];
+  std::string_view type = s[Field::ContentType];
+  if (!out.body.empty()) out.content_type = type;   // without a body the field says nothing
   // sofia prints types without blanks around ';' and '/': one that has none is the same either way.
-  return is_word(out.content_type, kMaxType) && out.content_type.find_first_of("\"(),") == std::string_view::npos &&
-         out.content_type.find('/') != std::string_view::npos;
+  std::string_view name = type.substr(0, type.find(';'));
+  size_t slash = std::min(name.find('/'), name.size() - 1);
+  return is_word(type, kMaxType) && is_token(name.substr(0, slash)) && is_token(name.substr(slash + 1)) && plain_params(type);
 }
 
 }  // namespace

@@ -95,6 +95,9 @@ TEST(SipScan, a_notify_is_read_in_compact_form_and_words_have_no_case) {
   STRCMP_EQUAL("sip:n@192.0.2.1", str(n.contact).c_str());
   STRCMP_EQUAL("application/pidf+xml", str(n.content_type).c_str());
   STRCMP_EQUAL("<a/>\n", str(n.body).c_str());
+  size_t head = std::string(kNotify).find("\r\n\r\n") + 4;
+  CHECK_TRUE(plain_notify(with(std::string(kNotify).substr(0, head), "l: 5", "l: 0"), n));
+  STRCMP_EQUAL("", str(n.content_type).c_str());     // without a body the field says nothing
 }
 
 TEST(SipScan, what_changes_how_a_message_is_read_is_odd) {
@@ -138,5 +141,7 @@ TEST(SipScan, values_of_another_form_than_the_plain_one_are_odd) {
   CHECK_FALSE(plain_notify(with(kNotify, "CSeq: 9 NOTIFY", "CSeq: 9 PUBLISH"), n));
   CHECK_FALSE(plain_notify(with(kNotify, "CSeq: 9 NOTIFY", "CSeq: 4294967295 NOTIFY"), n));
   CHECK_FALSE(plain_notify(with(kNotify, "c: application/pidf+xml\r\n", ""), n));    // a body of no type
+  for (const char* type : {"application", "application/", "/xml", "application/Require:", "application /xml", "a/b;x y", "a/b;", "a/b;x=\"y\"", "a/b, c/d"})
+    CHECK_FALSE_TEXT(plain_notify(with(kNotify, "application/pidf+xml", type), n), type);
   CHECK_FALSE(plain_notify(with(kNotify, "application/pidf+xml", "text/plain; a=b"), n));
 }
