@@ -75,7 +75,7 @@ $(LIB_A): $(call obj,$(LIB_SRC))
 $(CTL_A): $(call obj,$(CTL_SRC))
 	@mkdir -p $(@D); rm -f $@; ar rcs $@ $^
 $(LIB_SO): $(call obj,$(LIB_SRC)) src/libpua.map
-	$(CXX) -shared -Wl,-soname,libpua.so.$(SOVER) -Wl,--version-script=src/libpua.map -o $@ $(call obj,$(LIB_SRC)) $(OUR_LDFLAGS) $(LDFLAGS) $(PKG_LIBS)
+	$(CXX) -shared -Wl,-soname,libpua.so.$(SOVER) -Wl,-z,nodelete -Wl,--version-script=src/libpua.map -o $@ $(call obj,$(LIB_SRC)) $(OUR_LDFLAGS) $(LDFLAGS) $(PKG_LIBS)
 	@ln -sf libpua.so.$(SOVER) $(B)/libpua.so
 $(B)/puad: $(call obj,$(PUAD_SRC)) $(CTL_A) $(LIB_A)
 	$(CXX) -o $@ $^ $(OUR_LDFLAGS) $(LDFLAGS) $(PKG_LIBS)

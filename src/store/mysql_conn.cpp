@@ -21,6 +21,7 @@ namespace {
 constexpr MonoMs kCollisionPauses[] = {2, 10, 50};
 constexpr uint32_t kWriterTries = 3;
 constexpr size_t kMaxFences = 64;
+constexpr unsigned kBroken = 2013;       // what the client library calls a connection that was lost
 constexpr int kUnwindSteps = 64;         // calls that a broken connection's library call may need to come back
 }  // namespace
 
@@ -48,9 +49,9 @@ void MysqlConn::cancel() {
 
 // --- a statement ---------------------------------------------------------------------------------
 
-void MysqlConn::run(std::string sql, Done done, bool counted) {
+void MysqlConn::run(std::string sql, Done done, Kind kind) {
   sql_ = std::move(sql);
-  counted_ = counted && count_;
+  kind_ = kind;
   done_ = std::move(done);
   servers_tried_ = collisions_ = not_writer_ = 0;
   begin();
@@ -64,7 +65,8 @@ void MysqlConn::begin() {
 }
 
 void MysqlConn::run_statement() {
-  if (!counted_) return exec(sql_, [this](const DbReply& r) { conclude(r); });
+  size_t most = kind_ == Kind::Rows ? kMostRowsOctets : kMostOctets;
+  if (kind_ != Kind::Counted) return exec(sql_, [this](const DbReply& r) { conclude(r); }, most);
   // One packet, one transaction: the count moves where the rows do, or neither does.
   uint64_t before = count_->most;
   std::string text = "START TRANSACTION;" + sql_ + ";" + count_sql(servers_.table, *count_) + ";COMMIT";
@@ -119,6 +121,7 @@ bool MysqlConn::again(const DbReply& r) {
       pause(kCollisionPauses[collisions_++], [this] { run_statement(); });
       return true;
     case DbFault::Lost:
+      if (r.too_long && kind_ == Kind::Rows) return false;
       if (!fresh_) {
         connect();
         return true;
@@ -142,14 +145,15 @@ void MysqlConn::finish(const DbReply& r) {
 
 // --- one call of the library ---------------------------------------------------------------------
 
-void MysqlConn::exec(std::string sql, Done done) {
+void MysqlConn::exec(std::string sql, Done done, size_t most_octets) {
   exec_sql_ = std::move(sql);
   exec_done_ = std::move(done);
   changed_.clear();
   timed_out_ = false;
   phase_ = Phase::Query;
   deadline_ = steady_ms() + servers_.timeout_ms;
-  call(mysql_real_query_start(&query_error_, mysql_.get(), exec_sql_.data(), exec_sql_.size()));
+  meter_.begin(most_octets);
+  start([this] { return mysql_real_query_start(&query_error_, mysql_.get(), exec_sql_.data(), exec_sql_.size()); });
 }
 
 void MysqlConn::call(int status) {
@@ -158,6 +162,7 @@ void MysqlConn::call(int status) {
 }
 
 int MysqlConn::resume(int ready) {
+  MysqlMeter::Scope counting(meter_);
   switch (phase_) {
     case Phase::Connect: return mysql_real_connect_cont(&connected_to_, mysql_.get(), ready);
     case Phase::Query: return mysql_real_query_cont(&query_error_, mysql_.get(), ready);
@@ -174,6 +179,7 @@ void MysqlConn::connected() {
   last_error_ = {mysql_errno(mysql_.get()), mysql_error(mysql_.get())};
   if (in_the_clear) last_error_ = {2026, "has no TLS, which db_tls asks for"};
   if (timed_out_) last_error_ = {2002, "does not answer"};
+  if (meter_.over()) last_error_ = {kBroken, "says more than " + std::to_string(meter_.most()) + " octets before it lets us in"};
   drop(false);
   connect_next();
 }
@@ -189,21 +195,28 @@ void MysqlConn::settled() {
   } else if (query_error_ == 0) {
     if (mysql_field_count(mysql_.get()) > 0) {
       phase_ = Phase::Result;
-      return call(mysql_store_result_start(&fetched_, mysql_.get()));
+      return start([this] { return mysql_store_result_start(&fetched_, mysql_.get()); });
     }
     changed_.push_back(mysql_affected_rows(mysql_.get()));
   }
-  if (mysql_errno(mysql_.get()) == 0 && mysql_more_results(mysql_.get())) {
+  bool more = mysql_errno(mysql_.get()) == 0 && mysql_more_results(mysql_.get());
+  if (more && !meter_.over() && changed_.size() < kMostAnswers) {
     phase_ = Phase::Next;
-    return call(mysql_next_result_start(&query_error_, mysql_.get()));
+    return start([this] { return mysql_next_result_start(&query_error_, mysql_.get()); });
   }
   DbReply r;
-  r.code = mysql_errno(mysql_.get());
+  r.too_long = more || meter_.over();
+  r.code = r.too_long ? kBroken : mysql_errno(mysql_.get());
   r.fault = fault_of(r.code);
   if (r.code != 0) r.error = where() + ": " + mysql_error(mysql_.get()) + " (" + std::to_string(r.code) + ")";
   if (timed_out_) {
     r.error = where() + ": no answer within " + std::to_string(servers_.timeout_ms) + " ms";
     fresh_ = true;  // the same server would keep us waiting again
+  }
+  if (r.too_long) {
+    r.error = where() + (more ? ": more answers came than were asked for"
+                              : ": an answer is longer than " + std::to_string(meter_.most()) + " octets");
+    fresh_ = true;  // ... and answer the same again
   }
   r.result = std::exchange(result_, nullptr);
   if (r.code != 0 && r.result) mysql_free_result(std::exchange(r.result, nullptr));

@@ -14,6 +14,9 @@
 // tables are not those that we wrote to. Lines fast@node and bulk@node count our writes, in their transactions, and tell a copy of
 // the tables that holds the right writer.
 //
+// An answer has a length that it cannot exceed (mysql_meter.h), beyond which the connection is closed: a broken server, or rows that
+// somebody has blown up, take no memory without bound.
+//
 // A statement is run again: on the next server, where this one is unfit or cannot be reached, each once; on a new
 // connection, once, where an old one turns out to be broken; on the same one after a deadlock. All our statements may be
 // run twice.
@@ -32,6 +35,7 @@
 #include "store/mysql_errors.h"
 #include "store/mysql_greeting.h"
 #include "store/mysql_home.h"
+#include "store/mysql_meter.h"
 #include "store/mysql_servers.h"
 
 struct addrinfo;
@@ -43,6 +47,7 @@ struct DbReply {
   unsigned code = 0;            // error number of the server or the client library, 0: none
   DbFault fault = DbFault::None;
   std::string error;            // names the server
+  bool too_long = false;        // the answer; fault is Lost
   uint64_t changed = 0;         // rows, of a statement that answers with none
   MYSQL_RES* result = nullptr;  // of a statement that answers with rows; valid during the callback, which may take() it
   MYSQL_RES** owner = nullptr;
@@ -61,6 +66,9 @@ class MysqlConn {
   static constexpr MonoMs kConnectMs = 2000;
 
   enum class Use : uint8_t { Write, Read };
+  // Counted: it writes rows, and what tells the tables from a copy moves with them (docs/adr/0018). Rows: it answers with whole rows of
+  // the table, of which one can be large; where the answer is too long, it is not asked for again.
+  enum class Kind : uint8_t { Plain, Counted, Rows };
   // All outlive it. count: what its counted statements move; nullptr: it runs none.
   MysqlConn(MysqlServers&, MysqlHome&, Log&, Use, MysqlCount* count = nullptr);
   ~MysqlConn();                 // callbacks that are due do not come any more
@@ -68,8 +76,7 @@ class MysqlConn {
   MysqlConn& operator=(const MysqlConn&) = delete;
 
   // Precondition: !busy(). done is called once, from the loop or before run() returns; it may call run() again.
-  // counted: it writes rows, and what tells the tables from a copy moves with them (docs/adr/0018).
-  void run(std::string sql, Done done, bool counted = false);
+  void run(std::string sql, Done done, Kind = Kind::Plain);
   // Gives the statement up: done is not called, and the connection closed.
   void cancel();
   bool busy() const { return static_cast<bool>(done_); }
@@ -81,7 +88,9 @@ class MysqlConn {
   enum class State : uint8_t { Closed, Resolving, Connecting, SettingUp, Busy, Idle };
   enum class Phase : uint8_t { Connect, Query, Result, Next };  // which call of the library was made last
   // Places in changed_ of what a counted statement consists of: the transaction's begin, rows, count, commit.
-  static constexpr size_t kStatementChanged = 1, kCountChanged = 2;
+  static constexpr size_t kStatementChanged = 1, kCountChanged = 2, kMostAnswers = 4;
+  // Octets of an answer: some numbers for each row of a batch; the largest row that the table of db/mysql can hold.
+  static constexpr size_t kMostOctets = 256 * 1024, kMostRowsOctets = 17 * 1024 * 1024;
   struct Closer {
     void operator()(MYSQL*) const;
   };
@@ -119,7 +128,16 @@ class MysqlConn {
   // Of what happened before the statement was sent.
   static DbFault no_rows_fault(DbFault f) { return f == DbFault::Row || f == DbFault::Collision ? DbFault::Down : f; }
   // one call of the library: _start, and _cont until it has settled
-  void exec(std::string sql, Done done);
+  void exec(std::string sql, Done done, size_t most_octets = kMostOctets);
+  template <class F>
+  void start(F first_call) {
+    int status;
+    {
+      MysqlMeter::Scope counting(meter_);
+      status = first_call();
+    }
+    call(status);
+  }
   void call(int status);
   int resume(int ready);
   void settled();
@@ -162,6 +180,7 @@ class MysqlConn {
   MonoMs deadline_ = 0;
   MYSQL* connected_to_ = nullptr;
   int query_error_ = 0;
+  MysqlMeter meter_;                          // of what it answers
   MYSQL_RES *result_ = nullptr, *fetched_ = nullptr;
   std::vector<uint64_t> changed_;             // rows, by each statement that was sent together
   bool greeting_to_see_ = false;              // it is looked at before the library goes on
@@ -175,7 +194,7 @@ class MysqlConn {
   size_t servers_tried_ = 0;
   uint32_t collisions_ = 0, not_writer_ = 0;
   bool fresh_ = false;                        // no use in a new connection to the same server
-  bool counted_ = false;
+  Kind kind_ = Kind::Plain;
   bool copied_ = false;                       // the counts were not what they should be
 };
 

@@ -137,9 +137,12 @@ void MysqlConn::connect_next() {
   const char* socket = address_.empty() && !servers_.socket.empty() ? servers_.socket.c_str() : nullptr;
   greeting_to_see_ = true;
   connect_ready_ = 0;
-  call(mysql_real_connect_start(&connected_to_, mysql_.get(), to, servers_.user.c_str(), servers_.password.c_str(),
-                                servers_.database.c_str(), host.port ? host.port : kPortOfMysql, socket,
-                                use_ == Use::Write ? CLIENT_MULTI_STATEMENTS : 0));
+  meter_.begin(kMostOctets);
+  start([&] {
+    return mysql_real_connect_start(&connected_to_, mysql_.get(), to, servers_.user.c_str(), servers_.password.c_str(),
+                                    servers_.database.c_str(), host.port ? host.port : kPortOfMysql, socket,
+                                    use_ == Use::Write ? CLIENT_MULTI_STATEMENTS : 0);
+  });
 }
 
 void MysqlConn::set_options() {

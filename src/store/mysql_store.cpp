@@ -353,7 +353,7 @@ void MysqlStore::send_upserts(Writing& w) {
     }
     send_narrows(w);
   };
-  conn(w.lane).run(w.upsert.take(), written, true);
+  conn(w.lane).run(w.upsert.take(), written, MysqlConn::Kind::Counted);
 }
 
 void MysqlStore::send_narrows(Writing& w) {
@@ -371,7 +371,7 @@ void MysqlStore::send_narrows(Writing& w) {
     for (const Writing::Item& item : w.narrows) w.results[item.index] = WriteResult::Ok;
     send_removes(w);
   };
-  conn(w.lane).run(w.narrow.take(), written, true);
+  conn(w.lane).run(w.narrow.take(), written, MysqlConn::Kind::Counted);
 }
 
 // Some rows were not changed: they are not there, or newer, or as they should be.
@@ -415,7 +415,7 @@ void MysqlStore::send_removes(Writing& w) {
     }
     look_for(w, std::move(missing));
   };
-  conn(w.lane).run(w.remove.take(), written, true);
+  conn(w.lane).run(w.remove.take(), written, MysqlConn::Kind::Counted);
 }
 
 // Rows that a delete did not meet: not there, which is as good, or newer.
@@ -489,7 +489,7 @@ void MysqlStore::fetch(int64_t after) {
   next_.after = after;
   next_.limit = std::min(page_rows_, most_rows_);
   next_.rows.reset();
-  read_.run(load_sql(servers_.table, after, next_.limit), [this](const DbReply& r) { on_fetched(r); });
+  read_.run(load_sql(servers_.table, after, next_.limit), [this](const DbReply& r) { on_fetched(r); }, MysqlConn::Kind::Rows);
 }
 
 void MysqlStore::forget_page() {
@@ -502,6 +502,10 @@ void MysqlStore::on_fetched(const DbReply& r) {
     next_.state = Page::State::None;
     if (page_wanted_) fetch(next_.after);
     return;
+  }
+  if (r.too_long && next_.limit > 1) {   // large rows behind small ones: a single one finds room
+    page_rows_ = 1;
+    return fetch(next_.after);
   }
   next_.state = Page::State::There;
   next_.rows.reset(r.take());
@@ -533,7 +537,7 @@ void MysqlStore::find(const Row& key, MonoMs) {
     if (there) read_row(row + 1, mysql_fetch_lengths(r.result) + 1, found);
     std::string error = !row && r.error.empty() ? "no answer" : r.error;
     if (sink_) sink_->on_found(there ? &found : nullptr, row ? number(row[0]) : 0, error, home_.now());
-  });
+  }, MysqlConn::Kind::Rows);
 }
 
 // How many octets it has, more or less.

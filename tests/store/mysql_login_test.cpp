@@ -1,17 +1,16 @@
 // MariaDB: what a server is told before it has proven anything. Against servers that are none: one without TLS, ones that ask for the
 // password in the clear.
-#include <arpa/inet.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
+#include <mutex>
 #include <string>
-#include <thread>
 
 #include "store/mono.h"
 #include "store/mysql_greeting.h"
 #include "store/mysql_store.h"
+#include "tests/store/fake_mysql.h"
 #include "tests/store/fixture.h"
 
 #include <event2/event.h>
@@ -25,82 +24,41 @@ namespace {
 
 constexpr const char* kPassword = "s3cret-pass";
 
-std::string packet(unsigned char number, const std::string& content) {
-  size_t n = content.size();
-  return std::string{static_cast<char>(n), static_cast<char>(n >> 8), static_cast<char>(n >> 16), static_cast<char>(number)} + content;
-}
-
-// tls: offered. plugin: what the server begins with.
-std::string greeting(bool tls, const std::string& plugin) {
-  unsigned low = 0xf7ff & ~0x0800u, high = 0x81ff;   // PLUGIN_AUTH and what goes with it; nothing of MariaDB's own
-  if (tls) low |= 0x0800;
-  auto two = [](unsigned v) { return std::string{static_cast<char>(v), static_cast<char>(v >> 8)}; };
-  std::string out = std::string("\x0a" "5.5.5-10.11.6-MariaDB") + '\0' + std::string("\1\0\0\0", 4) + "12345678" + '\0' + two(low) + '\x21' + two(2) + two(high) +
-                    '\x15' + std::string(10, '\0') + "123456789012" + '\0' + plugin + '\0';
-  return packet(0, out);
-}
-
-// Listens on loopback, greets whoever comes, asks for another method when it was answered, and remembers all that it was told.
-class FakeServer {
+// Greets whoever comes, asks for another method when it was answered, and remembers all that it was told.
+class GreetingServer {
  public:
-  FakeServer(std::string greeting, std::string ask_for) : greeting_(std::move(greeting)), ask_for_(std::move(ask_for)) {
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in a{};
-    a.sin_family = AF_INET;
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof a;
-    if (bind(listener_, reinterpret_cast<sockaddr*>(&a), sizeof a) != 0 || listen(listener_, 8) != 0 ||
-        getsockname(listener_, reinterpret_cast<sockaddr*>(&a), &size) != 0)
-      abort();
-    port = ntohs(a.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~FakeServer() { stop(); }
+  GreetingServer(std::string greeting, std::string ask_for, std::string path = "")
+      : greeting_(std::move(greeting)), ask_for_(std::move(ask_for)), server_([this](int fd) { serve(fd); }, std::move(path)) {}
   std::string stop() {
-    if (thread_.joinable()) {
-      ended_ = true;
-      thread_.join();
-      close(listener_);
-    }
+    server_.stop();
     return told_;
   }
-  uint16_t port = 0;
+  uint16_t port() const { return server_.port; }
   size_t piece = 0;   // > 0: the greeting comes in pieces of that size
 
  private:
-  bool ready(int fd) {
-    pollfd p{fd, POLLIN, 0};
-    return poll(&p, 1, 20) > 0;
-  }
-  void serve() {
-    while (!ended_) {
-      if (!ready(listener_)) continue;
-      int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      std::string first = greeting_;
-      while (!first.empty()) {
-        size_t n = piece ? std::min(piece, first.size()) : first.size();
-        if (send(fd, first.data(), n, MSG_NOSIGNAL) < 0) break;
-        first.erase(0, n);
-        if (!first.empty()) usleep(2000);
-      }
-      for (int asked = 0; !ended_;) {
-        if (!ready(fd)) continue;
-        char buf[2000];
-        ssize_t n = recv(fd, buf, sizeof buf, 0);
-        if (n <= 0) break;
-        told_.append(buf, static_cast<size_t>(n));
-        if (asked++ > 0 || ask_for_.empty()) break;
-        std::string other = packet(2, '\xfe' + ask_for_ + '\0' + std::string("12345678901234567890") + '\0');
-        if (send(fd, other.data(), other.size(), MSG_NOSIGNAL) < 0) break;
-      }
-      close(fd);
+  void serve(int fd) {
+    std::string first = greeting_;
+    while (!first.empty()) {
+      size_t n = piece ? std::min(piece, first.size()) : first.size();
+      if (send(fd, first.data(), n, MSG_NOSIGNAL) < 0) break;
+      first.erase(0, n);
+      if (!first.empty()) usleep(2000);
+    }
+    for (int asked = 0;;) {
+      std::string told = server_.hear(fd);
+      if (told.empty()) return;
+      std::lock_guard guard(mutex_);
+      told_ += told;
+      if (asked++ > 0 || ask_for_.empty()) return;
+      std::string other = packet(2, '\xfe' + ask_for_ + '\0' + std::string("12345678901234567890") + '\0');
+      if (!server_.say(fd, other)) return;
     }
   }
 
   std::string greeting_, ask_for_, told_;
-  int listener_ = -1;
-  std::atomic<bool> ended_{false};
-  std::thread thread_;
+  std::mutex mutex_;
+  FakeServer server_;   // last: its thread uses the others
 };
 
 }  // namespace
@@ -152,9 +110,9 @@ TEST(mysql_login, without_tls_a_server_is_told_nothing_where_tls_was_asked_for) 
   for (bool verify : {false, true}) {
     for (size_t piece : {0, 1}) {
       for (const char* plugin : {"mysql_native_password", "mysql_clear_password"}) {
-        FakeServer server(greeting(false, plugin), "mysql_clear_password");
+        GreetingServer server(greeting(false, plugin), "mysql_clear_password");
         server.piece = piece;
-        std::string why = refused(server.port, true, verify);
+        std::string why = refused(server.port(), true, verify);
         CHECK_TEXT(contains(why, "no TLS"), why.c_str());
         STRCMP_EQUAL("", server.stop().c_str());
       }
@@ -165,8 +123,8 @@ TEST(mysql_login, without_tls_a_server_is_told_nothing_where_tls_was_asked_for) 
 TEST(mysql_login, the_password_is_never_sent_as_it_is_or_under_a_key_of_the_servers) {
   for (const char* plugin : {"mysql_clear_password", "dialog", "sha256_password", "caching_sha2_password", "mysql_old_password"}) {
     for (bool first : {false, true}) {
-      FakeServer server(greeting(false, first ? plugin : "mysql_native_password"), plugin);
-      std::string why = refused(server.port, false, false), told = server.stop();
+      GreetingServer server(greeting(false, first ? plugin : "mysql_native_password"), plugin);
+      std::string why = refused(server.port(), false, false), told = server.stop();
       CHECK_TEXT(!why.empty(), plugin);
       CHECK_TEXT(!contains(told, kPassword), plugin);
       // The name of the user is there, and after the question for another method nothing more.
@@ -176,8 +134,8 @@ TEST(mysql_login, the_password_is_never_sent_as_it_is_or_under_a_key_of_the_serv
 }
 
 TEST(mysql_login, an_error_in_place_of_the_greeting_is_told) {
-  FakeServer server(packet(0, "\xff\x10\x04#08004Too many connections"), "");
-  std::string why = refused(server.port, true, false);
+  GreetingServer server(packet(0, "\xff\x10\x04#08004Too many connections"), "");
+  std::string why = refused(server.port(), true, false);
   CHECK_TEXT(contains(why, "Too many connections"), why.c_str());
   STRCMP_EQUAL("", server.stop().c_str());
 }
