@@ -37,7 +37,8 @@ const Param kTable[] = {
      .help = "File with the certificates that a MariaDB server's must descend from. Needed where db_tls is verify."},
     {.module = "pua", .name = "db_clear_password", .type = ParamType::Bool, .field = &S::db_clear_password,
      .help = "Whether a MariaDB server may ask for the password as it is (mysql_clear_password, dialog), or under a key that it names "
-             "(sha256_password, caching_sha2_password), as those do that look users up elsewhere. Only with db_tls on or verify."},
+             "(sha256_password, caching_sha2_password), as those do that look users up elsewhere. Only with db_tls on or verify: "
+             "over a network the password then goes under encryption, and over a socket of this machine (db_socket) to whoever has made it."},
     {.module = "pua", .name = "min_expires", .type = ParamType::Int, .field = &S::min_expires, .min = 0, .max = kMaxLifetime,
      .unit = "s", .reloadable = true,
      .help = "Lower bound of Expires on the wire. Never applied to 0, which removes."},

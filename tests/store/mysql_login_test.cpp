@@ -94,8 +94,12 @@ TEST_GROUP(mysql_login) {
   void teardown() override { event_base_free(base); }
 
   std::string refused(uint16_t port, bool tls, bool verify, bool clear = false) {
+    return refused("127.0.0.1:" + std::to_string(port), "", tls, verify, clear);
+  }
+  std::string refused(const std::string& host, const std::string& socket, bool tls, bool verify, bool clear) {
     MysqlOptions o;
-    o.url = *parse_db_url(std::string("mysql://user:") + kPassword + "@127.0.0.1:" + std::to_string(port) + "/x");
+    o.url = *parse_db_url(std::string("mysql://user:") + kPassword + "@" + host + "/x");
+    o.socket = socket;
     o.tls = tls;
     o.tls_verify = verify;
     o.tls_ca = verify ? "/etc/ssl/certs/ca-certificates.crt" : "";
@@ -129,6 +133,22 @@ TEST(mysql_login, the_password_is_never_sent_as_it_is_or_under_a_key_of_the_serv
       CHECK_TEXT(!contains(told, kPassword), plugin);
       // The name of the user is there, and after the question for another method nothing more.
       if (!first) CHECK_TEXT(contains(told, "user"), plugin);
+    }
+  }
+}
+
+// A socket of this machine has no TLS to wait for, and db_tls holds nothing back there: it is db_clear_password alone that decides.
+TEST(mysql_login, over_a_local_socket_the_password_goes_as_it_is_where_that_is_allowed_and_nowhere_else) {
+  TempDir dir;
+  for (bool clear : {false, true}) {
+    for (bool tls : {false, true}) {
+      if (clear && !tls) continue;   // a mistake in the configuration (check_store)
+      for (const char* first : {"mysql_native_password", "mysql_clear_password"}) {
+        GreetingServer server(greeting(false, first), "mysql_clear_password", dir.file("sock"));
+        std::string why = refused("localhost", dir.file("sock"), tls, false, clear), told = server.stop();
+        CHECK_TEXT(!why.empty(), first);
+        CHECK_EQUAL_TEXT(clear, contains(told, kPassword), first);
+      }
     }
   }
 }
