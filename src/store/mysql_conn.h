@@ -22,6 +22,8 @@
 // run twice.
 #pragma once
 
+#include <charconv>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -57,6 +59,12 @@ struct DbReply {
 // The next row of an answer; nullptr: no more, or the server sends fewer columns than were asked for.
 inline MYSQL_ROW next_row(MYSQL_RES* rows, unsigned columns) {
   return rows && mysql_num_fields(rows) >= columns ? mysql_fetch_row(rows) : nullptr;
+}
+
+inline int64_t row_number(const char* text) {
+  int64_t v = 0;
+  if (text) std::from_chars(text, text + strlen(text), v);
+  return v;
 }
 
 class MysqlConn {

@@ -24,6 +24,7 @@ DbFault fault_of(unsigned code) {
     case 1614:  // transaction branch was rolled back: deadlock
       return DbFault::Collision;
     case 1146: case 1932:  // no such table, not known to its engine
+    case 1814:  // its rows were taken away (DISCARD TABLESPACE)
       return DbFault::TableLost;
     case 1021: case 1114: case 1878:  // disk or table full
     case 1015: case 1016: case 1017: case 1026: case 1030: case 1034: case 1035: case 1036: case 1194: case 1195:  // engine trouble

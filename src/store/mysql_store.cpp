@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
@@ -30,7 +28,6 @@ constexpr uint32_t kFirstPageRows = 64;
 constexpr size_t kMaxRowBytes = 8 * 1024 * 1024;
 constexpr unsigned kUnknownDatabase = 1049;
 constexpr MonoMs kMetaRetryMs = 1000;
-constexpr MonoMs kWatchMs = 1000, kWatchMostMs = 32000;  // the second where the server cannot be asked
 constexpr int kLastTurns = 4;
 constexpr MonoMs kLastMetaMs = 200;  // what the end of a store may take to write them
 
@@ -40,16 +37,10 @@ std::string host_name() {
   return std::string(buf).substr(0, 40);
 }
 
-int64_t number(const char* text) {
-  int64_t v = 0;
-  if (text) std::from_chars(text, text + strlen(text), v);
-  return v;
-}
-
 // The views point into the result.
 void read_row(MYSQL_ROW row, const unsigned long* length, Row& r) {
   int at = 0;
-  auto take_number = [&](ColumnKind, auto& v) { v = fitting<std::remove_reference_t<decltype(v)>>(number(row[at++])); };
+  auto take_number = [&](ColumnKind, auto& v) { v = fitting<std::remove_reference_t<decltype(v)>>(row_number(row[at++])); };
   auto take_text = [&](ColumnKind, std::string_view& v) {
     if (row[at] && length[at] > 0) v = std::string_view(row[at], length[at]);
     at++;
@@ -215,54 +206,6 @@ void MysqlStore::run(MonoMs now) {
   send_metas(fast_);
 }
 
-// --- which tables these are ------------------------------------------------------------------------
-
-// What a write finds out by itself is told at once; this is for the time in which nothing is written, and for a table of rows that
-// was put in the place of ours while the lines that count our writes were left alone.
-void MysqlStore::watch() {
-  watch_at_ = home_.now() + watch_pause_;
-  if (read_.busy()) return;
-  struct Known {
-    std::string writer;   // empty: the connection finds out before it asks
-    uint64_t numbers[2];
-  } known{servers_.writer_stands ? servers_.writer : "", {servers_.counts[0].number, servers_.counts[1].number}};
-  const MysqlCount* c = servers_.counts;
-  read_.run(identity_sql(servers_.table, servers_.writer_name, c[0], c[1]), [this, known](const DbReply& r) {
-    watch_pause_ = r.code == 0 ? kWatchMs : std::min(2 * watch_pause_, kWatchMostMs);
-    watch_at_ = home_.now() + watch_pause_;
-    MYSQL_ROW row = next_row(r.result, 4);
-    if (row && servers_.writer_stands && servers_.writer == known.writer) {
-      auto text = [&](int i) { return std::string(row[i] ? row[i] : ""); };
-      bool ours = text(0) == known.writer;
-      for (int i = 0; i < 2; i++) ours = ours && servers_.counts[i].holds(text(i + 1), known.numbers[i]);
-      if (ours) seen(servers_.label(servers_.current) + " " + servers_.list[servers_.current].address, text(3));
-      else servers_.found_copy();
-    }
-    if (next_.state != Page::State::Stale || read_.busy()) return;
-    next_.state = Page::State::None;   // a page that was asked for meanwhile
-    if (page_wanted_) fetch(next_.after);
-  });
-}
-
-void MysqlStore::seen(const std::string& place, const std::string& made) {
-  if (made.empty()) return;
-  bool other = place == watched_place_ && made != made_at_;
-  watched_place_ = place;
-  made_at_ = made;
-  if (other) servers_.found_copy();
-}
-
-// An older copy was brought back, or the tables were made anew: the rows are written again, and so are the values beside them.
-void MysqlStore::found_copy() {
-  copy_untold_ = !sink_;
-  if (!sink_) return;
-  log_.error("store: %s: table '%s' is not the one that was written to: an older copy of it, or made anew", name_.c_str(),
-             servers_.table.c_str());
-  for (const auto& [name, value] : all_metas_) metas_.try_emplace(name, value);
-  if (!metas_.empty()) meta_due_ = 0;
-  sink_->on_rows_missing(home_.now());
-}
-
 // Before any row: a restart must not read rows by another clock than they were written by. Batches of either lane wait for
 // them, and fail with them.
 void MysqlStore::send_metas(MysqlConn& c) {
@@ -321,6 +264,7 @@ void MysqlStore::take_rows(Writing& w, RowSource& rows) {
     RowOp op = rows.row(i, r);
     size_t taken = w.taken(), more = op == RowOp::Upsert ? octets(r) : 0;
     if (!ids.insert(r.id).second || (taken > 0 && taken + more > w.bytes)) return;
+    witnesses_.touch(r.id);
     Writing::Item item{i, r.id, r.owner_epoch, r.record_version, r.node};
     if (op == RowOp::Delete) {
       w.remove.add(r);
@@ -347,9 +291,10 @@ void MysqlStore::send_upserts(Writing& w) {
     for (const Writing::Item& item : w.upserts) {
       if (r.code != 0) break;
       MYSQL_ROW row = next_row(r.result, 4);
-      bool ours = row && number(row[0]) == item.id && number(row[1]) == item.epoch && number(row[2]) == item.version &&
-                  number(row[3]) == item.node;
+      bool ours = row && row_number(row[0]) == item.id && row_number(row[1]) == item.epoch && row_number(row[2]) == item.version &&
+                  row_number(row[3]) == item.node;
       w.results[item.index] = ours ? WriteResult::Ok : WriteResult::RefusedNewer;
+      if (ours) bear_witness(item, true);
     }
     send_narrows(w);
   };
@@ -368,7 +313,10 @@ void MysqlStore::send_narrows(Writing& w) {
       return send_removes(w);
     }
     if (r.changed < w.narrows.size()) return read_back(w);
-    for (const Writing::Item& item : w.narrows) w.results[item.index] = WriteResult::Ok;
+    for (const Writing::Item& item : w.narrows) {
+      w.results[item.index] = WriteResult::Ok;
+      bear_witness(item, true);
+    }
     send_removes(w);
   };
   conn(w.lane).run(w.narrow.take(), written, MysqlConn::Kind::Counted);
@@ -385,10 +333,11 @@ void MysqlStore::read_back(Writing& w) {
     }
     std::unordered_map<int64_t, std::tuple<int64_t, uint32_t, int32_t>> there;
     while (MYSQL_ROW row = next_row(r.result, 4))
-      there[number(row[0])] = {number(row[1]), fitting<uint32_t>(number(row[2])), fitting<int32_t>(number(row[3]))};
+      there[row_number(row[0])] = {row_number(row[1]), fitting<uint32_t>(row_number(row[2])), fitting<int32_t>(row_number(row[3]))};
     for (const Writing::Item& item : w.narrows) {
       auto at = there.find(item.id);
       bool ours = at != there.end() && at->second == std::tuple(item.epoch, item.version, item.node);
+      if (ours) bear_witness(item, true);
       w.results[item.index] = ours ? WriteResult::Ok : at == there.end() ? WriteResult::WantsWhole : WriteResult::RefusedNewer;
     }
     send_removes(w);
@@ -407,11 +356,12 @@ void MysqlStore::send_removes(Writing& w) {
       return report(w);
     }
     std::unordered_set<int64_t> gone;
-    while (MYSQL_ROW row = next_row(r.result, 1)) gone.insert(number(row[0]));
+    while (MYSQL_ROW row = next_row(r.result, 1)) gone.insert(row_number(row[0]));
     std::vector<Writing::Item> missing;
     for (const Writing::Item& item : w.removes) {
       w.results[item.index] = WriteResult::Ok;
       if (!gone.contains(item.id)) missing.push_back(item);
+      else bear_witness(item, false);
     }
     look_for(w, std::move(missing));
   };
@@ -426,7 +376,7 @@ void MysqlStore::look_for(Writing& w, std::vector<Writing::Item> missing) {
   conn(w.lane).run(exists_sql(servers_.table, ids), [this, &w, missing = std::move(missing)](const DbReply& r) {
     if (r.code != 0) failed(w, missing, r);
     std::unordered_set<int64_t> there;
-    while (MYSQL_ROW row = next_row(r.result, 1)) there.insert(number(row[0]));
+    while (MYSQL_ROW row = next_row(r.result, 1)) there.insert(row_number(row[0]));
     for (const Writing::Item& item : missing) {
       if (there.contains(item.id)) w.results[item.index] = WriteResult::RefusedNewer;
     }
@@ -434,10 +384,15 @@ void MysqlStore::look_for(Writing& w, std::vector<Writing::Item> missing) {
   });
 }
 
+void MysqlStore::bear_witness(const Writing::Item& item, bool there) {
+  witnesses_.know({item.id, {item.epoch, item.version, item.node}, there});
+}
+
 void MysqlStore::failed(Writing& w, const std::vector<Writing::Item>& items, const DbReply& r) {
   for (const Writing::Item& item : items) w.results[item.index] = WriteResult::FailedRetry;
   w.error = r.error;
   w.table_lost = r.fault == DbFault::TableLost || r.code == kUnknownDatabase;
+  if (w.table_lost) witnesses_.clear();
   // A row that somebody else has locked is that row's trouble: the queue finds it, and the others go on.
   w.down = r.fault != DbFault::Row && r.fault != DbFault::Collision;
 }
@@ -536,7 +491,7 @@ void MysqlStore::find(const Row& key, MonoMs) {
     bool there = row && row[1];
     if (there) read_row(row + 1, mysql_fetch_lengths(r.result) + 1, found);
     std::string error = !row && r.error.empty() ? "no answer" : r.error;
-    if (sink_) sink_->on_found(there ? &found : nullptr, row ? number(row[0]) : 0, error, home_.now());
+    if (sink_) sink_->on_found(there ? &found : nullptr, row ? row_number(row[0]) : 0, error, home_.now());
   }, MysqlConn::Kind::Rows);
 }
 

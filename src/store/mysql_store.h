@@ -14,6 +14,7 @@
 #include "store/adapter.h"
 #include "store/mysql_conn.h"
 #include "store/mysql_sql.h"
+#include "store/mysql_witness.h"
 
 namespace pua {
 
@@ -51,6 +52,7 @@ class MysqlStore : public StoreAdapter {
  private:
   static constexpr uint32_t kFastRows = 64;
   static constexpr uint32_t kBulkRows = 512;
+  static constexpr MonoMs kWatchMs = 1000, kWatchMostMs = 32000;  // the second where the server cannot be asked
 
   // A batch under way.
   struct Writing {
@@ -95,6 +97,9 @@ class MysqlStore : public StoreAdapter {
   std::array<MysqlConn*, 4> connections() { return {&fast_, &bulk_, &read_, &find_}; }
   void forget_page();
   void watch();
+  void watch_rows(const std::string& writer);
+  void watched();
+  void bear_witness(const Writing::Item&, bool there);
   void seen(const std::string& place, const std::string& made);
   void found_copy();
   MysqlConn& conn(Lane l) { return l == Lane::Fast ? fast_ : bulk_; }
@@ -133,6 +138,7 @@ class MysqlStore : public StoreAdapter {
   MonoMs watch_at_ = kNever;    // from the first page or batch on
   MonoMs watch_pause_ = 1000;
   std::string watched_place_, made_at_;  // the server, and when it says that the table was made
+  RowWitnesses witnesses_;
   bool copy_untold_ = false;    // found before anybody listened
 };
 

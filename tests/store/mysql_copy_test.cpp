@@ -1,5 +1,7 @@
 // MariaDB: a copy of the tables is told from the tables (docs/adr/0018), whatever was copied when, and no copy is seen where there is
 // none.
+#include <filesystem>
+#include <functional>
 #include <string>
 
 #include "store/mysql_sql.h"
@@ -35,6 +37,11 @@ TEST_GROUP(mysql_copy) {
   void bring_back() {
     STRCMP_EQUAL("", db->sql("BEGIN; DELETE FROM pua; INSERT INTO pua (id,pres_uri,event,flag,record_version) SELECT id,pres_uri,event,flag,"
                              "record_version FROM copy_rows; DELETE FROM pua_meta; INSERT INTO pua_meta SELECT * FROM copy_meta; COMMIT").c_str());
+  }
+  // The rows alone: the table stays, and so does the meta table.
+  void bring_rows_back() {
+    STRCMP_EQUAL("", db->sql("BEGIN; DELETE FROM pua; INSERT INTO pua (id,pres_uri,event,flag,record_version) SELECT id,pres_uri,event,flag,"
+                             "record_version FROM copy_rows; COMMIT").c_str());
   }
   std::string line(const char* lane) {
     return db->sql(std::string("SELECT `value` FROM `pua_meta` WHERE `name` LIKE '") + lane + "@%'");
@@ -128,6 +135,85 @@ TEST(mysql_copy, rows_alone_put_in_the_place_of_ours_are_noticed) {
   db->sql("DO SLEEP(1.1); CREATE TABLE copy_rows LIKE pua; DROP TABLE pua; RENAME TABLE copy_rows TO pua");
   look();
   LONGS_EQUAL(1, caller->rows_missing);
+}
+
+TEST(mysql_copy, rows_brought_back_under_a_table_that_stays_are_noticed) {
+  if (!there()) return;
+  struct {
+    const char* what;
+    std::function<void(Caller&)> change;
+  } changes[] = {
+      {"written", [](Caller& c) { c.put(row_of(1, 2)); }},
+      {"changed", [](Caller& c) { c.narrow(row_of(1, 2)); }},
+      {"new", [](Caller& c) { c.put(row_of(9)); }},
+      {"removed", [](Caller& c) { c.drop(row_of(1, 2)); }},
+      {"changed, beside one that is not there", [](Caller& c) {
+         Caller::Batch b;
+         b.rows.emplace_back(RowOp::Narrow, row_of(1, 2));
+         b.rows.emplace_back(RowOp::Narrow, row_of(77, 2));
+         c.write(b);
+       }},
+  };
+  int missing = 0;
+  for (const auto& c : changes) {
+    for (int64_t id : {1, 2, 9}) caller->drop(row_of(id, 5));
+    caller->put(row_of(1));
+    caller->put(row_of(2));
+    back_up();
+    c.change(*caller);
+    look();
+    LONGS_EQUAL_TEXT(missing, caller->rows_missing, c.what);
+    bring_rows_back();
+    look();
+    LONGS_EQUAL_TEXT(++missing, caller->rows_missing, c.what);
+    look();
+    LONGS_EQUAL_TEXT(missing, caller->rows_missing, c.what);   // told once
+    for (int64_t id : {1, 2, 9}) caller->put(row_of(id, 5));
+    look();
+    LONGS_EQUAL_TEXT(missing, caller->rows_missing, c.what);
+  }
+}
+
+TEST(mysql_copy, rows_written_since_a_copy_of_the_rows_was_brought_back_hide_it_not) {
+  if (!there()) return;
+  caller->put(row_of(1));
+  back_up();
+  caller->drop(row_of(1, 2));
+  look();
+  bring_rows_back();
+  for (int64_t id = 10; id < 30; id++) caller->put(row_of(id));
+  look();
+  LONGS_EQUAL(1, caller->rows_missing);
+}
+
+TEST(mysql_copy, a_tablespace_that_is_taken_away_and_one_that_is_brought_back_are_noticed) {
+  if (!there()) return;
+  caller->put(row_of(1));
+  std::string folder = db->root("SELECT CONCAT(@@datadir,DATABASE())");
+  STRCMP_EQUAL("", db->root("FLUSH TABLES pua FOR EXPORT").c_str());
+  for (const char* kind : {".ibd", ".cfg"}) std::filesystem::copy_file(folder + "/pua" + kind, folder + "/old" + kind);
+  db->root("UNLOCK TABLES");
+  caller->put(row_of(2));
+  look();
+  LONGS_EQUAL(0, caller->rows_missing);
+  auto bring_back = [&] {
+    STRCMP_EQUAL("", db->sql("ALTER TABLE pua DISCARD TABLESPACE").c_str());
+    for (const char* kind : {".ibd", ".cfg"}) std::filesystem::copy_file(folder + "/old" + kind, folder + "/pua" + kind);
+  };
+  bring_back();
+  CHECK(caller->put(row_of(3)) == WriteResult::FailedRetry);   // meanwhile
+  CHECK(caller->rows_lost);
+  STRCMP_EQUAL("", db->sql("ALTER TABLE pua IMPORT TABLESPACE").c_str());
+  look();
+  caller->put(row_of(4));
+  look();
+  int missing = caller->rows_missing;
+  bring_back();   // nothing is written meanwhile
+  STRCMP_EQUAL("", db->sql("ALTER TABLE pua IMPORT TABLESPACE").c_str());
+  look();
+  LONGS_EQUAL(missing + 1, caller->rows_missing);
+  for (const char* kind : {".ibd", ".cfg"}) std::filesystem::remove(folder + "/old" + kind);
+  db->create();
 }
 
 TEST(mysql_copy, a_copy_on_a_server_that_was_away_is_noticed_at_the_next_connection) {
