@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import secrets
 import signal
 import sys
 import tempfile
@@ -266,11 +267,16 @@ def opened_to_write(path):
     folder, name = os.path.split(os.path.realpath(path))
     new = None
     try:
-        handle, new = tempfile.mkstemp(prefix=".puadbctl-", dir=folder)     # mode 0600
+        try:                # a file without a name: nothing of it stays, however we end
+            handle = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600)
+        except OSError:     # not every file system knows such
+            handle, new = tempfile.mkstemp(prefix=".puadbctl-", dir=folder)     # mode 0600
         with open(handle, "w", encoding="ascii") as file:
             yield file
             file.flush()
             os.fsync(handle)
+            if new is None:
+                new = _named(handle, folder)
         os.replace(new, os.path.join(folder, name))
         new = None
     except OSError as why:
@@ -278,6 +284,17 @@ def opened_to_write(path):
     finally:
         if new:
             os.unlink(new)
+
+
+def _named(handle, folder):
+    """A name for the file, which then can take the place of another one."""
+    name = os.path.join(folder, f".puadbctl-{secrets.token_hex(8)}")
+    of_folder = os.open(folder, os.O_PATH)
+    try:
+        os.link(f"/proc/self/fd/{handle}", name, src_dir_fd=of_folder)     # the folder only has Python follow the link
+    finally:
+        os.close(of_folder)
+    return name
 
 
 @contextlib.contextmanager

@@ -87,7 +87,7 @@ class MariaDb(Database):
                                  "--quick", "--binary-mode", "--default-character-set=utf8mb4", "--max-allowed-packet=1G",
                                  "--skip-ssl", "--local-infile=0", "--protocol=socket", f"--socket={relay.path}",
                                  f"--connect-timeout={CONNECT_TIMEOUT}", f"--database={self.url.database}"],
-                                pass_fds=(options,), **more)
+                                pass_fds=(options, relay.address), **more)
 
     def _problem(self, errors):
         why = self.relays[-1].refused

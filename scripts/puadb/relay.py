@@ -7,7 +7,6 @@ a key of its own choice, unless that is allowed.
 import contextlib
 import os
 import select
-import shutil
 import socket
 import ssl
 import struct
@@ -35,15 +34,19 @@ class Refused(Exception):
 
 
 class Relay:
-    """Listens when it is made, at `path`, for one client. close() at any time."""
+    """Listens when it is made, for one client, which is handed `address` and reaches it as `path`. close() at any time.
+
+    Its address has no name: it is made in a folder that is gone at once, so that nothing stays behind, however we end."""
 
     def __init__(self, url, host):
         self.url, self.host, self.done, self.refused = url, host, False, None
+        self.listener, self.closing = socket.socket(socket.AF_UNIX), threading.Lock()
         long = len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER
-        self.folder = tempfile.mkdtemp(prefix="puadbctl-", dir="/tmp" if long else None)        # mode 0700
-        self.path = os.path.join(self.folder, "socket")
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
+        with tempfile.TemporaryDirectory(prefix="puadbctl-", dir="/tmp" if long else None) as folder:        # mode 0700
+            name = os.path.join(folder, "socket")
+            self.listener.bind(name)
+            self.address = os.open(name, os.O_PATH)
+        self.path = f"/proc/self/fd/{self.address}"
         self.listener.listen(1)
         self.listener.settimeout(2 * TIMEOUT)
         threading.Thread(target=self._serve, daemon=True).start()
@@ -51,7 +54,10 @@ class Relay:
     def close(self):
         self.done = True
         self.listener.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with self.closing:
+            address, self.address = self.address, None
+        if address is not None:
+            os.close(address)
 
     def _serve(self):
         try:

@@ -183,8 +183,8 @@ def a_dump_replaces_the_older_one_when_it_is_whole_and_is_nobody_elses_to_read(c
 
 
 @suite.test
-def a_dump_that_is_told_to_end_leaves_the_older_one(ctx):
-    """It waits for a lock meanwhile, with its new file beside the older one."""
+def a_dump_that_is_told_to_end_or_killed_leaves_the_older_one_and_nothing_else(ctx):
+    """It waits for a lock meanwhile, and has written to its new file."""
     server = MariaDb(ctx)
     place, folder = MariaPlace(server), ctx.dir / "dumps"
     folder.mkdir()
@@ -197,11 +197,17 @@ def a_dump_that_is_told_to_end_leaves_the_older_one(ctx):
     holder.stdin.flush()
     wait_for(lambda: server.value("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'") == "1",
              5, "the lock is held")
-    dumping = subprocess.Popen([sys.executable, str(SCRIPT), "dump", "--url", place.url, str(file)])
-    wait_for(lambda: len(os.listdir(folder)) == 2, 5, "the new file is there")
-    equal([path.stat().st_mode & 0o777 for path in folder.glob(".*")], [0o600], "its mode")
-    dumping.send_signal(signal.SIGTERM)
-    equal(dumping.wait(5), 128 + signal.SIGTERM, "status after SIGTERM")
+    temporary = ctx.dir / "tmp"
+    temporary.mkdir()
+    waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND info LIKE '%pua_meta%'"
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        dumping = subprocess.Popen([sys.executable, str(SCRIPT), "dump", "--url", place.url, str(file)],
+                                   env=dict(os.environ, TMPDIR=str(temporary)))
+        wait_for(lambda: server.value(waiting) == "1", 5, "the dump has come to the lock")
+        dumping.send_signal(number)
+        equal(dumping.wait(5), 128 + number if number == signal.SIGTERM else -number, "status")
+        equal((os.listdir(folder), os.listdir(temporary)), (["rows.sql"], []), "files left")
+        wait_for(lambda: server.value(waiting) == "0", 5, "the server knows that it has gone")
     holder.kill()
     holder.wait()
     holder.stdin.close()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """puadbctl: how it finds its database, and that passwords and files stay with whom they belong."""
+import contextlib
 import glob
 import os
 import pathlib
@@ -172,9 +173,11 @@ def a_password_is_on_no_command_line_and_in_no_file(ctx):
     def look():
         while not over.is_set():
             seen.extend(line for line in command_lines() if b"mariadb\0--defaults-file" in line or b"wORd-4711" in line)
-            for path in tmp.rglob("*"):
-                if path.is_file():
-                    files[path.name] = path.stat().st_mode & 0o777
+            for folder, _, names in os.walk(tmp):      # which says nothing where one is gone meanwhile
+                for path in (pathlib.Path(folder, name) for name in names):
+                    with contextlib.suppress(FileNotFoundError):
+                        if path.is_file() and path.read_bytes() not in (b"", b"blat"):      # Python tries whether it can write there
+                            files[path.name] = path.stat().st_mode & 0o777
     looker = threading.Thread(target=look)
     looker.start()
     try:
