@@ -65,6 +65,9 @@ void SqlitePlace::remember_log() {
   State log = state_of(log_path());
   if (!log_.there) log_ = log.id;
   if (log.id == log_) log_size_ = log.size;
+  State index = state_of(index_path());
+  if (!index_.there) index_ = index.id;
+  if (index.id == index_) index_size_ = index.size;
 }
 
 SqlitePlace::Change SqlitePlace::look() const {
@@ -73,6 +76,8 @@ SqlitePlace::Change SqlitePlace::look() const {
   if (!(seen.id == now_.id)) return Change::Replaced;
   State log = state_of(log_path());
   if (log_.there && (!(log.id == log_) || log.size < log_size_)) return Change::LogGone;
+  State index = state_of(index_path());
+  if (index_.there && (!(index.id == index_) || index.size < index_size_)) return Change::IndexGone;
   return seen == now_ ? Change::None : Change::Written;
 }
 
@@ -81,6 +86,7 @@ const char* SqlitePlace::text(Change c) {
     case Change::Gone: return "the file was removed";
     case Change::Replaced: return "another file stands in its place";
     case Change::LogGone: return "its write-ahead log was removed, replaced or cut off";
+    case Change::IndexGone: return "the index of its write-ahead log (-shm) was removed, replaced or cut off";
     case Change::Written: return "another file's content was written over it";
     case Change::None: break;
   }

@@ -30,18 +30,20 @@ class SqlitePlace {
     Gone,      // nothing stands there
     Replaced,  // another file
     LogGone,   // the file is ours, but its log was removed, replaced or cut off: what it holds would be missing after a crash
+    IndexGone, // ... or the index of its log (-shm) was: memory that all connections share, in which each call would end the process
     Written,   // its size or time is not what we have left: a checkpoint by another program, or another file's content
   };
   explicit SqlitePlace(std::string path) : path_(std::move(path)) {}
   // What is there now is what we have opened, or have written ourselves.
   void remember();
-  // The log is made with the first transaction.
+  // The log and its index are made with the first transaction.
   void remember_log();
   Change look() const;
   static const char* text(Change);
 
   const FileId& log() const { return log_; }
   std::string log_path() const { return path_ + "-wal"; }
+  std::string index_path() const { return path_ + "-shm"; }
   // Whether two looks have seen the same. Whoever is still copying a file there changes it.
   struct State {
     FileId id;
@@ -55,8 +57,8 @@ class SqlitePlace {
   static State state_of(const std::string& path);
   std::string path_;
   State now_;
-  FileId log_;
-  int64_t log_size_ = 0;     // after the last commit
+  FileId log_, index_;
+  int64_t log_size_ = 0, index_size_ = 0;  // after the last commit
 };
 
 }  // namespace pua

@@ -64,7 +64,13 @@ SqliteStore::SqliteStore(SqliteDb db, const SqliteOptions& o, Log& log)
     : db_(std::move(db)), table_(o.table), log_(log), options_(o) {}
 
 SqliteStore::~SqliteStore() {
-  if (watch_) watch_->before_checkpoint();  // of the end
+  if (!watch_) return;
+  if (index_gone()) {
+    close_statements();
+    db_.abandon({});
+  } else {
+    watch_->before_checkpoint();  // of the end
+  }
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& o, Log& log, StoreLoop loop) {
@@ -88,7 +94,7 @@ Status SqliteStore::start() {
   watch_.emplace(db_, table_);
   if (Status st = watch_->prepare(); !st) return st;
   wal_frames_ = wal_folded_ = 0;
-  watched_ = alarm_ && alarm_->watch({db_.path(), watch_->place().log_path()});
+  watched_ = alarm_ && alarm_->watch({db_.path(), watch_->place().log_path(), watch_->place().index_path()});
   sqlite3_wal_hook(db_.handle(), &SqliteStore::on_commit, this);
   return success();
 }
@@ -251,9 +257,7 @@ int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
 }
 
 void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
-  // A log that was cut off is to be seen before SQLite goes on behind the hole.
-  if (place_ == Place::Ours && watch_->look() == SqlitePlace::Change::LogGone) look(now);
-  if (place_ != Place::Ours) return refuse(lane, rows, now);
+  if (!can_be_used(now) || place_ != Place::Ours) return refuse(lane, rows, now);
   results_.assign(rows.size(), WriteResult::Deferred);
   row_error_.clear();
   row_named_ = false;
@@ -323,7 +327,7 @@ size_t SqliteStore::text_bytes(sqlite3_stmt* st, int first) {
 
 void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
   look_at_ = std::min(look_at_, now + kLookMs);
-  if (place_ == Place::Away) return sink_ ? sink_->on_rows({}, false, place_error_, now) : void();
+  if (!can_be_used(now)) return sink_ ? sink_->on_rows({}, false, place_error_, now) : void();
   page_.clear();
   page_text_.clear();
   journal_->know_all();
@@ -354,7 +358,7 @@ void SqliteStore::load(int64_t after, uint32_t limit, MonoMs now) {
 }
 
 void SqliteStore::find(const Row& key, MonoMs now) {
-  if (place_ == Place::Away) return sink_ ? sink_->on_found(nullptr, 0, place_error_, now) : void();
+  if (!can_be_used(now)) return sink_ ? sink_->on_found(nullptr, 0, place_error_, now) : void();
   sqlite3_stmt* st = find_row_.get();
   bind_key(st, key);
   sqlite3_bind_int64(st, 7, kMaxCountedId);
@@ -397,6 +401,7 @@ Result<std::string> SqliteStore::get_meta(std::string_view name) {
 Status SqliteStore::set_meta(std::string_view name, std::string_view value) {
   metas_.insert_or_assign(std::string(name), std::string(value));
   if (place_ == Place::Away) return {Errc::store_failed, place_error_};
+  if (index_gone()) return {Errc::store_failed, db_.path() + ": " + SqlitePlace::text(SqlitePlace::Change::IndexGone)};
   sqlite3_stmt* st = set_meta_.get();
   bind_text(st, 1, name);
   bind_octets(st, 2, value);
@@ -438,7 +443,7 @@ void SqliteStore::run(MonoMs now) {
     checkpoint(now);
     return;
   }
-  if (full_ || journal_->next_due() > now) return;
+  if (full_ || journal_->next_due() > now || !can_be_used(now)) return;
   journal_->run(now);
   full_ = journal_->full();
   if (journal_->rows_missing() && sink_) sink_->on_rows_missing(now);

@@ -76,6 +76,8 @@ class SqliteStore : public StoreAdapter {
   int take_back(int rc);
   // what stands at the path (sqlite_store_place.cpp)
   bool look(MonoMs now);
+  bool can_be_used(MonoMs now);
+  bool index_gone() const { return watch_->look() == SqlitePlace::Change::IndexGone; }
   MonoMs next_look(MonoMs now) const { return watched_ ? kNever : now + kLookMs; }
   void refuse(Lane, RowSource&, MonoMs now);
   void leave(SqlitePlace::Change, MonoMs now);

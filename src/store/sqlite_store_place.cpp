@@ -24,11 +24,19 @@ bool SqliteStore::look(MonoMs now) {
       break;
     case SqlitePlace::Change::Gone:
     case SqlitePlace::Change::Replaced:
-    case SqlitePlace::Change::LogGone: leave(change, now); break;
+    case SqlitePlace::Change::LogGone:
+    case SqlitePlace::Change::IndexGone: leave(change, now); break;
   }
   seen_ = watch_ ? watch_->place().state() : SqlitePlace(db_.path()).state();
   settle_at_ = now + kSettleMs;
   return false;
+}
+
+// A log that was cut off is to be seen before SQLite goes on behind the hole, and an index before SQLite reaches for what is gone.
+bool SqliteStore::can_be_used(MonoMs now) {
+  if (place_ != Place::Ours) return place_ == Place::Suspect;
+  SqlitePlace::Change change = watch_->look();
+  return (change != SqlitePlace::Change::LogGone && change != SqlitePlace::Change::IndexGone) || look(now);
 }
 
 // Nothing is tried.
@@ -72,12 +80,13 @@ void SqliteStore::close_statements() {
     st->reset();
 }
 
-// Nothing of this connection is of use any more, and its log must not be played into another file.
+// Nothing of this connection is of use any more, and its log must not be played into another file. Where only the index is gone, the
+// log is whole, and makes it anew.
 void SqliteStore::leave(SqlitePlace::Change change, MonoMs) {
   place_ = Place::Away;
   place_error_ = db_.path() + ": " + SqlitePlace::text(change);
   log_.error("store: %s; nothing is durable until what stands there was opened and all is written again", place_error_.c_str());
-  FileId log = watch_->place().log();
+  FileId log = change == SqlitePlace::Change::IndexGone ? FileId{} : watch_->place().log();
   close_statements();
   db_.abandon(log);
 }

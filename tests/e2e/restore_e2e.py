@@ -8,6 +8,7 @@ durable is there, and what was removed stays away.
 import contextlib
 import filecmp
 import itertools
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -214,6 +215,31 @@ def a_second_puad_gets_in_neither_by_a_hard_link_nor_without_the_lock_file(ctx):
         equal(second.process.wait(5), 1, "exit status")
         check("in use by another process" in second.log(), second.log()[-300:])
     check(first.control().publish(uri("a"), pidf(uri("a"), "1"), -1)["durable"], "not durable")
+
+
+@suite.test
+def an_index_that_is_cut_off_costs_nothing_that_was_durable(ctx):
+    """The file that ends in -shm is memory: whoever reaches for a part that is gone is ended by the kernel."""
+    puad = Puad(ctx, Esc(ctx).uri).start()
+    control = puad.control()
+    wanted = {}
+    for n in range(20):
+        wanted[uri(f"n{n}")] = "n"
+        check(control.publish(uri(f"n{n}"), pidf(uri(f"n{n}"), "n"), -1)["durable"], f"n{n} is not durable")
+    check(control.remove(uri("n7"))["durable"], "the removal is not durable")
+    del wanted[uri("n7")]
+    os.truncate(f"{puad.db}-shm", 0)
+    wait_for(lambda: control.publish(uri("late"), pidf(uri("late"), "n"), -1)["durable"], 10, "it is durable again")
+    check("the index of its write-ahead log (-shm) was" in puad.log(), puad.log()[-500:])
+    wanted[uri("late")] = "n"
+    puad.sigkill()
+    puad.name = "again"
+    puad.start()
+    control = puad.control()
+    control.wait_loaded()
+    found = {r["uri"] if "uri" in r else r["presentity_uri"] for r in control.list(kind="publication")}
+    equal(sorted(found), sorted(wanted), "records")
+    puad.terminate()
 
 
 @suite.test

@@ -8,8 +8,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "store/sqlite_schema.h"
 #include "store/sqlite_store.h"
@@ -389,6 +391,48 @@ TEST(sqlite_copy, a_log_that_was_cut_off_counts_for_nothing) {
   pass(500);
   LONGS_EQUAL(1, caller->rows_missing);
   CHECK(caller->put(row_of(9)) == WriteResult::Ok);
+}
+
+// The index of the log is memory: whoever reaches for a part that was cut off is ended by the kernel.
+TEST(sqlite_copy, an_index_that_was_cut_off_or_removed_is_made_anew_from_the_log) {
+  open();
+  for (auto gone : {+[](const std::string& p) { std::filesystem::resize_file(p, 0); }, +[](const std::string& p) { std::filesystem::remove(p); }}) {
+    caller->put(row_of(1));
+    caller->put(row_of(2));
+    gone(path + "-shm");
+    nothing_counts("the index of its write-ahead log (-shm) was removed, replaced or cut off");
+    CHECK(std::filesystem::file_size(path + "-wal") > 0);   // what is durable is in it
+    is_open_again("1 2");
+    CHECK(caller->drop(row_of(9)) == WriteResult::Ok);
+    caller->rows_missing = 0;
+  }
+}
+
+TEST(sqlite_copy, an_index_that_was_cut_off_is_seen_by_whoever_comes_first) {
+  open();
+  caller->put(row_of(1));
+  std::vector<std::function<void()>> first = {
+      [&] { caller->load(0, 10); }, [&] { caller->find(row_of(1).row()); }, [&] { pass(2000); },
+      [&] {
+        caller->narrow(row_of(1, 2));   // its line waits to go into the row
+        std::filesystem::resize_file(path + "-shm", 0);
+        caller->work(1);
+      },
+      [&] { CHECK_FALSE(store->set_meta("clock", "now").ok()); },
+  };
+  int told = 0;
+  for (const auto& come : first) {
+    std::filesystem::resize_file(path + "-shm", 0);
+    come();
+    pass(1000);
+    STRCMP_EQUAL("1", ids().c_str());
+    LONGS_EQUAL(++told, caller->rows_missing);
+  }
+  std::filesystem::resize_file(path + "-shm", 0);
+  close();   // the end comes first
+  open();
+  STRCMP_EQUAL("1", ids().c_str());
+  LONGS_EQUAL(0, caller->rows_missing);
 }
 
 TEST(sqlite_copy, what_stands_there_is_not_opened_while_somebody_writes_it) {
