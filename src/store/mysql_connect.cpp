@@ -156,7 +156,8 @@ void MysqlConn::set_options() {
   // How the password is proven. A server, or who stands in for one, may ask for it in the clear or under a key of its own.
   mysql_options(m, MARIADB_OPT_RESTRICTED_AUTH, servers_.clear_password ? kAllMethods : kSafeMethods);
   if (!servers_.tls) return;
-  // The library compares names with what it was given, which is an address: only where db_url names one.
+  // The library compares the certificate's name with what it was told to connect to. That is always an address, which a certificate
+  // holds only where db_url names the address, too.
   my_bool yes = 1, verify = servers_.tls_verify && is_address(servers_.list[server_].host.name) ? 1 : 0;
   mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &yes);
   mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
@@ -212,7 +213,7 @@ TlsOffer MysqlConn::look_at_greeting() {
   ssize_t n = recv(fd, octets, sizeof octets, MSG_PEEK | MSG_DONTWAIT);
   if (n == 0) return TlsOffer::Yes;   // closed, without a greeting
   TlsOffer offer = tls_offer({octets, static_cast<size_t>(std::max<ssize_t>(n, 0))});
-  // The library is ended by going on, and must not meet it.
+  // The library crashes on such a packet. It can only be stopped by letting it read on, so what it would read is taken away first.
   if (offer == TlsOffer::Odd) shutdown(fd, SHUT_RDWR);
   while (offer == TlsOffer::Odd && recv(fd, octets, sizeof octets, MSG_DONTWAIT) > 0) {
   }

@@ -20,8 +20,8 @@ constexpr MonoMs kRetryMs = 1000;
 constexpr size_t kLinesATurn = 4096;       // found at start, put in order, or removed: about 1 ms
 constexpr int64_t kEmptyLines = 32768;     // so many go at once, page by page, where nothing else is in the table
 constexpr size_t kMostKept = 1024;
-// Twice of it is a number, too (JournalOrder). At a million lines a second it is reached after 73,000 years: what stands beyond was not
-// written by us.
+// The largest number of a line: JournalOrder doubles it, which still fits. At a million lines a second it is reached after 73,000
+// years: what stands beyond was not written by us.
 constexpr int64_t kMostNumber = INT64_C(1) << 61;
 
 auto order_of(const Row& r) { return std::tuple(r.owner_epoch, r.record_version, r.node); }

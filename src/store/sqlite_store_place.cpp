@@ -20,7 +20,7 @@ bool SqliteStore::look(MonoMs now) {
     case SqlitePlace::Change::None: return true;
     case SqlitePlace::Change::Written:
       place_ = Place::Suspect;
-      place_error_ = db_.path() + ": another program has written into the file, what is looked at";
+      place_error_ = db_.path() + ": another program has written into the file, and whether it is still ours is being looked at";
       break;
     case SqlitePlace::Change::Gone:
     case SqlitePlace::Change::Replaced:

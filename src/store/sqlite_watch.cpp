@@ -93,7 +93,7 @@ int SqliteWatch::count() {
   std::string text = text_of(count_ + 1);
   bind_octets(set_line_.get(), 1, text);
   int rc = run_once(set_line_);
-  if (damaged(rc)) {  // rows matter more
+  if (damaged(rc)) {  // the line's page cannot be written: the rows are, without being counted
     counting_ = false;
     return SQLITE_OK;
   }

@@ -103,7 +103,7 @@ class WriteBehind : public StorePort, private AdapterSink {
     uint32_t version = 0;
     int64_t id = 0;
     WriteResult result = WriteResult::Deferred;
-    bool whole = false;  // of the row that was written
+    bool whole = false;  // the whole row went out, not only its narrow columns
   };
   // A row to delete that no record stands for: id and what orders its versions.
   struct Stray : StoreHook {
@@ -119,7 +119,7 @@ class WriteBehind : public StorePort, private AdapterSink {
     HookQueue queue;
     std::vector<Entry> batch;  // not empty: under way
     StoreSink* sink = nullptr;
-    bool all_whole = false;    // of the batch: it is not known what the table holds
+    bool all_whole = false;    // no narrow writes in the batch: it is not known what the table holds
     MonoMs since = 0;          // when the queue became non-empty
     MonoMs started = -1000000; // when the last batch left
     MonoMs ended = -1000000;   // and when it was reported
@@ -173,7 +173,7 @@ class WriteBehind : public StorePort, private AdapterSink {
   Rows rows_ = Rows::Kept;
   MonoMs down_since_ = 0, retry_at_ = 0;
   uint32_t retry_ms_ = 0;
-  uint32_t lone_failures_ = 0;  // rows in a row that failed alone: many of them are no rows' fault
+  uint32_t lone_failures_ = 0;  // rows that failed alone, one after the other: where many do, the store is at fault and not the rows
 
   enum class Load : uint8_t { None, Wanted, UnderWay };
   Load load_ = Load::None;
