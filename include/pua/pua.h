@@ -544,8 +544,8 @@ PUA_API int pua_register_puacb(pua_t *pua, int types, pua_cb *f, void *param);
  *  process_body  NULL: documents go out as they are
  * A package that is registered by that name already stays as it is, and the result is 0, as documented. Register before
  * the loop runs, so that the load finds it; stored records of an event that is registered later are loaded then.
- * Returns 0; PUA_E_BAD_ARGUMENT: ev_flag not one bit or taken by another name, name NULL or not a legal event name,
- * content_type not a legal one; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN.
+ * Returns 0; PUA_E_BAD_ARGUMENT: ev_flag not one bit or taken by another name, here or in the database, name NULL or not a
+ * legal event name, content_type not a legal one; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN.
  * Source: OpenSIPS pua, add_event. */
 PUA_API int pua_add_event(pua_t *pua, int ev_flag, const char *name, const char *content_type,
                           evs_process_body_t *process_body);

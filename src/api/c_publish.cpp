@@ -142,6 +142,7 @@ int pua_add_event(pua_t* p, int ev_flag, const char* name, const char* content_t
         return pua::process(*self, process_body, q, out, unchanged, tuple);
       };
     }
+    if (pua::Status fits = h.instance->event_fits(ev_flag, name); !fits) return pua::fail(&h, fits.error());
     pua::Status s = h.instance->events().add(ev_flag, name, content_type ? content_type : "", std::move(processor));
     if (!s) return pua::fail(&h, s.error());
     h.instance->event_added(ev_flag);

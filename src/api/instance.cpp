@@ -20,7 +20,8 @@ class Composed : public Instance {
   void stop() override { core_->loop().stop(); }
   Log& log() override { return core_->log(); }
   Registry& events() override { return core_->events(); }
-  void event_added(int32_t flag) override { core_->engine().event_added(flag); }
+  Status event_fits(int32_t flag, std::string_view name) const override { return core_->event_fits(flag, name); }
+  void event_added(int32_t flag) override { core_->event_added(flag); }
 
   Status publish(const PublishRequest& request, PublishDone done) override {
     return core_->publish(request, std::move(done));

@@ -39,7 +39,9 @@ class Instance {
   virtual void stop() = 0;
   virtual Log& log() = 0;
   virtual Registry& events() = 0;
-  // An event package was registered: loads its rows, which were left in the database so far.
+  // Whether the table has another package under this bit, or this one under another. Errors: bad_argument.
+  virtual Status event_fits(int32_t flag, std::string_view name) const = 0;
+  // An event package was registered: notes its name, and loads its rows, which were left in the database so far.
   virtual void event_added(int32_t flag) = 0;
 
   // Accepts a request, or says why not (and nothing changes). done is called exactly once, later, from the loop.

@@ -22,6 +22,8 @@ constexpr auto kEngineTurn = std::chrono::microseconds(500);
 constexpr int kEngineSteps = 32;
 constexpr const char* kClockMeta = "clock";  // name of the clock's state in the store
 constexpr const char* kBranchMeta = "branch";  // and of the key of Via branches
+constexpr const char* kEventsMeta = "events";  // and of what the bits of event packages stand for
+constexpr int32_t kLastBuiltIn = 256;         // the highest bit of a package that is always there
 constexpr MonoMs kClockWatch = 10000;        // ms between two looks at the wall clock, while there is something to do
 
 }  // namespace
@@ -36,24 +38,9 @@ InstanceCore::InstanceCore(Settings settings, Log::Sink sink)
 
 InstanceCore::~InstanceCore() = default;
 
-// event_package: before anything is loaded that may be of one.
-static Status add_packages(const Settings& settings, Registry& events) {
-  for (const std::string& text : settings.event_packages) {
-    Result<EventPackage> p = parse_event_package(text);
-    if (!p) return {Errc::bad_config, "parameter \"event_package\": " + p.error().message};
-    const EventInfo* known = events.by_name(p->name);
-    if (known && known->flag != p->flag)
-      return {Errc::bad_config, "parameter \"event_package\": " + p->name + " is there already, with the bit " + std::to_string(known->flag)};
-    if (Status s = events.add(p->flag, p->name, p->content_type); !s)
-      return {Errc::bad_config, "parameter \"event_package\": " + s.error().message};
-  }
-  return success();
-}
-
 Status InstanceCore::start(event_base* base) {
-  if (Status s = add_packages(settings_, events_); !s) return s;
-  Result<EngineSettings> policy = engine_settings(settings_, events_);
-  if (!policy) return policy.error();
+  // What the table says of event bits is known once it is open; before that, everything else that can be wrong is told.
+  if (Status s = check_settings(settings_); !s) return s;
   SuDriver::Mode mode;
   if (!su_driver_mode_from(settings_.sip_driver, mode))
     return {Errc::bad_config, "parameter \"sip_driver\" is not auto, port or nested"};
@@ -66,6 +53,9 @@ Status InstanceCore::start(event_base* base) {
   auto store = open_store(store_settings(settings_), std::move(store_loop), log_);
   if (!store) return store.error();
   store_ = std::move(*store);
+  if (Status s = load_event_names(); !s) return s;
+  Result<EngineSettings> policy = engine_settings(settings_, events_);
+  if (!policy) return policy.error();
   Result<std::string> saved = store_->get_meta(kClockMeta);
   if (!saved) return saved.error();
   Result<SystemEntropy> system = SystemEntropy::open();
@@ -101,6 +91,7 @@ Status InstanceCore::start(event_base* base) {
   sinks_.to = engine_.get();
   engine_->set_epoch_offset(clock_->state().offset_ms);
   engine_->set_branch_key(branch_key);
+  save_event_names();
   save_clock();
   engine_->start(now);
   return success();
@@ -198,6 +189,7 @@ void InstanceCore::run_engine() {
   while (engine_->next_due() <= now && ++steps < kEngineSteps && steady_clock::now() < until);
   if (engine_->quiet()) tidy_heap();
   watch_log_level();
+  watch_event_names();
   watch_clock(now);
   progress();
 }
@@ -206,6 +198,7 @@ void InstanceCore::run_store() {
   Frame frame(*this);
   writer_->run(loop_->now());
   if (writer_->clean()) tidy_heap();
+  watch_event_names();
   if (phase_ != Phase::Ended) store_timer_->arm(writer_->next_due());
   progress();
 }
@@ -244,6 +237,47 @@ Status InstanceCore::load_branch_key(SystemEntropy& entropy, HashKey& key) {
     log_.warning("the key of Via branches could not be stored, requests of this run cannot be repeated after it: %s",
                  s.error().message.c_str());
   return success();
+}
+
+// The packages of the configuration, which must be those of the table. Where the table cannot be read at the start (db_start = wait), it
+// takes over what the configuration says.
+Status InstanceCore::load_event_names() {
+  Result<std::string> kept = store_->get_meta(kEventsMeta);
+  if (!kept) return kept.error();
+  EventNames names = EventNames::parse(*kept);
+  saved_names_ = names;
+  if (Status s = register_packages(settings_, events_, names); !s) return s;
+  event_names_ = std::move(names);
+  return success();
+}
+
+void InstanceCore::save_event_names() {
+  if (event_names_ == saved_names_) return;
+  saved_names_ = event_names_;
+  if (Status s = store_->set_meta(kEventsMeta, event_names_.text()); !s)
+    log_.warning("The names of event packages could not be stored, another one can be given the bit of one of them: %s",
+                 s.error().message.c_str());
+}
+
+Status InstanceCore::event_fits(int32_t flag, std::string_view name) const {
+  if (events_.by_name(name)) return success();   // adding it again changes nothing
+  Status fits = event_names_.fits(flag, name);
+  return fits ? success() : Status(Errc::bad_argument, fits.error().message);
+}
+
+void InstanceCore::event_added(int32_t flag) {
+  if (const EventInfo* event = events_.by_flag(flag); event && flag > kLastBuiltIn) event_names_.note(flag, event->name);
+  save_event_names();
+  engine_->event_added(flag);
+}
+
+// A package that is registered no more, and of which the table holds no row, leaves its bit to others.
+void InstanceCore::watch_event_names() {
+  if (names_watched_ || engine_->loading()) return;
+  names_watched_ = true;
+  if (engine_->stats().parked > 0) return;
+  event_names_.forget_unknown(events_);
+  save_event_names();
 }
 
 void InstanceCore::save_clock() {

@@ -14,6 +14,7 @@
 #include "api/instance.h"
 #include "base/entropy.h"
 #include "core/engine.h"
+#include "events/event_names.h"
 #include "events/registry.h"
 #include "loop/clock.h"
 #include "loop/loop.h"
@@ -53,6 +54,8 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   Status update_contact(std::string_view message);
   Stats stats() const;
   Measurements measurements() const;
+  Status event_fits(int32_t flag, std::string_view name) const;
+  void event_added(int32_t flag);
   void flush(std::function<void(bool)> done);
   Status reload(const Settings&, std::vector<std::string>& ignored);
   void shutdown(std::function<void(bool)> done);
@@ -103,6 +106,9 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   void arm_progress();
   void watch_clock(MonoMs now);
   void watch_log_level();
+  Status load_event_names();
+  void save_event_names();
+  void watch_event_names();
   void save_clock();
   Status load_branch_key(SystemEntropy&, HashKey& key);
   void write_rest();
@@ -119,6 +125,8 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Timer> engine_timer_, store_timer_, progress_timer_;
   std::unique_ptr<EpochClock> clock_;
+  EventNames event_names_, saved_names_;
+  bool names_watched_ = false;  // those of packages that are gone were let go
   MonoMs clock_watched_ = 0;
   LogLevel sip_level_;        // log level as the SIP stack knows it
 

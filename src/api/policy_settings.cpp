@@ -3,7 +3,6 @@
 #include "config/addresses.h"
 #include "config/checks.h"
 #include "core/validate.h"
-#include "events/registry.h"
 
 namespace pua {
 
@@ -64,8 +63,29 @@ Result<EngineSettings> engine_settings(const Settings& given, const BodiesPort& 
   return e;
 }
 
+Status register_packages(const Settings& s, Registry& events, EventNames& table) {
+  auto bad = [](const std::string& what) { return Status(Errc::bad_config, "parameter \"event_package\": " + what); };
+  for (const std::string& text : s.event_packages) {
+    Result<EventPackage> p = parse_event_package(text);
+    if (!p) return bad(p.error().message);
+    const EventInfo* known = events.by_name(p->name);
+    if (known && known->flag != p->flag) return bad("\"" + p->name + "\" is there already, with the bit " + std::to_string(known->flag));
+    if (known && !p->content_type.empty() && p->content_type != known->content_type) {
+      std::string type(known->content_type);
+      return bad("\"" + p->name + "\" is there already, with " + (type.empty() ? "no content type" : "the content type " + type));
+    }
+    if (known) continue;
+    if (Status added = events.add(p->flag, p->name, p->content_type); !added) return bad("\"" + text + "\": " + added.error().message);
+    if (Status fits = table.fits(p->flag, p->name); !fits) return bad(fits.error().message);
+    table.note(p->flag, p->name);
+  }
+  return success();
+}
+
 Status check_settings(const Settings& s) {
   Registry events;
+  EventNames unknown;   // the table is not looked at
+  if (Status packages = register_packages(s, events, unknown); !packages) return packages;
   if (auto fit = engine_settings(s, events); !fit) return fit.error();
   return check_store(store_settings(s));
 }

@@ -95,8 +95,10 @@ const Param kTable[] = {
      .help = "Whether certificates of servers must be valid and name the server."},
     {.module = "pua", .name = "event_package", .type = ParamType::List, .field = &S::event_packages, .check = check_event_package,
      .help = "One more event package that can be published and subscribed to: \"name,bit,content type\", as in "
-             "\"vq-rtcpxr,512,application/vq-rtcpxr\". The bit stands for it in the database and must not be one of another package; "
-             "those up to 256 are taken. Its documents go out as they are. May be given several times."},
+             "\"vq-rtcpxr,512,application/vq-rtcpxr\". The content type is that of documents whose owners name none; without it they "
+             "must name one. The bit, a power of two up to 1073741824, stands for the package in the database and must not be one of "
+             "another package; those up to 256 are taken. To give a bit to another package, end its records, and start once without this "
+             "line before the new one comes. The documents go out as they are. May be given several times."},
     {.module = "pua", .name = "credential", .type = ParamType::List, .field = &S::credentials, .check = check_credential,
      .reloadable = true, .secret = Secret::CredentialPassword,
      .help = "Answer to a digest challenge by MD5, SHA-256 or SHA-512-256: \"realm:user:password\". Realm * stands for any realm "

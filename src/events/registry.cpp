@@ -20,13 +20,26 @@ bool is_token(std::string_view s, std::string_view more) {
   });
 }
 
-// type/subtype, with parameters as they come.
+// A token, and parameters that are part of the name, as in "dialog;sla". ";id=..." is of one subscription, not of the package.
+bool is_event_name(std::string_view s) {
+  if (s.size() > 128) return false;
+  for (bool first = true;; first = false) {
+    size_t end = std::min(s.find(';'), s.size());
+    std::string_view part = s.substr(0, end);
+    if (!is_token(part, "") || (!first && equal_ignoring_case(part, "id"))) return false;
+    if (end == s.size()) return true;
+    s.remove_prefix(end + 1);
+  }
+}
+
+// type/subtype, with parameters as they come. It names documents: a range of types, as in Accept, does not.
 bool is_content_type(std::string_view s) {
   size_t slash = s.find('/');
-  std::string_view sub = s.substr(std::min(slash + 1, s.size()));
+  if (slash == std::string_view::npos || s.size() > 255) return false;
+  std::string_view type = s.substr(0, slash), sub = s.substr(slash + 1);
   std::string_view parameters = sub.substr(std::min(sub.find(';'), sub.size()));
-  return slash != std::string_view::npos && s.size() <= 255 && is_token(s.substr(0, slash), "") &&
-         is_token(sub.substr(0, sub.size() - parameters.size()), "") &&
+  sub.remove_suffix(parameters.size());
+  return is_token(type, "") && is_token(sub, "") && type != "*" && sub != "*" &&
          std::none_of(parameters.begin(), parameters.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; });
 }
 
@@ -90,9 +103,9 @@ Status Registry::add(int32_t flag, std::string_view name, std::string_view conte
   if (flag <= 0 || !std::has_single_bit(static_cast<uint32_t>(flag))) {
     return {Errc::bad_argument, "the event flag " + std::to_string(flag) + " is not one bit"};
   }
-  if (!is_token(name, ";")) return {Errc::bad_argument, "the event name is not a token of 1 to 128 characters"};
+  if (!is_event_name(name)) return {Errc::bad_argument, "the event name is not a token of 1 to 128 characters"};
   if (!content_type.empty() && !is_content_type(content_type)) {
-    return {Errc::bad_argument, "the content type is not type/subtype, or it is longer than 255 characters"};
+    return {Errc::bad_argument, "the content type is not type/subtype without *, or it is longer than 255 characters"};
   }
   auto& slot = packages_[static_cast<size_t>(std::countr_zero(static_cast<uint32_t>(flag)))];
   if (slot) return {Errc::bad_argument, "the event flag " + std::to_string(flag) + " belongs to event " + slot->name};
@@ -113,7 +126,7 @@ void Registry::list_names() {
     bool listed = std::any_of(packages_.begin(), packages_.begin() + static_cast<std::ptrdiff_t>(i), [&](const auto& p) {
       return p && equal_ignoring_case(event_token(p->name), token);
     });
-    if (token.empty() || listed) continue;
+    if (listed) continue;
     if (!allow_events_.empty()) allow_events_ += ", ";
     allow_events_ += token;
   }

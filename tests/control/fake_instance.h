@@ -97,6 +97,7 @@ class FakeInstance : public Instance {
   event_base* base() override { return loop_; }
   Status run() override { return success(); }
   void stop() override {}
+  Status event_fits(int32_t, std::string_view) const override { return success(); }
   void event_added(int32_t) override {}
   Log& log() override { return log_; }
   Registry& events() override { abort(); }  // the control interface asks the bodies port
