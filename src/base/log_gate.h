@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "base/time.h"
 
@@ -25,6 +26,12 @@ class LogGate {
     skipped_ = 0;
     return true;
   }
+
+  // From when on a line passes; 0: now.
+  MonoMs opens() const { return lines_ < limit_ ? 0 : start_ + window_; }
+  // Lines that no other line has told of so far. take_: they are told now.
+  uint64_t left_out() const { return skipped_; }
+  uint64_t take_left_out() { return std::exchange(skipped_, 0); }
 
  private:
   uint32_t limit_, lines_ = 0;

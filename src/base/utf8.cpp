@@ -49,6 +49,13 @@ std::string harmless(std::string_view text, bool keep_lines) {
   return out;
 }
 
+std::string shortened(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  size_t n = most - 3;
+  while (n > 0 && (static_cast<unsigned char>(text[n]) & 0xc0) == 0x80) n--;
+  return std::string(text.substr(0, n)) + "...";
+}
+
 std::string harmless_json(std::string_view json) {
   std::string out;
   out.reserve(json.size());

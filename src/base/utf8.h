@@ -22,6 +22,9 @@ bool misleading(char32_t);
 // returns are left out.
 std::string harmless(std::string_view text, bool keep_lines = false);
 
+// The text, or as much of it as fits into so many octets, cut between two characters, with "..." where something is missing. most: 4 at least.
+std::string shortened(std::string_view text, size_t most);
+
 // JSON text with each misleading character that stands in it raw, which is in strings only, as an escape: the same value.
 std::string harmless_json(std::string_view json);
 

@@ -15,14 +15,8 @@ Status bad(std::string what) { return Status(Errc::bad_config, std::move(what));
 
 std::string quoted(const Param& p) { return "parameter \"" + std::string(p.name) + "\""; }
 
-// A value as messages show it: cut, between two characters, where it is long.
-std::string shown(std::string_view v) {
-  constexpr size_t kLongest = 60;
-  if (v.size() <= kLongest) return std::string(v);
-  size_t n = kLongest - 3;
-  while (n > 0 && (static_cast<unsigned char>(v[n]) & 0xc0) == 0x80) n--;
-  return std::string(v.substr(0, n)) + "...";
-}
+// A value as messages show it.
+std::string shown(std::string_view v) { return shortened(v, 60); }
 
 bool alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 

@@ -1,53 +1,56 @@
 #include "core/destination_log.h"
 
 #include <algorithm>
-#include <string>
+#include <utility>
+
+#include "base/utf8.h"
 
 namespace pua {
 
 namespace {
 
+using State = FailureSpell::State;
+
 constexpr size_t kLongestReason = 300;  // octets: what servers and libraries say may be anything
 
 int length(std::string_view s, size_t most = 255) { return static_cast<int>(std::min(s.size(), most)); }
 
-std::string left_out(uint64_t more) {
-  return more > 0 ? " (" + std::to_string(more) + " lines like this were left out)" : std::string();
+// What went wrong, without the server in front where that is the destination itself: the line has named it.
+std::string reason_at(std::string_view why, std::string_view destination) {
+  if (why.starts_with(destination) && why.substr(destination.size()).starts_with(": ")) why.remove_prefix(destination.size() + 2);
+  return shortened(why, kLongestReason);
 }
 
-// What went wrong, without the server in front where that is the destination itself: the line has named it.
-std::string_view reason_at(std::string_view why, std::string_view destination) {
-  if (why.starts_with(destination) && why.substr(destination.size()).starts_with(": ")) why.remove_prefix(destination.size() + 2);
-  return why;
+// Whether the last line is true. A server that asks for quiet again and again is told of like one that comes and goes.
+bool true_still(const FailureSpell& s, MonoMs now) {
+  if (s.state != s.said) return false;
+  bool renewed = now >= s.server_quiet_said || s.server_quiet_until > s.server_quiet_said + DestinationLog::kLasting;
+  return s.state != State::Quiet || !renewed || now < s.quiet_until;
 }
 
 }  // namespace
 
-void DestinationLog::failed(FailureSpell& s, std::string_view destination, std::string_view why, MonoMs now) {
-  s.failed++;
-  if (s.going_on() || now < s.quiet_until) return;
-  s.told = FailureSpell::Told::Failing;
-  s.since = now;
-  uint64_t more = 0;
-  s.silent = !gate_.pass(now, more);
-  if (s.silent) return;
-  why = reason_at(why, destination);
-  log_.warning("Requests to %.*s fail: %.*s. They are kept and tried again%s.", length(destination), destination.data(),
-               length(why, kLongestReason), why.data(), left_out(more).c_str());
+std::string DestinationLog::left_out(FailureSpell& s, uint64_t more) {
+  std::string out;
+  if (s.untold > 0) out += " (it failed and answered " + std::to_string(s.untold) + " times since the last line about it)";
+  if (more > 0) out += " (" + std::to_string(more) + " lines like this were left out)";
+  s.untold = 0;
+  return out;
 }
 
-void DestinationLog::left_alone(FailureSpell& s, std::string_view destination, std::string_view why, MonoMs quiet_ms) {
-  if (s.told != FailureSpell::Told::Failing) return;
-  s.told = FailureSpell::Told::LeftAlone;
+void DestinationLog::failed(FailureSpell& s, std::string_view destination, std::string_view why, MonoMs now) {
+  s.failed++;
+  if (s.state == State::Answers) s.since = now;
+  if (s.state == State::Answers || (s.state == State::Quiet && now >= s.server_quiet_until)) s.state = State::Failing;
   if (s.silent) return;
-  why = reason_at(why, destination);
-  if (quiet_ms > 0) {
-    log_.warning("%.*s has asked for quiet (%.*s): nothing is sent there for %lld s.", length(destination), destination.data(),
-                 length(why, kLongestReason), why.data(), static_cast<long long>(quiet_ms / 1000));
-  } else {
-    log_.warning("%.*s does not answer, %u requests failed, the last: %.*s. Only one request at a time is sent there until it does.",
-                 length(destination), destination.data(), s.failed, length(why, kLongestReason), why.data());
-  }
+  s.why = reason_at(why, destination);
+  settle(s, destination, now);
+}
+
+void DestinationLog::left_alone(FailureSpell& s, std::string_view destination, MonoMs quiet_ms, MonoMs now) {
+  s.state = quiet_ms > 0 ? State::Quiet : State::LeftAlone;
+  s.server_quiet_until = now + quiet_ms;
+  settle(s, destination, now);
 }
 
 void DestinationLog::answered(FailureSpell& s, std::string_view destination, MonoMs now) {
@@ -55,26 +58,103 @@ void DestinationLog::answered(FailureSpell& s, std::string_view destination, Mon
     s.failed = 0;
     return;
   }
-  if (!s.silent) {
-    log_.notice("%.*s answers again after %lld s; %u requests failed meanwhile.", length(destination), destination.data(),
-                static_cast<long long>((now - s.since) / 1000), s.failed);
+  s.state = State::Answers;
+  bool was_said = s.said != State::Answers;
+  uint32_t failed = std::exchange(s.failed, 0);
+  if (!was_said) {
+    if (!std::exchange(s.silent, false)) s.untold++;
+    return settle(s, destination, now);
   }
+  s.said = State::Answers;
   end(s, now);
+  settle(s, destination, now);
+  log_.notice("%.*s answers again after %lld s; %u requests failed meanwhile.", length(destination), destination.data(),
+              static_cast<long long>((now - s.since) / 1000), failed);
 }
 
-void DestinationLog::forgotten(FailureSpell& s, std::string_view destination, MonoMs now) {
-  if (s.going_on() && !s.silent) {
-    log_.notice("Nothing is to be sent to %.*s any more; the last requests to it failed.", length(destination), destination.data());
-  }
-  end(s, now);
+void DestinationLog::forgotten(FailureSpell& s, std::string_view destination) {
+  waiting_.remove(s);
+  bool last = s.going_on() && s.named;
+  s = {};
+  if (last) log_.notice("Nothing is to be sent to %.*s any more; the last requests to it failed.", length(destination), destination.data());
 }
 
 void DestinationLog::end(FailureSpell& s, MonoMs now) {
-  bool again = s.pause > 0 && s.since - s.quiet_until < kLongestPause;
+  bool again = s.pause > 0 && s.told_at - s.quiet_until < kLongestPause;
   s.pause = again ? std::min(s.pause * 2, kLongestPause) : kFirstPause;
   s.quiet_until = now + s.pause;
-  s.told = FailureSpell::Told::Nothing;
-  s.failed = 0;
+}
+
+// Something has changed: it is told now, or later, or needs no line.
+void DestinationLog::settle(FailureSpell& s, std::string_view destination, MonoMs now) {
+  if (s.silent) return;
+  s.name = destination;
+  if (true_still(s, now)) {
+    // Where it failed within a pause and answers: that is told when nothing else comes.
+    waiting_.set(s, s.untold > 0 && !s.going_on() ? std::max(s.quiet_until, now) + kLasting : kNever);
+    return;
+  }
+  // What comes after the first line of a spell is told at once, all else outside of a pause, or where it lasts.
+  // A failure after the time for which a server asked for quiet may bring the next such time.
+  MonoMs lasts = (s.said == State::Answers ? s.since : now) + kLasting;
+  MonoMs when = s.said == State::Failing ? now : s.said == State::Quiet && s.state == State::Failing ? lasts : std::min(s.quiet_until, lasts);
+  if (when > now) return waiting_.set(s, s.said == State::Answers ? when : std::min(when, waiting_.due(s)));
+  tell(s, destination, now);
+}
+
+void DestinationLog::tell(FailureSpell& s, std::string_view destination, MonoMs now) {
+  uint64_t more = 0;
+  bool begins = s.said == State::Answers;
+  if (begins && s.named && gate_.opens() > now) return waiting_.set(s, gate_.opens());   // the last line about it has to be put right
+  if (begins && !gate_.pass(now, more)) {
+    s.silent = true;
+    return waiting_.set(s, kNever);
+  }
+  waiting_.set(s, kNever);
+  std::string why = s.why, rest = left_out(s, more);   // of its own: whoever reads the log may do anything with it
+  MonoMs quiet_ms = s.server_quiet_until - now;
+  if (s.state == State::Quiet && quiet_ms <= 0) s.state = State::Failing;
+  if (begins) s.told_at = now;
+  else if (s.said != State::Failing) end(s, now);      // it asks for quiet again, or fails in another way
+  s.said = s.state;
+  s.named = true;
+  s.server_quiet_said = s.server_quiet_until;
+  uint32_t failed = s.failed;
+  switch (s.state) {
+    case State::Answers: break;
+    case State::Failing:
+      log_.warning("Requests to %.*s fail: %s. They are kept and tried again%s.", length(destination), destination.data(), why.c_str(),
+                   rest.c_str());
+      break;
+    case State::LeftAlone:
+      log_.warning("%.*s does not answer, %u requests failed, the last: %s. Only one request at a time is sent there until it does%s.",
+                   length(destination), destination.data(), failed, why.c_str(), rest.c_str());
+      break;
+    case State::Quiet:
+      log_.warning("%.*s has asked for quiet (%s): nothing is sent there for %lld s%s.", length(destination), destination.data(),
+                   why.c_str(), static_cast<long long>((quiet_ms + 999) / 1000), rest.c_str());
+      break;
+  }
+}
+
+MonoMs DestinationLog::next_due() const {
+  if (gate_.left_out() > 0) return gate_.opens();
+  return waiting_.empty() ? kNever : std::max(waiting_.next(), gate_.opens());
+}
+
+void DestinationLog::run(MonoMs now) {
+  if (next_due() > now) return;
+  if (waiting_.next() > now) {
+    log_.warning("Requests to other destinations fail, too: %llu lines about them were left out.",
+                 static_cast<unsigned long long>(gate_.take_left_out()));
+    return;
+  }
+  FailureSpell& s = *waiting_.top();
+  if (s.going_on()) return tell(s, s.name, now);
+  waiting_.remove(s);
+  uint32_t times = std::exchange(s.untold, 0);
+  std::string name(s.name.substr(0, 255));
+  log_.notice("%s failed and answered %u times more since the last line about it, and answers now.", name.c_str(), times);
 }
 
 }  // namespace pua

@@ -330,6 +330,7 @@ void Engine::run(MonoMs now) {
     }
   }
   reap();
+  destination_log_.run(now);
   run_deliveries(now);
   if (!ended()) subs_.run(now);
   if (ended()) return;   // a completion ended the instance
@@ -367,7 +368,7 @@ MonoMs Engine::next_due() const {
   if (!ready_.empty() || subs_.busy() || outbox_.any_held() || removing_ == Removing::Walk || rewrite_ != Rewrite::No ||
       (!loading_ && !idle_.empty()))
     return 0;
-  MonoMs due = std::min({deadlines_.next(), outbox_.next_due(), sweep_due()});
+  MonoMs due = std::min({deadlines_.next(), outbox_.next_due(), sweep_due(), destination_log_.next_due()});
   return std::min(due, acks_.next_due());
 }
 

@@ -42,7 +42,7 @@ Outbox::Destination* Outbox::next_probe(MonoMs now) {
     bool closed = d.breaker == Breaker::Closed;
     if (!d.empty() && !closed) return &d;
     if (d.empty() && d.out == 0 && now - d.used > kBreakerForget) {
-      forget(d, now);
+      forget(d);
     } else if (closed) {
       probes_.remove(d);   // in use again: finish() comes later
     } else {
@@ -120,24 +120,24 @@ Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now, MonoMs quiet, std::
   } else if (d.breaker == Breaker::Probing && d.out == 0) {
     set_breaker(d, Breaker::Open, d.quiet, now);
   }
-  if (log_) tell(d, answer, quiet, why, now);
+  if (log_) tell(d, answer, why, now);
   if (d.empty() && d.out == 0 && d.breaker == Breaker::Closed) rest(d, now);
   return r;
 }
 
-void Outbox::tell(Destination& d, Answer answer, MonoMs quiet, std::string_view why, MonoMs now) {
+void Outbox::tell(Destination& d, Answer answer, std::string_view why, MonoMs now) {
   if (why.empty()) {
     // An answer to a request from before it asked for quiet is no end of that.
     if (answer == Answer::Yes && d.breaker == Breaker::Closed) log_->answered(d.spell, d.name, now);
     return;
   }
   log_->failed(d.spell, d.name, why, now);
-  if (d.breaker == Breaker::Open) log_->left_alone(d.spell, d.name, why, quiet);
+  if (d.breaker == Breaker::Open) log_->left_alone(d.spell, d.name, d.quiet ? std::max<MonoMs>(d.quiet_until - now, 0) : 0, now);
 }
 
 // Nothing waits for it and nothing is out there: it is forgotten, after a while where it failed lately.
 void Outbox::rest(Destination& d, MonoMs now) {
-  if (d.failures == 0 && !d.spell.going_on() && d.spell.quiet_until <= now) return forget(d, now);
+  if (d.failures == 0 && d.spell.idle(now)) return forget(d);
   if (d.linked()) List<Destination>::erase(d);
   probes_.set(d, now + kBreakerForget + 1);
 }
@@ -164,12 +164,12 @@ void Outbox::count(const Destination& d, int by) {
   n = static_cast<uint32_t>(static_cast<int>(n) + by);
 }
 
-void Outbox::forget(Destination& d, MonoMs now) {
+void Outbox::forget(Destination& d) {
   if (d.linked()) List<Destination>::erase(d);
   probes_.remove(d);
   count(d, -1);
   std::unique_ptr<Destination> gone = std::move(destinations_.extract(destinations_.find(std::string_view(d.name))).mapped());
-  if (log_) log_->forgotten(gone->spell, gone->name, now);   // last: a log callback is the host's code
+  if (log_) log_->forgotten(gone->spell, gone->name);   // last: a log callback is the host's code
 }
 
 Entity* Outbox::next_held() {

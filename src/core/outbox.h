@@ -80,9 +80,9 @@ class Outbox {
   };
   void set_breaker(Destination&, Breaker, bool quiet, MonoMs now);
   void count(const Destination&, int by);
-  void tell(Destination&, Answer, MonoMs quiet, std::string_view why, MonoMs now);
+  void tell(Destination&, Answer, std::string_view why, MonoMs now);
   void rest(Destination&, MonoMs now);
-  void forget(Destination&, MonoMs now);
+  void forget(Destination&);
   Destination* next_probe(MonoMs now);
   Entity* pick(Destination&);
 

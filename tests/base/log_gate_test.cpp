@@ -32,6 +32,21 @@ TEST(LogGate, the_next_line_says_how_many_were_left_out) {
   LONGS_EQUAL(0, left_out);
 }
 
+TEST(LogGate, it_tells_when_it_opens_and_what_nobody_was_told) {
+  LONGS_EQUAL(0, gate.opens());
+  passed(2, 5000);
+  LONGS_EQUAL(0, gate.opens());
+  passed(1, 5400);
+  LONGS_EQUAL(6000, gate.opens());
+  LONGS_EQUAL(0, gate.left_out());
+  passed(4, 5500);
+  LONGS_EQUAL(4, gate.left_out());
+  LONGS_EQUAL(4, gate.take_left_out());
+  LONGS_EQUAL(0, gate.left_out());
+  CHECK(gate.pass(6000, left_out));
+  LONGS_EQUAL(0, left_out);
+}
+
 TEST(LogGate, it_passes_from_the_very_beginning_of_the_clock) { LONGS_EQUAL(3, passed(5, 0)); }
 
 TEST(LogGate, the_while_can_be_another_one) {
