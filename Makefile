@@ -172,8 +172,9 @@ mutants: deps ## plant each known defect in turn and show that a test finds it
 	@tests/mutants/run-mutants
 layers: ## includes point one way
 	@scripts/layers.sh
-manlint: ## man pages are clean
+manlint: ## man pages are clean, and have what the log says
 	@! mandoc -Tlint man/*.[0-9] 2>&1 | grep -v 'referenced manual not found\|outdated mandoc.db'
+	@python3 scripts/loglines.py
 tidy: $(EMBEDDED) ## clang-tidy over the sources
 	@scripts/deps.sh style
 	@clang-tidy --quiet $(LIB_SRC) $(CTL_SRC) $(PUAD_SRC) $(PUACTL_SRC) -- $(OUR_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -std=c++20
