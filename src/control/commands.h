@@ -2,12 +2,16 @@
 #pragma once
 
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "control/command.h"
 
 namespace pua {
 
 std::span<const CommandSpec* const> all_commands();
+// For an error about a name that is none of theirs: where they are listed, and the one that may have been meant.
+std::string known_commands(std::string_view typed);
 
 // commands_publish.cpp
 extern const CommandSpec kPuaPublish, kKamailioPublish;

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <ctime>
 
+#include "base/nearest.h"
 #include "control/commands.h"
 #include "control/filters.h"
 #include "control/json_writer.h"
@@ -17,18 +18,27 @@ static constexpr ParamSpec kPatternParams[] = {
 
 static void run_stats(ControlContext& context, const Params& p, const CallPtr& call) {
   const Stats stats = context.pua.stats();
+  const std::string_view pattern = p.text(0);
+  Nearest near(pattern);
+  bool any = false;
   std::string result;
   JsonWriter w(result);
   w.begin_object();
-#define X(name, kind, help) \
-  if (matches_pattern(p.text(0), #name)) w.member(#name, stats.name);
+  auto offer = [&](std::string_view name, int64_t value) {
+    near.offer(name);
+    if (!matches_pattern(pattern, name)) return;
+    any = true;
+    w.member(name, value);
+  };
+#define X(name, kind, help) offer(#name, stats.name);
   PUA_STATS(X)
 #undef X
-#define X(name, help) \
-  if (matches_pattern(p.text(0), "control_" #name)) w.member("control_" #name, context.counters.name);
+#define X(name, help) offer("control_" #name, context.counters.name);
   PUA_CONTROL_STATS(X)
 #undef X
   w.end_object();
+  if (!any)
+    return call->error(404, "No such statistic", "without a pattern, all are shown; * stands for any characters: \"replies_*\"" + near.suggestion());
   call->result(result);
 }
 
@@ -101,7 +111,8 @@ static void run_log_level(ControlContext& context, const Params& p, const CallPt
   if (p.has(0)) {
     LogLevel level;
     if (!read_level(p.text(0), level))
-      return call->error(rpc::kInvalidParams, "Invalid params: level: no such log level");
+      return call->error(rpc::kInvalidParams, "Invalid params: level: no such log level",
+                         known_names(p.text(0), "error, warning, notice, info, debug"));
     context.pua.log().set_level(level);
   }
   std::string result;

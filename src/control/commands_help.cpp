@@ -30,14 +30,16 @@ static const CommandSpec* find(std::string_view name) {
   return nullptr;
 }
 
-static void no_such_command(Call& call, std::string_view name) {
-  Nearest near(name);
+std::string known_commands(std::string_view typed) {
+  Nearest near(typed.substr(0, 64));
   for (const CommandSpec* c : all_commands()) {
     near.offer(c->name);
     if (c->other_name != nullptr) near.offer(c->other_name);
   }
-  call.error(404, "No such command", "which lists those that there are" + near.suggestion());
+  return "which lists those that there are" + near.suggestion();
 }
+
+static void no_such_command(Call& call, std::string_view name) { call.error(404, "No such command", known_commands(name)); }
 
 // --- which ---------------------------------------------------------------------------------------
 

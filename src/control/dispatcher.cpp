@@ -141,7 +141,7 @@ void Dispatcher::run_one(const JsonValue& request, ReplyFn reply, const Caller& 
   auto found = commands_.find(name);
   if (found == commands_.end()) {
     counters.errors++;
-    call->error(rpc::kMethodNotFound, "Method not found: " + std::string(name.substr(0, 64)));
+    call->error(rpc::kMethodNotFound, "Method not found: " + std::string(name.substr(0, 64)), known_commands(name));
     return;
   }
   Params params;

@@ -18,8 +18,7 @@ bool matches_pattern(std::string_view pattern, std::string_view name) {
          fnmatch(std::string(pattern).c_str(), std::string(name).c_str(), 0) == 0;
 }
 
-// "known are a, b (did you mean "b"?)". separated: names with ", " between them.
-static std::string known_names(std::string_view typed, std::string_view separated) {
+std::string known_names(std::string_view typed, std::string_view separated) {
   Nearest near(typed);
   for (std::string_view rest = separated; !rest.empty();) {
     size_t end = std::min(rest.find(", "), rest.size());
@@ -78,11 +77,11 @@ bool read_state(const Params& p, size_t index, std::optional<Kind> kind, Call& c
   return false;
 }
 
-// Whether a URI of ours may begin so (whole: or be that).
+// Whether a URI of ours may begin so (whole: be that).
 static bool begins_a_uri(std::string_view text, bool whole) {
   for (std::string_view scheme : {"sip:", "sips:", "pres:", "tel:"}) {
     size_t n = whole ? scheme.size() : std::min(scheme.size(), text.size());
-    if (text.size() >= n && strncasecmp(text.data(), scheme.data(), n) == 0) return true;
+    if (text.size() >= n + (whole ? 1 : 0) && strncasecmp(text.data(), scheme.data(), n) == 0) return true;
   }
   return false;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "control/call.h"
@@ -14,13 +15,16 @@ namespace pua {
 // A shell pattern over a name; an empty one matches all. Those with many stars match nothing: they would cost too much time.
 bool matches_pattern(std::string_view pattern, std::string_view name);
 
+// "known are a, b (did you mean "b"?)". separated: names with ", " between them.
+std::string known_names(std::string_view typed, std::string_view separated);
+
 // All of these: false: answered with an error. A parameter left out matches any.
 
 // Event bit of an event parameter.
 bool read_event(ControlContext&, std::string_view name, Call&, int32_t& out);
 // The error for an event that nobody registered.
 void unknown_event(const ControlContext&, Call&, std::string_view name);
-// Source bit: a name in any case, or a number.
+// Source bit: a name in any case, or a number that is one bit.
 bool read_source(const Params&, size_t index, Call&, int32_t& out);
 bool read_kind(const Params&, size_t index, Call&, std::optional<Kind>& out);
 // A state of records of that kind.

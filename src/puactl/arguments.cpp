@@ -59,6 +59,7 @@ static bool add_header(Invocation& in, std::string_view line, std::string& mista
 }
 
 static bool take_option(int letter, const char* value, Invocation& in, std::string& mistake) {
+  if (const char* parameter = option_of(letter).parameter) return set_text(in, parameter, value, mistake);
   int64_t number = 0;
   switch (letter) {
     case 's': in.socket = value; return true;
@@ -70,20 +71,6 @@ static bool take_option(int letter, const char* value, Invocation& in, std::stri
       }
       in.timeout_s = static_cast<int>(number);
       return true;
-    case 'e': return set_text(in, "event", value, mistake);
-    case 't': return set_text(in, "content_type", value, mistake);
-    case 'i': return set_text(in, "id", value, mistake);
-    case 'E': return set_text(in, "etag", value, mistake);
-    case 'p': return set_text(in, "outbound_proxy", value, mistake);
-    case 'u': return set_text(in, "uri", value, mistake);
-    case 'q': return set_text(in, "state", value, mistake);
-    case 'r': return set_text(in, "source", value, mistake);
-    case 'k': return set_text(in, "kind", value, mistake);
-    case 'w': return set_text(in, "watcher_uri", value, mistake);
-    case 'c': return set_text(in, "contact", value, mistake);
-    case 'd': return set_text(in, "event_id", value, mistake);
-    case 'o': return set_text(in, "to_uri", value, mistake);
-    case 'g': return set_text(in, "remote_target", value, mistake);
     case 'W': in.watch = true; return true;
     case 'X': in.wide = true; return true;
     case 'D': in.end_on_exit = true; return true;
@@ -106,7 +93,7 @@ static bool take_option(int letter, const char* value, Invocation& in, std::stri
       if (strcmp(value, "forever") == 0) {
         number = -1;
       } else if (!read_int(value, 0, INT32_MAX, number)) {
-        mistake = "--expires: must be a number of seconds, or \"forever\"";
+        mistake = "--expires: must be 0 to 2147483647 seconds, or \"forever\"";
         return false;
       }
       json_object_set_new(in.params.get(), "expires", json_integer(number));
@@ -116,8 +103,12 @@ static bool take_option(int letter, const char* value, Invocation& in, std::stri
         mistake = "--limit: must be a number from 1";
         return false;
       }
+      in.limited = true;
       return true;
-    default: in.limit = -1; return true;  // --all
+    default:  // --all
+      in.all = true;
+      in.limit = -1;
+      return true;
   }
 }
 
@@ -151,14 +142,14 @@ static std::string bad_option(int letter, std::string_view word) {
   return "no such option: " + std::string(word) + near.suggestion();
 }
 
-// What is missing; empty: nothing.
+// What is missing, or does not go together; empty: nothing.
 static std::string missing(const Command& c, bool operand_seen, const Invocation& in) {
-  static constexpr const char* kParameters[][2] = {{"e", "event"}, {"w", "watcher_uri"}};
   if (c.operand_needed && !operand_seen) return c.show == Show::Raw ? "which request?" : "which presentity?";
-  for (auto& [letter, parameter] : kParameters) {
-    if (strchr(c.needed, *letter) != nullptr && json_object_get(in.params.get(), parameter) == nullptr)
-      return std::string("--") + option_of(*letter).name + " is missing";
+  for (const char* letter = c.needed; *letter != '\0'; letter++) {
+    const Option& o = option_of(*letter);
+    if (json_object_get(in.params.get(), o.parameter) == nullptr) return std::string("--") + o.name + " is missing";
   }
+  if (in.all && in.limited) return "--all and --limit exclude each other";
   return in.end_on_exit && !in.watch ? "--end-on-exit needs --watch" : "";
 }
 

@@ -19,6 +19,7 @@ struct Invocation {
   Show show = Show::Fields;
   std::string raw;          // the request as given, for Show::Raw
   int64_t limit = 100;      // of Show::Records: how many; < 0: all
+  bool all = false, limited = false;  // which of the two was said
   bool wide = false;        // of Show::Records: all columns
   bool watch = false;       // subscribe: show NOTIFYs as they come
   bool end_on_exit = false; // and end the subscription when interrupted

@@ -27,6 +27,7 @@ struct Option {
   const char* name;
   const char* value;          // as the help shows it, nullptr: none
   int letter;                 // internal, but for those that have a short form
+  const char* parameter;      // of the request, which takes the value as it is; nullptr: it means something else
   const char* help;
 };
 

@@ -362,7 +362,8 @@ TEST(Commands, pua_list_hands_its_filters_on) {
 TEST(Commands, pua_list_refuses_filters_that_mean_nothing) {
   fails("pua_list", R"({"event":"no-such"})", 400, "Unknown event");
   fails("pua_list", R"({"source":"NOBODY"})", -32602, "Invalid params: source: no such source");
-  fails("pua_list", R"({"source":-1})", -32602, "Invalid params: source: no such source");
+  for (const char* no_bit : {"-1", "0", "3", "65", "\"3\"", "2147483648"})
+    fails("pua_list", R"({"source":)" + std::string(no_bit) + "}", -32602, "Invalid params: source: no such source");
   fails("pua_list", R"({"limit":0})", -32602, "Invalid params: limit: must be 1 to 1000");
   fails("pua_list", R"({"limit":1001})", -32602, "Invalid params: limit: must be 1 to 1000");
 }
@@ -393,7 +394,7 @@ TEST(Commands, mistyped_filters_are_told_with_what_is_known) {
 }
 
 TEST(Commands, a_pattern_that_no_uri_can_match_is_told) {
-  for (const char* bad : {"*@x", "alice@example.com", "http:*", "sip", "sip:*@example.com", "sip:al*@x", "x*", " sip:a*"}) {
+  for (const char* bad : {"*@x", "alice@example.com", "http:*", "sip", "sip:*@example.com", "sip:al*@x", "x*", " sip:a*", "sip:", "tel:"}) {
     fails("pua_list", R"({"uri":")" + std::string(bad) + R"("})", -32602, "Invalid params: uri: matches no URI");
     STRCMP_CONTAINS("a * at the very end matches any rest", data().c_str());
   }
@@ -455,8 +456,24 @@ TEST(Commands, pua_stats_shows_every_counter_or_those_asked_for) {
   LONGS_EQUAL(0, number("store_errors"));
   json_t* r = call("pua_stats", R"(["replies_?xx"])");
   LONGS_EQUAL(5, json_object_size(r));
-  r = call("pua_stats", R"(["*a*a*a*a*a*a*a*a*"])");
-  LONGS_EQUAL(0, json_object_size(r));
+  r = call("pua_stats", R"(["live"])");
+  LONGS_EQUAL(1, json_object_size(r));
+}
+
+TEST(Commands, a_statistic_that_is_not_there_is_told_with_the_one_that_is_near) {
+  fails("pua_stats", R"(["liev"])", 404, "No such statistic");
+  STRCMP_EQUAL("without a pattern, all are shown; * stands for any characters: \"replies_*\" (did you mean \"live\"?)", data().c_str());
+  fails("pua_stats", R"(["control_request"])", 404, "No such statistic");
+  STRCMP_CONTAINS("(did you mean \"control_requests\"?)", data().c_str());
+  fails("pua_stats", R"(["nothing*"])", 404, "No such statistic");
+  fails("pua_stats", R"(["*a*a*a*a*a*a*a*a*"])", 404, "No such statistic");
+}
+
+TEST(Commands, a_mistyped_method_is_told_with_the_one_that_is_near) {
+  fails("pua_lst", "{}", -32601, "Method not found: pua_lst");
+  STRCMP_EQUAL("which lists those that there are (did you mean \"pua_list\"?)", data().c_str());
+  fails("xyzzy", "{}", -32601, "Method not found: xyzzy");
+  STRCMP_EQUAL("which lists those that there are", data().c_str());
 }
 
 TEST(Commands, pua_flush_is_answered_when_it_is_done) {
@@ -492,6 +509,7 @@ TEST(Commands, log_level_shows_and_sets) {
   STRCMP_EQUAL("info", text("level").c_str());
   for (const char* bad : {R"(["loud"])", "[0]", "[5]", R"([""])"}) {
     fails("log_level", bad, -32602, "Invalid params: level: no such log level");
+    STRCMP_EQUAL("known are error, warning, notice, info, debug", data().c_str());
   }
   LONGS_EQUAL(static_cast<int>(LogLevel::info), static_cast<int>(world.pua.log().level()));
 }

@@ -20,6 +20,12 @@ TEST_GROUP(Arguments) {
     argv.push_back(nullptr);
     return parse_arguments(static_cast<int>(words.size()), argv.data(), in, mistake);
   }
+  std::string sorted() const {
+    char* text = json_dumps(in.params.get(), JSON_SORT_KEYS | JSON_COMPACT);
+    std::string out = text;
+    free(text);
+    return out;
+  }
   void wrong(const std::vector<std::string>& words, const char* wanted) {
     CHECK_TEXT(parse(words) == Parsed::Mistake, wanted);
     STRCMP_EQUAL(wanted, mistake.c_str());
@@ -64,6 +70,27 @@ TEST(Arguments, a_mistyped_word_is_told_with_the_one_that_is_near) {
   wrong({"publish", "--event", "presence"}, "publish: which presentity? (see puactl help publish)");
   wrong({"--event", "presence"}, "--event stands behind a command (see puactl help)");
   wrong({}, "no command (see puactl help)");
+}
+
+TEST(Arguments, values_that_cannot_be_are_told_with_what_can) {
+  for (const char* bad : {"-5", "-1", "x", "", "2147483648", "5s"})
+    wrong({"publish", "sip:a@b", "--event", "presence", "--expires", bad},
+          "--expires: must be 0 to 2147483647 seconds, or \"forever\" (see puactl help publish)");
+  for (const char* bad : {"0", "-1", "x", ""}) wrong({"list", "--limit", bad}, "--limit: must be a number from 1 (see puactl help list)");
+  wrong({"list", "--all", "--limit", "5"}, "list: --all and --limit exclude each other (see puactl help list)");
+  wrong({"list", "--limit", "5", "--all"}, "list: --all and --limit exclude each other (see puactl help list)");
+}
+
+TEST(Arguments, each_option_becomes_its_parameter) {
+  CHECK(parse({"subscribe", "sip:a@b", "--event", "presence", "--watcher", "sip:w@b", "--contact", "sip:c@b", "--event-id", "7", "--to",
+               "sip:t@b", "--target", "sip:g@b", "--proxy", "sip:p@b", "--id", "i", "--expires", "forever"}) == Parsed::Run);
+  STRCMP_EQUAL("{\"contact\":\"sip:c@b\",\"event\":\"presence\",\"event_id\":\"7\",\"expires\":-1,\"id\":\"i\",\"outbound_proxy\":\"sip:p@b\","
+               "\"presentity_uri\":\"sip:a@b\",\"remote_target\":\"sip:g@b\",\"to_uri\":\"sip:t@b\",\"watcher_uri\":\"sip:w@b\"}",
+               sorted().c_str());
+  CHECK(parse({"list", "--uri", "sip:a*", "--state", "live", "--source", "1", "--kind", "publication"}) == Parsed::Run);
+  STRCMP_EQUAL("{\"kind\":\"publication\",\"source\":\"1\",\"state\":\"live\",\"uri\":\"sip:a*\"}", sorted().c_str());
+  CHECK(parse({"publish", "sip:a@b", "--event", "presence", "--etag", "x", "--content-type", "a/b", "--body", "d"}) == Parsed::Run);
+  STRCMP_EQUAL("{\"body\":\"d\",\"content_type\":\"a/b\",\"etag\":\"x\",\"event\":\"presence\",\"presentity_uri\":\"sip:a@b\"}", sorted().c_str());
 }
 
 TEST(Arguments, json_is_known_whatever_else_is_wrong) {
