@@ -183,6 +183,8 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
     if (q.content_type.empty() && event) q.content_type = event->content_type;
   }
   if (p.op != Op::Remove) q.extra_headers = r.text.get(Record::kExtraHeaders);
+  std::string fewer;
+  if (q.body.empty()) q.extra_headers = without_content_fields(q.extra_headers, fewer);
   q.proxy = !r.proxy().empty() ? r.proxy() : default_proxy(r);
   // A server recognises the request that is repeated after a quick restart by its branch.
   q.branch = write_branch(branch_key_, q, branch);

@@ -291,7 +291,10 @@ void Engine::finish_load() {
   if (load_again_.empty()) ended_rows_.clear();
   loading_ = false;  // what waited for a row that did not come goes on in run()
   load_only_ = 0;
-  ports_.log.notice("load: %zu publications, %zu subscriptions", table_.size(), subs_.size());
+  // What was asked for meanwhile, and is in no row, was not loaded.
+  size_t publications = table_.size() - static_cast<size_t>(by_state_[static_cast<int>(State::Idle)]), subscriptions = subs_.loaded();
+  if (ports_.store.durable() || publications + subscriptions > 0)
+    ports_.log.notice("load: %zu publications, %zu subscriptions", publications, subscriptions);
   if (!load_again_.empty()) load_next();
 }
 

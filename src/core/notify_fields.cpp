@@ -177,6 +177,23 @@ bool has_header(std::string_view lines, std::string_view name) {
   return std::any_of(fields, fields + count, [&](const HeaderField& f) { return same_word(f.name, name); });
 }
 
+std::string_view without_content_fields(std::string_view lines, std::string& storage) {
+  constexpr std::string_view kContent = "Content-";
+  storage.clear();
+  bool of_body = false, any = false;
+  for (std::string_view rest = lines; !rest.empty();) {
+    std::string_view line = rest.substr(0, std::min(rest.find('\n'), rest.size() - 1) + 1);
+    rest.remove_prefix(line.size());
+    if (line[0] != ' ' && line[0] != '\t') {   // else it goes on with the field before it
+      std::string_view name = trimmed(line.substr(0, line.find(':')));
+      of_body = same_word(name.substr(0, kContent.size()), kContent) || same_word(name, "e");   // e: Content-Encoding
+    }
+    any |= of_body;
+    if (!of_body) storage.append(line);
+  }
+  return any ? std::string_view(storage) : lines;
+}
+
 // Elements of a list with commas between, without parameters.
 static bool any_element(std::string_view list, const std::function<bool(std::string_view)>& is) {
   while (!list.empty()) {

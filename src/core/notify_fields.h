@@ -43,6 +43,9 @@ size_t split_headers(std::string_view unfolded, HeaderField* out);
 // --- what an owner's header lines ask for ------------------------------------------------------------------------------------
 
 bool has_header(std::string_view lines, std::string_view name);
+// The lines without those that say something of a body (Content-Disposition, Content-Language ...), for a request that has none. A view into
+// `storage` where there were any.
+std::string_view without_content_fields(std::string_view lines, std::string& storage);
 // Whether a Supported among the lines asks for a list of documents (RFC 4662 section 4.1).
 bool asks_for_list(std::string_view lines);
 // Whether an Accept among the lines names this content type, or it is one of a list and that is asked for.

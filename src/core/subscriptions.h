@@ -71,6 +71,8 @@ class Subscriptions {
   std::array<StateCount, sub::kStates> by_state() const;
   uint64_t looked_at() const { return table_.looked_at(); }
   size_t size() const { return table_.size(); }
+  // Those but for the ones that wait for their row.
+  size_t loaded() const { return table_.size() - static_cast<size_t>(by_state_[static_cast<int>(sub::State::Idle)]); }
   const Subscription* find(const SubscriptionKey& k) const { return table_.find(k, table_.hash_of(k)); }
   const std::array<std::array<uint64_t, sub::kInputs>, sub::kStates>& coverage() const { return coverage_; }
 

@@ -257,6 +257,8 @@ void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
     q.body = s.text.get(Subscription::kBody);
     q.content_type = s.text.get(Subscription::kContentType);
   }
+  std::string fewer;
+  if (q.body.empty()) q.extra_headers = without_content_fields(q.extra_headers, fewer);
   q.proxy = !s.proxy().empty() ? s.proxy() : std::string_view(c_.settings_.outbound_proxy);
   char branch[kBranchSize];
   q.branch = write_branch(c_.branch_key_, q, branch);

@@ -286,6 +286,16 @@ TEST(Lifecycle, a_list_can_be_filtered) {
   LONGS_EQUAL(1, list({{}, 0, 0, "backoff"}).size());
 }
 
+TEST(Lifecycle, what_header_lines_say_of_the_document_goes_with_it_only) {
+  rig.ask({.body = "b1", .headers = "Content-Disposition: render\r\nX-A: 1\r\n"});
+  rig.settle();
+  TEXT_EQUAL("Content-Disposition: render\r\nX-A: 1\r\n", rig.last().extra_headers);
+  rig.ok("e1");
+  rig.refresh();
+  TEXT_EQUAL("", rig.last().body);
+  TEXT_EQUAL("X-A: 1\r\n", rig.last().extra_headers);
+}
+
 TEST(Lifecycle, show_finds_all_records_of_a_uri_and_says_what_is_known) {
   rig.several_ids = true;
   rig.ask({.expires = 600, .body = "b1", .id = "phone", .headers = "X-A: 1\r\n", .proxy = "sip:10.0.0.1"});

@@ -140,3 +140,19 @@ TEST(NotifyFields, an_owners_accept_and_supported_say_what_may_come) {
   CHECK(has_header(lines, "accept"));
   CHECK_FALSE(has_header(lines, "acc"));
 }
+
+TEST(NotifyFields, what_is_said_of_a_body_can_be_left_out) {
+  struct {
+    const char *lines, *wanted;
+  } const table[] = {
+      {"", ""},
+      {"X: 1\r\n", "X: 1\r\n"},
+      {"Content-Disposition: render\r\n", ""},
+      {"X: 1\r\ncontent-LANGUAGE: en\r\nY: 2\r\n", "X: 1\r\nY: 2\r\n"},
+      {"Content-Disposition: render;\r\n  handling=optional\r\nX: 1\r\n 2\r\n", "X: 1\r\n 2\r\n"},
+      {"e: gzip\r\nContent-Encoding : gzip\r\nX: Content-Disposition: no\r\n", "X: Content-Disposition: no\r\n"},
+      {"Contents: 1\r\nX-Content-Y: 2\r\n", "Contents: 1\r\nX-Content-Y: 2\r\n"},
+  };
+  std::string storage;
+  for (const auto& t : table) STRCMP_EQUAL(t.wanted, std::string(without_content_fields(t.lines, storage)).c_str());
+}

@@ -574,3 +574,14 @@ TEST(Restart, a_step_of_the_wall_clock_by_an_hour_between_two_runs_disturbs_no_d
   rig.advance(1);
   TEXT_EQUAL("initial remove", rig.kinds());
 }
+
+// The log says what was in the table, not what owners asked for while it was read.
+TEST(Restart, the_load_counts_what_came_from_the_table) {
+  rig.live("e1");
+  rig.kill();
+  rig.load_delay_ms = 2 * kSecond;
+  rig.boot();
+  rig.ask({.uri = "sip:new@example.com", .body = "b"});
+  rig.advance(3 * kSecond);
+  CHECK(rig.logged(LogLevel::notice, "load: 1 publications, 0 subscriptions"));
+}

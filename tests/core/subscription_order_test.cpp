@@ -202,6 +202,15 @@ TEST(SubscriptionOrder, header_fields_and_event_id_that_a_newer_request_leaves_o
 }
 
 // RFC 4660, RFC 5367.
+TEST(SubscriptionOrder, what_is_said_of_a_body_goes_with_it_only) {
+  rig.live({.headers = "Content-Disposition: filter\r\nX-A: 1\r\n", .body = "<filter-set/>", .content_type = "application/simple-filter+xml"});
+  TEXT_EQUAL("Content-Disposition: filter\r\nX-A: 1\r\n", rig.last().extra_headers);
+  rig.unsubscribe();
+  LONGS_EQUAL(0, rig.last().expires);
+  TEXT_EQUAL("", rig.last().body);
+  TEXT_EQUAL("X-A: 1\r\n", rig.last().extra_headers);
+}
+
 TEST(SubscriptionOrder, a_body_goes_with_each_request_but_the_one_that_ends_it) {
   const std::string filter = "<filter-set/>", other = "<filter-set><x/></filter-set>", type = "application/simple-filter+xml";
   rig.live({.body = filter, .content_type = type});
