@@ -241,6 +241,14 @@ std::optional<Misfit> fit_passwords(const Settings& s) {
   return {};
 }
 
+bool holds_password(const Settings& s) {
+  static const std::string kDefaultUrl = Settings{}.db_url;   // whose password everybody knows
+  if (!s.credentials.empty() || (s.db_url != kDefaultUrl && url_password_in(s.db_url).first != 0)) return true;
+  for (const std::string* uri : {&s.outbound_proxy, &s.contact, &s.presence_server})
+    if (sip_password_in(*uri).first != 0) return true;
+  return false;
+}
+
 Result<Credential> parse_credential(std::string_view text) {
   size_t a = text.find(':');
   size_t b = a == std::string_view::npos ? a : text.find(':', a + 1);

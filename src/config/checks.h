@@ -52,6 +52,8 @@ constexpr std::string_view kHiddenPassword = "***";
 std::string hide_sip_password(std::string_view uri);
 // "mysql://user:password@host/database": the same.
 std::string hide_url_password(std::string_view url);
+// Whether there is a password among them.
+bool holds_password(const Settings&);
 // A password that is kHiddenPassword comes from a dump, and is nobody's.
 std::optional<Misfit> fit_passwords(const Settings&);
 

@@ -172,14 +172,15 @@ Result<Settings> load_config(const std::string& path, std::vector<std::string>& 
     text.append(buf, static_cast<size_t>(n));
     if (text.size() > kMaxConfigSize) break;  // parse_config says so
   }
+  Result<Settings> settings = parse_config(text, path, warnings);
   // Readable for the group of the process itself is how a service's own file looks (root:puad, 0640).
   bool for_others = (st.st_mode & 0004) || ((st.st_mode & 0040) && st.st_gid != getegid());
-  if (for_others) {
+  if (settings && for_others && holds_password(*settings)) {
     char mode[8];
     snprintf(mode, sizeof mode, "%04o", st.st_mode & 07777);
-    warnings.push_back(path + ": others can read this file (mode " + mode + "); it may hold passwords, chmod 640 or 600");
+    warnings.push_back(path + ": others can read this file (mode " + mode + "), which holds a password: chmod 640 or 600");
   }
-  return parse_config(text, path, warnings);
+  return settings;
 }
 
 }  // namespace pua

@@ -38,7 +38,7 @@ TEST(ApiConfig, a_file_is_read_and_a_missing_one_named) {
 
 TEST(ApiConfig, the_warning_about_a_readable_file_reaches_the_log) {
   std::string path = rig.dir.path("pua.conf");
-  std::ofstream(path) << "modparam(\"pua\", \"db_url\", \"memory:\")\n";
+  std::ofstream(path) << "modparam(\"pua\", \"db_url\", \"memory:\")\nmodparam(\"pua\", \"credential\", \"r:u:p\")\n";
   chmod(path.c_str(), 0644);
   LONGS_EQUAL(PUA_OK, pua_config_load(cfg, path.c_str()));
   std::string all;

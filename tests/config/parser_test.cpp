@@ -404,10 +404,21 @@ TEST(ConfigFile, a_private_file_is_loaded_without_warning) {
 }
 
 TEST(ConfigFile, a_file_that_others_can_read_gets_a_warning) {
-  write("", 0644);
-  CHECK(load_config(path, warnings).ok());
-  LONGS_EQUAL(1, warnings.size());
-  STRCMP_EQUAL((path + ": others can read this file (mode 0644); it may hold passwords, chmod 640 or 600").c_str(), warnings[0].c_str());
+  for (const std::string& secret : {set("credential", "\"r:u:p\""), set("db_url", "\"mysql://u:p@h/d\""), set("outbound_proxy", "\"sip:u:p@h\"")}) {
+    write(secret, 0644);
+    warnings.clear();
+    CHECK(load_config(path, warnings).ok());
+    LONGS_EQUAL(1, warnings.size());
+    STRCMP_EQUAL((path + ": others can read this file (mode 0644), which holds a password: chmod 640 or 600").c_str(), warnings[0].c_str());
+  }
+}
+
+TEST(ConfigFile, one_without_a_password_may_be_read_by_all) {
+  for (const std::string& text : {std::string(), set("db_url", "\"mysql://u@h/d\""), set("outbound_proxy", "\"sip:u@h:5060\"")}) {
+    write(text, 0644);
+    CHECK(load_config(path, warnings).ok());
+    LONGS_EQUAL(0, warnings.size());
+  }
 }
 
 TEST(ConfigFile, errors_name_the_file) {

@@ -146,9 +146,11 @@ def a_port_that_is_taken_is_told_as_such(ctx):
 
 @suite.test
 def a_file_that_others_can_read_gets_a_warning(ctx):
-    refused(ctx, "-f", config_with(ctx, "", 0o644), "--check", status=0, fragments=["others can read"])
-    check("others can read" not in refused(ctx, "-f", config_with(ctx, ""), "--check", status=0, fragments=[]),
-          "a warning for a private file")
+    secret = 'modparam("pua", "credential", "realm:user:password")\n'
+    refused(ctx, "-f", config_with(ctx, secret, 0o644), "--check", status=0, fragments=["others can read"])
+    for text, mode in ((secret, 0o600), ("", 0o644)):
+        check("others can read" not in refused(ctx, "-f", config_with(ctx, text, mode), "--check", status=0, fragments=[]),
+              "a warning for a file that is private, or without a password")
 
 
 @suite.test
