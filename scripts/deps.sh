@@ -27,7 +27,8 @@ by_hand() {
     command -v "${program%% *}" >/dev/null 2>&1 || lacks="$lacks ${program%% *}"
   done
   modules=
-  for module in sofia-sip-ua libcares libevent libssl libcrypto sqlite3 libmariadb libxml-2.0 jansson; do
+  # Without pkg-config, nobody knows.
+  command -v pkg-config >/dev/null 2>&1 && for module in sofia-sip-ua libcares libevent libssl libcrypto sqlite3 libmariadb libxml-2.0 jansson; do
     pkg-config --exists "$module" 2>/dev/null || modules="$modules $module"
   done
   [ -n "$lacks$modules" ] || return 0

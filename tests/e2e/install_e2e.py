@@ -99,6 +99,14 @@ def without_debian_make_says_what_is_missing_and_stops(ctx):
 
 
 @suite.test
+def without_pkg_config_nothing_is_said_of_libraries_that_may_be_there(ctx):
+    env = path_without(ctx, "dpkg-query", "dpkg", "sudo", "pkg-config", "pkgconf", **NEVER)
+    said = make(ROOT, "build-deps", status=2, env=env)
+    check("these programs are missing: pkg-config\n" in said, said)
+    check("these libraries are missing" not in said, said)
+
+
+@suite.test
 def without_debian_make_goes_on_where_all_is_there(ctx):
     env = path_without(ctx, "dpkg-query", "dpkg", "sudo", **NEVER)
     equal(make(ROOT, "build-deps", env=env), "", "what it said")
