@@ -75,17 +75,17 @@ const Param kTable[] = {
      .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the address of listen that "
              "fits the way of the request; where that is every address of the machine, the one that the server is reached from."},
     {.module = "pua", .name = "max_connections", .type = ParamType::Int, .field = &S::max_connections, .min = 1, .max = 100000,
-     .help = "Connections from outside (TCP, TLS) that the addresses of listen take together. Where there are so many, one that brought "
-             "no NOTIFY of a subscription of ours gives way to a newcomer, of the address that has most of those the oldest one."},
+     .help = "How many connections from outside (TCP, TLS) all addresses of listen may have together. When one more comes, one is "
+             "closed that has brought no NOTIFY for a subscription of ours: the oldest such one of the address that has most of them."},
     {.module = "pua", .name = "max_connections_per_address", .type = ParamType::Int, .field = &S::max_connections_per_address, .min = 1,
      .max = 100000,
-     .help = "Of these, from one address; of IPv6, from one /64. Beyond, its oldest one that brought no NOTIFY of ours gives way, or of "
-             "the others the one silent longest."},
+     .help = "How many of these may come from one address, or from one /64 of IPv6. When one more comes, the oldest one of that address "
+             "is closed that has brought no NOTIFY for a subscription of ours; where all have, the one that has been silent longest."},
     {.module = "pua", .name = "tcp_silence", .type = ParamType::Int, .field = &S::tcp_silence, .min = 1, .max = 3600, .unit = "s",
-     .help = "A connection from outside is closed that has not brought its first message after so long, TLS handshake included, or "
-             "does not end a message that it began, or does not read its answers."},
+     .help = "How long a connection from outside may take to bring its first message, TLS handshake included; to end a message that it "
+             "began; and to read its answers. After that it is closed."},
     {.module = "pua", .name = "tcp_idle", .type = ParamType::Int, .field = &S::tcp_idle, .min = 1, .max = 86400, .unit = "s",
-     .help = "A connection from outside is closed that brings neither message nor keep-alive for so long."},
+     .help = "How long a connection from outside may bring neither a message nor a keep-alive before it is closed."},
     {.module = "pua", .name = "user_agent", .field = &S::user_agent, .check = check_user_agent,
      .help = "User-Agent header field of requests. Empty: none."},
     {.module = "pua", .name = "tls_dir", .field = &S::tls_dir, .check = check_path,
@@ -107,26 +107,26 @@ const Param kTable[] = {
      .unit = "octets", .reloadable = true, .help = "Longest document taken from owners."},
     {.module = "pua", .name = "max_notify_body", .type = ParamType::Size, .field = &S::max_notify_body, .min = 256, .max = 1048576,
      .unit = "octets", .reloadable = true,
-     .help = "Longest document taken with a NOTIFY. What a NOTIFY says of its subscription counts without it, too."},
+     .help = "Longest document taken with a NOTIFY. Of a longer one, what the NOTIFY says of the subscription counts all the same; its "
+             "document is left out."},
     {.module = "pua", .name = "notify_bad_documents", .type = ParamType::Bool, .field = &S::notify_bad_documents, .reloadable = true,
      .help = "Whether handlers and watchers get documents that are not well-formed, of a type that was not asked for, or of none, "
              "flagged as bad. Else they get the NOTIFY without its document."},
     {.module = "pua", .name = "max_headers", .type = ParamType::Size, .field = &S::max_headers, .min = 0, .max = 65535,
-     .unit = "octets", .reloadable = true, .help = "Longest set of extra header lines taken."},
+     .unit = "octets", .reloadable = true, .help = "How long the extra header lines of a request may be, all together."},
     {.module = "pua", .name = "notify_keep", .type = ParamType::Int, .field = &S::notify_keep, .min = 0, .max = 1000000,
      .unit = "documents",
      .help = "For how many subscriptions, those heard from last, the last NOTIFY's document is kept for lists and details, if it "
              "is at most 1024 octets long. Handlers and watchers get every document."},
     {.module = "pua", .name = "max_records", .type = ParamType::Int, .field = &S::max_records, .min = 1, .max = 50000000,
-     .reloadable = true, .help = "Records held at most; new ones are refused beyond."},
+     .reloadable = true, .help = "How many records there may be. With so many, new ones are refused."},
     {.module = "pua", .name = "max_backlog", .type = ParamType::Int, .field = &S::max_backlog, .min = 0, .max = 50000000,
-     .reloadable = true, .help = "Rows that may wait for a database that takes none; new records are refused beyond. What is there "
-             "already goes on."},
+     .reloadable = true, .help = "How many rows may wait while the database takes none. With so many waiting, new records are refused; "
+             "those that are there go on."},
     {.module = "pua", .name = "max_waiters", .type = ParamType::Int, .field = &S::max_waiters, .min = 1, .max = 1024,
-     .reloadable = true, .help = "Callers that may wait for one record; more are refused."},
+     .reloadable = true, .help = "How many callers may wait for the outcome of requests for one record. More are refused."},
     {.module = "pua", .name = "max_in_flight", .type = ParamType::Int, .field = &S::max_in_flight, .min = 1, .max = 10000,
-     .help = "SIP requests out at a time; others wait their turn. The cost of many open transactions grows with their "
-             "square."},
+     .help = "How many SIP requests may wait for their answers at a time. Others wait for their turn to be sent."},
     {.module = "pua", .name = "ack_wait", .type = ParamType::Int, .field = &S::ack_wait, .min = 0, .max = 10000,
      .unit = "ms", .reloadable = true,
      .help = "How long a result waits for the commit of its row. After that it is delivered as not durable."},
