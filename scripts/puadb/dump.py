@@ -138,9 +138,9 @@ def load(db, dump, table, replace):
             yield row
 
     def renamed(values):
-        """Into the other kind go this host's clock and key of branches, under the names they have there. Who may write is said
+        """Into the other kind go this host's clock, key of branches and names of events, under the names they have there. Who may write is said
         anew by who does."""
-        carried = {rules.own_meta(name, dump.source): rules.own_meta(name, db.kind) for name in (b"clock", b"branch")}
+        carried = {rules.own_meta(name, dump.source): rules.own_meta(name, db.kind) for name in (b"clock", b"branch", b"events")}
         for name, value in values:
             if dump.source != db.kind:
                 if name not in carried:

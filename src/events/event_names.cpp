@@ -24,7 +24,10 @@ EventNames EventNames::parse(std::string_view text) {
 
 std::string EventNames::text() const {
   std::string out;
-  for (const auto& [flag, name] : names_) out.append(std::to_string(flag)).append(" ").append(name).append("\n");
+  for (const auto& [flag, name] : names_) {
+    std::string line = std::to_string(flag).append(" ").append(name).append("\n");
+    if (out.size() + line.size() <= kLongest) out += line;
+  }
   return out;
 }
 

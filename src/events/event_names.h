@@ -16,7 +16,9 @@ class EventNames {
  public:
   // As text() wrote it. What cannot be read is left out: it protects nothing, and must not keep anybody from starting.
   static EventNames parse(std::string_view text);
-  std::string text() const;   // lines "512 vq-rtcpxr"
+  // Lines "512 vq-rtcpxr", as many as a value beside the rows may hold: packages beyond are not protected.
+  std::string text() const;
+  static constexpr size_t kLongest = 1024;   // octets: column `value` of MariaDB's meta table
 
   // Error (bad_config): the bit stands for another package in the table, or the package has another bit there.
   Status fits(int32_t flag, std::string_view name) const;

@@ -108,11 +108,13 @@ def a_dump_that_is_not_whole_changes_nothing(ctx, place):
 
 
 KEY = "0123456789abcdef" * 2
+NAMES = "512 vq-rtcpxr"
 
 
 @suite.test
-def clock_and_key_go_along_into_the_other_kind_and_who_may_write_does_not(ctx):
-    """An hour that the wall clock is ahead: forgotten, each row would seem to be long past. The key: stored intents go out again."""
+def clock_key_and_names_of_events_go_along_into_the_other_kind_and_who_may_write_does_not(ctx):
+    """An hour that the wall clock is ahead: forgotten, each row would seem to be long past. The key: stored intents go out again. The
+    names: a bit stands for one event package."""
     server = MariaDb(ctx)
     file, maria = SqlitePlace(ctx, "file"), MariaPlace(server)
     for place in (file, maria):
@@ -121,21 +123,22 @@ def clock_and_key_go_along_into_the_other_kind_and_who_may_write_does_not(ctx):
     insert(file, "pua", {"id": 1, "pres_uri": b"sip:a@example.com", "event": 1, "flag": 64, "expires": now - 7200 + 600,
                          "desired_expires": now - 7200 + 600, "etag": b"a.1"})
     file.run(as_blob(file, f"INSERT INTO pua_meta (name, value) VALUES ('clock', '{state}'), ('clock@other', '- 0 1000 0'), "
-                           f"('branch', '{KEY}');"))
+                           f"('branch', '{KEY}'), ('events', '{NAMES}');"))
     expect(0, "check", "--url", file.url, holds="no findings")
 
     expect(0, "load", "--url", maria.url, stdin=expect(0, "dump", "--url", file.url))
     branch = clock(maria).replace("clock", "branch")
-    equal(values(maria), {clock(maria): state, branch: KEY}, "from SQLite to MariaDB")
+    events = clock(maria).replace("clock", "events")
+    equal(values(maria), {clock(maria): state, branch: KEY, events: NAMES}, "from SQLite to MariaDB")
     maria.run("INSERT INTO pua_meta (name, value) VALUES ('clock', '- 0 0 0'), ('clock@other', '- 0 0 0'), "
               f"('{clock(maria).replace('clock', 'writer')}', 'libpua.1')")
     expect(0, "check", "--url", maria.url, holds="no findings")        # it goes by the line of this host
     whole = expect(0, "dump", "--url", maria.url)
     check("777269746572" in whole, "the dump has no line of a writer")
     expect(0, "load", "--replace", "--url", maria.url, stdin=whole)
-    equal(values(maria), {branch: KEY, "clock": "- 0 0 0", clock(maria): state, "clock@other": "- 0 0 0"}, "from MariaDB to MariaDB")
+    equal(values(maria), {branch: KEY, "clock": "- 0 0 0", clock(maria): state, "clock@other": "- 0 0 0", events: NAMES}, "from MariaDB to MariaDB")
     expect(0, "load", "--replace", "--url", file.url, stdin=expect(0, "dump", "--url", maria.url))
-    equal(values(file), {"branch": KEY, "clock": state}, "from MariaDB to SQLite")
+    equal(values(file), {"branch": KEY, "clock": state, "events": NAMES}, "from MariaDB to SQLite")
     equal(file.rows("SELECT DISTINCT typeof(name) FROM pua_meta"), [["text"]], "how the name is stored")
 
 

@@ -23,6 +23,15 @@ TEST(EventNames, what_cannot_be_read_is_left_out) {
     STRCMP_EQUAL("1024 ok\n", EventNames::parse(std::string(bad) + "\n1024 ok").text().c_str());
 }
 
+TEST(EventNames, the_text_fits_the_column) {
+  EventNames names;
+  for (int bit = 9; bit < 31; bit++) names.note(1 << bit, std::string(128, 'x'));
+  std::string text = names.text();
+  CHECK(text.size() <= 1024);
+  CHECK(text.size() > 1024 - 141);
+  STRCMP_EQUAL(text.c_str(), EventNames::parse(text).text().c_str());
+}
+
 TEST(EventNames, a_bit_has_one_name_and_a_name_one_bit) {
   EventNames names = EventNames::parse("512 vq-rtcpxr\n");
   CHECK(names.fits(512, "vq-rtcpxr").ok());
