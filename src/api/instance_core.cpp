@@ -169,6 +169,7 @@ Status InstanceCore::reload(const Settings& fresh, std::vector<std::string>& ign
   if (policy->contact.empty()) policy->contact = sip_->notify_contact();
   if (Status s = sip_->set_credentials(sip_credentials(merged)); !s) return s;
   sip_->reread_names();
+  sip_->set_max_message(sip_max_message(merged));
   settings_ = std::move(merged);
   engine_->reconfigure(*policy);
   writer_->set_retry_max(write_policy(settings_).retry_max_ms);

@@ -121,6 +121,8 @@ std::vector<SipCredential> sip_credentials(const Settings& s) {
   return out;
 }
 
+uint32_t sip_max_message(const Settings& s) { return static_cast<uint32_t>(s.max_notify_body) + kMessageHead; }
+
 SipSettings sip_settings(const Settings& s) {
   SipSettings out;
   out.listen = s.sip_listen;
@@ -131,6 +133,7 @@ SipSettings sip_settings(const Settings& s) {
   out.tls_verify = s.tls_verify;
   out.credentials = sip_credentials(s);
   out.t1_ms = static_cast<uint32_t>(s.sip_t1);
+  out.max_message = sip_max_message(s);
   out.max_connections = static_cast<uint32_t>(s.max_connections);
   out.max_connections_per_address = static_cast<uint32_t>(s.max_connections_per_address);
   out.tcp_silence_ms = static_cast<uint32_t>(s.tcp_silence * 1000);

@@ -24,6 +24,7 @@ Status register_packages(const Settings&, Registry&, EventNames& table);
 Status check_settings(const Settings&);
 StoreSettings store_settings(const Settings&);
 WriteBehindPolicy write_policy(const Settings&);
+uint32_t sip_max_message(const Settings&);
 SipSettings sip_settings(const Settings&);
 std::vector<SipCredential> sip_credentials(const Settings&);
 

@@ -70,7 +70,8 @@ const Param kTable[] = {
     {.module = "pua", .name = "listen", .type = ParamType::List, .field = &S::listen, .check = check_listen,
      .help = "Address that NOTIFYs are taken at, as a SIP URI like those of sip_listen, and another one than those: over UDP and "
              "TCP, over one of them with transport=, over TLS where it is sips:. May be given several times; none: the host takes "
-             "NOTIFYs itself. A message of more than 256 KB is refused."},
+             "NOTIFYs itself. Over a connection a message "
+             "may be 64 KB longer than max_notify_body: a NOTIFY of ours that is longer counts without its body, others get 413."},
     {.module = "pua", .name = "contact", .field = &S::contact, .check = check_contact, .secret = Secret::SipPassword,
      .help = "Contact of subscriptions that name none, as a SIP URI: where NOTIFYs are to come. Empty: the address of listen that "
              "fits the way of the request; where that is every address of the machine, the one that the server is reached from."},

@@ -131,14 +131,14 @@ NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const Notif
 // What can be done with the document.
 Subscriptions::Document Subscriptions::judge(const Subscription* s, const EventInfo& event, const NotifyRequest& n) const {
   Document out;
-  if (n.body.empty()) return out;
+  if (n.body.empty() && n.left_out == 0) return out;
   auto bad = [&](BadDocument why, std::string text) {
     out.bad = why;
     out.text = std::move(text);
     return std::move(out);
   };
-  if (n.body.size() > c_.settings_.max_notify_body)
-    return bad(BadDocument::TooLarge, "it has " + std::to_string(n.body.size()) + " octets, max_notify_body is " +
+  if (uint64_t size = n.body.size() + n.left_out; n.left_out > 0 || size > c_.settings_.max_notify_body)
+    return bad(BadDocument::TooLarge, "it has " + std::to_string(size) + " octets, max_notify_body is " +
                                           std::to_string(c_.settings_.max_notify_body));
   if (!n.body_problem.empty()) return bad(BadDocument::Malformed, std::string(n.body_problem));
   if (n.content_type.empty()) return bad(BadDocument::NoType, "it has no Content-Type");

@@ -107,6 +107,7 @@ Result<uint16_t> Inbound::listen(const std::string& uri, uint16_t port, Incoming
   return port;
 }
 
+void Inbound::set_max_message(size_t octets) { server_->set_max_message(octets); }
 void Inbound::retire() { server_->retire(); }
 InboundCounters Inbound::counters() const { return server_->counters(); }
 void Inbound::run_due() { server_->run_due(); }

@@ -46,6 +46,9 @@ class Inbound {
   // Closes everything, at once. Legal inside IncomingPort::take.
   void retire();
 
+  // SipSettings::max_message, from the next message on.
+  void set_max_message(size_t octets);
+
   InboundCounters counters() const;
   // What is due by now: deadlines, the end of a pause. The loop's timer calls it; tests do, on a clock of their own.
   void run_due();

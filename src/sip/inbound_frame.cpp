@@ -71,6 +71,11 @@ bool HeadLines::next(Line& out) {
 }
 
 Framing::Found Framing::next(std::string_view in) {
+  if (skip_ > 0) {
+    size_t n = std::min(skip_, in.size());
+    skip_ -= n;
+    return n == 0 ? Found{} : Found{Kind::Skip, n};
+  }
   if (scan_ == 0) {
     if (in.empty()) return {};
     if (in[0] == '\r' || in[0] == '\n') return line_end(in);
@@ -81,6 +86,7 @@ Framing::Found Framing::next(std::string_view in) {
   if (head_ == 0 && !find_head(in, found)) return found;
   if (total_ == 0) {
     found = measured(in.substr(0, head_));
+    if (found.kind == Kind::Long) scan_ = line_ = head_ = 0;
     if (found.kind != Kind::Message) return found;
     total_ = found.length;
   }
@@ -144,7 +150,7 @@ Framing::Found Framing::measured(std::string_view head) {
   if (number.size() > 9) return refuse(400, "Bad Content-Length");
   size_t body = 0;
   for (char c : number) body = body * 10 + static_cast<size_t>(c - '0');
-  if (head.size() + body > most_) return refuse(413, "Request Entity Too Large");
+  if (head.size() + body > most_) return {Kind::Long, head.size(), 413, "Request Entity Too Large", body};
   return {Kind::Message, head.size() + body};
 }
 

@@ -33,6 +33,7 @@ class Framing {
     Skip,     // `length` octets that mean nothing: a line end before a message
     Ping,     // the second of two line ends, `length` octets: to be answered with one
     Message,  // `length` octets
+    Long,     // the head, `length` octets, is whole; its body, `body` octets, is longer than is taken: skip_body(), or the end
     Refuse,   // the head, `length` octets, is whole, but not where the message ends: `status` and `reason`, then the end
     Endless,  // longer than is taken, and not even the head is whole
     NotSip,
@@ -42,16 +43,21 @@ class Framing {
     size_t length = 0;
     int status = 0;
     const char* reason = "";
+    size_t body = 0;
   };
 
   // most: octets of a message.
   explicit Framing(size_t most) : most_(most) {}
 
   // in: begins where what was found last ended; after More it is the same octets and perhaps more. Not called again after
-  // Refuse, Endless, NotSip.
+  // Refuse, Endless, NotSip; after Long only where its body is skipped.
   Found next(std::string_view in);
+  // After Long: so many octets mean nothing.
+  void skip_body(size_t octets) { skip_ = octets; }
+  // Octets of a message that are taken, from the next head on.
+  void most(size_t octets) { most_ = octets; }
   // Has a message begun that is not whole?
-  bool begun() const { return scan_ > 0; }
+  bool begun() const { return scan_ > 0 || skip_ > 0; }
 
  private:
   Found line_end(std::string_view in);
@@ -63,6 +69,7 @@ class Framing {
   size_t line_ = 0;    // where the line that is not whole yet begins
   size_t head_ = 0;    // octets of the head, 0: not known yet
   size_t total_ = 0;   // octets of the message, 0: not known yet
+  size_t skip_ = 0;    // octets of a body that are still to come, and mean nothing
   bool half_ping_ = false;
 };
 

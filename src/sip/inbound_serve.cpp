@@ -228,6 +228,12 @@ size_t InboundServer::take_messages(InboundConnection& c, Visit& v, std::string_
         c.begun_at = kNever;
         take_message(c, octets, v.now);
         continue;
+      case Framing::Kind::Long:
+        v.messages--;
+        v.share.messages--;
+        c.begun_at = kNever;
+        take_head(c, octets, f, v.now);
+        continue;
       case Framing::Kind::Refuse: refuse(c, octets, f); continue;
       case Framing::Kind::Endless: finish(c, InboundEnd::too_large); continue;
       case Framing::Kind::NotSip: finish(c, InboundEnd::unparsable); continue;
@@ -243,8 +249,27 @@ void InboundServer::take_message(InboundConnection& c, std::string_view message,
   c.active_at = now;
   c.port->take(message, c.from, now, answers_);
   if (phase_ != Phase::Open) return;   // it was ended in there
-  bool ours = message.starts_with("NOTIFY ") && std::string_view(answers_).substr(before).starts_with("SIP/2.0 2");
-  if (!ours) return;
+  if (message.starts_with("NOTIFY ") && taken(before)) took_notify(c);
+}
+
+// The body is too long to be held. What a NOTIFY of ours says of its subscription counts all the same: it is answered by its head,
+// and its body is read without being kept. Nobody else is worth that.
+void InboundServer::take_head(InboundConnection& c, std::string_view head, const Framing::Found& f, MonoMs now) {
+  size_t before = answers_.size();
+  bool known = c.port->take_head(head, f.body, c.from, now, answers_);
+  if (phase_ != Phase::Open) return;
+  if (!known) return refuse(c, head, f);
+  counters_.messages++;
+  c.greeted = true;
+  c.active_at = now;
+  if (!taken(before)) return finish(c, InboundEnd::too_large);
+  c.framing.skip_body(f.body);
+  took_notify(c);
+}
+
+bool InboundServer::taken(size_t answer) const { return std::string_view(answers_).substr(answer).starts_with("SIP/2.0 2"); }
+
+void InboundServer::took_notify(InboundConnection& c) {
   if (Seat* leaves = seats_.took_notify(c)) close(static_cast<InboundConnection&>(*leaves), InboundEnd::limit);
 }
 

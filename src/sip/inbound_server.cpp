@@ -58,6 +58,8 @@ bool of_the_connection(int error) {
   }
 }
 
+size_t most_held(size_t max_message) { return std::max(kMostHeld, 4 * max_message); }
+
 timeval to_timeval(int64_t ms) {
   timeval tv{};
   tv.tv_sec = static_cast<time_t>(ms / 1000);
@@ -69,7 +71,7 @@ timeval to_timeval(int64_t ms) {
 
 InboundServer::InboundServer(event_base* base, const SipSettings& s, Log& log, Watchdog* watchdog, std::function<MonoMs()> now)
     : base_(base), log_(log), watchdog_(watchdog), now_(std::move(now)), times_{s.tcp_silence_ms, s.tcp_idle_ms},
-      max_message_(s.max_message), most_held_(std::max<size_t>(kMostHeld, 4 * static_cast<size_t>(s.max_message))),
+      max_message_(s.max_message), most_held_(most_held(s.max_message)),
       reserve_(static_cast<int>(s.descriptor_reserve)), seats_(s.max_connections, s.max_connections_per_address),
       // Messages and octets of a turn. A message costs about 10 us; a handshake with an RSA key a millisecond.
       shares_{{16, 64u << 10}, {3, 64u << 10}, {32, 256u << 10}, {96, 512u << 10}}, chunk_(kChunk) {
@@ -98,6 +100,12 @@ Status InboundServer::open() {
     log_.notice("sip: max_connections is %zu, but the limit of open files is %d, of which %d are kept for other things", seats_.most(),
                 limit, limit - free);
   return success();
+}
+
+void InboundServer::set_max_message(size_t octets) {
+  max_message_ = octets;
+  most_held_ = most_held(octets);
+  all_.for_each([&](InboundConnection& c) { c.framing.most(octets); });
 }
 
 Status InboundServer::load_tls(const std::string& dir) {

@@ -37,6 +37,7 @@ class InboundServer : public std::enable_shared_from_this<InboundServer> {
   void writable(InboundConnection&);
   void run_due();
   MonoMs next_due() const;
+  void set_max_message(size_t octets);
   InboundCounters counters() const;
 
  private:
@@ -116,6 +117,9 @@ class InboundServer : public std::enable_shared_from_this<InboundServer> {
   Step received(InboundConnection&, Visit&, std::string_view octets);
   size_t take_messages(InboundConnection&, Visit&, std::string_view in);
   void take_message(InboundConnection&, std::string_view message, MonoMs now);
+  void take_head(InboundConnection&, std::string_view head, const Framing::Found&, MonoMs now);
+  bool taken(size_t answer) const;     // where it begins in answers_
+  void took_notify(InboundConnection&);
   void refuse(InboundConnection&, std::string_view head, const Framing::Found&);
   void finish(InboundConnection&, InboundEnd);
   void settle(InboundConnection&, MonoMs now);
@@ -125,7 +129,7 @@ class InboundServer : public std::enable_shared_from_this<InboundServer> {
   Watchdog* watchdog_;
   std::function<MonoMs()> now_;
   const InboundTimes times_;
-  const size_t max_message_, most_held_;
+  size_t max_message_, most_held_;
   const int reserve_;
   std::unique_ptr<TlsServer> tls_;
   std::vector<std::unique_ptr<Door>> doors_;

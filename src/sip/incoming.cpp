@@ -125,10 +125,21 @@ void Incoming::take_plain_notify(const Scan& s, const NotifyRequest& request, Ne
   answers_.keep(key, std::move(a), now);
 }
 
+bool Incoming::take_head(std::string_view head, uint64_t left_out, NetAddress& to, MonoMs now, std::string& out) {
+  if (!head.starts_with("NOTIFY ") || !sink_->expects(likely_call_id(head))) return false;
+  std::string plain = plain_head(head);
+  Scan s;
+  scan(plain, s);   // Odd: its body is not there. What an answer needs stands in the fields before that.
+  NotifyAnswer a = take_odd_notify(head, now, left_out);
+  if (a.status < 300) limit_.know(to);
+  answer(s, a, false, to, false, head.size(), now, out);
+  return true;
+}
+
 // What the scanner did not understand, by sofia's parser.
-NotifyAnswer Incoming::take_odd_notify(std::string_view message, MonoMs now) {
+NotifyAnswer Incoming::take_odd_notify(std::string_view message, MonoMs now, uint64_t left_out) {
   counters_.parsed++;
-  auto notify = parse_any_notify(message);
+  auto notify = left_out ? parse_notify_head(message, left_out) : parse_any_notify(message);
   if (!notify) return refuse(400, "Bad Request", "");
   if (const auto& no = notify->refusal()) {
     counters_.refused++;

@@ -38,6 +38,9 @@ struct IncomingPort {
   // One whole message: a datagram, or on a stream what Content-Length says. Appends the response to `out`; leaves it as it was where
   // nothing is answered (an ACK, a response, a stranger too many). May destroy the caller: it must look whether it lives.
   virtual void take(std::string_view message, const Peer& from, MonoMs now, std::string& out) = 0;
+  // The head of a message, whose body has `left_out` octets, more than can be taken. true: it is a NOTIFY that may be ours, answered as by
+  // take(); false: it is not looked at, and nothing is appended.
+  virtual bool take_head(std::string_view head, uint64_t left_out, const Peer& from, MonoMs now, std::string& out) = 0;
 };
 
 struct IncomingCounters {
@@ -57,6 +60,9 @@ class Incoming {
   // not be destroyed inside.
   void take(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out);
 
+  // As IncomingPort::take_head(), over a connection.
+  bool take_head(std::string_view head, uint64_t left_out, NetAddress& to, MonoMs now, std::string& out);
+
   // We have to do with that host: what it asks is answered however much strangers ask.
   void know(const NetAddress& host) { limit_.know(host); }
 
@@ -65,7 +71,7 @@ class Incoming {
  private:
   void take_odd(std::string_view message, const Scan&, NetAddress& to, bool datagram, MonoMs now, std::string& out);
   void take_plain_notify(const Scan&, const NotifyRequest&, NetAddress& to, bool datagram, MonoMs now, std::string& out, size_t size);
-  NotifyAnswer take_odd_notify(std::string_view message, MonoMs now);
+  NotifyAnswer take_odd_notify(std::string_view message, MonoMs now, uint64_t left_out = 0);
   NotifyAnswer refuse(int status, const char* reason, const char* headers);
   NotifyAnswer answer_other(std::string_view method);
   void answer(const Scan&, const NotifyAnswer&, bool stranger, NetAddress& to, bool datagram, size_t size, MonoMs now,

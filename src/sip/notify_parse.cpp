@@ -15,11 +15,13 @@
 #include "core/uri.h"
 #include "core/validate.h"
 #include "sip/header_text.h"
+#include "sip/inbound_frame.h"
+#include "sip/settings.h"
 
 namespace pua {
 namespace {
 
-constexpr size_t kMaxMessage = 1u << 20;  // octets; above what any transport here lets through
+constexpr size_t kMaxMessage = (1u << 20) + kMessageHead;  // octets: the largest max_notify_body, and a head
 
 NotifyAnswer refusal(int status, std::string reason, std::string headers = {}) {
   return {status, std::move(reason), std::move(headers)};
@@ -127,9 +129,9 @@ MsgPtr parse_request(std::string_view message) {
 }  // namespace
 
 std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, NotifyRequest& out) {
+  std::string bad = read_dialog(sip, out.call_id, out.local_tag, out.remote_tag);
   if (sip->sip_flags & MSG_FLG_TOOLARGE) return refusal(413, "Request Entity Too Large");
-  if (std::string bad = read_dialog(sip, out.call_id, out.local_tag, out.remote_tag); !bad.empty())
-    return refusal(400, std::move(bad));
+  if (!bad.empty()) return refusal(400, std::move(bad));
   size_t body = sip->sip_payload ? sip->sip_payload->pl_len : 0;
   if ((sip->sip_flags & MSG_FLG_TRUNC) || (sip->sip_content_length && sip->sip_content_length->l_length > body))
     return refusal(400, "Content-Length: longer than the message");
@@ -167,7 +169,40 @@ ParsedNotify::~ParsedNotify() = default;
 const NotifyRequest& ParsedNotify::request() const { return storage_->request; }
 const std::optional<NotifyAnswer>& ParsedNotify::refusal() const { return storage_->refusal; }
 
+// Up to the empty line, with it; nothing where that is too far away.
+static std::string_view head_of(std::string_view message) {
+  message = message.substr(0, kMessageHead);
+  for (size_t at = message.find('\n'); at != message.npos; at = message.find('\n', at + 1)) {
+    if (message.substr(at + 1).starts_with("\r\n")) return message.substr(0, at + 3);
+    if (message.substr(at + 1).starts_with("\n")) return message.substr(0, at + 2);
+  }
+  return {};
+}
+
+// As if there were no body. Else the parser would miss it.
+static std::string without_length(std::string_view head) {
+  HeadLines lines(head);
+  std::string out(head.substr(0, head.find('\n') + 1));
+  for (HeadLines::Line line; lines.next(line);)
+    if (!names(line.name, "Content-Length", 'l')) out.append(line.text);
+  return out.append("\r\n");
+}
+
+Result<ParsedNotify> parse_notify_head(std::string_view head, uint64_t left_out) {
+  auto notify = parse_any_notify(without_length(head));
+  if (!notify) return notify;
+  notify->storage_->head = header_block(head);
+  notify->storage_->request.headers = notify->storage_->head;
+  notify->storage_->request.left_out = left_out;
+  return notify;
+}
+
 Result<ParsedNotify> parse_any_notify(std::string_view message) {
+  if (message.size() > kMaxMessage) {
+    std::string_view head = head_of(message);
+    if (head.empty()) return {Errc::bad_argument, "the message is not a SIP request"};
+    return parse_notify_head(head, message.size() - head.size());
+  }
   auto storage = std::make_unique<ParsedNotify::Storage>();
   storage->msg = parse_request(message);
   if (!storage->msg) return {Errc::bad_argument, "the message is not a SIP request"};

@@ -43,17 +43,21 @@ class ParsedNotify {
  private:
   struct Storage;
   friend Result<ParsedNotify> parse_any_notify(std::string_view);
+  friend Result<ParsedNotify> parse_notify_head(std::string_view, uint64_t);
   explicit ParsedNotify(std::unique_ptr<Storage>);
   std::unique_ptr<Storage> storage_;
 };
 
-// message: from the request line to the end of the body; copied. Errors: bad_argument (no request, another method, or what
+// message: from the request line to the end of the body; copied. One of more than 1 MB and 64 KB is read by its head. Errors: bad_argument (no request, another method, or what
 // read_notify answers with 400 or 413; the message names the field).
 Result<ParsedNotify> parse_notify(std::string_view message);
 
 // For listeners of our own: what read_notify answers with 400 or 413 is a refusal, too. Errors: bad_argument (no request, another
 // method, another version).
 Result<ParsedNotify> parse_any_notify(std::string_view message);
+
+// The same by its head, from the request line to the empty line, for a body of `left_out` octets that is not there.
+Result<ParsedNotify> parse_notify_head(std::string_view head, uint64_t left_out);
 
 // The dialog that a request came in, as its receiver sees it, and the Contact it brought.
 struct InDialog {

@@ -9,6 +9,9 @@
 
 namespace pua {
 
+// Octets that a message may be longer than its body: header fields.
+constexpr uint32_t kMessageHead = 64u << 10;
+
 struct SipSettings {
   // Where requests leave from, and replies come to: "sip:192.0.2.1:5070", "sip:[2001:db8::1]:5070", "sip:*:5070" (every
   // address, IPv4 and IPv6), "sips:192.0.2.1:5071" (TLS), each also with ";transport=udp" or "=tcp". A sip: URI opens UDP
@@ -23,7 +26,7 @@ struct SipSettings {
   uint32_t t1_ms = 500;                     // RFC 3261 T1; T2 is 8 times, the time until 408 is 64 times T1
   std::string resolv_conf;                  // instead of /etc/resolv.conf; may hold a "port" line
   uint32_t udp_buffer = 8u << 20;           // octets of the socket's receive and send buffer
-  uint32_t max_message = 256u << 10;        // octets of an incoming message; more is refused
+  uint32_t max_message = (256u << 10) + kMessageHead;   // octets of an incoming message over a connection; more is not held
   // Connections from outside, over all addresses of notify_listen together. What they mean: pua.conf(5).
   uint32_t max_connections = 1024;
   uint32_t max_connections_per_address = 64;  // of IPv6: per /64

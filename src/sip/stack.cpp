@@ -287,6 +287,7 @@ SipStack::~SipStack() {
 Status SipStack::send(const SipRequest& r) { return core_->send(r); }
 void SipStack::shutdown(std::function<void()> done) { core_->close(std::move(done)); }
 Status SipStack::set_credentials(std::vector<SipCredential> c) { return core_->set_credentials(std::move(c)); }
+void SipStack::set_max_message(uint32_t octets) { core_->set_max_message(octets); }
 void SipStack::reread_names() { core_->reread_names(); }
 void SipStack::follow_log_level() { core_->follow_log_level(); }
 std::string SipStack::notify_contact() const { return core_->notify_contact(); }

@@ -71,6 +71,8 @@ class SipStack : public SipPort {
   Status set_credentials(std::vector<SipCredential>);
   // The files that say where names are to be found may have changed: what is remembered of names is asked for anew.
   void reread_names();
+  // SipSettings::max_message, for connections from outside. Those that were opened from here keep what they were made with.
+  void set_max_message(uint32_t octets);
   // The Log has another level now: let sofia talk more, or less.
   void follow_log_level();
 

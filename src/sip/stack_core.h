@@ -52,6 +52,7 @@ class SipStack::Core : public EndpointSink,
   void on_located(uint64_t token, Servers servers, std::string_view why) override;
   void on_request(std::string_view message, NetAddress& from, MonoMs now, std::string& out) override;
   void take(std::string_view message, const Peer& from, MonoMs now, std::string& out) override;
+  bool take_head(std::string_view head, uint64_t left_out, const Peer& from, MonoMs now, std::string& out) override;
   void on_server(const NetAddress& from) override { incoming_->know(from); }
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
   void on_unreadable(const NotifyRequest&, const NotifyAnswer&, MonoMs now) override;
@@ -61,6 +62,9 @@ class SipStack::Core : public EndpointSink,
   void reread_names() {
     last_servers_.reset();
     if (locator_) locator_->reread();
+  }
+  void set_max_message(uint32_t octets) {
+    if (inbound_) inbound_->set_max_message(octets);
   }
   void follow_log_level() { sofia_log_.follow_level(); }
   std::string notify_contact() const { return addresses_.empty() ? std::string() : addresses_.front()->contact(); }

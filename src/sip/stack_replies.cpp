@@ -47,6 +47,13 @@ void SipStack::Core::take(std::string_view message, const Peer& from, MonoMs now
   incoming_->take(message, to, false, now, out);
 }
 
+bool SipStack::Core::take_head(std::string_view head, uint64_t left_out, const Peer& from, MonoMs now, std::string& out) {
+  if (state_ != State::Open) return false;
+  Call call(*this);
+  NetAddress to(from.address);
+  return incoming_->take_head(head, left_out, to, now, out);
+}
+
 NotifyAnswer SipStack::Core::on_notify(const NotifyRequest& request, MonoMs now) {
   Call call(*this);
   if (!notifies_) return {481, "Subscription Does Not Exist", ""};

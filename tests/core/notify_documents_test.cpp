@@ -54,6 +54,12 @@ TEST(NotifyDocuments, the_limit_is_their_own_and_one_beyond_it_is_left_out) {
   left_out({.body = std::string(262145, 'x')}, BadDocument::TooLarge, "it has 262145 octets, max_notify_body is 262144");
 }
 
+// One that nobody held: only its length is known.
+TEST(NotifyDocuments, one_that_is_not_there_because_of_its_length_is_left_out) {
+  rig.live();
+  left_out({.left_out = 300000}, BadDocument::TooLarge, "it has 300000 octets, max_notify_body is 262144");
+}
+
 TEST(NotifyDocuments, one_that_is_not_what_its_type_says_is_left_out_and_the_log_says_why) {
   rig.live();
   nothing_is_well_formed();

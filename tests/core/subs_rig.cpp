@@ -99,6 +99,7 @@ NotifyAnswer SubsRig::notify(const Bring& b) {
   n.state = b.state;
   n.reason = b.reason;
   n.expires = b.expires;
+  n.left_out = b.left_out;
   n.retry_after = b.retry_after;
   n.contact = b.contact;
   n.route_set = b.route_set;

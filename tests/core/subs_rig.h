@@ -29,6 +29,7 @@ struct Want {
 struct Bring {
   std::string state = "active", reason = {};
   int64_t expires = -1, retry_after = -1;
+  uint64_t left_out = 0;
   std::string body = {}, content_type = {};           // "-": none, else that of presence where there is a body
   std::string headers = {};
   std::string remote_tag = "n1", contact = {}, route_set = {}, event = "presence", event_id = {};

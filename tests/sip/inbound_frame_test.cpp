@@ -14,7 +14,7 @@ TEST_GROUP(InboundFrame) {
   size_t most = 4096;
 
   static const char* name(Kind k) {
-    static constexpr const char* kNames[] = {"more", "skip", "ping", "message", "refuse", "endless", "not sip"};
+    static constexpr const char* kNames[] = {"more", "skip", "ping", "message", "long", "refuse", "endless", "not sip"};
     return kNames[static_cast<int>(k)];
   }
   // What is found in a stream that comes in pieces of so many octets: "ping 2, message 80, ...".
@@ -28,6 +28,10 @@ TEST_GROUP(InboundFrame) {
         if (x.kind == Kind::More) break;
         out += std::string(out.empty() ? "" : ", ") + name(x.kind);
         if (x.length) out += " " + std::to_string(x.length);
+        if (x.kind == Kind::Long) {
+          out += " and " + std::to_string(x.body);
+          f.skip_body(x.body);
+        }
         if (x.kind == Kind::Refuse) out += " " + std::to_string(x.status) + " " + x.reason;
         if (x.kind >= Kind::Refuse) return out;
         in.erase(0, x.length);
@@ -127,13 +131,42 @@ TEST(InboundFrame, a_length_that_cannot_be_read_is_refused) {
   refused("Content-Length: 4\r\nl: 4\r\n", "400 Content-Length Given Twice");
 }
 
-TEST(InboundFrame, more_than_is_taken_is_refused_by_its_head) {
+TEST(InboundFrame, more_than_is_taken_is_told_by_its_head) {
   std::string h = head("l: 4096\r\n");
-  finds("refuse " + length(h.size()) + " 413 Request Entity Too Large", h);
+  finds("long " + length(h.size()) + " and 4096, begun", h);
   size_t bare = head("l: 4000\r\n").size();
   std::string fits = head("l: " + length(4096 - bare) + "\r\n") + std::string(4096 - bare, 'x');
   LONGS_EQUAL(4096, fits.size());
   finds("message 4096", fits);
+}
+
+TEST(InboundFrame, a_body_that_is_skipped_ends_where_content_length_says) {
+  std::string h = head("l: 9000\r\n"), m = head("l: 0\r\n");
+  Framing f(most);
+  Framing::Found x = f.next(h);
+  CHECK_TRUE(x.kind == Kind::Long);
+  LONGS_EQUAL(9000, x.body);
+  f.skip_body(x.body);
+  CHECK_TRUE(f.begun());
+  CHECK_TRUE(f.next("").kind == Kind::More);
+  std::string rest(9000, '\n');   // would be keep-alives
+  LONGS_EQUAL(4000, f.next(rest.substr(0, 4000)).length);
+  x = f.next(rest.substr(4000) + m);
+  CHECK_TRUE(x.kind == Kind::Skip);
+  LONGS_EQUAL(5000, x.length);
+  CHECK_FALSE(f.begun());
+  x = f.next(m);
+  CHECK_TRUE(x.kind == Kind::Message);
+  LONGS_EQUAL(m.size(), x.length);
+}
+
+TEST(InboundFrame, another_limit_holds_from_the_next_head_on) {
+  std::string h = head("l: 4096\r\n"), m = h + std::string(4096, 'x');
+  Framing f(most);
+  f.most(8192);
+  CHECK_TRUE(f.next(m).kind == Kind::Message);
+  f.most(4096);
+  CHECK_TRUE(f.next(m).kind == Kind::Long);
 }
 
 TEST(InboundFrame, a_head_without_end_is_cut_off) {

@@ -31,6 +31,14 @@ void AnsweringPort::take(std::string_view message, const Peer& from, MonoMs, std
   out += ScriptedServer::reply_text(r, known ? 200 : 481, known ? "OK" : "Subscription Does Not Exist", "", with);
 }
 
+bool AnsweringPort::take_head(std::string_view head, uint64_t octets, const Peer& from, MonoMs now, std::string& out) {
+  std::string call = parse_sip(std::string(head)).header("Call-ID");
+  if (!call.starts_with("known") && !call.starts_with("ours")) return false;
+  left_out = octets;
+  take(head, from, now, out);
+  return true;
+}
+
 StreamClient::StreamClient(uint16_t port, const char* from, int receive_buffer) {
   fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (receive_buffer) setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);

@@ -20,10 +20,13 @@ namespace pua::test {
 class AnsweringPort : public IncomingPort {
  public:
   void take(std::string_view message, const Peer& from, MonoMs now, std::string& out) override;
+  // Looks at Call-IDs "known..." and "ours..."; the latter get 481.
+  bool take_head(std::string_view head, uint64_t left_out, const Peer& from, MonoMs now, std::string& out) override;
   std::vector<std::string> came;
   std::vector<Peer> peers;
   bool keep = true;
   size_t count = 0;
+  uint64_t left_out = 0;             // of the last head
   std::string body;                  // of each answer
   std::function<void()> then;        // inside take(), before the answer is appended
 };

@@ -168,12 +168,84 @@ TEST(Inbound, a_message_over_max_message_gets_413_by_its_head) {
   settings.max_message = 10000;
   serve();
   StreamClient c(at);
-  c.send(request("known-1", "", "NOTIFY", "Content-Length: 10000\r\n"));
+  c.send(request("stranger-1", "", "NOTIFY", "Content-Length: 10000\r\n"));
   CHECK_TRUE(until_closed(c));
   STRCMP_EQUAL("SIP/2.0 413 Request Entity Too Large", c.got.substr(0, c.got.find('\r')).c_str());
   c.leave();
   CHECK_TRUE(until([&] { return counters().open == 0; }));
   LONGS_EQUAL(1, ended(InboundEnd::too_large));
+  LONGS_EQUAL(0, port.count);
+}
+
+// Once: the server got 413 and the end of its connection, and nobody heard of what the NOTIFY said of its subscription.
+TEST(Inbound, a_notify_of_ours_over_max_message_is_answered_and_its_body_is_read_without_being_kept) {
+  settings.max_message = 10000;
+  serve();
+  StreamClient c(at);
+  std::string text = request("known-1", std::string(3000000, 'x')) + request("known-2");
+  uint64_t most = 0;
+  for (size_t sent = 0; sent < text.size();) {
+    sent += c.send(std::string_view(text).substr(sent));
+    turn();
+    most = std::max(most, counters().held);
+  }
+  CHECK_TRUE(until_answers(c, 2));
+  LONGS_EQUAL(2, port.count);
+  LONGS_EQUAL(3000000, port.left_out);
+  STRCMP_EQUAL("\r\n\r\n", port.came[0].substr(port.came[0].size() - 4).c_str());   // the head, and nothing behind it
+  STRCMP_CONTAINS("\r\nCall-ID: known-2\r\n", port.came[1].c_str());
+  CHECK_TRUE(most <= 16384);
+  LONGS_EQUAL(1, counters().open);
+  LONGS_EQUAL(1, counters().known);
+  LONGS_EQUAL(2, counters().messages);
+  adds_up();
+}
+
+TEST(Inbound, a_long_body_of_what_was_not_taken_is_not_read) {
+  settings.max_message = 10000;
+  serve();
+  StreamClient c(at);
+  c.send(request("ours-1", "", "NOTIFY", "Content-Length: 10000\r\n"));
+  CHECK_TRUE(until_closed(c));
+  STRCMP_CONTAINS("SIP/2.0 481 ", c.got.c_str());
+  LONGS_EQUAL(1, c.answers());
+  c.leave();
+  CHECK_TRUE(until([&] { return counters().open == 0; }));
+  LONGS_EQUAL(1, ended(InboundEnd::too_large));
+  adds_up();
+}
+
+TEST(Inbound, a_long_body_must_come_within_tcp_silence) {
+  settings.max_message = 10000;
+  serve();
+  StreamClient c(at);
+  c.send(request("known-1", "", "NOTIFY", "Content-Length: 900000000\r\n") + "x");
+  CHECK_TRUE(until_answers(c, 1));
+  pass(9999);
+  LONGS_EQUAL(1, counters().open);
+  c.send("x");
+  turn();
+  pass(1);
+  LONGS_EQUAL(0, counters().open);
+  LONGS_EQUAL(1, ended(InboundEnd::silent));
+}
+
+TEST(Inbound, another_max_message_holds_for_connections_that_are_there) {
+  settings.max_message = 10000;
+  serve();
+  StreamClient c(at);
+  ask(c, request("known-1"));
+  inbound->set_max_message(20000);
+  c.got.clear();
+  ask(c, request("known-2", std::string(15000, 'x')));
+  LONGS_EQUAL(0, port.left_out);
+  LONGS_EQUAL(2, port.count);
+  StreamClient later(at);
+  ask(later, request("known-3", std::string(15000, 'x')));
+  LONGS_EQUAL(0, port.left_out);
+  inbound->set_max_message(10000);
+  ask(later, request("known-4", std::string(15000, 'x')));
+  LONGS_EQUAL(15000, port.left_out);
 }
 
 // Once: 600 MB sent without a line end were 600 MB held.

@@ -19,12 +19,16 @@ struct Sink : NotifySink {
   NotifyAnswer on_notify(const NotifyRequest& n, MonoMs) override {
     count++;
     call_id = n.call_id;
+    left_out = n.left_out;
+    headers = n.headers;
+    state = n.state;
     return answer;
   }
   bool expects(std::string_view id) const override { return id == "ours@h"; }
   NotifyAnswer answer{200, "OK", ""};
   int count = 0;
-  std::string call_id;
+  std::string call_id, headers, state;
+  uint64_t left_out = 0;
 };
 
 }  // namespace
@@ -60,6 +64,30 @@ TEST(SipIncoming, an_answer_has_what_the_request_brought_and_goes_back_to_where_
   STRCMP_EQUAL("1 NOTIFY", r.header("CSeq").c_str());
   STRCMP_EQUAL("0", r.header("Content-Length").c_str());
   STRCMP_EQUAL("192.0.2.1:40000", to.text().c_str());
+}
+
+TEST(SipIncoming, of_a_notify_that_is_too_long_the_head_is_enough) {
+  std::string text = request("NOTIFY", "ours@h");
+  text.replace(text.find("Content-Length: 0"), 17, "Content-Length: 300000\r\nSubject: last");
+  to = *NetAddress::literal("192.0.2.1", 40000);
+  CHECK_TRUE(incoming.take_head(text, 300000, to, 1000, out));
+  SipReceived r = parse_sip(out);
+  STRCMP_EQUAL("SIP/2.0 200 OK", r.start_line.c_str());
+  STRCMP_EQUAL("1 NOTIFY", r.header("CSeq").c_str());
+  STRCMP_EQUAL("<sip:pua@z>;tag=2", r.header("To").c_str());
+  LONGS_EQUAL(1, sink.count);
+  LONGS_EQUAL(300000, sink.left_out);
+  STRCMP_EQUAL("active", sink.state.c_str());
+  STRCMP_CONTAINS("\r\nContent-Length: 300000\r\nSubject: last\r\n", sink.headers.c_str());
+}
+
+TEST(SipIncoming, a_long_notify_of_a_stranger_and_another_long_request_are_not_looked_at) {
+  to = *NetAddress::literal("192.0.2.1", 40000);
+  CHECK_FALSE(incoming.take_head(request("NOTIFY", "theirs@h"), 300000, to, 1000, out));
+  CHECK_FALSE(incoming.take_head(request("INVITE", "ours@h"), 300000, to, 1000, out));
+  STRCMP_EQUAL("", out.c_str());
+  LONGS_EQUAL(0, sink.count);
+  LONGS_EQUAL(0, incoming.counters().parsed);
 }
 
 // RFC 3261 section 18.2.2: without rport to the port of the Via, at the address it really came from.

@@ -41,6 +41,22 @@ TEST(SipNotifyParse, a_body_that_looks_like_header_fields_is_a_body) {
   STRCMP_EQUAL("", ok().contact.c_str());
 }
 
+// The host may hand in what it likes.
+TEST(SipNotifyParse, of_a_message_that_is_too_long_the_head_is_read) {
+  m.body = std::string(1048576, 'x');   // the largest max_notify_body
+  LONGS_EQUAL(1048576, ok().body.size());
+  LONGS_EQUAL(0, ok().left_out);
+  m.body += std::string(65536, 'x');
+  Notified n = ok();
+  LONGS_EQUAL(0, n.body.size());
+  LONGS_EQUAL(1048576 + 65536, n.left_out);
+  STRCMP_EQUAL("active", n.state.c_str());
+  STRCMP_EQUAL("sub-1@pua", n.call_id.c_str());
+  STRCMP_CONTAINS("\r\nContent-Length: 1114112\r\n", n.headers.c_str());
+  m.headers = "Subject: " + std::string(1200000, 'x') + "\r\n";
+  STRCMP_EQUAL("the message is not a SIP request", bad().c_str());
+}
+
 TEST(SipNotifyParse, every_field_is_read) {
   m.headers = "Event: presence;id=7;x=y\r\nSubscription-State: terminated;reason=timeout;expires=600;retry-after=30\r\n"
               "Contact: <sip:server@192.0.2.9:5070;transport=tcp>;x=1\r\nRecord-Route: <sip:p1;lr>, <sip:p2;lr=on;ftag=a>\r\n"

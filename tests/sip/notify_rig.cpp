@@ -30,6 +30,7 @@ Notified copy_of(const NotifyRequest& n) {
   o.cseq = n.cseq;
   o.expires = n.expires;
   o.retry_after = n.retry_after;
+  o.left_out = n.left_out;
   return o;
 }
 

@@ -16,6 +16,7 @@ struct Notified {
   std::string call_id, local_tag, remote_tag, event, event_id, state, reason, contact, route_set, content_type, body, body_problem, to_uri, from_uri, headers;
   uint32_t cseq = 0;
   int64_t expires = -1, retry_after = -1;
+  uint64_t left_out = 0;
 };
 Notified copy_of(const NotifyRequest&);
 
