@@ -306,6 +306,8 @@ typedef struct pua_resource {
   pua_str_t reason;       /* why it is terminated; may be empty */
   pua_str_t content_type; /* of body */
   pua_str_t body;         /* its document; empty: none came. It may be a list in turn */
+  int missing;            /* 1: the list names a document for it that did not come */
+  unsigned int skipped;   /* resources and instances of this list that are not shown, for they have no uri, or no id and state */
 } pua_resource_t;
 
 /* Called for each of them. The result is ignored. */
@@ -588,7 +590,7 @@ PUA_API int pua_register_unsolicited(pua_t *pua, int events, pua_unsolicited_cb 
 /* Takes the document of a NOTIFY apart that is a list (RFC 4662): calls f, with `param`, for each instance of each resource in it and for
  * each resource without one, in their order, before it returns. content_type and body: as the handler got them, or those of a
  * pua_resource_t. A list comes where it is asked for: with extra_headers "Supported: eventlist\r\n".
- * Returns how often f was called; PUA_E_BAD_BODY: it is no list, or not well-formed: f was not called; PUA_E_BAD_ARGUMENT: f is NULL, a
+ * Returns how often f was called; PUA_E_BAD_BODY: it is no list, not well-formed, or its version or fullState cannot be read: f was not called; PUA_E_BAD_ARGUMENT: f is NULL, a
  * negative length; PUA_E_TOO_LARGE, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. */
 PUA_API int pua_notify_resources(pua_t *pua, const pua_str_t *content_type, const pua_str_t *body, pua_resource_cb *f, void *param);
 

@@ -108,6 +108,8 @@ int resources(pua_s& h, std::string_view content_type, std::string_view body, pu
     out.reason = c_str(r.reason);
     out.content_type = c_str(r.content_type);
     out.body = c_str(r.body);
+    out.missing = r.missing;
+    out.skipped = r.skipped;
     count++;
     f(&out, param);
   });

@@ -87,19 +87,64 @@ std::string_view declaration(std::string_view doc, std::string_view& encoding) {
   return decl;
 }
 
-// "<!DOCTYPE presence SYSTEM "x">" in front of the root: it declares nothing, and nobody fetches what it names.
-std::string_view without_doctype(std::string_view doc) {
-  size_t start = doc.find("<!DOCTYPE");
-  if (start == doc.npos || doc.find_first_not_of(kBlanks) != start) return doc;
-  size_t end = start;
-  for (char quote = 0; end < doc.size(); end++) {
-    char c = doc[end];
-    if (quote) quote = c == quote ? '\0' : quote;
-    else if (c == '"' || c == '\'') quote = c;
-    else if (c == '[') return doc;   // it declares something
-    else if (c == '>') return doc.substr(end + 1);
+// Walks what stands in front of the root element. Each step goes forward: linear, whatever was written.
+class Prolog {
+ public:
+  explicit Prolog(std::string_view doc) : doc_(doc) {}
+
+  // Past blanks, comments and processing instructions. false: one of them does not end.
+  bool skip_misc() {
+    for (;;) {
+      at_ = std::min(doc_.find_first_not_of(kBlanks, at_), doc_.size());
+      if (next("<!--") ? !past("-->", 4) : next("<?") ? !past("?>", 2) : true) return !next("<!--") && !next("<?");
+    }
   }
-  return doc;
+  // Past "<!DOCTYPE ... [ ... ]>". Nothing that it declares or names is looked at.
+  bool skip_doctype() {
+    if (!next("<!DOCTYPE")) return false;
+    if (!past_quoted("[>")) return false;
+    if (doc_[at_ - 1] == '>') return true;
+    if (!skip_subset()) return false;
+    at_ = std::min(doc_.find_first_not_of(kBlanks, at_), doc_.size());
+    return next(">") && ++at_;
+  }
+  std::string_view rest() const { return doc_.substr(at_); }
+
+ private:
+  bool next(std::string_view s) const { return doc_.substr(at_).starts_with(s); }
+  bool past(std::string_view mark, size_t from) {
+    size_t end = doc_.find(mark, at_ + from);
+    if (end == doc_.npos) return false;
+    at_ = end + mark.size();
+    return true;
+  }
+  // Past the first of these characters that stands in no quotes.
+  bool past_quoted(std::string_view ends) {
+    for (char quote = 0; at_ < doc_.size(); at_++) {
+      char c = doc_[at_];
+      if (quote) quote = c == quote ? '\0' : quote;
+      else if (c == '"' || c == '\'') quote = c;
+      else if (ends.find(c) != ends.npos) return ++at_;
+    }
+    return false;
+  }
+  bool skip_subset() {
+    while (skip_misc()) {
+      if (next("]")) return ++at_;
+      if (next("<!") ? !past_quoted(">") : next("%") ? !past(";", 1) : true) return false;
+    }
+    return false;
+  }
+
+  std::string_view doc_;
+  size_t at_ = 0;
+};
+
+// A document type in front of the root: nobody fetches what it names, nor expands what it declares. Without it, an entity that the document
+// uses is not declared, but for the five of XML itself: then the reader refuses the document.
+std::string_view without_doctype(std::string_view doc) {
+  Prolog prolog(doc);
+  return prolog.skip_misc() && prolog.skip_doctype() ? prolog.rest() : doc;
 }
 
 std::string_view trimmed_ends(std::string_view doc) {

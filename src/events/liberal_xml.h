@@ -10,7 +10,8 @@
 namespace pua {
 
 // What the reader is to see of `doc`: without what may not stand before or behind (a byte order mark, blank lines before the XML
-// declaration, NUL at the end), without a document type that declares nothing, in UTF-8. The view is into `doc` where nothing had to be
+// declaration, NUL at the end), without a document type and what stands before it, in UTF-8. What a document type declares is not looked at:
+// a document that uses an entity of it is refused by the reader, for then nobody declares it. The view is into `doc` where nothing had to be
 // changed, else into `storage`.
 // Encodings: UTF-8, US-ASCII, UTF-16 (XML 1.0 section 4.3.3 demands both), ISO-8859-1 to -16, windows-1250 to -1258, KOI8-R, KOI8-U, by
 // any of their usual names. Errors: bad_body: another encoding, or octets that are none of the encoding that the document names.

@@ -13,7 +13,7 @@ namespace pua {
 
 namespace {
 
-constexpr std::string_view kList = "application/rlmi+xml", kRelated = "multipart/related", kMultipart = "multipart/";
+constexpr std::string_view kList = "application/rlmi+xml", kMultipart = "multipart/";
 constexpr std::string_view kNamespace = "urn:ietf:params:xml:ns:rlmi";
 constexpr size_t kMaxBoundary = 70;      // RFC 2046 section 5.1.1
 
@@ -23,6 +23,12 @@ std::string_view without_brackets(std::string_view id) {
   id = trim(id);
   if (id.size() >= 2 && id.front() == '<' && id.back() == '>') id = id.substr(1, id.size() - 2);
   return id;
+}
+
+// A cid attribute: the Content-ID without brackets; some write it with them, or as a URI (RFC 2392).
+std::string_view part_named(std::string_view cid) {
+  if (equal_ignoring_case(cid.substr(0, 4), "cid:")) cid.remove_prefix(4);
+  return without_brackets(cid);
 }
 
 // Where the next delimiter line stands, and what follows it.
@@ -82,6 +88,7 @@ struct ListVisitor : XmlVisitor {
   std::string uri;
   uint32_t version = 0;
   bool full = true;
+  uint32_t skipped = 0;
   std::vector<Resource> resources;
   Error error{Errc::ok, {}};       // the first one
 
@@ -112,27 +119,51 @@ struct ListVisitor : XmlVisitor {
   void fail(std::string what) {
     if (error.code == Errc::ok) error = wrong(std::move(what));
   }
-  std::string value(const XmlElement& e, const char* name, bool needed) {
+  static std::string value(const XmlElement& e, const char* name) {
     std::string_view out;
     e.attribute(name, out);
-    if (needed && trim(out).empty()) fail("<" + std::string(e.name) + "> has no " + name);
     return std::string(trim(out));
+  }
+  std::string needed(const XmlElement& e, const char* name) {
+    std::string out = value(e, name);
+    if (out.empty()) fail("<" + std::string(e.name) + "> has no " + name);
+    return out;
   }
   void begin_list(const XmlElement& e) {
     if (e.name != "list" || (e.ns != kNamespace && !e.ns.empty())) return fail("the root element is " + quoted(e.name) + ", not \"list\"");
-    uri = value(e, "uri", true);
-    std::string number = value(e, "version", true), all = value(e, "fullState", true);
+    uri = value(e, "uri");
+    std::string number = needed(e, "version"), all = needed(e, "fullState");
     auto [end, problem] = std::from_chars(number.data(), number.data() + number.size(), version);
     if (problem != std::errc() || end != number.data() + number.size()) fail("version " + quoted(number) + " is not a number from 0 to 4294967295");
     full = all == "true" || all == "1";
     if (!full && all != "false" && all != "0") fail("fullState " + quoted(all) + " is not \"true\" or \"false\"");
   }
-  void begin_resource(const XmlElement& e) { resources.push_back({value(e, "uri", true), {}, {}}); }
+  void begin_resource(const XmlElement& e) {
+    std::string whose = value(e, "uri");
+    if (whose.empty()) {
+      skipped++;
+      inside_ = Inside::Other;   // what stands in it is nobody's
+      return;
+    }
+    resources.push_back({std::move(whose), {}, {}});
+  }
   void begin_instance(const XmlElement& e) {
-    Instance i{value(e, "id", true), value(e, "state", true), value(e, "reason", false), value(e, "cid", false)};
-    resources.back().instances.push_back(std::move(i));
+    Instance i{value(e, "id"), value(e, "state"), value(e, "reason"), value(e, "cid")};
+    if (i.id.empty() || i.state.empty()) skipped++;
+    else resources.back().instances.push_back(std::move(i));
   }
 };
+
+// Which part is the list: what start names (RFC 2387 section 3.2), else the first part; where that is none, the first that is.
+Result<size_t> root_of(std::string_view content_type, const std::vector<BodyPart>& parts) {
+  std::string_view start = without_brackets(parameter_of(content_type, "start"));
+  auto begins = std::find_if(parts.begin(), parts.end(), [&](const BodyPart& p) { return start.empty() || p.content_id == start; });
+  if (begins != parts.end() && is_type(begins->content_type, kList)) return static_cast<size_t>(begins - parts.begin());
+  auto list = std::find_if(parts.begin(), parts.end(), [](const BodyPart& p) { return is_type(p.content_type, kList); });
+  if (list != parts.end()) return static_cast<size_t>(list - parts.begin());
+  if (begins == parts.end()) return wrong("no part is the list that start names");
+  return wrong("the first part is " + quoted(begins->content_type) + ", not " + std::string(kList));
+}
 
 Status read_root(XmlReader& reader, std::string_view document, ListVisitor& out) {
   if (Status s = reader.read_liberally(document, out); !s) return s;
@@ -165,14 +196,13 @@ Status read_list(XmlReader& reader, std::string_view content_type, std::string_v
   size_t root = 0;
   if (is_type(content_type, kList)) {
     parts.push_back({content_type, {}, body, {}});
-  } else if (is_type(content_type, kRelated)) {
+  } else if (equal_ignoring_case(media_type(content_type).substr(0, kMultipart.size()), kMultipart)) {
     auto found = split_multipart(content_type, body);
     if (!found) return found.error();
     parts = std::move(*found);
-    std::string_view start = without_brackets(parameter_of(content_type, "start"));
-    while (!start.empty() && root < parts.size() && parts[root].content_id != start) root++;
-    if (root >= parts.size()) return wrong("no part is the list that start names");
-    if (!is_type(parts[root].content_type, kList)) return wrong("the first part is " + quoted(parts[root].content_type) + ", not " + std::string(kList));
+    auto at = root_of(content_type, parts);
+    if (!at) return at.error();
+    root = *at;
   } else {
     return wrong("Content-Type " + quoted(content_type) + " is no list");
   }
@@ -180,16 +210,17 @@ Status read_list(XmlReader& reader, std::string_view content_type, std::string_v
   if (Status s = read_root(reader, parts[root].body, list); !s) return s;
   std::map<std::string_view, const BodyPart*> by_id;
   for (const BodyPart& p : parts)
-    if (!p.content_id.empty()) by_id.emplace(p.content_id, &p);
+    if (!p.content_id.empty() && &p != &parts[root]) by_id.emplace(p.content_id, &p);
   for (const Resource& r : list.resources) {
     ListedResource out{.list_uri = list.uri, .version = list.version, .full = list.full, .uri = r.uri, .name = r.name,
-                       .instance = {}, .state = {}, .reason = {}, .content_type = {}, .body = {}};
+                       .instance = {}, .state = {}, .reason = {}, .content_type = {}, .body = {}, .skipped = list.skipped};
     if (r.instances.empty()) show(out);
     for (const Instance& i : r.instances) {
       out.instance = i.id;
       out.state = i.state;
       out.reason = i.reason;
-      auto at = i.cid.empty() ? by_id.end() : by_id.find(i.cid);
+      auto at = by_id.find(part_named(i.cid));
+      out.missing = !i.cid.empty() && at == by_id.end();
       out.content_type = at == by_id.end() ? std::string_view() : at->second->content_type;
       out.body = at == by_id.end() ? std::string_view() : at->second->body;
       show(out);

@@ -110,14 +110,59 @@ TEST(Lists, what_is_no_list_is_refused_by_name) {
   refused("multipart/related;boundary=b", "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n--b--", "the first part is \"text/plain\", not application/rlmi+xml");
   auto bad = [&](const std::string& document, const char* why) { refused("application/rlmi+xml", document, why); };
   bad("<presence xmlns=\"urn:ietf:params:xml:ns:rlmi\"/>", "the root element is \"presence\", not \"list\"");
-  bad(rlmi("", "version=\"1\" fullState=\"true\""), "<list> has no uri");
+  bad(rlmi("", "uri=\"sip:l@h\" fullState=\"true\""), "<list> has no version");
   bad(rlmi("", "uri=\"sip:l@h\" version=\"-1\" fullState=\"true\""), "version \"-1\" is not a number from 0 to 4294967295");
   bad(rlmi("", "uri=\"sip:l@h\" version=\"1\" fullState=\"yes\""), "fullState \"yes\" is not \"true\" or \"false\"");
-  bad(rlmi("<resource/>"), "<resource> has no uri");
-  bad(rlmi("<resource uri=\"sip:a@h\"/><resource uri=\"sip:b@h\"><instance id=\"i\"/></resource>"), "<instance> has no state");
+  bad(rlmi("", "uri=\"sip:l@h\" version=\"1\""), "<list> has no fullState");
   std::string many;
   for (size_t i = 0; i <= kMaxParts; i++) many += "--b\r\n\r\n\r\n";
   refused("multipart/related;boundary=b", many, "more than 10000 parts");
+}
+
+// Once: one resource without uri, and nothing of a hundred others was shown.
+TEST(Lists, what_lacks_something_is_left_out_and_counted_and_the_others_are_shown) {
+  std::string list = rlmi("<resource uri=\"sip:a@h\"><instance id=\"1\" state=\"active\"/></resource>"
+                          "<resource><name>nobody</name><instance id=\"2\" state=\"active\"/></resource><resource uri=\" \"/>"
+                          "<resource uri=\"sip:b@h\"><name>B</name><instance id=\"3\"/><instance state=\"active\"/><instance id=\"4\" state=\"pending\"/></resource>"
+                          "<resource uri=\"sip:c@h\"><instance/></resource>", "version=\"1\" fullState=\"true\"");
+  auto seen = read("application/rlmi+xml", list);
+  STRCMP_EQUAL("", error.c_str());
+  LONGS_EQUAL(3, seen.size());
+  STRCMP_EQUAL("sip:a@h||1|active|||", seen[0].c_str());
+  STRCMP_EQUAL("sip:b@h|B|4|pending|||", seen[1].c_str());
+  STRCMP_EQUAL("sip:c@h||||||", seen[2].c_str());   // it is of the list all the same
+  CHECK(read_list(reader, "application/rlmi+xml", list, [](const ListedResource& r) {
+    LONGS_EQUAL(5, r.skipped);
+    STRCMP_EQUAL("", std::string(r.list_uri).c_str());
+  }).ok());
+}
+
+TEST(Lists, a_document_that_did_not_come_is_told_from_one_that_nobody_promised) {
+  std::string list = rlmi("<resource uri=\"sip:a@h\"><instance id=\"1\" state=\"active\" cid=\"gone@h\"/><instance id=\"2\" state=\"active\"/>"
+                          "<instance id=\"3\" state=\"active\" cid=\"list@h\"/><instance id=\"4\" state=\"active\" cid=\"&lt;a@h&gt;\"/>"
+                          "<instance id=\"5\" state=\"active\" cid=\"cid:a@h\"/></resource>");
+  std::string body = part("application/rlmi+xml", "list@h", list) + part("text/plain", "a@h", "first") + part("text/plain", "a@h", "second") +
+                     part("text/plain", "", "of nobody") + kEnd;
+  std::vector<std::string> seen;
+  CHECK(read_list(reader, kType, body, [&](const ListedResource& r) { seen.push_back((r.missing ? "missing " : "") + std::string(r.body)); }).ok());
+  LONGS_EQUAL(5, seen.size());
+  STRCMP_EQUAL("missing ", seen[0].c_str());
+  STRCMP_EQUAL("", seen[1].c_str());
+  STRCMP_EQUAL("missing ", seen[2].c_str());   // the list itself is no document of its own resource
+  STRCMP_EQUAL("first", seen[3].c_str());
+  STRCMP_EQUAL("first", seen[4].c_str());
+}
+
+TEST(Lists, the_list_is_found_in_other_multiparts_and_where_start_is_wrong) {
+  std::string list = rlmi("<resource uri=\"sip:a@h\"><instance id=\"1\" state=\"active\" cid=\"a@h\"/></resource>");
+  std::string inner = "--in\r\nContent-Type: text/plain\r\n\r\nhello\r\n--in--";
+  std::string body = part("text/plain", "x@h", "see the list") + part("application/rlmi+xml", "list@h", list) + part("multipart/alternative;boundary=in", "a@h", inner) + kEnd;
+  for (const char* type : {"multipart/mixed;boundary=\"50UBfW7LSCVLtggUPe5z\"", "multipart/related;boundary=50UBfW7LSCVLtggUPe5z;start=\"<other@h>\"",
+                           "multipart/related;boundary=50UBfW7LSCVLtggUPe5z;start=\"<x@h>\"", "Multipart/Related;boundary=50UBfW7LSCVLtggUPe5z"}) {
+    auto seen = read(type, body);
+    LONGS_EQUAL_TEXT(1, seen.size(), type);
+    STRCMP_EQUAL(("sip:a@h||1|active||multipart/alternative;boundary=in|" + inner).c_str(), seen[0].c_str());
+  }
 }
 
 TEST(Lists, elements_of_others_are_passed_over) {
