@@ -47,7 +47,7 @@ static void write_dialog(JsonWriter& w, const RecordView& r) {
   w.member("notifies", r.notifies).member("notify_cseq", r.notify_cseq);
   if (r.refused > 0) w.member("notifies_refused", r.refused);
   w.member("notify_ago_ms", r.notify_ago_ms).member("notify_reason", r.notify_reason);
-  w.member("content_type", r.notify_content_type).member("body", r.notify_body);
+  w.member("content_type", r.notify_content_type).body(r.notify_body);
 }
 
 static void write_details(JsonWriter& w, const RecordView& r) {
@@ -56,7 +56,7 @@ static void write_details(JsonWriter& w, const RecordView& r) {
   if (!r.outbound_proxy.empty()) w.member("outbound_proxy", r.outbound_proxy);
   if (!r.extra_headers.empty()) w.member("extra_headers", r.extra_headers);
   if (r.kind == Kind::Subscription) return write_dialog(w, r);
-  w.member("content_type", r.content_type).member("body", r.body);
+  w.member("content_type", r.content_type).body(r.body);
 }
 
 // --- pua_list ------------------------------------------------------------------------------------

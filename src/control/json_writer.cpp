@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 
 namespace pua {
@@ -48,6 +49,21 @@ void append_json_string(std::string& out, std::string_view text) {
   }
   out.append(text, plain, i - plain);
   out += '"';
+}
+
+static bool is_text(std::string_view s) {
+  auto* p = reinterpret_cast<const unsigned char*>(s.data());
+  for (size_t i = 0; i < s.size();) {
+    size_t n = p[i] == 0 ? 0 : p[i] < 0x80 ? 1 : utf8_sequence(p + i, s.size() - i);
+    if (n == 0) return false;
+    i += n;
+  }
+  return true;
+}
+
+JsonWriter& JsonWriter::body(std::string_view document) {
+  if (is_text(document)) return member("body", document);
+  return member("body_base64", to_base64(document));
 }
 
 void JsonWriter::comma() {

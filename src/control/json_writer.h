@@ -26,6 +26,9 @@ class JsonWriter {
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(int64_t number);
   JsonWriter& value(bool flag);
+  // A document as the member "body", or, where it could not come through as a string to the octet (it is no UTF-8, or holds a NUL, which
+  // readers of JSON refuse), as "body_base64" (RFC 4648).
+  JsonWriter& body(std::string_view document);
   JsonWriter& raw(std::string_view json);  // json: one complete value, taken as it is
 
   template <class T>

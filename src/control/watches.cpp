@@ -124,7 +124,7 @@ static std::string message(int64_t id, uint64_t lost, const NotifyView& n, bool 
   if (!with_body) {
     w.member("truncated", true);
   } else if (!n.body.empty()) {
-    w.member("body", n.body);
+    w.body(n.body);
   }
   if (with_body) write_headers(w, n.headers);
   if (n.gap) w.member("gap", true);

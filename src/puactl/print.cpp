@@ -5,6 +5,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/base64.h"
 #include "puactl/text.h"
 
 namespace puactl {
@@ -14,6 +15,13 @@ static const json_t* get(const json_t* object, const char* name) { return json_o
 // With a NUL in it, too: an answer may have any octet.
 static std::string_view octets_of(const json_t* text) {
   return json_is_string(text) ? std::string_view(json_string_value(text), json_string_length(text)) : std::string_view();
+}
+
+// The document, as it came. Empty: there is none.
+static std::string document(const json_t* params) {
+  std::string out;
+  if (const json_t* coded = get(params, "body_base64")) return pua::from_base64(octets_of(coded), out) ? out : std::string();
+  return std::string(octets_of(get(params, "body")));
 }
 
 // A value in one cell or line.
@@ -145,8 +153,8 @@ static std::string details(const json_t* result) {
     std::string body;
     json_object_foreach(const_cast<json_t*>(r), name, value) {
       std::string key = name;
-      if (key == "body") {
-        body = printable(octets_of(value), true);
+      if (key == "body" || key == "body_base64") {
+        body = printable(document(r), true);
       } else if (key == "expires_in") {
         table.row({"granted", granted(r)});
       } else if (key == "wanted_in") {
@@ -208,7 +216,7 @@ static std::string clock_time(const char* format) {
   return all;
 }
 
-std::string notify_text(const json_t* params, bool json) {
+std::string notify_text(const json_t* params, bool json, bool octets) {
   if (json) {
     Json all(json_pack("{s:s}", "time", clock_time("%Y-%m-%dT%H:%M:%S").c_str()));
     json_object_update(all.get(), const_cast<json_t*>(params));
@@ -223,8 +231,8 @@ std::string notify_text(const json_t* params, bool json) {
   if (const json_t* lost = get(params, "lost")) text += "  messages lost so far: " + plain(lost);
   if (json_is_true(get(params, "truncated"))) text += "  body too large for a message";
   text += '\n';
-  if (const json_t* body = get(params, "body"); json_is_string(body)) {
-    text += printable(octets_of(body), true);
+  if (std::string body = document(params); !body.empty()) {
+    text += octets && get(params, "body_base64") ? body : printable(body, true);
     if (text.back() != '\n') text += '\n';
   }
   return text;

@@ -1,5 +1,7 @@
 #include "puactl/watch.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -91,7 +93,8 @@ bool Watch::is_ours(const json_t* record) const {
 }
 
 bool Watch::show(const json_t* params) {
-  fputs(notify_text(params, in_.json).c_str(), stdout);
+  std::string text = notify_text(params, in_.json, isatty(STDOUT_FILENO) == 0);
+  fwrite(text.data(), 1, text.size(), stdout);
   return fflush(stdout) == 0;
 }
 
@@ -161,7 +164,8 @@ Watch::Step Watch::show_last(const json_t* record) {
                                               {"event", "event"},                   {"pres_id", "pres_id"},
                                               {"call_id", "call_id"},               {"notify_state", "state"},
                                               {"notify_reason", "reason"},          {"content_type", "content_type"},
-                                              {"body", "body"}};
+                                              {"body", "body"},
+                                              {"body_base64", "body_base64"}};
   Json last(json_object());
   for (auto& [from, to] : kNames) {
     json_t* value = json_object_get(record, from);

@@ -23,6 +23,18 @@ TEST(JsonWriter, commas_stand_between_members_and_values) {
   STRCMP_EQUAL(R"({"a":1,"b":["x",true,{}],"c":"y","d":null})", out.c_str());
 }
 
+TEST(JsonWriter, a_document_is_text_or_octets) {
+  auto body = [](std::string_view document) {
+    std::string out;
+    JsonWriter(out).begin_object().body(document).end_object();
+    return out;
+  };
+  STRCMP_EQUAL(R"({"body":""})", body("").c_str());
+  STRCMP_EQUAL("{\"body\":\"a\\n\\u009b\xe2\x82\xac\"}", body("a\n\xc2\x9b\xe2\x82\xac").c_str());   // the same value, escaped
+  STRCMP_EQUAL(R"({"body_base64":"4oI="})", body("\xe2\x82").c_str());          // a character that is cut off
+  STRCMP_EQUAL(R"({"body_base64":"YQA="})", body(std::string_view("a\0", 2)).c_str());
+}
+
 TEST(JsonWriter, control_characters_and_quotes_are_escaped) {
   escaped("a\"b\\c\n\r\t", R"("a\"b\\c\n\r\t")");
   escaped(std::string_view("\0\x1f\x7f", 3), R"("\u0000\u001f\u007f")");

@@ -227,6 +227,15 @@ TEST(SubscribeCommands, lists_are_filtered_by_kind_and_show_the_dialog) {
   fails("pua_list", R"({"kind":"x"})", -32602, "Invalid params: kind: must be publication or subscription");
 }
 
+TEST(SubscribeCommands, show_has_a_document_that_is_no_utf_8_to_the_octet) {
+  world.pua.records.push_back(subscription());
+  world.pua.records.back().notify_body = "\xff\xee\xdd\xcc";
+  call("pua_show", R"({"uri":"sip:bob@b","kind":"subscription"})");
+  json_t* r = first_record();
+  STRCMP_EQUAL("/+7dzA==", text(r, "body_base64").c_str());
+  STRCMP_EQUAL("(none)", text(r, "body").c_str());
+}
+
 TEST(SubscribeCommands, show_has_the_dialog_and_the_last_notify) {
   world.pua.records.push_back(subscription());
   call("pua_show", R"({"uri":"sip:bob@b","kind":"subscription"})");

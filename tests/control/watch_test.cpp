@@ -96,6 +96,17 @@ TEST(Watches, a_client_is_told_of_each_notify_as_a_notification) {
                sink->told["one"].at(0).c_str());
 }
 
+// Once: each octet that is no UTF-8 came as U+FFFD, and the document was lost.
+TEST(Watches, a_document_that_is_no_utf_8_comes_to_the_octet) {
+  add("one");
+  pua.notify(active(bob, "<n>\xe9</n>"));
+  STRCMP_CONTAINS(R"("content_type":"text/plain","body_base64":"PG4+6Twvbj4="}})", sink->told["one"].at(0).c_str());
+  pua.notify(active(bob, std::string_view("<\0a\0", 4)));
+  STRCMP_CONTAINS(R"("content_type":"text/plain","body_base64":"PABhAA=="}})", sink->told["one"].at(1).c_str());
+  pua.notify(active(bob, "<n>\xc3\xa9</n>"));
+  STRCMP_CONTAINS("\"content_type\":\"text/plain\",\"body\":\"<n>\xc3\xa9</n>\"}}", sink->told["one"].at(2).c_str());
+}
+
 TEST(Watches, filters_are_of_presentity_watcher_and_event) {
   add("all");
   add("bob", {"sip:bob@b", "", 0});
