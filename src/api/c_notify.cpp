@@ -58,6 +58,17 @@ struct Headers {
   int count;
 };
 
+// What every NOTIFY shows alike.
+template <class Shown, class View>
+void show_document(Shown& n, const View& v, const Headers& headers, pua_s* pua) {
+  n.content_type = c_str(v.content_type);
+  n.body = c_str(v.body);
+  n.bad_document = static_cast<int>(v.bad);
+  n.headers = headers.shown;
+  n.n_headers = headers.count;
+  n.pua = pua;
+}
+
 void unsolicited(const std::shared_ptr<pua_s>& h, pua_unsolicited_cb* f, void* param, const UnsolicitedView& v) {
   Headers headers(v.headers);
   pua_unsolicited_t n{};
@@ -66,12 +77,7 @@ void unsolicited(const std::shared_ptr<pua_s>& h, pua_unsolicited_cb* f, void* p
   n.event = c_str(v.event_name);
   n.event_id = c_str(v.event_id);
   n.state = c_str(v.state);
-  n.content_type = c_str(v.content_type);
-  n.body = c_str(v.body);
-  n.bad_document = static_cast<int>(v.bad);
-  n.headers = headers.shown;
-  n.n_headers = headers.count;
-  n.pua = h.get();
+  show_document(n, v, headers, h.get());
   f(&n, param);
 }
 
@@ -82,14 +88,9 @@ void notify(const std::shared_ptr<pua_s>& h, pua_notify_cb* f, void* param, cons
   n.reason = c_str(v.reason);
   n.expires = static_cast<long>(v.expires);
   n.retry_after = static_cast<long>(v.retry_after);
-  n.content_type = c_str(v.content_type);
-  n.body = c_str(v.body);
   n.gap = v.gap;
-  n.bad_document = static_cast<int>(v.bad);
   Headers headers(v.headers);
-  n.headers = headers.shown;
-  n.n_headers = headers.count;
-  n.pua = h.get();
+  show_document(n, v, headers, h.get());
   f(record.pres(), &n, param);
 }
 

@@ -87,7 +87,8 @@ bool row_over(const Machine& m) {
 namespace {
 
 constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table is being loaded is answered by then
-constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap
+constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap, or of refused NOTIFYs
+constexpr uint8_t kMostGaps = 6;         // 5 s doubled so often is 5 minutes
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
 constexpr int64_t kMaxBeyond = 3600;     // s: no longer is an end worth sending because more was granted than asked
 constexpr int kMostUseless = 9;          // 5 s doubled so often is 43 minutes
@@ -109,12 +110,26 @@ void set_state(Machine& m, State s, MonoMs deadline) {
   m.deadline = deadline;
 }
 
+// A dialog that stood for a while ends what was held against those before it.
+void note_standing(Machine& m, Effects& fx, MonoMs now) {
+  if (m.since == 0 || now - m.since < kStood) return;
+  m.attempts = 0;
+  m.quick_try = false;
+  if (m.looping && fx.outcome == Outcome::No) {
+    m.looping = false;
+    fx.outcome = Outcome::Stands;
+  }
+}
+
 void forget_dialog(Machine& m, Effects& fx) {
   m.dialog = Dialog::None;
   m.notified = Notified::No;
   m.notify_by = 0;
   m.grant_end = 0;
+  m.since = 0;
   m.beyond = 0;
+  m.gap = Gap::No;
+  m.gaps = 0;
   m.renew = m.ask = m.probe = false;
   m.refused = m.useless = 0;
   fx.new_dialog = true;
@@ -193,7 +208,7 @@ void back_off(Machine& m, Effects& fx, int64_t retry_after, Random& random, Mono
 
 // The dialog is lost, the subscription still wanted: a new one at once, unless that was tried a moment ago.
 void subscribe_anew(Machine& m, Effects& fx, bool at_once, int64_t retry_after, Random& random, MonoMs now) {
-  if (now - m.since >= kStood && m.since) m.quick_try = false, m.attempts = 0;
+  note_standing(m, fx, now);
   forget_dialog(m, fx);
   if (m.hold_until > now) retry_after = std::max(retry_after, (m.hold_until - now + 999) / 1000);
   if (at_once && !m.quick_try && retry_after <= 0) {
@@ -205,6 +220,20 @@ void subscribe_anew(Machine& m, Effects& fx, bool at_once, int64_t retry_after, 
   }
 }
 
+// The same for a dialog that the notifier ended.
+void subscribe_after_end(Machine& m, Effects& fx, bool at_once, int64_t retry_after, Random& random, MonoMs now) {
+  bool stood = m.since != 0 && now - m.since >= kStood;
+  bool again = at_once && m.quick_try && !stood && retry_after <= 0 && m.hold_until <= now;
+  subscribe_anew(m, fx, at_once, retry_after, random, now);
+  if (again && !m.looping && fx.outcome == Outcome::No) {
+    m.looping = true;
+    fx.outcome = Outcome::EndsAgain;
+  }
+}
+
+// Not in step with a notifier that never sends full state.
+MonoMs refetch_at(const Machine& m) { return m.sent_at + (kRefetchEvery << m.gaps); }
+
 MonoMs live_deadline(const Machine& m, Random& random, MonoMs from) {
   if (m.grant_end >= m.wanted_end) return m.wanted_end;
   MonoMs left = std::max<MonoMs>(m.grant_end - from, 0);
@@ -213,8 +242,7 @@ MonoMs live_deadline(const Machine& m, Random& random, MonoMs from) {
 
 void live(Machine& m, Random& random, MonoMs from) {
   MonoMs refresh = live_deadline(m, random, from);
-  // Not in step with a notifier that never sends full state.
-  if (m.refetch) refresh = std::min(refresh, m.sent_at + kRefetchEvery);
+  if (m.refetch) refresh = std::min(refresh, refetch_at(m));
   set_state(m, State::Live, refresh);
 }
 
@@ -326,7 +354,7 @@ Effects after_termination(Machine& m, int64_t retry_after, Random& random, MonoM
   if (m.wanted != Wanted::Something) return over(m, 0, "");
   Effects fx;
   fx.complete = true;
-  subscribe_anew(m, fx, true, retry_after, random, now);
+  subscribe_after_end(m, fx, true, retry_after, random, now);
   return fx;
 }
 
@@ -352,7 +380,7 @@ Effects on_success(Machine& m, const Event& e, Random& random, MonoMs now) {
     fx.take_dialog = true;
   } else if (!first) {
     fx.take_dialog = true;      // target refresh: the remote tag stays
-    if (now - m.since >= kStood) m.attempts = 0, m.quick_try = false;
+    note_standing(m, fx, now);
   }
   // An earlier NOTIFY has said it better, but for a refresh that is answered in full.
   if (!m.told || (!first && e.expires >= 0)) take_grant(m, grant, m.sent_at);
@@ -460,23 +488,32 @@ Effects on_notify(Machine& m, const Event& e, Random& random, MonoMs now) {
     if (m.wanted != Wanted::Something && m.wanted != Wanted::Once) m.deadline = std::min(m.deadline, removal_end(m));
   }
   if (asked && m.state == State::Live) live(m, random, m.sent_at);
-  if (e.refetch) m.refetch = true;
-  if (m.refetch && m.state == State::Live) m.deadline = std::min(m.deadline, m.sent_at + kRefetchEvery);
+  if (e.full) m.gap = Gap::No, m.gaps = 0;
+  if (e.refetch) {
+    if (std::exchange(m.gap, Gap::Missed) == Gap::Asked) m.gaps = std::min<uint8_t>(m.gaps + 1, kMostGaps);
+    m.refetch = true;
+  }
+  if (m.refetch && m.state == State::Live) m.deadline = std::min(m.deadline, refetch_at(m));
+  if (m.looping) note_standing(m, fx, now);
   return fx;
 }
+
+// These mean that a new one is welcome at once, whatever else stands there (RFC 6665 section 4.1.3).
+bool welcome_at_once(Reason r) { return r == Reason::Deactivated || r == Reason::Timeout; }
 
 Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
   Effects fx;
   bool wanted = m.wanted == Wanted::Something;
   bool over = e.reason == Reason::Rejected || e.reason == Reason::Noresource || e.reason == Reason::Invariant;
   if (m.state == State::Sending) {   // the reply says what comes next
+    note_standing(m, fx, now);
     forget_dialog(m, fx);
     fx.new_dialog = false;           // the request that is out keeps its names
     if (wanted && over) {
       m.wanted = Wanted::Leaving;
       fx.outcome = Outcome::Rejected;
     }
-    if (e.retry_after > 0 && e.reason != Reason::Deactivated && e.reason != Reason::Timeout) m.hold_until = now + std::min(e.retry_after, kMaxRetryAfter) * 1000;
+    if (e.retry_after > 0 && !welcome_at_once(e.reason)) m.hold_until = now + std::min(e.retry_after, kMaxRetryAfter) * 1000;
     else if (e.reason == Reason::Probation || e.reason == Reason::Giveup) m.hold_until = now + backoff(1, -1, random);
     return fx;
   }
@@ -486,8 +523,7 @@ Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
     return fx;
   }
   if (!wanted) return end(m, Outcome::Removed, 200, "OK, it had ended");
-  // These mean that a new one is welcome at once, whatever else stands there (RFC 6665 section 4.1.3).
-  int64_t wait = e.reason == Reason::Deactivated || e.reason == Reason::Timeout ? -1 : e.retry_after;
+  int64_t wait = welcome_at_once(e.reason) ? -1 : e.retry_after;
   MonoMs early = e.reason == Reason::Timeout || e.reason == Reason::None ? kMoment : 0;
   if (m.wanted_end - early <= now) return end(m, Outcome::Expired, 480, "Lifetime ended");   // before our own timer
   if (over) return end(m, Outcome::Rejected, 603, "Terminated by the notifier");
@@ -506,7 +542,7 @@ Effects on_terminated(Machine& m, const Event& e, Random& random, MonoMs now) {
     }
     return fx;
   }
-  subscribe_anew(m, fx, !hold, wait, random, now);
+  subscribe_after_end(m, fx, !hold, wait, random, now);
   return fx;
 }
 
@@ -540,6 +576,7 @@ Effects step(Machine& m, const Event& e, Random& random, MonoMs now) {
       m.sent_at = now;
       m.probe = std::exchange(m.ask, false);
       if (!m.probe) m.useless = 0;
+      if (m.gap == Gap::Missed) m.gap = Gap::Asked;
       m.refetch = m.told = m.heard = false;
       if (m.dialog == Dialog::None) m.dialog = Dialog::Early;
       set_state(m, State::Sending, kNever);

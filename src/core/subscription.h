@@ -21,6 +21,8 @@
 //  grant is what Subscription-State says, but no more than was asked. NOTIFY (terminated): the dialog is gone. Ending -> Gone; Sending waits for its reply;
 //  deactivated, timeout, no reason -> Queued, or Backoff until retry-after; probation, giveup -> Backoff; rejected, noresource,
 //  invariant -> Gone; with nothing wanted, or at the wanted end -> Gone.
+//  Where a document came with a gap before it, full state is asked for, 5 s after the last request, and twice as long each time that partial
+//  ones come again, up to some minutes; a full one ends that.
 //  NOTIFY (refused: it is of this dialog, and cannot be taken) changes nothing, but after kDeaf of them in a row, or where it came in place of an
 //  answer to our request, full state is asked for, at most every 5 s. Where nothing comes then that can be taken, the subscription is deaf: the
 //  dialog is ended (Queued, Remove), and the reply makes room for a new one. Anybody who has seen our Call-ID can send such NOTIFYs, but
@@ -55,6 +57,9 @@ enum class Dialog : uint8_t { None, Early, Confirmed };
 // Of the last NOTIFY of this dialog.
 enum class Notified : uint8_t { No, Pending, Active, Other };
 
+// Of the documents in this dialog: one was missed; a request has left since. A full one ends that.
+enum class Gap : uint8_t { No, Missed, Asked };
+
 enum class Build : uint8_t { Fresh, Replay };   // next initial request: a new dialog; the stored one, to the octet
 
 enum class Reason : uint8_t { None, Deactivated, Timeout, Probation, Giveup, Rejected, Noresource, Invariant, Unknown };
@@ -69,6 +74,9 @@ struct Machine {
   Build build = Build::Fresh;
   bool quick_try = false;           // a new dialog was tried at once after one was lost, and none stood since
   bool refetch = false;             // a NOTIFY was missed since the last request left: full state is to be asked for soon
+  Gap gap = Gap::No;
+  uint8_t gaps = 0;                 // in a row that were asked about and came again
+  bool looping = false;             // its dialogs end as soon as they are made, and that was told
   bool renew = false;               // deaf: the dialog is to be ended, for the sake of a new one
   uint8_t refused = 0;              // NOTIFYs of this dialog in a row that could not be taken
   bool heard = false;               // a NOTIFY was taken since the last request left
@@ -106,13 +114,15 @@ struct Event {                      // an input with what it carries
   int64_t retry_after = -1;         // failures, Terminated: s
   Notified notified = Notified::No; // Notify
   bool refetch = false;             // Notify: something was missed, full state is needed
+  bool full = false;                // Notify, Terminated: its document is the whole state
   bool refused = false;             // Notify: it was refused
   Reason reason = Reason::None;     // Terminated
   MonoMs timer_n = 32000;           // 64 T1: how long a first or last NOTIFY may take
   MonoMs due = -1;                  // Loaded: when to refresh
 };
 
-enum class Outcome : uint8_t { No, Removed, Expired, Refused, NeverSent, Rejected, NotifyMissing, DialogLost, Deaf };
+// EndsAgain: the notifier ended a dialog as soon as it was made, and the one before it; Stands: that is over.
+enum class Outcome : uint8_t { No, Removed, Expired, Refused, NeverSent, Rejected, NotifyMissing, DialogLost, Deaf, EndsAgain, Stands };
 
 // What the engine must do, in this order.
 struct Effects {

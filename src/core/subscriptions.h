@@ -154,6 +154,7 @@ class Subscriptions {
   LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, no_dialog_gate_, ended_gate_, bad_row_gate_, refused_gate_,
       bad_document_gate_, deaf_gate_;
   LogGate transient_gate_{3, 60000};        // daily life of a server with many users
+  LogGate looping_gate_{3, 60000}, stands_gate_{3, 60000};
 };
 
 }  // namespace pua

@@ -111,6 +111,10 @@ void Subscriptions::report(Subscription& s, sub::Outcome outcome, int status, Mo
       c_.count_.dialogs_deaf++;
       say(deaf_gate_, LogLevel::warning, "its NOTIFYs cannot be taken, one after the other: the dialog is ended, and a new one made");
       break;
+    case sub::Outcome::EndsAgain:
+      say(looping_gate_, LogLevel::warning, "the notifier ends its dialogs as soon as they are made: new ones are made more and more seldom");
+      break;
+    case sub::Outcome::Stands: say(stands_gate_, LogLevel::notice, "its dialogs stand again"); break;
     case sub::Outcome::Rejected:
       say(ended_gate_, LogLevel::notice, "the notifier ended the subscription for good");
       break;

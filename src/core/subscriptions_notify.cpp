@@ -191,6 +191,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   e.notified = notified_of(n.state);
   e.reason = sub::reason_of(n.reason);
   e.refetch = gap;
+  e.full = !n.body.empty() && document.bad == BadDocument::No && doc.kind != DocumentState::Kind::Partial;
   if (terminated && wanted) c_.count_.notifies_terminated++;
   if (!terminated && s.m.asked && n.expires > s.m.asked) c_.count_.grants_too_long++;
   uint32_t version = s.version;

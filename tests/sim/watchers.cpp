@@ -130,6 +130,7 @@ Answer Watchers::send(const SipRequest& q, int key) {
   o.out_seq = o.last_seq;
   o.gap_at = kNever;
   o.restored = false;
+  if (auto at = dialogs_.find(std::string(q.call_id)); at != dialogs_.end()) at->second.asked = at->second.missed;
   return notifier_.handle(q, key);
 }
 
@@ -256,7 +257,9 @@ void Watchers::taken(const Packet& p) {
     stale = p.partial && d.has_doc && p.version <= d.version;
     if (!stale) d.version = p.version, d.has_doc = !gap;
     if (gap && o.wanted && o.gap_at == kNever) o.gap_at = stage_.now_;
-    if (!p.partial) o.gap_at = kNever;
+    if (gap && d.asked) d.gaps = std::min(d.gaps + 1, 6);
+    if (gap) d.missed = true, d.asked = false;
+    if (!p.partial) o.gap_at = kNever, d.missed = d.asked = false, d.gaps = 0;
   }
   if (!stale) expected_.push_back({p.key, p.state, p.body});
   if (p.state != "terminated") return;

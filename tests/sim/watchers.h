@@ -86,6 +86,8 @@ class Watchers {
     int64_t cseq = -1;                           // of the last NOTIFY taken in this run
     bool has_doc = false;
     uint32_t version = 0;
+    bool missed = false, asked = false;          // a document, and a request has left since
+    int gaps = 0;                                // in a row that were asked about and came again
   };
   struct Expected { int key; std::string state, body; };
   struct Before;                                 // a subscription as it was before a NOTIFY

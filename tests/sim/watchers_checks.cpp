@@ -84,7 +84,9 @@ void Watchers::check(const SimDisk& disk) {
     if (o.sure && !o.wanted && !gone && s->m.wanted == sub::Wanted::Something && !removal_waits)
       fail(o, "is not wanted and goes on");
     if (s && s->m.state == sub::State::Live) {   // it says itself when it will be refreshed
-      if (o.gap_at != kNever && s->m.deadline > std::max(o.gap_at, s->m.sent_at) + 5000)
+      auto dialog = dialogs_.find(std::string(s->call_id()));
+      MonoMs soon = 5000 << (dialog == dialogs_.end() ? 0 : dialog->second.gaps);   // a notifier that sends no full state is asked more seldom
+      if (o.gap_at != kNever && s->m.deadline > std::max(o.gap_at, s->m.sent_at) + soon)
         fail(o, "a document was missed, and full state is not asked for soon");
       if (o.restored && s->m.deadline > loaded_at_ + kLoadSpread) fail(o, "restored, and its state is not asked for soon");
     }
