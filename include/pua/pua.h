@@ -582,7 +582,8 @@ PUA_API int pua_send_subscribe(pua_t *pua, const subs_info_t *subs);
 PUA_API int pua_register_notify(pua_t *pua, int types, pua_notify_cb *f, void *param);
 
 /* Calls f for each NOTIFY outside of any dialog whose event's bit is in `events` (any non-zero mask), with `param`. Without such a call
- * they are answered 481. Stays registered as long as the instance lives.
+ * they are answered 481. Stays registered as long as the instance lives. Over a connection all of them are taken; over UDP 100 a second
+ * from one host, and the others when they are repeated: so 500 at once within 12 s, about 900 before their sender gives up.
  * Returns 1; PUA_E_BAD_ARGUMENT: events is 0 or negative, f is NULL; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK,
  * PUA_E_SHUTTING_DOWN. */
 PUA_API int pua_register_unsolicited(pua_t *pua, int events, pua_unsolicited_cb *f, void *param);

@@ -55,10 +55,7 @@ void Incoming::take(std::string_view message, NetAddress& to, bool datagram, Mon
     counters_.unanswered++;
     return;
   }
-  if (!more && !sink_->expects(likely_call_id(message))) {
-    counters_.unanswered++;
-    return;
-  }
+  if (!more && !sink_->expects(likely_call_id(message))) return too_many(message, to, datagram, now, out);
   Scan s;
   scan(message, s);
   std::string head;
@@ -79,13 +76,30 @@ void Incoming::take(std::string_view message, NetAddress& to, bool datagram, Mon
   PlainNotifyText text;
   NotifyRequest request;
   if (!read_plain_notify(s, text, request)) {
-    answer(s, s.method == "NOTIFY" ? take_odd_notify(message, now) : answer_other(s.method), stranger, to, datagram, message.size(), now, out);
+    answer(s, s.method == "NOTIFY" ? wanted(take_odd_notify(message, now), stranger, to, datagram) : answer_other(s.method), stranger, to, datagram, message.size(), now, out);
     return;
   }
   counters_.plain++;
   request.headers = header_block(message);
-  if (stranger) answer(s, sink_->on_notify(request, now), true, to, datagram, message.size(), now, out);
+  if (stranger) answer(s, wanted(sink_->on_notify(request, now), true, to, datagram), true, to, datagram, message.size(), now, out);
   else take_plain_notify(s, request, to, datagram, now, out, message.size());
+}
+
+// A NOTIFY beyond the limit. A datagram comes again; over a connection nothing does, and whoever sends there is who it says.
+void Incoming::too_many(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
+  Scan s;
+  if (!datagram) scan(message, s);
+  if (s.kind == Scan::Kind::Request && s.method == "NOTIFY")
+    answer(s, refuse(503, "Too Many NOTIFYs At Once", "Retry-After: 1\r\n"), true, to, datagram, message.size(), now, out);
+  else
+    counters_.unanswered++;
+}
+
+// A NOTIFY of a stranger that is taken all the same is one that a handler asked for (message waiting): a server may have many of them.
+// Over a connection it does not count as a stranger's.
+NotifyAnswer Incoming::wanted(NotifyAnswer a, bool stranger, const NetAddress& from, bool datagram) {
+  if (stranger && !datagram && a.status < 300) limit_.give_back(from);
+  return a;
 }
 
 void Incoming::take_odd(std::string_view message, const Scan& s, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
@@ -96,7 +110,7 @@ void Incoming::take_odd(std::string_view message, const Scan& s, NetAddress& to,
     return;
   }
   NotifyAnswer a = s.other_version         ? refuse(505, "Version Not Supported", "")
-                   : s.method == "NOTIFY" ? take_odd_notify(message, now)
+                   : s.method == "NOTIFY" ? wanted(take_odd_notify(message, now), stranger, to, datagram)
                                           : answer_other(s.method);
   answer(s, a, stranger, to, datagram, message.size(), now, out);
 }

@@ -71,6 +71,8 @@ class Incoming {
  private:
   void take_odd(std::string_view message, const Scan&, NetAddress& to, bool datagram, MonoMs now, std::string& out);
   void take_plain_notify(const Scan&, const NotifyRequest&, NetAddress& to, bool datagram, MonoMs now, std::string& out, size_t size);
+  void too_many(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out);
+  NotifyAnswer wanted(NotifyAnswer, bool stranger, const NetAddress& from, bool datagram);
   NotifyAnswer take_odd_notify(std::string_view message, MonoMs now, uint64_t left_out = 0);
   NotifyAnswer refuse(int status, const char* reason, const char* headers);
   NotifyAnswer answer_other(std::string_view method);

@@ -52,6 +52,17 @@ class StrangerLimit {
     return true;
   }
 
+  // What pass() let through from there a moment ago does not count: somebody wanted it.
+  void give_back(const NetAddress& from) {
+    uint64_t h = hash(from);
+    if (Friend& f = friends_[h % kFriends]; f.host.same_family(from) && f.host.same_host(from)) {
+      f.bucket.left += 1000;
+      return;
+    }
+    hosts_[h % kHosts].left += 1000;
+    all_.left += 1000;
+  }
+
  private:
   // Hosts share a bucket where their hashes meet; the key keeps others from aiming at one.
   static constexpr size_t kHosts = 1024, kFriends = 256;

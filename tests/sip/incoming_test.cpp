@@ -265,6 +265,48 @@ TEST(SipIncoming, notifys_of_strangers_beyond_the_limit_are_not_shown_to_the_sin
   LONGS_EQUAL(1000 - StrangerLimit::kHost, incoming.counters().unanswered);
 }
 
+// Message waiting of 500 lines, after the restart of the server that has them.
+TEST(SipIncoming, notifys_that_a_handler_takes_all_come_over_a_connection_however_many) {
+  for (int i = 0; i < 2500; i++) {
+    STRCMP_EQUAL("SIP/2.0 200 OK", ask(request("NOTIFY", "mailbox" + std::to_string(i)), "192.0.2.1", 40000, 1000, false).start_line.c_str());
+    std::string odd = request("NOTIFY", "odd" + std::to_string(i));
+    odd.replace(odd.find("Event: "), 7, "Event:\r\n ");
+    STRCMP_EQUAL("SIP/2.0 200 OK", ask(odd, "192.0.2.1", 40000, 1000, false).start_line.c_str());
+  }
+  LONGS_EQUAL(5000, sink.count);
+}
+
+TEST(SipIncoming, over_a_connection_notifys_beyond_the_limit_are_asked_to_come_later) {
+  sink.answer = {481, "Subscription Does Not Exist", ""};
+  int refused = 0;
+  for (int i = 0; i < 150; i++) {
+    SipReceived r = ask(request("NOTIFY", "stranger" + std::to_string(i)), "192.0.2.1", 40000, 1000, false);
+    if (r.start_line == "SIP/2.0 481 Subscription Does Not Exist") continue;
+    STRCMP_EQUAL("SIP/2.0 503 Too Many NOTIFYs At Once", r.start_line.c_str());
+    STRCMP_EQUAL("1", r.header("Retry-After").c_str());
+    refused++;
+  }
+  LONGS_EQUAL(50, refused);
+  LONGS_EQUAL(100, sink.count);
+  LONGS_EQUAL(0, incoming.counters().unanswered);
+  ask(request("INVITE", "stranger"), "192.0.2.1", 40000, 1000, false);
+  STRCMP_EQUAL("", out.c_str());
+}
+
+// As timer E of the server says (RFC 3261 section 17.1.2.2): what got no answer comes again.
+TEST(SipIncoming, over_udp_500_of_them_at_once_are_all_taken_within_12_s) {
+  std::vector<int> waiting(500);
+  for (int i = 0; i < 500; i++) waiting[static_cast<size_t>(i)] = i;
+  for (MonoMs at : {0, 500, 1500, 3500, 7500, 11500}) {
+    std::vector<int> again;
+    for (int i : waiting)
+      if (ask(request("NOTIFY", "mailbox" + std::to_string(i)), "192.0.2.1", 40000, 1000 + at).start_line != "SIP/2.0 200 OK") again.push_back(i);
+    waiting = again;
+  }
+  LONGS_EQUAL(0, waiting.size());
+  LONGS_EQUAL(500, sink.count);
+}
+
 TEST(SipIncoming, acks_and_responses_use_up_nothing) {
   for (int i = 0; i < 1000; i++) {
     ask(request("ACK", "a"), "203.0.113.5");
