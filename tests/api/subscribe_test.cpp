@@ -406,13 +406,21 @@ TEST(ApiSubscribe, a_list_is_taken_apart_for_who_asks) {
   auto add = [](const pua_resource_t* r, void* to) {
     *static_cast<std::string*>(to) += copy(r->list_uri) + " " + std::to_string(r->version) + " " + std::to_string(r->full_state) + " " +
                                       copy(r->uri) + " " + copy(r->name) + " " + copy(r->instance) + " " + copy(r->state) + " " +
-                                      copy(r->reason) + " " + copy(r->content_type) + " " + copy(r->body) + "\n";
+                                      copy(r->reason) + " " + copy(r->content_type) + " " + copy(r->body) + (r->missing ? " missing" : "") +
+                                      (r->skipped ? " " + std::to_string(r->skipped) + " skipped" : "") + "\n";
     return 0;
   };
   pua_str_t type_ = text(type), list_ = text(list);
   LONGS_EQUAL(2, pua_notify_resources(rig.pua, &type_, &list_, add, &seen));
   STRCMP_EQUAL("sip:friends@h 3 0 sip:bob@h Bob i1 active  application/pidf+xml <presence/>\n"
                "sip:friends@h 3 0 sip:eve@h  i2 terminated rejected  \n", seen.c_str());
+  seen.clear();
+  const std::string rlmi = "application/rlmi+xml";
+  const std::string odd = "<list uri='sip:l@h' version='4' fullState='true'><resource/>"
+                          "<resource uri='sip:bob@h'><instance id='i1' state='active' cid='d9'/></resource></list>";
+  pua_str_t alone = text(rlmi), odd_ = text(odd);
+  LONGS_EQUAL(1, pua_notify_resources(rig.pua, &alone, &odd_, add, &seen));
+  STRCMP_EQUAL("sip:l@h 4 1 sip:bob@h  i1 active    missing 1 skipped\n", seen.c_str());
   seen.clear();
   pua_str_t half{list_.s, 120};
   LONGS_EQUAL(PUA_E_BAD_BODY, pua_notify_resources(rig.pua, &type_, &half, add, &seen));
