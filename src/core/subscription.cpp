@@ -115,10 +115,7 @@ void note_standing(Machine& m, Effects& fx, MonoMs now) {
   if (m.since == 0 || now - m.since < kStood) return;
   m.attempts = 0;
   m.quick_try = false;
-  if (m.looping && fx.outcome == Outcome::No) {
-    m.looping = false;
-    fx.outcome = Outcome::Stands;
-  }
+  if (m.looping && fx.outcome == Outcome::No) m.looping = false, fx.outcome = Outcome::Stands;
 }
 
 void forget_dialog(Machine& m, Effects& fx) {
