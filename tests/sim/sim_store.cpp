@@ -57,6 +57,7 @@ void SimStore::write(Lane lane, RowSource& rows, MonoMs now) {
   for (size_t i = 0; i < n; i++) {
     Row r;
     RowOp op = rows.row(i, r);
+    if (seen) seen(lane, op, r);
     b.items.push_back({op, StoredRow(r)});
   }
   MonoMs wait = mode == StoreMode::Slow ? static_cast<MonoMs>(50 + random_.below(3000)) : static_cast<MonoMs>(random_.below(4));

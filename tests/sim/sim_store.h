@@ -1,6 +1,7 @@
 // The simulated database: a disk that survives kills, behind an adapter that fails and stalls as told.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,6 +24,7 @@ class SimStore : public pua::StoreAdapter {
     disk_.journaled = immediate;
   }
   StoreMode mode = StoreMode::Ok;
+  std::function<void(pua::Lane, pua::RowOp, const pua::Row&)> seen;   // each row as it is taken into a batch
 
   bool immediate() const override { return immediate_; }
   pua::BatchLimits limits() const override { return {16, 32}; }

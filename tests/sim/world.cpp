@@ -43,12 +43,23 @@ void Stage::say(const char* fmt, ...) {
   va_end(ap);
 }
 
+void World::say_row(Lane lane, RowOp op, const Row& r) {
+  static constexpr const char* ops[] = {"whole", "narrow", "delete"};
+  auto text = [](std::string_view s) { return std::string(s); };
+  say("row %lld %s %s v%u: %s%s%s call %s tags %s,%s cseq %u etag '%s' expires %lld wanted %lld intent %d/%d body '%s' to %s route %s",
+      static_cast<long long>(r.id), lane == Lane::Fast ? "fast" : "bulk", ops[static_cast<int>(op)], r.record_version, text(r.pres_uri).c_str(),
+      r.watcher_uri.empty() ? "" : " watched by ", text(r.watcher_uri).c_str(), text(r.call_id).c_str(), text(r.from_tag).c_str(),
+      text(r.to_tag).c_str(), r.cseq, text(r.etag).c_str(), static_cast<long long>(r.expires), static_cast<long long>(r.desired_expires), r.intent,
+      r.intent_expires, text(r.body).c_str(), text(r.remote_contact).c_str(), text(r.record_route).c_str());
+}
+
 int World::seq_of(std::string_view body) const { return body.empty() ? 0 : atoi(std::string(body.substr(1)).c_str()); }
 
 void World::boot() {
   life_++;
   store_ = std::make_unique<SimStore>(disk_, random_, immediate_);
   store_->mode = store_mode_;
+  if (trace_) store_->seen = [this](Lane lane, RowOp op, const Row& row) { say_row(lane, op, row); };
   WriteBehindPolicy policy;
   policy.retry_max_ms = 5000;
   behind_ = std::make_unique<WriteBehind>(*store_, log_, policy, nullptr);

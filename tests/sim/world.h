@@ -96,6 +96,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
   void check_healed();
   void check_remove_all();
   void request_all();
+  void say_row(pua::Lane, pua::RowOp, const pua::Row&);   // a row as the store takes it
   int seq_of(std::string_view body) const;
 
   uint64_t life_ = 0, order_ = 0;
