@@ -95,11 +95,11 @@ Result<Unit> Engine::prepare_body(const PublishRequest& q, const Place& at, cons
 // Where the request would go, and whether it may.
 Status Engine::admit(const PublishRequest& q, const Accepted& a, uint32_t hash, Place& at) const {
   Record* r = at.record = table_.find({q.source, q.event, q.pres_uri, q.id}, hash);
-  bool exists = r && r->pub.state != State::Gone;
-  at.maybe_in_table = loading_ && (!r || r->pub.state == State::Idle);
+  bool exists = r && r->pub->state != State::Gone;
+  at.maybe_in_table = loading_ && (!r || r->pub->state == State::Idle);
   // Without a body one can only change what is there and not on its way out: a removal that is out, or was answered.
   bool leaving = exists && !(r->extra && r->extra->waiting) &&
-                 (r->pub.wanted == Wanted::Leaving || (r->pub.wanted == Wanted::Nothing && r->pub.state == State::Sending));
+                 (r->pub->wanted == Wanted::Leaving || (r->pub->wanted == Wanted::Nothing && r->pub->state == State::Sending));
   if (at.maybe_in_table) {
     if (!q.etag.empty()) return {Errc::loading, "etag cannot be compared yet, the table is being loaded"};
     if (!a.removal && !q.body && leaving && !a.needs_no_body)   // its owner was told that its removal is kept
@@ -155,7 +155,7 @@ Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
       ports_.store.find(key);
     }
   }
-  if (r.pub.state == State::Sending)
+  if (r.pub->state == State::Sending)
     park_request(r, a, q, std::move(done), now);
   else
     take_over(r, a, q, std::move(done), now);
@@ -178,21 +178,13 @@ Record& Engine::create(const PublishRequest& q, uint32_t hash) {
   return table_.insert(std::move(r));
 }
 
-void Engine::want(Record& r, bool something) {
-  if (something) r.pub.wanted = Wanted::Something;
-  else if (r.pub.wanted == Wanted::Something) r.pub.wanted = Wanted::Nothing;
-}
-
 // Nothing is out: the request becomes what is wanted, at once.
 void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
   RecordExtra& x = r.need_extra();
   x.callers.mark_superseded();
   x.callers.push(std::move(done), now);
   if (q.cb_param) x.cb_param = q.cb_param;
-  if (a.removal && r.pub.state == State::Gone) return ended_already(r, now);
-  want(r, !a.removal);
   if (!a.removal) {
-    r.pub.wanted_end = a.wanted_end;
     auto text = r.text.views();
     if (a.has_body) {
       text[Record::kBody] = a.body;
@@ -200,35 +192,34 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
       text[Record::kTupleId] = a.tuple_id;
       r.whole = r.whole || r.doc_version != a.version;
       r.doc_version = a.version;
-    } else if (r.pub.state == State::Gone || !r.pub.publishable) {
-      r.pub.publishable = a.needs_no_body;
+    } else if (r.pub->state == State::Gone || !r.pub->publishable) {
       text[Record::kBody] = {};
     }
     if (a.has_body || !q.extra_headers.empty()) text[Record::kExtraHeaders] = q.extra_headers;
     text[Record::kProxy] = q.outbound_proxy;
     r.put(text);
-  } else if (!q.outbound_proxy.empty()) {
+  } else if (!q.outbound_proxy.empty() && r.pub->state != State::Gone) {
     auto text = r.text.views();
     text[Record::kProxy] = q.outbound_proxy;
     r.put(text);
   }
-  if (r.pub.state == State::Idle && !loading_) {
-    if (a.has_body) r.pub.publishable = true;
-    leave_idle(r, now);
-  } else {
-    apply(r, Event{.input = Input::Request, .new_body = a.has_body || (!a.removal && a.needs_no_body)}, nullptr, now);
-  }
+  bool waited_for_row = r.pub->state == State::Idle;
+  request(r, a.removal, a.has_body || (!a.removal && a.needs_no_body), a.wanted_end, now);
+  if (waited_for_row && !loading_) leave_idle(r, now);
 }
 
-// A removal of what has ended, whose row the store has yet to delete: until then it would be back after a restart.
-void Engine::ended_already(Record& r, MonoMs now) {
-  complete(r, Effects{.local_status = 200, .local_reason = "Ended already"}, nullptr, false, now);
+void Engine::request(Record& r, bool removal, bool new_body, MonoMs wanted_end, MonoMs now) {
+  apply(r, Event{.input = Input::Request, .removal = removal, .new_body = new_body, .wanted_end = wanted_end}, nullptr, now);
+}
+
+void Engine::tell(Record& r, int status, const char* reason, MonoMs now) {
+  apply(r, Event{.input = Input::Told, .status = status, .reason = reason}, nullptr, now);
 }
 
 // A request is out: this one waits, in place of those that waited before it.
 void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
   RecordExtra& x = r.need_extra();
-  bool removing = r.pub.wanted != Wanted::Something;
+  bool removing = r.pub->wanted != Wanted::Something;
   if (a.removal && removing && !x.waiting) {  // asked for twice: the one that is out answers both
     x.callers.push(std::move(done), now);
     return;
@@ -259,20 +250,17 @@ void Engine::park_request(Record& r, Accepted& a, const PublishRequest& q, Publi
 
 // The request that was out is done: the newest one that waited takes effect.
 void Engine::start_waiting(Record& r, MonoMs now) {
-  if (!r.extra || !r.extra->waiting || r.pub.state == State::Sending) return;
+  if (!r.extra || !r.extra->waiting || r.pub->state == State::Sending) return;
   std::unique_ptr<WaitingRequest> w = std::move(r.extra->waiting);
   RecordExtra& x = *r.extra;
   x.callers.mark_superseded();
   x.callers.append(std::move(w->callers));
   if (w->cb_param) x.cb_param = w->cb_param;
   const EventInfo* event = ports_.bodies.by_flag(r.event);
-  bool ended = r.pub.wanted != Wanted::Something;   // by the reply, or because it was a removal
+  bool ended = r.pub->wanted != Wanted::Something;   // by the reply, or because it was a removal
   bool state_at_hand = w->has_body || (w->has_headers && event && event->content_type.empty());
-  if (w->removal && r.pub.state == State::Gone) return ended_already(r, now);
-  if (!w->removal && ended && !state_at_hand)     // nobody said what to publish now
-    return complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
-  want(r, !w->removal);
-  if (!w->removal) r.pub.wanted_end = w->wanted_end;
+  if (w->removal && r.pub->state == State::Gone) return request(r, true, false, kNever, now);
+  if (!w->removal && ended && !state_at_hand) return tell(r, 412, "Ended, a body is needed", now);   // nobody said what to publish now
   auto text = r.text.views();
   if (w->has_body) {  // also before a removal: a refresh that comes before it has left means this body
     text[Record::kBody] = w->body;
@@ -284,7 +272,7 @@ void Engine::start_waiting(Record& r, MonoMs now) {
   if (w->has_headers) text[Record::kExtraHeaders] = w->extra_headers;
   if (w->has_proxy) text[Record::kProxy] = w->outbound_proxy;
   r.put(text);
-  apply(r, Event{.input = Input::Request, .new_body = state_at_hand}, nullptr, now);
+  request(r, w->removal, state_at_hand, w->wanted_end, now);
 }
 
 void Engine::observe(int32_t source_mask, EngineObserver fn) { observers_.emplace_back(source_mask, std::move(fn)); }
@@ -295,8 +283,8 @@ void Engine::fire(Entity& e, MonoMs now) {
   deadlines_.remove(e);
   if (e.kind == Kind::Subscription) return subs_.due(static_cast<Subscription&>(e), now);
   Record& r = static_cast<Record&>(e);
-  // In state Intent the deadline is the end of our patience with the store, else the machine's own.
-  apply(r, Event{.input = r.pub.state == State::Intent ? Input::Proceed : Input::Due}, nullptr, now);
+  // In state Intent it is the end of our patience with the store.
+  apply(r, Event{.input = r.pub->state == State::Intent ? Input::Proceed : Input::Due}, nullptr, now);
 }
 
 void Engine::run(MonoMs now) {
@@ -400,17 +388,16 @@ void Engine::remove_some(MonoMs now) {
   removing_subs_ = withdraw_cursor_ == 0;
   for (Record* r : some) {
     bool revived = r->extra && r->extra->waiting;   // a publish may wait behind the removal that is out
-    if (r->pub.state == State::Gone || (r->pub.wanted != Wanted::Something && !revived)) continue;
+    if (r->pub->state == State::Gone || (r->pub->wanted != Wanted::Something && !revived)) continue;
     if (r->extra) r->extra->callers.mark_superseded();
-    if (r->pub.state == State::Sending) {
+    if (r->pub->state == State::Sending) {
       RecordExtra& x = r->need_extra();
       if (!x.waiting) x.waiting = std::make_unique<WaitingRequest>();
       x.waiting->callers.mark_superseded();
       x.waiting->removal = true;
       x.waiting->has_proxy = false;
     } else {
-      want(*r, false);
-      apply(*r, Event{.input = Input::Request}, nullptr, now);
+      request(*r, true, false, kNever, now);
     }
   }
   reap();

@@ -113,13 +113,14 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   Result<Unit> prepare_body(const PublishRequest&, const Place&, const EventInfo&, Accepted&, MonoMs now);
   void take_over(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
   void park_request(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
-  void ended_already(Record&, MonoMs now);
+  void request(Record&, bool removal, bool new_body, MonoMs wanted_end, MonoMs now);
+  void tell(Record&, int status, const char* reason, MonoMs now);   // those who wait for the request under way
   void fire(Entity&, MonoMs now);           // its deadline
-  void want(Record&, bool something);
   void start_waiting(Record&, MonoMs now);
   Record& create(const PublishRequest&, uint32_t hash);
 
-  void apply(Record&, const Event&, const SipReply*, MonoMs now);
+  // row: with input Restored.
+  void apply(Record&, Event, const SipReply*, MonoMs now, const Row* row = nullptr);
   void complete(Record&, const Effects&, const SipReply*, bool by_timer, MonoMs now);
   void enqueue(Record&, MonoMs now);
   void unreachable(Record&, const char* why, MonoMs now);
@@ -132,8 +133,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void load_row(const Row&, MonoMs now);
   const char* unreadable(const Row&) const;
   bool has_state(const Row&) const;
-  void fill(Record&, const Row&);
   void adopt(Record&, const Row&, bool asked, MonoMs now);
+  MonoMs first_refresh(const Publication&, MonoMs now);
   void finish_load();
   void reap();
   void to_reap(Record&);
@@ -150,8 +151,9 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void announce();
   uint32_t next_cseq(const Record&) const;
   void renew_call(Record&);
+  void change_texts(Record&, const Effects&, const SipReply*, const Row*);
+  void write(Record&, Write, MonoMs now);
   void name_call(const Record&) const;
-  uint32_t ask(const Record&, MonoMs now) const;
   std::string_view default_proxy(const Record&) const;
   std::string_view destination(const Record&) const;
   RecordView view(const Record&, MonoMs now) const;

@@ -14,63 +14,66 @@ void Engine::notify(const Delivery& d, const Outcome& o) {
     if (observers_[i].first & d.seen->view.source) observers_[i].second(d.seen->view, o);
 }
 
-void Engine::apply(Record& r, const Event& e, const SipReply* reply, MonoMs now) {
-  Publication& p = r.pub;
-  State before = p.state;
+void Engine::apply(Record& r, Event e, const SipReply* reply, MonoMs now, const Row* row) {
+  State before = r.pub->state;
   if (!legal(before, e.input)) {
     ports_.log.error("bug: input %s in state %s of record %lld was ignored", input_name(e.input), state_name(before),
                      static_cast<long long>(r.id));
     return;
   }
   coverage_[static_cast<int>(before)][static_cast<int>(e.input)]++;
-  bool by_timer = !r.extra || r.extra->callers.empty();
-  Op planned = next_op(p);
-  Effects fx = step(p, e, random_, now);
+  e.owner = r.extra && !r.extra->callers.empty();
+  e.has_row = has_row(r);
+  e.patience = store_up_ ? now + settings_.ack_wait_ms : now;   // a store known to be down is not waited for: the next turn goes on
+  e.ask = expires_rule(settings_, r.event);
+  Effects fx = r.pub.step(e, random_, now);
   by_state_[static_cast<int>(before)]--;
-  by_state_[static_cast<int>(p.state)]++;
+  by_state_[static_cast<int>(r.pub->state)]++;
 
-  // The row may name the next CSeq for what was planned (its intent): anything else goes out under a new Call-ID.
-  bool waited = before == State::Intent || before == State::Queued || before == State::Backoff;
-  bool replanned = waited && (e.input == Input::Request || next_op(p) != planned);
-  bool not_to_repeat = before == State::Idle && p.build == Build::Replay && next_op(p) != p.op;
-  if (replanned || not_to_repeat) renew_call(r);
-  if ((before == State::Queued || before == State::Idle) && p.state != before) outbox_.remove(r);
-  if (fx.forget_etag || p.state == State::Gone) r.text.set(Record::kEtag, {});
-  if (fx.take_etag) r.text.set(Record::kEtag, reply->etag);
-  if (fx.orphan) count_.orphans_suspected++;
-  if (fx.commit_intent) {
-    r.version++;
-    r.intent_version = r.version;
-    // A store known to be down is not waited for: the next turn goes on.
-    if (p.build == Build::Fresh) p.asked = ask(r, now);
-    r.need_extra().intent_deadline = store_up_ ? now + settings_.ack_wait_ms : now;
-    mark(r, Lane::Fast, now);
-  } else if (fx.write_row) {
-    r.version++;
-    if (p.state == State::Gone && !has_row(r)) {
-      to_reap(r);
-    } else {
-      mark(r, by_timer ? Lane::Bulk : Lane::Fast, now);
-    }
-  } else if (fx.enqueue && (e.input == Input::Request || e.input == Input::Loaded) && !by_timer) {
-    // What an owner wants is committed in parallel with an initial publication or a new lifetime. The bulk lane takes
-    // it within 200 ms; a server that answers sooner makes one row of intent and result.
-    r.version++;
-    mark(r, Lane::Bulk, now);
-  }
+  if (fx.leave_queue) outbox_.remove(r);
+  if (fx.new_names) renew_call(r);
+  if (reply && reply->cseq > r.cseq) r.cseq = reply->cseq;   // digest retries count on
+  change_texts(r, fx, reply, row);
+  count_.orphans_suspected += fx.orphan;
+  write(r, fx.free ? Write::No : fx.write, now);
+  if (fx.free) to_reap(r);
   if (fx.ending == Ending::Expired) count_.expired++;
   if (fx.ending == Ending::GivenUp) count_.given_up++;
-  if (fx.complete) complete(r, fx, reply, by_timer, now);
+  if (fx.complete) complete(r, fx, reply, !e.owner, now);
+  if (fx.not_kept) settle_acks(r, r.version, false);
   if (fx.enqueue) enqueue(r, now);
   arm(r);
   // Last, because a log callback is the host's code too.
   if (fx.ending == Ending::StateLost) log_reply(lost_gate_, LogLevel::warning, "PUBLISH", r.pres_uri(), 412, "the server lost the state, and there is no body to publish it again", now);
 }
 
+void Engine::change_texts(Record& r, const Effects& fx, const SipReply* reply, const Row* row) {
+  if (fx.forget_etag) r.text.set(Record::kEtag, {});
+  if (fx.take_etag) r.text.set(Record::kEtag, reply->etag);
+  if (!row) return;
+  auto text = r.text.views();
+  text[Record::kEtag] = row->etag;
+  if (text[Record::kTupleId].empty()) text[Record::kTupleId] = row->tuple_id;
+  if (fx.take_row) {
+    text[Record::kBody] = row->body;
+    text[Record::kContentType] = row->content_type;
+    if (text[Record::kExtraHeaders].empty()) text[Record::kExtraHeaders] = row->extra_headers;   // new ones count
+  }
+  // Whoever wants it published has said where to, and nothing is the parameter. What only ends goes where it was.
+  if (r.pub->wanted != Wanted::Something && text[Record::kProxy].empty()) text[Record::kProxy] = row->outbound_proxy;
+  r.put(text);
+}
+
+void Engine::write(Record& r, Write how, MonoMs now) {
+  if (how == Write::No) return;
+  r.version++;
+  if (how == Write::Intent) r.intent_version = r.version;
+  mark(r, how == Write::Fast || how == Write::Intent ? Lane::Fast : Lane::Bulk, now);
+}
+
 // The request under way has its outcome: its callers and the observers get it once the row is safe, or cannot be.
 void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool by_timer, MonoMs now) {
   Delivery d;
-  if (r.pub.wanted == Wanted::Nothing) r.pub.wanted = Wanted::Leaving;
   if (r.extra) d.callers.append(std::move(r.extra->callers));
   bool seen = watched(r.source);
   if (d.callers.empty() && !seen) return;
@@ -85,11 +88,11 @@ void Engine::complete(Record& r, const Effects& fx, const SipReply* reply, bool 
     out.message = reply->message;
   }
   out.etag = r.etag();
-  out.granted = r.pub.state == State::Live ? (r.pub.grant_end - r.pub.sent_at) / 1000 : 0;
+  out.granted = r.pub->state == State::Live ? (r.pub->grant_end - r.pub->sent_at) / 1000 : 0;
   out.by_timer = by_timer;
-  out.kept = fx.local_status ? fx.local_status == 503 : r.pub.state == State::Backoff && out.status >= 300;
+  out.kept = fx.local_status ? fx.local_status == 503 : r.pub->state == State::Backoff && out.status >= 300;
   if (seen) d.seen = std::make_unique<Snapshot>(view(r, now));
-  deliver(r, std::move(d), r.pub.state == State::Gone && !has_row(r), now);
+  deliver(r, std::move(d), r.pub->state == State::Gone && !has_row(r), now);
 }
 
 // The proxy of a record that names none.
@@ -114,22 +117,17 @@ void Engine::enqueue(Record& r, MonoMs now) {
 // The destination is held back: the record stays queued, its owner is told now.
 void Engine::unreachable(Record& r, const char* why, MonoMs now) {
   if (!r.extra || r.extra->callers.empty()) return;
-  complete(r, Effects{.local_status = 503, .local_reason = why}, nullptr, false, now);
+  tell(r, 503, why, now);
 }
 
 void Engine::mark(Record& r, Lane lane, MonoMs now) { ports_.store.mark(r, lane, now); }
 
 void Engine::arm(Record& r) {
-  deadlines_.set(r, r.pub.state == State::Intent ? r.extra->intent_deadline : r.pub.deadline);
+  deadlines_.set(r, r.pub->deadline);
 }
 
 uint32_t Engine::next_cseq(const Record& r) const {
-  return r.pub.build == Build::Replay ? r.cseq : r.cseq + 1;
-}
-
-uint32_t Engine::ask(const Record& r, MonoMs now) const {
-  MonoMs remaining = r.pub.wanted_end == kNever ? kNever : r.pub.wanted_end - now;
-  return expires_to_ask(settings_, r.event, remaining, r.pub.server_min);
+  return r.pub->build == Build::Replay ? r.cseq : r.cseq + 1;
 }
 
 // A PUBLISH is no dialog: a new Call-ID starts its own CSeq. Taken where it is not known which ones were used already.
@@ -137,7 +135,6 @@ void Engine::renew_call(Record& r) {
   r.call_number = entropy_();
   r.tag_number = static_cast<uint32_t>(entropy_());
   r.cseq = 0;
-  r.pub.build = Build::Fresh;
 }
 
 // Call-ID and From tag of a record.
@@ -146,23 +143,9 @@ void Engine::name_call(const Record& r) const {
 }
 
 void Engine::send(Record& r, TxnId txn, MonoMs now) {
-  Publication& p = r.pub;
-  // What stands in the queue always has something to send; a step that closes the gap takes it out.
-  Op op = next_op(p);
-  if (op == Op::Remove) {
-    p.asked = 0;
-  } else if (p.build == Build::Fresh) {
-    // An intent in the database names the Expires: kept while it is about right, else this is another request.
-    uint32_t fresh = ask(r, now);
-    bool named = op == Op::Modify && r.extra && r.extra->intent_deadline;
-    bool keep = named && fresh <= p.asked && p.asked <= fresh + 2;
-    if (named && !keep) renew_call(r);
-    if (!keep) p.asked = fresh;
-  }
-  uint32_t cseq = next_cseq(r);
   apply(r, Event{.input = Input::Slot}, nullptr, now);
-  r.cseq = cseq;
-  if (r.extra) r.extra->intent_deadline = 0;
+  r.cseq = next_cseq(r);
+  const Publication& p = *r.pub;
   const EventInfo* event = ports_.bodies.by_flag(r.event);
   bool full = p.op == Op::Initial || p.op == Op::Modify;
   name_call(r);
@@ -208,12 +191,12 @@ void Engine::send(Record& r, TxnId txn, MonoMs now) {
 static bool no_use_of_etag(const SipReply& r) { return r.etag_unusable || (!r.etag.empty() && !usable_etag(r.etag)); }
 
 void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
-  count_final(Method::Publish, reply, r.pub.sent_at, now);
+  count_final(Method::Publish, reply, r.pub->sent_at, now);
   if (reply.origin != ReplyOrigin::Wire) return;
   auto say = [&](LogGate& gate, LogLevel level, const char* what) { log_reply(gate, level, "PUBLISH", r.pres_uri(), reply.status, what, now); };
   switch (classify(reply)) {
     case ReplyClass::Success:
-      if (r.pub.op == Op::Remove) break;
+      if (r.pub->op == Op::Remove) break;
       if (no_use_of_etag(reply)) {
         count_.unusable_etag++;
         say(bad_etag_gate_, LogLevel::warning,
@@ -226,7 +209,7 @@ void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
         count_.missing_expires++;
         say(expires_gate_, LogLevel::notice, "without Expires, the asked value counts");
       }
-      count_.grants_too_long += reply.expires > r.pub.asked;
+      count_.grants_too_long += reply.expires > r.pub->asked;
       break;
     case ReplyClass::LostState: count_.replies_412++; break;
     case ReplyClass::TooBrief: count_.replies_423++; break;
@@ -279,15 +262,12 @@ void Engine::finish(TxnId txn, const SipReply& reply, Outbox::Answer answer, Mon
   }
   Record* r = static_cast<Record*>(entity);
   r->last_status = static_cast<uint16_t>(reply.status);
-  if (r->pub.build == Build::Replay) renew_call(*r);
-  if (reply.cseq > r->cseq) r->cseq = reply.cseq;  // digest retries count on
   count_reply(reply, *r, now);
   Event e{.input = input_of(classify(reply))};
   e.etag = no_use_of_etag(reply) ? Tag::Unusable : reply.etag.empty() ? Tag::Missing : Tag::Usable;
   e.answered = reply.origin == ReplyOrigin::Wire;
   e.expires = reply.expires;
   e.min_expires = reply.min_expires;
-  e.max_expires = max_expires_of(settings_, r->event);
   e.retry_after = reply.retry_after;
   apply(*r, e, &reply, now);
   start_waiting(*r, now);
@@ -300,7 +280,7 @@ void Engine::reap() {
   for (size_t i = 0; i < reap_.size(); i++) {
     Record& r = *reap_[i];
     r.reaping = false;
-    if (r.pub.state != State::Gone || r.queue != StoreHook::Queue::None) continue;  // born again meanwhile
+    if (r.pub->state != State::Gone || r.queue != StoreHook::Queue::None) continue;  // born again meanwhile
     settle_acks(r, r.version, true);
     deadlines_.remove(r);
     by_state_[static_cast<int>(State::Gone)]--;

@@ -35,7 +35,7 @@ RowOp Engine::row_of(const StoreHook& hook, Row& out) {
 }
 
 RowOp Engine::publication_row(const Record& r, Row& out) const {
-  const Publication& p = r.pub;
+  const Publication& p = *r.pub;
   out = Row{};
   out.id = r.id;
   out.record_version = r.version;
@@ -81,15 +81,15 @@ void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
     return announce();
   }
   Record& r = static_cast<Record&>(entity);
-  if (r.pub.state == State::Intent && (!ok || static_cast<int32_t>(version - r.intent_version) >= 0))
+  if (r.pub->state == State::Intent && (!ok || static_cast<int32_t>(version - r.intent_version) >= 0))
     apply(r, Event{.input = Input::Proceed}, nullptr, now);
   settle_acks(r, version, ok);
-  if (ok && r.pub.state == State::Gone && version == r.version && r.queue == StoreHook::Queue::None) {
+  if (ok && r.pub->state == State::Gone && version == r.version && r.queue == StoreHook::Queue::None) {
+    r.written_version = 0;   // it has no row any more
     apply(r, Event{.input = Input::Stored}, nullptr, now);
-    to_reap(r);
     reap();
   } else if (r.extra && r.extra->callers.empty() && !r.extra->waiting && !r.acks &&
-             !r.extra->cb_param && r.pub.state == State::Live) {
+             !r.extra->cb_param && r.pub->state == State::Live) {
     r.extra.reset();  // back to the small form
   }
   announce();
@@ -138,7 +138,7 @@ void Engine::on_found(const Row& key, const Row* row, int64_t top, MonoMs now) {
     subs_.not_in_table(key, now);
   } else {
     RecordKey k{key.flag, key.event, key.pres_uri, key.pres_id};
-    if (Record* r = table_.find(k, table_.hash_of(k)); r && r->pub.state == State::Idle) leave_idle(*r, now);
+    if (Record* r = table_.find(k, table_.hash_of(k)); r && r->pub->state == State::Idle) leave_idle(*r, now);
   }
   reap();
   announce();
@@ -181,24 +181,12 @@ void Engine::load_row(const Row& row, MonoMs now) {
   RecordKey key{row.flag, row.event, row.pres_uri, row.pres_id};
   uint32_t hash = table_.hash_of(key);
   Record* known = table_.find(key, hash);
-  if (known && known->pub.state != State::Idle) return;
+  if (known && known->pub->state != State::Idle) return;
   if (known) return adopt(*known, row, true, now);  // a request came for it before its row did
   auto fresh = std::make_unique<Record>();
   fresh->source = row.flag;
   fresh->event = row.event;
   fresh->hash = hash;
-  fill(*fresh, row);
-  by_state_[static_cast<int>(State::Idle)]++;
-  adopt(table_.insert(std::move(fresh)), row, false, now);
-}
-
-// Whether it holds all that an initial request needs: of some events the state is in header fields.
-bool Engine::has_state(const Row& row) const {
-  return !row.body.empty() || (ports_.bodies.by_flag(row.event)->content_type.empty() && !row.extra_headers.empty());
-}
-
-// The row's wanted part becomes the record's.
-void Engine::fill(Record& r, const Row& row) {
   std::array<std::string_view, Record::kFields> text{};
   text[Record::kPresUri] = row.pres_uri;
   text[Record::kId] = row.pres_id;
@@ -208,15 +196,18 @@ void Engine::fill(Record& r, const Row& row) {
   text[Record::kProxy] = row.outbound_proxy;
   text[Record::kBody] = row.body;
   text[Record::kEtag] = row.etag;
-  r.put(text);
-  r.pub.publishable = has_state(row);
-  r.pub.wanted_end = from_epoch(row.desired_expires, epoch_offset_);
-  r.pub.wanted = row.desired_expires == 1 || removing_ != Removing::No ? Wanted::Leaving : Wanted::Something;
+  fresh->put(text);
+  by_state_[static_cast<int>(State::Idle)]++;
+  adopt(table_.insert(std::move(fresh)), row, false, now);
 }
 
-// The row's confirmed part becomes the record's; what an owner asked for meanwhile stays what is wanted.
+// Whether it holds all that an initial request needs: of some events the state is in header fields.
+bool Engine::has_state(const Row& row) const {
+  return !row.body.empty() || (ports_.bodies.by_flag(row.event)->content_type.empty() && !row.extra_headers.empty());
+}
+
+// The row becomes the record's; what an owner asked for meanwhile stays what is wanted.
 void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
-  Publication& p = r.pub;
   count_.loaded++;
   r.id = row.id;
   r.version = std::max({r.version, row.record_version, 1u});  // 0 would mean that there is no row to delete
@@ -226,65 +217,38 @@ void Engine::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
   r.doc_version = std::max(row.version, r.doc_version);
   r.cseq = std::min<uint32_t>(row.cseq, 0x7fff0000u);
   CallNumbers names;
-  bool named = read_names(row.call_id, row.from_tag, settings_.host, names);
+  RestoredPublication past;
+  past.named = read_names(row.call_id, row.from_tag, settings_.host, names);
   r.call_number = names.call;
   r.tag_number = names.tag;
-  p.grant_end = row.expires > 0 ? from_epoch(row.expires, epoch_offset_) : 0;
-  p.known = row.etag.empty() ? Known::Never : Known::Current;
-  p.sent_at = now;
-  Op intent = row.intent >= 0 && row.intent <= static_cast<int>(Op::Remove) ? static_cast<Op>(row.intent) : Op::None;
-  if (asked) {
-    renew_call(r);
-    auto text = r.text.views();
-    text[Record::kEtag] = row.etag;
-    if (text[Record::kTupleId].empty()) text[Record::kTupleId] = row.tuple_id;
-    // Nothing was wanted any more, and its owner was told so: a second removal makes that no less, only a body changes it.
-    bool leaving = from_epoch(row.desired_expires, epoch_offset_) <= now;
-    if (leaving && !p.publishable && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;
-    if (p.publishable) {
-      if (p.known == Known::Current) p.known = Known::Changed;
-    } else if (leaving && p.wanted == Wanted::Something) {
-      // Its lifetime is over, or it was on its way out, and nobody said what to publish now.
-      complete(r, Effects{.local_status = 412, .local_reason = "Ended, a body is needed"}, nullptr, false, now);
-      settle_acks(r, r.version, false);   // nor is what was told to be kept a moment ago
-      p.wanted = Wanted::Leaving;
-    } else if (has_state(row)) {
-      text[Record::kBody] = row.body;
-      text[Record::kContentType] = row.content_type;
-      if (text[Record::kExtraHeaders].empty()) text[Record::kExtraHeaders] = row.extra_headers;   // new ones count
-      p.publishable = true;
-      if (intent == Op::Modify) p.known = Known::Changed;
-    }
-    // Whoever wants it published has said where to, and nothing is the parameter. What only ends goes where it was.
-    if (p.wanted != Wanted::Something && text[Record::kProxy].empty()) text[Record::kProxy] = row.outbound_proxy;
-    r.put(text);
-    apply(r, Event{.input = Input::Loaded}, nullptr, now);
-    return;
-  }
-  if (intent == Op::Modify && p.known == Known::Current) p.known = Known::Changed;
-  if (intent == Op::Remove && p.wanted == Wanted::Something) p.wanted = Wanted::Leaving;
-  if (named && (intent == Op::Remove || (intent != Op::None && row.intent_expires > 0))) {
-    // What may have been out when the last run ended goes out again, the same to the octet.
-    p.build = Build::Replay;
-    p.op = intent;
-    p.asked = static_cast<uint32_t>(row.intent_expires > 0 ? row.intent_expires : 0);
-  } else {
-    renew_call(r);  // what was used since the row was written is not known, or it cannot be said again
-  }
+  past.wanted = row.desired_expires != 1 && removing_ == Removing::No;
+  past.etag = !row.etag.empty();
+  past.state = has_state(row);
+  past.wanted_end = from_epoch(row.desired_expires, epoch_offset_);
+  past.grant_end = row.expires > 0 ? from_epoch(row.expires, epoch_offset_) : 0;
+  past.intent = row.intent >= 0 && row.intent <= static_cast<int>(Op::Remove) ? static_cast<Op>(row.intent) : Op::None;
+  past.asked = static_cast<uint32_t>(std::max(row.intent_expires, 0));
+  past.requested = asked;
+  apply(r, Event{.input = Input::Restored, .row = &past}, nullptr, now, asked ? &row : nullptr);
+  if (asked) return apply(r, Event{.input = Input::Loaded}, nullptr, now);
+  const Publication& p = *r.pub;
   bool dead = p.wanted_end <= now || p.wanted != Wanted::Something;
   if (dead && (p.known == Known::Never || p.grant_end + kRemovalGrace <= now)) count_.load_expired++;
-  // Refreshes are spread: over the second half of the time until the refresh point of what is left of the grant, or,
-  // where that has passed, over a time that grows with their number.
-  MonoMs left = p.grant_end - now, due = now;
+  MonoMs due = first_refresh(p, now);
+  apply(r, Event{.input = Input::Loaded, .due = past.intent == Op::None ? due : -1}, nullptr, now);
+}
+
+// Refreshes after a restart are spread: over the second half of the time until the refresh point of what is left of the grant, or,
+// where that has passed, over a time that grows with their number.
+MonoMs Engine::first_refresh(const Publication& p, MonoMs now) {
+  MonoMs left = p.grant_end - now;
   if (left > 2000) {
     MonoMs half = refresh_after(static_cast<uint32_t>(left / 1000), random_) / 2;
-    due += half + static_cast<MonoMs>(random_.below(static_cast<uint64_t>(half + 1)));
-  } else {
-    MonoMs window = std::min<MonoMs>(kLoadSpread, count_.loaded);
-    if (left > 0) window = std::min(window, left / 2);
-    due += static_cast<MonoMs>(random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
+    return now + half + static_cast<MonoMs>(random_.below(static_cast<uint64_t>(half + 1)));
   }
-  apply(r, Event{.input = Input::Loaded, .due = intent == Op::None ? due : -1}, nullptr, now);
+  MonoMs window = std::min<MonoMs>(kLoadSpread, count_.loaded);
+  if (left > 0) window = std::min(window, left / 2);
+  return now + static_cast<MonoMs>(random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
 }
 
 void Engine::finish_load() {
@@ -310,8 +274,7 @@ void Engine::load_next() {
 // The table holds no row of this record: it goes its own way.
 void Engine::leave_idle(Record& r, MonoMs now) {
   r.id = next_id_++;
-  apply(r, Event{.input = Input::Loaded}, nullptr, now);
-  if (r.pub.state == State::Gone) settle_acks(r, r.version, false);   // who was told "kept" a moment ago: nothing is
+  apply(r, Event{.input = Input::Loaded, .no_row = true}, nullptr, now);
 }
 
 }  // namespace pua

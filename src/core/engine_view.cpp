@@ -23,17 +23,17 @@ RecordView Engine::view(const Record& r, MonoMs now) const {
   v.outbound_proxy = r.proxy();
   name_call(r);
   v.call_id = call_id_;
-  v.state = state_name(r.pub.state);
-  v.expires_in = r.pub.grant_end ? (r.pub.grant_end - now + 999) / 1000 : 0;
-  v.wanted_in = r.pub.wanted_end == kNever ? kForEver : (r.pub.wanted_end - now + 999) / 1000;
+  v.state = state_name(r.pub->state);
+  v.expires_in = r.pub->grant_end ? (r.pub->grant_end - now + 999) / 1000 : 0;
+  v.wanted_in = r.pub->wanted_end == kNever ? kForEver : (r.pub->wanted_end - now + 999) / 1000;
   MonoMs due = deadlines_.due(r);
   v.next_in_ms = due == kNever ? -1 : std::max<MonoMs>(0, due - now);
   v.cseq = r.cseq;
   v.version = r.doc_version;
-  v.attempts = r.pub.attempts;
+  v.attempts = r.pub->attempts;
   v.last_status = r.last_status;
   v.waiters = r.extra ? r.extra->callers.size() + (r.extra->waiting ? r.extra->waiting->callers.size() : 0) : 0;
-  v.removing = r.pub.wanted != Wanted::Something;
+  v.removing = r.pub->wanted != Wanted::Something;
   v.stored = r.written_version == r.version && r.version != 0 && ports_.store.durable();
   v.cb_param = r.extra ? r.extra->cb_param : nullptr;
   return v;
@@ -62,7 +62,7 @@ ListPage Engine::list(const ListFilter& f, uint64_t cursor, uint32_t limit,
     do {
       cursor = table_.walk(cursor, 1, [&](Record& r) {
         page.scanned++;
-        if (!f.matches(Kind::Publication, r.event, r.source, state_name(r.pub.state), r.pres_uri())) return;
+        if (!f.matches(Kind::Publication, r.event, r.source, state_name(r.pub->state), r.pres_uri())) return;
         show(view(r, now));
         shown++;
       });

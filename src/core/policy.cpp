@@ -31,17 +31,17 @@ uint32_t longer_to_ask(uint32_t asked, int64_t min_expires, int64_t most) {
   return longer > asked && longer <= most ? static_cast<uint32_t>(longer) : 0;
 }
 
-uint32_t max_expires_of(const EngineSettings& s, int32_t event) {
+ExpiresRule expires_rule(const EngineSettings& s, int32_t event) {
+  ExpiresRule rule{s.min_expires, s.max_expires, s.default_expires};
   for (auto& [flag, seconds] : s.max_expires_by_event)
-    if (flag == event) return seconds;
-  return s.max_expires;
+    if (flag == event) rule.most = seconds;
+  return rule;
 }
 
-uint32_t expires_to_ask(const EngineSettings& s, int32_t event, MonoMs remaining, uint32_t server_min) {
-  int64_t ask = remaining == kNever ? s.default_expires : std::max<int64_t>(1, (remaining + 999) / 1000);
-  ask = std::max<int64_t>(ask, std::max(s.min_expires, server_min));
-  ask = std::min<int64_t>(ask, max_expires_of(s, event));
-  return static_cast<uint32_t>(ask);
+uint32_t expires_to_ask(const ExpiresRule& rule, MonoMs remaining, uint32_t server_min) {
+  int64_t ask = remaining == kNever ? rule.standard : std::max<int64_t>(1, (remaining + 999) / 1000);
+  ask = std::max<int64_t>(ask, std::max(rule.least, server_min));
+  return static_cast<uint32_t>(std::min<int64_t>(ask, rule.most));
 }
 
 MonoMs refresh_after(uint32_t granted, Random& random) {

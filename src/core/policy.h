@@ -22,10 +22,15 @@ enum class ReplyClass : uint8_t {
 };
 ReplyClass classify(const SipReply&);
 
+// What may be asked for, s.
+struct ExpiresRule {
+  uint32_t least = 0, most = 0;
+  uint32_t standard = 0;                   // for what is wanted for ever
+};
+ExpiresRule expires_rule(const EngineSettings&, int32_t event);
 // Expires for the wire: the remaining wanted time (ms, or kNever), raised to min_expires and the server's
 // Min-Expires, lowered to max_expires. Never used for a removal, whose Expires is exactly 0.
-uint32_t expires_to_ask(const EngineSettings&, int32_t event, MonoMs remaining, uint32_t server_min);
-uint32_t max_expires_of(const EngineSettings&, int32_t event);
+uint32_t expires_to_ask(const ExpiresRule&, MonoMs remaining, uint32_t server_min);
 // What to ask for after a 423 to a request that asked for `asked`: what the server wants (min_expires, -1: it does not say; then twice as
 // much). 0: nothing that we may ask for (most) would be more.
 uint32_t longer_to_ask(uint32_t asked, int64_t min_expires, int64_t most);

@@ -13,8 +13,8 @@ const char* op_name(Op o) {
   return names[static_cast<int>(o)];
 }
 const char* input_name(Input i) {
-  static constexpr const char* names[] = {"request", "proceed", "slot", "due", "success", "lost_state", "too_brief",
-                                          "transient", "forbidden", "auth", "fatal", "shutdown", "loaded", "stored"};
+  static constexpr const char* names[] = {"request", "proceed", "slot", "due", "success", "lost_state", "too_brief", "transient",
+                                          "forbidden", "auth", "fatal", "shutdown", "restored", "loaded", "stored", "told"};
   return names[static_cast<int>(i)];
 }
 
@@ -32,18 +32,6 @@ Input input_of(ReplyClass c) {
   return Input::Transient;
 }
 
-bool legal(State s, Input i) {
-  switch (i) {
-    case Input::Request: return s != State::Sending;
-    case Input::Proceed: return s == State::Intent;
-    case Input::Slot: return s == State::Queued;
-    case Input::Due: return s == State::Idle || s == State::Queued || s == State::Live || s == State::Backoff;
-    case Input::Loaded: return s == State::Idle;
-    case Input::Stored: return s == State::Gone;
-    default: return s == State::Sending;
-  }
-}
-
 Op next_op(const Publication& p) {
   if (p.wanted != Wanted::Something) return p.known == Known::Never ? Op::None : Op::Remove;
   if (p.known == Known::Never) return p.publishable ? Op::Initial : Op::None;
@@ -52,251 +40,442 @@ Op next_op(const Publication& p) {
 
 bool needs_intent(Op op) { return op == Op::Modify || op == Op::Remove; }
 
+struct PublicationStep {
+  Publication& p;
+  const Event& e;
+  Random& random;
+  MonoMs now;
+  bool had_etag;      // before the input: an entity-tag was known
+  Effects fx = {};
+};
+
 namespace {
 
-// The only writer of Publication::state.
-void set_state(Publication& p, State s, MonoMs deadline) {
-  p.state = s;
-  p.deadline = deadline;
-}
+using Step = PublicationStep;
 
-Effects end(Publication& p, Ending why, int status, const char* reason) {
-  Effects fx;
-  fx.complete = fx.write_row = true;
-  fx.local_status = status;
-  fx.local_reason = reason;
-  fx.ending = why;
-  p.wanted = Wanted::Leaving;
-  p.known = Known::Never;
-  p.hold_until = 0;
-  set_state(p, State::Gone, kNever);
-  return fx;
-}
-
-// While queued or backing off: when the record's lifetime changes what there is to do.
 MonoMs removal_end(const Publication& p) { return p.grant_end + kRemovalGrace; }
+// While queued or backing off: when the record's lifetime changes what there is to do.
 MonoMs end_of_interest(const Publication& p) { return p.wanted == Wanted::Something ? p.wanted_end : removal_end(p); }
-
-void queue(Publication& p, Effects& fx) {
-  set_state(p, State::Queued, end_of_interest(p));
-  fx.enqueue = true;
+int64_t granted(const Publication& p, const Event& e) { return e.expires < 0 ? p.asked : std::min<int64_t>(e.expires, p.asked); }
+// After a 423; 0: there is nothing longer to ask for.
+uint32_t longer_expires(const Step& s) {
+  return s.p.op == Op::Remove ? 0 : longer_to_ask(s.p.asked, s.e.min_expires, s.e.ask.most);
 }
 
-// Something to send: by way of the intent where an owner's change must be safe first.
-Effects prepare(Publication& p) {
-  Effects fx;
-  p.hold_until = 0;
-  if (needs_intent(next_op(p))) {
-    fx.commit_intent = true;
-    set_state(p, State::Intent, kNever);
-  } else {
-    queue(p, fx);
+// --- what an input says by itself ------------------------------------------------------------------------------------
+
+void hear_request(Step& s) {
+  Publication& p = s.p;
+  if (p.state == State::Gone && !s.e.removal) p = Publication{.state = State::Gone};
+  if (!s.e.removal) {
+    p.wanted = Wanted::Something;
+    p.wanted_end = s.e.wanted_end;
+  } else if (p.wanted == Wanted::Something) {
+    p.wanted = Wanted::Nothing;
   }
-  return fx;
+  if (!s.e.new_body) return;
+  p.publishable = true;
+  if (p.known == Known::Current) p.known = Known::Changed;
 }
 
-// The wanted end has come, in a state where nothing is out. A body that the server holds is withdrawn.
-Effects lifetime_over(Publication& p, MonoMs now) {
-  p.wanted = Wanted::Leaving;
-  if (p.known == Known::Never || removal_end(p) <= now) return end(p, Ending::Expired, 480, "Lifetime ended");
-  Effects fx;
-  if (p.state == State::Backoff && p.hold_until > now) set_state(p, State::Backoff, std::min(p.hold_until, removal_end(p)));   // it asked for quiet
-  else queue(p, fx);
-  return fx;
+// What is to be sent is sent now.
+void hear_slot(Step& s) {
+  Publication& p = s.p;
+  p.op = next_op(p);
+  p.sent_at = s.now;
+  if (p.op == Op::Remove) {
+    p.asked = 0;
+  } else if (p.build != Build::Replay) {
+    uint32_t fresh = expires_to_ask(s.e.ask, p.wanted_end == kNever ? kNever : p.wanted_end - s.now, p.server_min);
+    // The Expires that the intent in the database names is kept while it is about right, else this is another request.
+    bool named = p.op == Op::Modify && p.build == Build::Named;
+    bool keep = named && fresh <= p.asked && p.asked <= fresh + 2;
+    s.fx.new_names = named && !keep;
+    if (!keep) p.asked = fresh;
+  }
+  if (p.build == Build::Named) p.build = Build::Fresh;
 }
 
-MonoMs live_deadline(const Publication& p, Random& random, uint32_t granted) {
-  if (p.grant_end >= p.wanted_end) return p.wanted_end;  // no refresh needed: withdrawn at its own end
-  return std::min(p.wanted_end, p.sent_at + refresh_after(granted, random));
-}
-
-Effects on_request(Publication& p, const Event& e, MonoMs now) {
-  if (e.new_body) p.publishable = true;
-  if (e.new_body && p.known == Known::Current) p.known = Known::Changed;
-  if (p.state == State::Idle) {
-    p.deadline = now + kIdlePatience;
-    return {};
-  }
-  if (p.state == State::Gone) p = Publication{.wanted = p.wanted, .publishable = p.publishable, .wanted_end = p.wanted_end};
-  if (next_op(p) == Op::None) {
-    // A removal. Where a server has confirmed a state and given no entity-tag to remove it by, that is said.
-    if (p.grant_end > now) return end(p, Ending::LeftBehind, 202, "No usable SIP-ETag to remove it by: ends with its grant");
-    return end(p, Ending::NeverSent, 200, "Nothing published");   // what may be there unheard of lapses by itself
-  }
-  if (p.state == State::Backoff && p.hold_until > now) {
-    Effects fx;  // the server asked for quiet: the change is kept, goes out then, and its owner knows it
-    fx.write_row = fx.complete = true;
-    fx.local_status = 503;
-    fx.local_reason = "Retry-After not over yet, kept";
-    p.deadline = std::min(p.hold_until, end_of_interest(p));
-    return fx;
-  }
-  p.attempts = 0;
-  return prepare(p);
-}
-
-Effects on_due(Publication& p, MonoMs now) {
-  if (p.state == State::Idle) {
-    Effects fx;
-    fx.complete = true;
-    fx.local_status = 503;
-    fx.local_reason = "Table not loaded yet, kept";
-    p.deadline = kNever;
-    return fx;
-  }
-  if (p.wanted == Wanted::Something && p.wanted_end <= now) {
-    bool failing = p.state == State::Backoff, queued = p.state == State::Queued;
-    Effects fx = lifetime_over(p, now);
-    if (p.state == State::Gone) {
-      if (failing) fx.ending = Ending::GivenUp;
-    } else {
-      fx.complete = queued;  // callers still queued: their lifetime ended before the request could leave
-      fx.local_status = 480;
-      fx.local_reason = "Lifetime ended";
-    }
-    return fx;
-  }
-  if (p.wanted != Wanted::Something && removal_end(p) <= now) return end(p, Ending::Expired, 200, "Expired at the server");
-  Effects fx;
-  p.hold_until = 0;
-  if (p.state == State::Queued) {
-    p.deadline = end_of_interest(p);
-    return fx;
-  }
-  queue(p, fx);
-  return fx;
-}
-
-Effects on_success(Publication& p, const Event& e, Random& random, MonoMs now) {
-  if (p.op == Op::Remove) return end(p, Ending::Removed, 0, "");
-  Effects fx;
-  fx.complete = fx.write_row = true;
-  int64_t granted = e.expires < 0 ? p.asked : std::min<int64_t>(e.expires, p.asked);
-  if (granted == 0) {  // stored and dropped in one breath: nothing is there
-    fx.forget_etag = true;
+// A 2xx. Where it grants nothing, nothing is there: it was stored and dropped in one breath.
+void hear_success(Step& s) {
+  Publication& p = s.p;
+  if (p.op == Op::Remove) return;
+  if (granted(p, s.e) == 0) {
+    s.fx.forget_etag = true;
     p.known = Known::Never;
     p.grant_end = 0;
-    p.attempts = static_cast<uint8_t>(std::min(p.attempts + 1, 255));
-    set_state(p, State::Backoff, std::min(p.wanted_end, now + backoff(p.attempts, -1, random)));
-    return fx;
+    return;
   }
-  fx.take_etag = e.etag == Tag::Usable;
+  s.fx.take_etag = s.e.etag == Tag::Usable;
   // Without a SIP-ETag: an old one is kept; with none yet, live until the refresh point and then in full. One that cannot be sent
   // back has taken the place of the old one over there.
-  fx.forget_etag = e.etag == Tag::Unusable;
-  if (fx.forget_etag) p.known = Known::Never;
-  else if (fx.take_etag || p.known != Known::Never) p.known = Known::Current;
-  fx.orphan = p.known == Known::Never;
+  s.fx.forget_etag = s.e.etag == Tag::Unusable;
+  if (s.fx.forget_etag) p.known = Known::Never;
+  else if (s.fx.take_etag || p.known != Known::Never) p.known = Known::Current;
+  s.fx.orphan = p.known == Known::Never;
   p.attempts = 0;
   p.full_tried = false;
   p.hold_until = 0;
-  p.grant_end = p.sent_at + granted * 1000;
-  set_state(p, State::Live, live_deadline(p, random, static_cast<uint32_t>(granted)));
-  if (p.wanted_end <= now) {  // it ended while its request was out
-    Effects over = lifetime_over(p, now);
-    fx.enqueue = over.enqueue;
-    fx.ending = over.ending;
-  }
-  return fx;
+  p.grant_end = p.sent_at + granted(p, s.e) * 1000;
 }
 
-Effects on_failure(Publication& p, const Event& e, Random& random, MonoMs now) {
-  Effects fx;
-  fx.complete = fx.write_row = true;
-  p.attempts = static_cast<uint8_t>(std::min(p.attempts + 1, 255));
-  MonoMs retry = now + backoff(p.attempts, e.retry_after, random);
-  p.hold_until = e.retry_after > 0 ? now + std::min(e.retry_after, kMaxRetryAfter) * 1000 : 0;
-  set_state(p, State::Backoff, std::min(retry, end_of_interest(p)));
-  return fx;
+void hear_lost_state(Step& s) {
+  if (s.p.op == Op::Remove) return;
+  if (s.had_etag) s.p.grant_end = 0;
+  s.p.known = Known::Never;
+  s.fx.forget_etag = true;
 }
 
-Effects on_lost_state(Publication& p, const Event& e, Random& random, MonoMs now) {
-  if (p.op == Op::Remove) return end(p, Ending::Removed, 0, "");
-  bool told_of_etag = p.known != Known::Never;
-  p.known = Known::Never;
-  if (told_of_etag) p.grant_end = 0;
-  if (!p.publishable) {
-    Effects fx = end(p, Ending::StateLost, 0, "");
-    fx.forget_etag = true;
-    return fx;
+void hear_too_brief(Step& s) {
+  if (uint32_t longer = longer_expires(s)) s.p.server_min = longer;
+}
+
+// The row of an earlier run. What an owner has asked for meanwhile stays what is wanted.
+void hear_restored(Step& s) {
+  Publication& p = s.p;
+  const RestoredPublication& row = *s.e.row;
+  p.grant_end = row.grant_end;
+  p.known = row.etag ? Known::Current : Known::Never;
+  p.sent_at = s.now;
+  if (row.requested) {
+    s.fx.new_names = true;
+    // Nothing was wanted any more, and its owner was told so: a second removal makes that no less, only a body changes it.
+    bool leaving = row.wanted_end <= s.now;
+    if (leaving && !p.publishable && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;
+    if (p.publishable) {
+      if (p.known == Known::Current) p.known = Known::Changed;
+    } else if (!(leaving && p.wanted == Wanted::Something) && row.state) {
+      p.publishable = s.fx.take_row = true;
+      if (row.intent == Op::Modify) p.known = Known::Changed;
+    }
+    return;
   }
-  Effects fx;
-  if (p.full_tried || !told_of_etag) {
-    fx = on_failure(p, e, random, now);
+  p.wanted = row.wanted && row.intent != Op::Remove ? Wanted::Something : Wanted::Leaving;
+  p.wanted_end = row.wanted_end;
+  p.publishable = row.state;
+  if (row.intent == Op::Modify && p.known == Known::Current) p.known = Known::Changed;
+  if (row.named && (row.intent == Op::Remove || (row.intent != Op::None && row.asked > 0))) {
+    // What may have been out when the last run ended goes out again, the same to the octet.
+    p.build = Build::Replay;
+    p.op = row.intent;
+    p.asked = row.asked;
   } else {
-    p.full_tried = true;
-    fx.write_row = true;
-    queue(p, fx);
-    if (p.wanted_end <= now) fx = lifetime_over(p, now);
+    s.fx.new_names = true;   // what was used since the row was written is not known, or it cannot be said again
   }
-  fx.forget_etag = true;
-  return fx;
 }
 
-Effects on_too_brief(Publication& p, const Event& e, Random& random, MonoMs now) {
-  uint32_t longer = p.op == Op::Remove ? 0 : longer_to_ask(p.asked, e.min_expires, e.max_expires);
-  if (longer) p.server_min = longer;
-  // At once for the first in a row only: a server that raises its bound each time gets no storm.
-  if (!longer || p.attempts > 0) return on_failure(p, e, random, now);
-  p.attempts = 1;
-  Effects fx;
-  queue(p, fx);
-  return fx;
-}
-
-Effects on_fatal(Publication& p) {
-  if (p.op == Op::Remove || p.known == Known::Never) return end(p, Ending::Refused, 0, "");
-  // The record ends, but the server still holds its last good state under an entity-tag we know: withdraw it.
-  Effects fx;
-  fx.complete = fx.write_row = true;
-  fx.ending = Ending::Refused;
-  p.wanted = Wanted::Leaving;
-  queue(p, fx);
-  return fx;
-}
-
-Effects on_loaded(Publication& p, const Event& e, MonoMs now) {
-  if (p.wanted == Wanted::Something && p.wanted_end <= now) return lifetime_over(p, now);
-  Op op = next_op(p);
-  if (op == Op::None) return end(p, Ending::NeverSent, 404, "No record");
-  // Live before, and live again: also without an entity-tag (2xx without SIP-ETag), until the refresh point.
-  if (e.due >= 0 && (op == Op::Refresh || (op == Op::Initial && p.grant_end > now))) {
-    set_state(p, State::Live, std::min(p.wanted_end, p.grant_end >= p.wanted_end ? p.wanted_end : e.due));
-    return {};
+void hear(Step& s) {
+  switch (s.e.input) {
+    case Input::Request: return hear_request(s);
+    case Input::Slot: return hear_slot(s);
+    case Input::Success: return hear_success(s);
+    case Input::LostState: return hear_lost_state(s);
+    case Input::TooBrief: return hear_too_brief(s);
+    case Input::Restored: return hear_restored(s);
+    default: return;
   }
-  return prepare(p);
+}
+
+// --- guards ----------------------------------------------------------------------------------------------------------
+
+bool is_removal(const Step& s) { return s.e.removal; }
+bool left_behind(const Step& s) { return next_op(s.p) == Op::None && s.p.grant_end > s.now; }
+bool nothing_to_send(const Step& s) { return next_op(s.p) == Op::None; }
+bool quiet(const Step& s) { return s.p.hold_until > s.now; }
+bool intent_first(const Step& s) { return needs_intent(next_op(s.p)); }
+bool at_wanted_end(const Step& s) { return s.p.wanted == Wanted::Something && s.p.wanted_end <= s.now; }
+bool nothing_there(const Step& s) { return s.p.known == Known::Never || removal_end(s.p) <= s.now; }
+bool at_wanted_end_nothing_there(const Step& s) { return at_wanted_end(s) && nothing_there(s); }
+bool at_wanted_end_quiet(const Step& s) { return at_wanted_end(s) && quiet(s); }
+bool lapsed(const Step& s) { return s.p.wanted != Wanted::Something && removal_end(s.p) <= s.now; }
+bool was_removal(const Step& s) { return s.p.op == Op::Remove; }
+bool granted_nothing(const Step& s) { return granted(s.p, s.e) == 0; }
+bool no_state(const Step& s) { return !s.p.publishable; }
+bool lost_twice(const Step& s) { return s.p.full_tried || !s.had_etag; }
+bool at_end_by_clock(const Step& s) { return s.p.wanted_end <= s.now; }
+bool at_end_by_clock_nothing_there(const Step& s) { return at_end_by_clock(s) && nothing_there(s); }
+bool no_longer_expires(const Step& s) { return !longer_expires(s) || s.p.attempts > 0; }
+bool was_removal_or_none_known(const Step& s) { return s.p.op == Op::Remove || s.p.known == Known::Never; }
+bool ended_before_request(const Step& s) {
+  return s.e.row->requested && s.e.row->wanted_end <= s.now && !s.p.publishable && s.p.wanted == Wanted::Something;
+}
+bool live_again(const Step& s) {   // also without an entity-tag (2xx without SIP-ETag), until the refresh point
+  Op op = next_op(s.p);
+  return s.e.due >= 0 && (op == Op::Refresh || (op == Op::Initial && s.p.grant_end > s.now));
+}
+
+// --- actions ---------------------------------------------------------------------------------------------------------
+
+void tell(Step& s, int status, const char* reason) {
+  s.fx.complete = true;
+  s.fx.local_status = status;
+  s.fx.local_reason = reason;
+}
+
+void write_row(Step& s) { s.fx.write = s.e.owner ? Write::Fast : Write::Bulk; }
+
+// status 0: the reply says it.
+void end(Step& s, Ending why, int status, const char* reason) {
+  tell(s, status, reason);
+  write_row(s);
+  s.fx.ending = why;
+  s.p.wanted = Wanted::Leaving;
+  s.p.known = Known::Never;
+  s.p.hold_until = 0;
+  s.p.deadline = kNever;
+}
+
+void queue(Step& s) {
+  s.p.deadline = end_of_interest(s.p);
+  s.fx.enqueue = true;
+}
+
+void back_off(Step& s) {
+  tell(s, 0, "");
+  write_row(s);
+  s.p.attempts = static_cast<uint8_t>(std::min(s.p.attempts + 1, 255));
+  MonoMs retry = s.now + backoff(s.p.attempts, s.e.retry_after, s.random);
+  s.p.hold_until = s.e.retry_after > 0 ? s.now + std::min(s.e.retry_after, kMaxRetryAfter) * 1000 : 0;
+  s.p.deadline = std::min(retry, end_of_interest(s.p));
+}
+
+void wait_for_row(Step& s) { s.p.deadline = s.now + kIdlePatience; }
+void ended_already(Step& s) { tell(s, 200, "Ended already"); }
+void leave_behind(Step& s) { end(s, Ending::LeftBehind, 202, "No usable SIP-ETag to remove it by: ends with its grant"); }
+void never_sent(Step& s) { end(s, Ending::NeverSent, 200, "Nothing published"); }   // what may be there unheard of lapses by itself
+void no_record(Step& s) { end(s, Ending::NeverSent, 404, "No record"); }
+
+void keep_for_later(Step& s) {   // the server asked for quiet: the change is kept, goes out then, and its owner knows it
+  tell(s, 503, "Retry-After not over yet, kept");
+  write_row(s);
+  s.p.deadline = std::min(s.p.hold_until, end_of_interest(s.p));
+}
+
+void commit_first(Step& s) {
+  if (s.e.input == Input::Request) s.p.attempts = 0;
+  s.p.hold_until = 0;
+  s.p.deadline = s.e.patience;
+  s.fx.write = Write::Intent;
+}
+
+void send_now(Step& s) {
+  if (s.e.input == Input::Request) s.p.attempts = 0;
+  s.p.hold_until = 0;
+  queue(s);
+}
+
+void give_up_waiting(Step& s) {
+  tell(s, 503, "Table not loaded yet, kept");
+  s.p.deadline = kNever;
+}
+
+void expire(Step& s) {
+  bool failing = s.p.state == State::Backoff;
+  end(s, failing && s.e.input == Input::Due ? Ending::GivenUp : Ending::Expired, 480, "Lifetime ended");
+}
+
+// The state that the server holds is withdrawn.
+void withdraw(Step& s) {
+  s.p.wanted = Wanted::Leaving;
+  queue(s);
+  // Whose request is still queued: its lifetime ended before it could leave.
+  if (s.p.state == State::Queued) tell(s, 480, "Lifetime ended");
+}
+
+void withdraw_later(Step& s) {
+  s.p.wanted = Wanted::Leaving;
+  s.p.deadline = std::min(s.p.hold_until, removal_end(s.p));
+}
+
+void lapse(Step& s) { end(s, Ending::Expired, 200, "Expired at the server"); }
+
+void stay_queued(Step& s) {
+  s.p.hold_until = 0;
+  s.p.deadline = end_of_interest(s.p);
+}
+
+void try_again(Step& s) {
+  s.p.hold_until = 0;
+  queue(s);
+}
+
+void removed(Step& s) { end(s, Ending::Removed, 0, ""); }
+
+void granted_none(Step& s) {
+  tell(s, 0, "");
+  write_row(s);
+  s.p.attempts = static_cast<uint8_t>(std::min(s.p.attempts + 1, 255));
+  s.p.deadline = std::min(s.p.wanted_end, s.now + backoff(s.p.attempts, -1, s.random));
+}
+
+void ended_while_out(Step& s) { end(s, Ending::Expired, 0, ""); }
+
+void withdraw_at_once(Step& s) {
+  tell(s, 0, "");
+  write_row(s);
+  s.p.wanted = Wanted::Leaving;
+  queue(s);
+}
+
+void be_live(Step& s) {
+  tell(s, 0, "");
+  write_row(s);
+  // A grant that reaches the wanted end needs no refresh: it is withdrawn at that.
+  if (s.p.grant_end >= s.p.wanted_end) s.p.deadline = s.p.wanted_end;
+  else s.p.deadline = std::min(s.p.wanted_end, s.p.sent_at + refresh_after(static_cast<uint32_t>(granted(s.p, s.e)), s.random));
+}
+
+void state_lost(Step& s) { end(s, Ending::StateLost, 0, ""); }
+
+void publish_in_full(Step& s) {
+  s.p.full_tried = true;
+  write_row(s);
+  queue(s);
+}
+
+void ask_for_longer(Step& s) {   // at once for the first in a row only: a server that raises its bound each time gets no storm
+  s.p.attempts = 1;
+  queue(s);
+}
+
+void fail(Step& s) {
+  back_off(s);
+  s.fx.orphan = !s.e.answered && s.p.op != Op::Remove;   // the server may have stored what we never heard of
+}
+
+void refused(Step& s) { end(s, Ending::Refused, 0, ""); }
+
+// The record ends, but the server still holds its last good state under an entity-tag we know.
+void refused_withdraw(Step& s) {
+  withdraw_at_once(s);
+  s.fx.ending = Ending::Refused;
+}
+
+void tell_reply(Step& s) { tell(s, 0, ""); }
+
+void no_body_to_go_on_with(Step& s) {
+  tell(s, 412, "Ended, a body is needed");
+  s.fx.not_kept = true;
+  s.p.wanted = Wanted::Leaving;
+}
+
+void live_until_due(Step& s) { s.p.deadline = std::min(s.p.wanted_end, s.p.grant_end >= s.p.wanted_end ? s.p.wanted_end : s.e.due); }
+void tell_as_said(Step& s) { tell(s, s.e.status, s.e.reason); }
+
+// --- the rules -------------------------------------------------------------------------------------------------------
+
+constexpr State Idle = State::Idle, Intent = State::Intent, Queued = State::Queued, Sending = State::Sending, Live = State::Live,
+                Backoff = State::Backoff, Gone = State::Gone;
+
+using PublicationRule = Rule<State, Input, Step>;
+
+constexpr PublicationRule kRules[] = {
+    // Request: an owner wants something else. While a request is out it waits.
+    {states(Idle), Input::Request, "", nullptr, Idle, wait_for_row, ""},
+    {states(Gone), Input::Request, "it is a removal", is_removal, Gone, ended_already, ""},
+    {states(Intent, Queued, Live, Backoff), Input::Request, "a removal of what a server holds without an entity-tag", left_behind, Gone, leave_behind, "RFC 3903 4.1"},
+    {states(Intent, Queued, Live, Backoff, Gone), Input::Request, "nothing to send", nothing_to_send, Gone, never_sent, ""},
+    {states(Backoff), Input::Request, "the server asked for quiet", quiet, Backoff, keep_for_later, "RFC 3261 20.33"},
+    {states(Intent, Queued, Live, Backoff), Input::Request, "a modification or removal", intent_first, Intent, commit_first, ""},
+    {states(Intent, Queued, Live, Backoff, Gone), Input::Request, "", nullptr, Queued, send_now, "RFC 3903 4.2"},
+
+    {states(Intent), Input::Proceed, "", nullptr, Queued, queue, ""},
+    {states(Queued), Input::Slot, "", nullptr, Sending, [](Step& s) { s.p.deadline = kNever; }, "RFC 3903 4"},
+
+    // Due: the record's own deadline.
+    {states(Idle), Input::Due, "", nullptr, Idle, give_up_waiting, ""},
+    {states(Queued, Live, Backoff), Input::Due, "at the wanted end, and no server holds it", at_wanted_end_nothing_there, Gone, expire, ""},
+    {states(Backoff), Input::Due, "at the wanted end, and the server asked for quiet", at_wanted_end_quiet, Backoff, withdraw_later, "RFC 3261 20.33"},
+    {states(Queued, Live, Backoff), Input::Due, "at the wanted end", at_wanted_end, Queued, withdraw, "RFC 3903 4.5"},
+    {states(Queued, Live, Backoff), Input::Due, "not wanted, and it has lapsed over there", lapsed, Gone, lapse, "RFC 3903 6.4"},
+    {states(Queued), Input::Due, "", nullptr, Queued, stay_queued, ""},
+    {states(Live, Backoff), Input::Due, "", nullptr, Queued, try_again, "RFC 3903 4.3"},
+
+    // Replies.
+    {states(Sending), Input::Success, "to a removal", was_removal, Gone, removed, "RFC 3903 4.5"},
+    {states(Sending), Input::Success, "it grants nothing", granted_nothing, Backoff, granted_none, ""},
+    {states(Sending), Input::Success, "past the wanted end, and no server holds it", at_end_by_clock_nothing_there, Gone, ended_while_out, ""},
+    {states(Sending), Input::Success, "past the wanted end", at_end_by_clock, Queued, withdraw_at_once, "RFC 3903 4.5"},
+    {states(Sending), Input::Success, "", nullptr, Live, be_live, "RFC 3903 4.1"},
+    {states(Sending), Input::LostState, "to a removal", was_removal, Gone, removed, "RFC 3903 11.2.2"},
+    {states(Sending), Input::LostState, "nothing to publish in full", no_state, Gone, state_lost, "RFC 3903 4.4"},
+    {states(Sending), Input::LostState, "again, or no entity-tag was sent", lost_twice, Backoff, back_off, ""},
+    {states(Sending), Input::LostState, "past the wanted end", at_end_by_clock, Gone, expire, ""},
+    {states(Sending), Input::LostState, "", nullptr, Queued, publish_in_full, "RFC 3903 4.4"},
+    {states(Sending), Input::TooBrief, "nothing longer may be asked for, or again", no_longer_expires, Backoff, back_off, "RFC 3261 21.4.17"},
+    {states(Sending), Input::TooBrief, "", nullptr, Queued, ask_for_longer, "RFC 3903 4"},
+    {states(Sending), Input::Transient, "", nullptr, Backoff, fail, ""},
+    {states(Sending), Input::Forbidden, "", nullptr, Backoff, fail, ""},
+    {states(Sending), Input::Auth, "", nullptr, Backoff, fail, ""},
+    {states(Sending), Input::Fatal, "to a removal, or no server holds it", was_removal_or_none_known, Gone, refused, ""},
+    {states(Sending), Input::Fatal, "", nullptr, Queued, refused_withdraw, "RFC 3903 4.5"},
+    {states(Sending), Input::Shutdown, "", nullptr, Sending, tell_reply, ""},
+
+    // Rows.
+    {states(Idle), Input::Restored, "it had ended before its owner asked for it, without a body", ended_before_request, Idle, no_body_to_go_on_with, ""},
+    {states(Idle), Input::Restored, "", nullptr, Idle, nullptr, ""},
+    {states(Idle), Input::Loaded, "at the wanted end, and no server holds it", at_wanted_end_nothing_there, Gone, expire, ""},
+    {states(Idle), Input::Loaded, "at the wanted end", at_wanted_end, Queued, withdraw, "RFC 3903 4.5"},
+    {states(Idle), Input::Loaded, "nothing to send", nothing_to_send, Gone, no_record, ""},
+    {states(Idle), Input::Loaded, "as the server holds it", live_again, Live, live_until_due, ""},
+    {states(Idle), Input::Loaded, "a modification or removal", intent_first, Intent, commit_first, ""},
+    {states(Idle), Input::Loaded, "", nullptr, Queued, send_now, ""},
+    {states(Gone), Input::Stored, "", nullptr, Gone, nullptr, ""},
+
+    // The request under way has an outcome that is not the machine's.
+    {states(Queued), Input::Told, "", nullptr, Queued, tell_as_said, ""},
+    {states(Gone), Input::Told, "", nullptr, Gone, tell_as_said, ""},
+};
+
+bool is_reply(Input i) { return i >= Input::Success && i <= Input::Shutdown; }
+
+// What holds for every rule.
+void finish(Step& s, State before, Op planned) {
+  Publication& p = s.p;
+  Effects& fx = s.fx;
+  // The row may name the next CSeq for what was planned (its intent): anything else goes out under a new Call-ID. So does what comes
+  // after a request of an earlier run was repeated.
+  bool waited = before == State::Intent || before == State::Queued || before == State::Backoff;
+  bool replanned = waited && (s.e.input == Input::Request || next_op(p) != planned);
+  bool repeated = p.build == Build::Replay && (is_reply(s.e.input) || (s.e.input == Input::Loaded && next_op(p) != p.op));
+  fx.new_names = fx.new_names || replanned || repeated;
+  if (fx.new_names) p.build = Build::Fresh;
+  if (fx.write == Write::Intent && p.build == Build::Fresh) {
+    p.asked = expires_to_ask(s.e.ask, p.wanted_end == kNever ? kNever : p.wanted_end - s.now, p.server_min);
+    p.build = Build::Named;
+  }
+  // What an owner wants is committed in parallel with an initial publication or a new lifetime. The bulk lane takes
+  // it within 200 ms; a server that answers sooner makes one row of intent and result.
+  bool wish = fx.enqueue && s.e.owner && (s.e.input == Input::Request || s.e.input == Input::Loaded);
+  if (fx.write == Write::No && wish) fx.write = Write::Wish;
+  fx.leave_queue = (before == State::Queued || before == State::Idle) && p.state != before;
+  fx.forget_etag = fx.forget_etag || p.state == State::Gone;
+  fx.free = p.state == State::Gone && !s.e.has_row;
+  fx.not_kept = fx.not_kept || (s.e.no_row && p.state == State::Gone);
+  if (fx.complete && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;   // its owner knows now
 }
 
 }  // namespace
 
-Effects step(Publication& p, const Event& e, Random& random, MonoMs now) {
-  Effects fx;
-  switch (e.input) {
-    case Input::Request: return on_request(p, e, now);
-    case Input::Proceed: queue(p, fx); return fx;
-    case Input::Slot:
-      p.op = next_op(p);
-      p.sent_at = now;
-      set_state(p, State::Sending, kNever);
-      return fx;
-    case Input::Due: return on_due(p, now);
-    case Input::Success: return on_success(p, e, random, now);
-    case Input::LostState: return on_lost_state(p, e, random, now);
-    case Input::TooBrief: return on_too_brief(p, e, random, now);
-    case Input::Transient:
-    case Input::Forbidden:
-    case Input::Auth:
-      fx = on_failure(p, e, random, now);
-      fx.orphan = !e.answered && p.op != Op::Remove;  // the server may have stored what we never heard of
-      return fx;
-    case Input::Fatal: return on_fatal(p);
-    case Input::Shutdown:
-      fx.complete = true;
-      return fx;
-    case Input::Loaded: return on_loaded(p, e, now);
-    case Input::Stored: return fx;
-  }
-  return fx;
+std::span<const PublicationRule> publication_rules() { return kRules; }
+
+bool legal(State s, Input i) {
+  for (const auto& r : kRules)
+    if (r.input == i && (r.from >> static_cast<int>(s) & 1)) return true;
+  return false;
+}
+
+Effects Publication::step(Publication& p, const Event& e, Random& random, MonoMs now) {
+  Step s{p, e, random, now, p.known != Known::Never};
+  State before = p.state;
+  Op planned = next_op(p);
+  hear(s);
+  const PublicationRule* rule = find_rule(publication_rules(), before, e.input, s);
+  if (!rule) return {};
+  if (rule->act) rule->act(s);
+  p.state = rule->to;
+  finish(s, before, planned);
+  return s.fx;
 }
 
 }  // namespace pua

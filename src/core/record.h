@@ -39,7 +39,6 @@ struct WaitingRequest {
 struct RecordExtra {
   WaiterList callers;                     // of the request under way
   std::unique_ptr<WaitingRequest> waiting;
-  MonoMs intent_deadline = 0;
   void* cb_param = nullptr;
 };
 
@@ -51,7 +50,7 @@ struct Record : Entity {
   PackedStrings<kFields> text;
   std::unique_ptr<RecordExtra> extra;
   uint64_t call_number = 0;               // Call-ID is this in hex, "@host"; renew_call()
-  Publication pub;                        // the machine's part
+  Machine<Publication> pub;
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
   uint32_t doc_version = 0;
   uint32_t cseq = 0;                      // last used

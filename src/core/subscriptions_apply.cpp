@@ -219,7 +219,7 @@ void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
   if (op == sub::Op::Remove || op == sub::Op::Fetch) {
     m.asked = 0;
   } else if (!replay) {
-    m.asked = expires_to_ask(c_.settings_, s.event, m.wanted_end == kNever ? kNever : m.wanted_end - now, m.server_min);
+    m.asked = expires_to_ask(expires_rule(c_.settings_, s.event), m.wanted_end == kNever ? kNever : m.wanted_end - now, m.server_min);
   }
   uint32_t cseq = replay ? s.cseq : s.cseq + 1;
   apply(s, {.input = sub::Input::Slot}, nullptr, now);
@@ -323,7 +323,7 @@ void Subscriptions::on_reply(Subscription& s, const SipReply& reply, MonoMs now)
                  "no dialog can be made of its To tag and Record-Route, only of a NOTIFY", now);
   e.expires = reply.expires;
   e.min_expires = reply.min_expires;
-  e.max_expires = max_expires_of(c_.settings_, s.event);
+  e.max_expires = expires_rule(c_.settings_, s.event).most;
   e.retry_after = reply.retry_after;
   e.timer_n = timer_n();
   apply(s, e, &reply, now);

@@ -186,7 +186,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   bool wanted = s.m.wanted == sub::Wanted::Something;
   sub::Event e{.input = terminated ? sub::Input::Terminated : sub::Input::Notify};
   e.expires = n.expires;
-  e.max_expires = max_expires_of(c_.settings_, s.event);
+  e.max_expires = expires_rule(c_.settings_, s.event).most;
   e.retry_after = n.retry_after;
   e.notified = notified_of(n.state);
   e.reason = sub::reason_of(n.reason);

@@ -49,7 +49,7 @@ TEST_GROUP(Policy) {
     settings.max_expires_by_event = {{64, 600}};
   }
   uint32_t ask(MonoMs remaining, uint32_t server_min = 0, int32_t event = 1) {
-    return expires_to_ask(settings, event, remaining, server_min);
+    return expires_to_ask(expires_rule(settings, event), remaining, server_min);
   }
 };
 
@@ -116,8 +116,8 @@ TEST(Policy, one_second_is_the_least_that_is_ever_asked_for) {
 }
 
 TEST(Policy, max_expires_is_that_of_the_event_where_it_has_one) {
-  LONGS_EQUAL(600, max_expires_of(settings, 64));
-  LONGS_EQUAL(7200, max_expires_of(settings, 1));
+  LONGS_EQUAL(600, expires_rule(settings, 64).most);
+  LONGS_EQUAL(7200, expires_rule(settings, 1).most);
 }
 
 TEST(Policy, a_long_grant_is_refreshed_a_fifth_before_its_end_less_jitter) {

