@@ -209,11 +209,11 @@ void Engine::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishD
 }
 
 void Engine::request(Record& r, bool removal, bool new_body, MonoMs wanted_end, MonoMs now) {
-  apply(r, Event{.input = Input::Request, .removal = removal, .new_body = new_body, .wanted_end = wanted_end}, nullptr, now);
+  apply(r, Event{.input = Input::Request, .removal = removal, .new_body = new_body, .wanted_end = wanted_end, .no_row = !loading_}, nullptr, now);
 }
 
 void Engine::tell(Record& r, int status, const char* reason, MonoMs now) {
-  apply(r, Event{.input = Input::Told, .status = status, .reason = reason}, nullptr, now);
+  apply(r, Event{.input = Input::Told, .status = status, .phrase = reason}, nullptr, now);
 }
 
 // A request is out: this one waits, in place of those that waited before it.

@@ -50,22 +50,33 @@ struct CommonEffects {
 template <class State, class Input, class Step>
 struct Rule {
   uint32_t from;                  // a set of states: bits by their number
-  Input input;
+  uint32_t on;                    // a set of inputs
   const char* guard;              // in words; "": always
   bool (*holds)(const Step&);     // nullptr: always
-  State to;
+  State to;                       // kStay: the state it is in
   void (*act)(Step&);             // nullptr: nothing but the state changes. The state is still the old one
   const char* source;             // section of an RFC, or "" where it is a rule of our own
 };
 
+constexpr uint8_t kStay = 0xff;
+
 template <class... States>
 constexpr uint32_t states(States... s) { return ((1u << static_cast<int>(s)) | ...); }
+template <class... Inputs>
+constexpr uint32_t on(Inputs... i) { return ((1u << static_cast<int>(i)) | ...); }
+template <class State, class Input, class Step>
+bool is_for(const Rule<State, Input, Step>& r, State s, Input i) {
+  return (r.from >> static_cast<int>(s) & 1) && (r.on >> static_cast<int>(i) & 1);
+}
+
+template <class State>
+State next_state(State from, State to) { return static_cast<uint8_t>(to) == kStay ? from : to; }
 
 // The first rule that holds, nullptr: the pair is a programming error.
 template <class State, class Input, class Step>
 const Rule<State, Input, Step>* find_rule(std::span<const Rule<State, Input, Step>> rules, State from, Input input, const Step& s) {
   for (const auto& r : rules)
-    if (r.input == input && (r.from >> static_cast<int>(from) & 1) && (!r.holds || r.holds(s))) return &r;
+    if (is_for(r, from, input) && (!r.holds || r.holds(s))) return &r;
   return nullptr;
 }
 

@@ -178,6 +178,7 @@ void hear(Step& s) {
 
 // --- guards ----------------------------------------------------------------------------------------------------------
 
+bool loaded(const Step& s) { return s.e.no_row; }
 bool is_removal(const Step& s) { return s.e.removal; }
 bool left_behind(const Step& s) { return next_op(s.p) == Op::None && s.p.grant_end > s.now; }
 bool nothing_to_send(const Step& s) { return next_op(s.p) == Op::None; }
@@ -360,7 +361,7 @@ void no_body_to_go_on_with(Step& s) {
 }
 
 void live_until_due(Step& s) { s.p.deadline = std::min(s.p.wanted_end, s.p.grant_end >= s.p.wanted_end ? s.p.wanted_end : s.e.due); }
-void tell_as_said(Step& s) { tell(s, s.e.status, s.e.reason); }
+void tell_as_said(Step& s) { tell(s, s.e.status, s.e.phrase); }
 
 // --- the rules -------------------------------------------------------------------------------------------------------
 
@@ -371,60 +372,59 @@ using PublicationRule = Rule<State, Input, Step>;
 
 constexpr PublicationRule kRules[] = {
     // Request: an owner wants something else. While a request is out it waits.
-    {states(Idle), Input::Request, "", nullptr, Idle, wait_for_row, ""},
-    {states(Gone), Input::Request, "it is a removal", is_removal, Gone, ended_already, ""},
-    {states(Intent, Queued, Live, Backoff), Input::Request, "a removal of what a server holds without an entity-tag", left_behind, Gone, leave_behind, "RFC 3903 4.1"},
-    {states(Intent, Queued, Live, Backoff, Gone), Input::Request, "nothing to send", nothing_to_send, Gone, never_sent, ""},
-    {states(Backoff), Input::Request, "the server asked for quiet", quiet, Backoff, keep_for_later, "RFC 3261 20.33"},
-    {states(Intent, Queued, Live, Backoff), Input::Request, "a modification or removal", intent_first, Intent, commit_first, ""},
-    {states(Intent, Queued, Live, Backoff, Gone), Input::Request, "", nullptr, Queued, send_now, "RFC 3903 4.2"},
+    {states(Idle), on(Input::Request), "the table has been loaded", loaded, Idle, nullptr, ""},   // and Loaded follows
+    {states(Idle), on(Input::Request), "", nullptr, Idle, wait_for_row, ""},
+    {states(Gone), on(Input::Request), "it is a removal", is_removal, Gone, ended_already, ""},
+    {states(Intent, Queued, Live, Backoff), on(Input::Request), "a removal of what a server holds without an entity-tag", left_behind, Gone, leave_behind, "RFC 3903 4.1"},
+    {states(Intent, Queued, Live, Backoff, Gone), on(Input::Request), "nothing to send", nothing_to_send, Gone, never_sent, ""},
+    {states(Backoff), on(Input::Request), "the server asked for quiet", quiet, Backoff, keep_for_later, "RFC 3261 20.33"},
+    {states(Intent, Queued, Live, Backoff), on(Input::Request), "a modification or removal", intent_first, Intent, commit_first, ""},
+    {states(Intent, Queued, Live, Backoff, Gone), on(Input::Request), "", nullptr, Queued, send_now, "RFC 3903 4.2"},
 
-    {states(Intent), Input::Proceed, "", nullptr, Queued, queue, ""},
-    {states(Queued), Input::Slot, "", nullptr, Sending, [](Step& s) { s.p.deadline = kNever; }, "RFC 3903 4"},
+    {states(Intent), on(Input::Proceed), "", nullptr, Queued, queue, ""},
+    {states(Queued), on(Input::Slot), "", nullptr, Sending, [](Step& s) { s.p.deadline = kNever; }, "RFC 3903 4"},
 
     // Due: the record's own deadline.
-    {states(Idle), Input::Due, "", nullptr, Idle, give_up_waiting, ""},
-    {states(Queued, Live, Backoff), Input::Due, "at the wanted end, and no server holds it", at_wanted_end_nothing_there, Gone, expire, ""},
-    {states(Backoff), Input::Due, "at the wanted end, and the server asked for quiet", at_wanted_end_quiet, Backoff, withdraw_later, "RFC 3261 20.33"},
-    {states(Queued, Live, Backoff), Input::Due, "at the wanted end", at_wanted_end, Queued, withdraw, "RFC 3903 4.5"},
-    {states(Queued, Live, Backoff), Input::Due, "not wanted, and it has lapsed over there", lapsed, Gone, lapse, "RFC 3903 6.4"},
-    {states(Queued), Input::Due, "", nullptr, Queued, stay_queued, ""},
-    {states(Live, Backoff), Input::Due, "", nullptr, Queued, try_again, "RFC 3903 4.3"},
+    {states(Idle), on(Input::Due), "", nullptr, Idle, give_up_waiting, ""},
+    {states(Queued, Live, Backoff), on(Input::Due), "at the wanted end, and no server holds it", at_wanted_end_nothing_there, Gone, expire, ""},
+    {states(Backoff), on(Input::Due), "at the wanted end, and the server asked for quiet", at_wanted_end_quiet, Backoff, withdraw_later, "RFC 3261 20.33"},
+    {states(Queued, Live, Backoff), on(Input::Due), "at the wanted end", at_wanted_end, Queued, withdraw, "RFC 3903 4.5"},
+    {states(Queued, Live, Backoff), on(Input::Due), "not wanted, and it has lapsed over there", lapsed, Gone, lapse, "RFC 3903 6.4"},
+    {states(Queued), on(Input::Due), "", nullptr, Queued, stay_queued, ""},
+    {states(Live, Backoff), on(Input::Due), "", nullptr, Queued, try_again, "RFC 3903 4.3"},
 
     // Replies.
-    {states(Sending), Input::Success, "to a removal", was_removal, Gone, removed, "RFC 3903 4.5"},
-    {states(Sending), Input::Success, "it grants nothing", granted_nothing, Backoff, granted_none, ""},
-    {states(Sending), Input::Success, "past the wanted end, and no server holds it", at_end_by_clock_nothing_there, Gone, ended_while_out, ""},
-    {states(Sending), Input::Success, "past the wanted end", at_end_by_clock, Queued, withdraw_at_once, "RFC 3903 4.5"},
-    {states(Sending), Input::Success, "", nullptr, Live, be_live, "RFC 3903 4.1"},
-    {states(Sending), Input::LostState, "to a removal", was_removal, Gone, removed, "RFC 3903 11.2.2"},
-    {states(Sending), Input::LostState, "nothing to publish in full", no_state, Gone, state_lost, "RFC 3903 4.4"},
-    {states(Sending), Input::LostState, "again, or no entity-tag was sent", lost_twice, Backoff, back_off, ""},
-    {states(Sending), Input::LostState, "past the wanted end", at_end_by_clock, Gone, expire, ""},
-    {states(Sending), Input::LostState, "", nullptr, Queued, publish_in_full, "RFC 3903 4.4"},
-    {states(Sending), Input::TooBrief, "nothing longer may be asked for, or again", no_longer_expires, Backoff, back_off, "RFC 3261 21.4.17"},
-    {states(Sending), Input::TooBrief, "", nullptr, Queued, ask_for_longer, "RFC 3903 4"},
-    {states(Sending), Input::Transient, "", nullptr, Backoff, fail, ""},
-    {states(Sending), Input::Forbidden, "", nullptr, Backoff, fail, ""},
-    {states(Sending), Input::Auth, "", nullptr, Backoff, fail, ""},
-    {states(Sending), Input::Fatal, "to a removal, or no server holds it", was_removal_or_none_known, Gone, refused, ""},
-    {states(Sending), Input::Fatal, "", nullptr, Queued, refused_withdraw, "RFC 3903 4.5"},
-    {states(Sending), Input::Shutdown, "", nullptr, Sending, tell_reply, ""},
+    {states(Sending), on(Input::Success), "to a removal", was_removal, Gone, removed, "RFC 3903 4.5"},
+    {states(Sending), on(Input::Success), "it grants nothing", granted_nothing, Backoff, granted_none, ""},
+    {states(Sending), on(Input::Success), "past the wanted end, and no server holds it", at_end_by_clock_nothing_there, Gone, ended_while_out, ""},
+    {states(Sending), on(Input::Success), "past the wanted end", at_end_by_clock, Queued, withdraw_at_once, "RFC 3903 4.5"},
+    {states(Sending), on(Input::Success), "", nullptr, Live, be_live, "RFC 3903 4.1"},
+    {states(Sending), on(Input::LostState), "to a removal", was_removal, Gone, removed, "RFC 3903 11.2.2"},
+    {states(Sending), on(Input::LostState), "nothing to publish in full", no_state, Gone, state_lost, "RFC 3903 4.4"},
+    {states(Sending), on(Input::LostState), "again, or no entity-tag was sent", lost_twice, Backoff, back_off, ""},
+    {states(Sending), on(Input::LostState), "past the wanted end", at_end_by_clock, Gone, expire, ""},
+    {states(Sending), on(Input::LostState), "", nullptr, Queued, publish_in_full, "RFC 3903 4.4"},
+    {states(Sending), on(Input::TooBrief), "nothing longer may be asked for, or again", no_longer_expires, Backoff, back_off, "RFC 3261 21.4.17"},
+    {states(Sending), on(Input::TooBrief), "", nullptr, Queued, ask_for_longer, "RFC 3903 4"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "", nullptr, Backoff, fail, ""},
+    {states(Sending), on(Input::Fatal), "to a removal, or no server holds it", was_removal_or_none_known, Gone, refused, ""},
+    {states(Sending), on(Input::Fatal), "", nullptr, Queued, refused_withdraw, "RFC 3903 4.5"},
+    {states(Sending), on(Input::Shutdown), "", nullptr, Sending, tell_reply, ""},
 
     // Rows.
-    {states(Idle), Input::Restored, "it had ended before its owner asked for it, without a body", ended_before_request, Idle, no_body_to_go_on_with, ""},
-    {states(Idle), Input::Restored, "", nullptr, Idle, nullptr, ""},
-    {states(Idle), Input::Loaded, "at the wanted end, and no server holds it", at_wanted_end_nothing_there, Gone, expire, ""},
-    {states(Idle), Input::Loaded, "at the wanted end", at_wanted_end, Queued, withdraw, "RFC 3903 4.5"},
-    {states(Idle), Input::Loaded, "nothing to send", nothing_to_send, Gone, no_record, ""},
-    {states(Idle), Input::Loaded, "as the server holds it", live_again, Live, live_until_due, ""},
-    {states(Idle), Input::Loaded, "a modification or removal", intent_first, Intent, commit_first, ""},
-    {states(Idle), Input::Loaded, "", nullptr, Queued, send_now, ""},
-    {states(Gone), Input::Stored, "", nullptr, Gone, nullptr, ""},
+    {states(Idle), on(Input::Restored), "it had ended before its owner asked for it, without a body", ended_before_request, Idle, no_body_to_go_on_with, ""},
+    {states(Idle), on(Input::Restored), "", nullptr, Idle, nullptr, ""},
+    {states(Idle), on(Input::Loaded), "at the wanted end, and no server holds it", at_wanted_end_nothing_there, Gone, expire, ""},
+    {states(Idle), on(Input::Loaded), "at the wanted end", at_wanted_end, Queued, withdraw, "RFC 3903 4.5"},
+    {states(Idle), on(Input::Loaded), "nothing to send", nothing_to_send, Gone, no_record, ""},
+    {states(Idle), on(Input::Loaded), "as the server holds it", live_again, Live, live_until_due, ""},
+    {states(Idle), on(Input::Loaded), "a modification or removal", intent_first, Intent, commit_first, ""},
+    {states(Idle), on(Input::Loaded), "", nullptr, Queued, send_now, ""},
+    {states(Gone), on(Input::Stored), "", nullptr, Gone, nullptr, ""},
 
     // The request under way has an outcome that is not the machine's.
-    {states(Queued), Input::Told, "", nullptr, Queued, tell_as_said, ""},
-    {states(Gone), Input::Told, "", nullptr, Gone, tell_as_said, ""},
+    {states(Queued), on(Input::Told), "", nullptr, Queued, tell_as_said, ""},
+    {states(Gone), on(Input::Told), "", nullptr, Gone, tell_as_said, ""},
 };
 
 bool is_reply(Input i) { return i >= Input::Success && i <= Input::Shutdown; }
@@ -451,7 +451,7 @@ void finish(Step& s, State before, Op planned) {
   fx.leave_queue = (before == State::Queued || before == State::Idle) && p.state != before;
   fx.forget_etag = fx.forget_etag || p.state == State::Gone;
   fx.free = p.state == State::Gone && !s.e.has_row;
-  fx.not_kept = fx.not_kept || (s.e.no_row && p.state == State::Gone);
+  fx.not_kept = fx.not_kept || (s.e.input == Input::Loaded && s.e.no_row && p.state == State::Gone);
   if (fx.complete && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;   // its owner knows now
 }
 
@@ -461,7 +461,7 @@ std::span<const PublicationRule> publication_rules() { return kRules; }
 
 bool legal(State s, Input i) {
   for (const auto& r : kRules)
-    if (r.input == i && (r.from >> static_cast<int>(s) & 1)) return true;
+    if (is_for(r, s, i)) return true;
   return false;
 }
 

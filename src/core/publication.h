@@ -77,9 +77,9 @@ struct Event {                    // an input with what it carries
   int64_t retry_after = -1;       // failures, s
   MonoMs due = -1;                // Loaded: when to refresh, -1: as soon as there is a slot
   const RestoredPublication* row = nullptr;  // Restored
-  bool no_row = false;            // Loaded: there is none
+  bool no_row = false;            // Loaded: there is none; Request: nor will one come, the table has been loaded
   int status = 0;                 // Told
-  const char* reason = "";        // Told
+  const char* phrase = "";        // Told
 };
 
 enum class Ending : uint8_t { No, Removed, Expired, GivenUp, StateLost, Refused, NeverSent, LeftBehind };

@@ -3,38 +3,26 @@
 // As with publications, wanted and confirmed are two things and the machine only closes the gap. What to send follows from
 // the two (next_op): nothing wanted -> Remove where there is a dialog; no dialog -> Initial (or Fetch); else Refresh.
 //
-//  state   | Request           | Proceed | Slot    | Due                              | Reply, while Sending
-//  --------+-------------------+---------+---------+----------------------------------+---------------------------------
-//  Idle    | stay (loading)    | -       | -       | stay, owner told   Loaded: Queued/Live/Backoff/Gone
-//  Intent  | Queued, Intent    | Queued  | -       | -
-//  Queued  | Queued, Intent    | -       | Sending | Queued (remove), Ending, Gone
-//  Sending | (waits, engine)   | -       | -       | -                                | 2xx: Waiting (no NOTIFY yet), Live, Ending, Gone
-//          |                   |         |         |                                  | 480, 481 ...: Queued (new dialog), Backoff, Gone
-//          |                   |         |         |                                  | others: Backoff, Queued (423), Gone
-//  Waiting | Queued, Intent    | -       | -       | timer N: Backoff; Queued; Ending, Gone
-//  Live    | Queued, Intent    | -       | -       | Queued (refresh, remove, new dialog), Ending, Gone
-//  Backoff | Queued, Intent; or stay under Retry-After | - | - | Queued, Ending, Gone
-//  Ending  | Queued (a new one) | -      | -       | Gone
-//  Gone    | Queued (a new one) | -      | -       | -                  Stored: freed
+// Where each state leads, made from the list of rules in subscription.cpp (docs/machines.md has them with their guards):
+// BEGIN TABLE
+// END TABLE
 //
-//  NOTIFY (active, pending, other): makes the dialog where there is none yet; Waiting -> Live; else the state stays and the
-//  grant is what Subscription-State says, but no more than was asked. NOTIFY (terminated): the dialog is gone. Ending -> Gone; Sending waits for its reply;
-//  deactivated, timeout, no reason -> Queued, or Backoff until retry-after; probation, giveup -> Backoff; rejected, noresource,
-//  invariant -> Gone; with nothing wanted, or at the wanted end -> Gone.
-//  Where a document came with a gap before it, full state is asked for, 5 s after the last request, and twice as long each time that partial
-//  ones come again, up to some minutes; a full one ends that.
-//  NOTIFY (refused: it is of this dialog, and cannot be taken) changes nothing, but after kDeaf of them in a row, or where it came in place of an
-//  answer to our request, full state is asked for, at most every 5 s. Where nothing comes then that can be taken, the subscription is deaf: the
-//  dialog is ended (Queued, Remove), and the reply makes room for a new one. Anybody who has seen our Call-ID can send such NOTIFYs, but
-//  not keep the notifier's from coming: one of these ends the asking, and the next time it waits twice as long.
+// A NOTIFY makes the dialog where there is none yet, and its Subscription-State says how long the grant lasts, though no longer than what
+// was asked for. Where its document came with a gap before it, full state is asked for, 5 s after the last request, and twice as long each
+// time that partial ones come again, up to some minutes; a full one ends that. One that is refused (it is of this dialog, and cannot be taken) changes nothing. But after kDeaf of them in a row, or
+// where it came in place of an answer to our request, full state is asked for, at most every 5 s. Where nothing comes then that can be
+// taken, the subscription is deaf: the dialog is ended, and the reply makes room for a new one. Anybody who has seen our Call-ID can send
+// such NOTIFYs, but not keep the notifier's from coming: one of these ends the asking, and the next time it waits twice as long.
 //
-// A subscription leaves Sending by exactly one Reply: the SIP port promises it.
+// A subscription leaves Sending by exactly one reply: the SIP port promises it.
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "base/random.h"
 #include "base/time.h"
+#include "core/machine.h"
 #include "core/policy.h"
 #include "core/types.h"
 
@@ -65,7 +53,63 @@ enum class Build : uint8_t { Fresh, Replay };   // next initial request: a new d
 enum class Reason : uint8_t { None, Deactivated, Timeout, Probation, Giveup, Rejected, Noresource, Invariant, Unknown };
 Reason reason_of(std::string_view);             // of Subscription-State; empty: None
 
-struct Machine {
+enum class Input : uint8_t { Request, Proceed, Slot, Due, Success, DialogLost, TooBrief, Transient, Forbidden, Auth, Fatal,
+                             Shutdown, Notify, Refused, Terminated, Restored, Loaded, Stored, Told };
+constexpr int kInputs = 19;
+const char* input_name(Input);
+// What a final reply means for a subscription whose request was `op`.
+Input input_of(const SipReply&, Op op);
+// The pairs that can happen; all others are programming errors. The simulation shows that each of these is met.
+bool legal(State, Input);
+
+// What a row says of a subscription that an earlier run wrote.
+struct RestoredDialog {
+  bool wanted = true;               // else it was on its way out
+  bool dialog = false;              // there is one
+  bool replay = false;              // its first request may have been out when that run ended, and goes out again, to the octet
+  uint32_t asked = 0;               // with replay: Expires of that request
+  MonoMs wanted_end = kNever, grant_end = 0;
+  bool requested = false;           // an owner has asked for it while the table was being loaded
+  bool existing = false;            // ... and wants nothing done where it exists
+};
+
+struct Event {                      // an input with what it carries
+  Input input;
+  bool owner = false;               // somebody waits for the request under way
+  bool has_row = false;             // the record has a row, or may have one soon
+  bool removal = false;             // Request
+  bool first = false;               // Request: the record is new
+  bool waited = false;              // Request: behind one that was out
+  MonoMs wanted_end = kNever;       // Request, but for a removal
+  MonoMs patience = 0;              // Request, Loaded: how long an intent may take to be committed
+  ExpiresRule ask = {};             // Slot, TooBrief, Notify: what may be asked for
+  bool has_dialog = false;          // Success: it names a remote tag
+  int64_t expires = -1;             // Success: granted s; Notify: of Subscription-State; -1 missing
+  int64_t min_expires = -1;         // TooBrief: the other side's bound
+  int64_t retry_after = -1;         // failures, Terminated: s
+  Notified notified = Notified::No; // Notify
+  bool refetch = false;             // Notify: something was missed, full state is needed
+  bool full = false;                // Notify, Terminated: its document is the whole state
+  Reason reason = Reason::None;     // Terminated
+  MonoMs timer_n = 32000;           // 64 T1: how long a first or last NOTIFY may take
+  MonoMs due = -1;                  // Loaded: when to refresh
+  bool no_row = false;              // Loaded: there is none; Request: nor will one come, the table has been loaded
+  const RestoredDialog* row = nullptr;   // Restored
+  int status = 0;                   // Told
+  const char* phrase = "";          // Told
+};
+
+// EndsAgain: the notifier ended a dialog as soon as it was made, and the one before it; Stands: that is over.
+enum class Outcome : uint8_t { No, Removed, Expired, Refused, NeverSent, Rejected, NotifyMissing, DialogLost, Deaf, EndsAgain, Stands };
+
+struct Effects : CommonEffects {
+  bool dialog_changed = false;      // which is all that decides whether its tag, target and route set stand in the row
+  bool take_dialog = false;         // remote tag, target and route set come from the reply
+  bool skip_cseqs = false;          // the run before may have used them: the request that was repeated is done
+  Outcome outcome = Outcome::No;    // for counters and the log
+};
+
+struct Dialogue {
   State state = State::Idle;
   Wanted wanted = Wanted::Something;
   Dialog dialog = Dialog::None;
@@ -95,55 +139,18 @@ struct Machine {
   MonoMs since = 0;                 // when the dialog was made
   MonoMs notify_by = 0;             // when timer N ends, 0: its first NOTIFY has come, or the dialog is of an earlier run
   MonoMs hold_until = 0;            // the other side asked for quiet until then
+
+  // One step. Precondition: legal(m.state, e.input).
+  static Effects step(Dialogue& m, const Event& e, Random& random, MonoMs now);
 };
 
-enum class Input : uint8_t { Request, Proceed, Slot, Due, Success, DialogLost, TooBrief, Transient, Forbidden, Auth, Fatal,
-                             Shutdown, Notify, Terminated, Loaded, Stored };
-constexpr int kInputs = 16;
-const char* input_name(Input);
-// What a final reply means for a subscription whose request was `op`.
-Input input_of(const SipReply&, Op op);
-bool legal(State, Input);
-
-struct Event {                      // an input with what it carries
-  Input input;
-  bool has_dialog = false;          // Success: it names a remote tag
-  int64_t expires = -1;             // Success: granted s; Notify: of Subscription-State; -1 missing
-  int64_t min_expires = -1;         // TooBrief: the other side's bound
-  int64_t max_expires = 0;          // TooBrief, Notify: ours
-  int64_t retry_after = -1;         // failures, Terminated: s
-  Notified notified = Notified::No; // Notify
-  bool refetch = false;             // Notify: something was missed, full state is needed
-  bool full = false;                // Notify, Terminated: its document is the whole state
-  bool refused = false;             // Notify: it was refused
-  Reason reason = Reason::None;     // Terminated
-  MonoMs timer_n = 32000;           // 64 T1: how long a first or last NOTIFY may take
-  MonoMs due = -1;                  // Loaded: when to refresh
-};
-
-// EndsAgain: the notifier ended a dialog as soon as it was made, and the one before it; Stands: that is over.
-enum class Outcome : uint8_t { No, Removed, Expired, Refused, NeverSent, Rejected, NotifyMissing, DialogLost, Deaf, EndsAgain, Stands };
-
-// What the engine must do, in this order.
-struct Effects {
-  bool new_dialog = false;          // the old one is forgotten: new Call-ID and tag with the next request
-  bool take_dialog = false;         // remote tag, target and route set come from the reply
-  bool enqueue = false;
-  bool commit_intent = false;       // write the row in the fast lane; Proceed when committed or not waited for any longer
-  bool write_row = false;
-  bool complete = false;            // callers of the request under way get this outcome
-  int local_status = 0;             // with complete, where no reply says it
-  const char* local_reason = "";
-  Outcome outcome = Outcome::No;    // for counters and the log
-};
-
-Op next_op(const Machine&);
+Op next_op(const Dialogue&);
 // Until when there may be something to end over there: a grant above what was asked counts for that.
-MonoMs removal_end(const Machine&);
+MonoMs removal_end(const Dialogue&);
 // Whether the row is to be deleted: nothing of it may come back after a restart.
-bool row_over(const Machine&);
+bool row_over(const Dialogue&);
 
-// One step. Precondition: legal(m.state, e.input).
-Effects step(Machine& m, const Event& e, Random& random, MonoMs now);
+struct DialogueStep;                // subscription.cpp
+std::span<const Rule<State, Input, DialogueStep>> subscription_rules();
 
 }  // namespace pua::sub

@@ -35,7 +35,6 @@ struct WaitingSubscribe {
 struct SubscriptionExtra {
   WaiterList callers;                     // of the request under way
   std::unique_ptr<WaitingSubscribe> waiting;
-  MonoMs intent_deadline = 0;
   // Of a request of the last run that is repeated: how many CSeqs that run may have used behind it, and since when.
   uint32_t cseq_jump = 0;
   int64_t cseq_since = 0;                 // EpochS
@@ -54,7 +53,7 @@ struct Subscription : Entity {
   std::unique_ptr<SubscriptionExtra> extra;
   KeptDocument* kept = nullptr;           // of the last NOTIFY, while there is room for it
   MonoMs notified_at = 0;                 // when the last NOTIFY of this run came
-  sub::Machine m;
+  Machine<sub::Dialogue> m;
   uint64_t dialog_hash = 0;               // place in the index by Call-ID, 0: not there
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
   uint32_t cseq = 0;                      // last used in this dialog

@@ -54,7 +54,7 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
   if (!s)
     if (auto room = c_.room_for_new(table_.size(), q.expires != 0); !room) return refuse(room);   // a fetch has no row
   // The id parameter is part of what a dialog's NOTIFYs are told apart by (RFC 6665 section 8.2.1): it stays with the dialog.
-  bool there = s && s->m.state != sub::State::Gone && s->m.state != sub::State::Ending && s->m.state != sub::State::Idle;
+  bool there = s && s->m->state != sub::State::Gone && s->m->state != sub::State::Ending && s->m->state != sub::State::Idle;
   if (there && !q.event_id.empty() && q.event_id != s->text.get(Subscription::kEventId))
     return refuse({Errc::bad_argument, "event_id is not that of the subscription that is there; end it first"});
   if (s && s->extra) {
@@ -63,7 +63,7 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
       return refuse({Errc::too_many_waiters, "max_waiters (" + std::to_string(c_.settings_.max_waiters) + ") is reached"});
   }
   c_.count_.accepted++;
-  bool wanted = s && s->m.state != sub::State::Gone && s->m.wanted == sub::Wanted::Something && s->m.wanted_end > now;
+  bool wanted = s && s->m->state != sub::State::Gone && s->m->wanted == sub::Wanted::Something && s->m->wanted_end > now;
   if (s && s->extra && s->extra->waiting)   // in the order they came
     wanted = !s->extra->waiting->removal && s->extra->waiting->wanted_end > now;
   if (q.keep_existing && wanted) {
@@ -75,8 +75,9 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
     c_.ready_.push_back(std::move(d));
     return success();
   }
-  bool maybe_in_table = c_.loading_ && (!s || s->m.state == sub::State::Idle);
-  if (!s) s = &create(q, hash);
+  bool maybe_in_table = c_.loading_ && (!s || s->m->state == sub::State::Idle);
+  bool first = !s;
+  if (first) s = &create(q, hash);
   if (maybe_in_table && !c_.outbox_.queued(*s)) {
     idle_.push_back(*s);
     Row row;   // its row, if there is one, is wanted now and not with its page
@@ -88,8 +89,8 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
     row.to_uri = s->text.get(Subscription::kTo);
     c_.ports_.store.find(row);
   }
-  if (s->m.state == sub::State::Sending) park(*s, q, std::move(done), now);
-  else take_over(*s, q, std::move(done), now);
+  if (s->m->state == sub::State::Sending) park(*s, q, std::move(done), now);
+  else take_over(*s, q, first, std::move(done), now);
   reap();
   return success();
 }
@@ -99,7 +100,6 @@ Subscription& Subscriptions::create(const SubscribeRequest& q, uint32_t hash) {
   s->source = q.source;
   s->event = q.event;
   s->hash = hash;
-  s->m.wanted = q.expires == 0 ? sub::Wanted::Once : sub::Wanted::Something;
   std::array<std::string_view, Subscription::kFields> text{};
   text[Subscription::kPresUri] = q.pres_uri;
   text[Subscription::kId] = q.id;
@@ -113,29 +113,17 @@ Subscription& Subscriptions::create(const SubscribeRequest& q, uint32_t hash) {
   return ref;
 }
 
-// A removal of what is not there, or was fetched once, is a fetch (RFC 6665 section 4.4.3).
-void Subscriptions::want(Subscription& s, bool removal) {
-  bool there = s.m.state != sub::State::Gone;
-  if (!removal) s.m.wanted = sub::Wanted::Something;
-  else if (!there || s.m.wanted == sub::Wanted::Once) s.m.wanted = sub::Wanted::Once;
-  else if (s.m.wanted == sub::Wanted::Something) s.m.wanted = sub::Wanted::Nothing;
-}
-
 // Nothing is out: the request becomes what is wanted, at once.
-void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, PublishDone done, MonoMs now) {
+void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, bool first, PublishDone done, MonoMs now) {
   bool removal = q.expires == 0;
   SubscriptionExtra& x = s.need_extra();
-  x.keep_existing = q.keep_existing && !removal && s.m.state == sub::State::Idle && x.callers.empty();
+  x.keep_existing = q.keep_existing && !removal && s.m->state == sub::State::Idle && x.callers.empty();
   x.callers.mark_superseded();
   x.callers.push(std::move(done), now);
   if (q.cb_param) x.cb_param = q.cb_param;
-  // Its row is still to be deleted: until then it would be back after a restart.
-  if (removal && s.m.state == sub::State::Gone && EngineCommon::has_row(s))
-    return complete(s, sub::Effects{.local_status = 200, .local_reason = "Ended already"}, nullptr, false, now);
-  want(s, removal);
-  auto text = s.text.views();
-  if (!removal) s.m.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
-  if (!removal || s.m.wanted == sub::Wanted::Once) {
+  bool fetch = first || s.m->wanted == sub::Wanted::Once || (s.m->state == sub::State::Gone && !EngineCommon::has_row(s));
+  if (!removal || fetch) {
+    auto text = s.text.views();
     text[Subscription::kContact] = q.contact;
     text[Subscription::kTarget] = q.remote_target;
     text[Subscription::kProxy] = q.outbound_proxy;
@@ -144,16 +132,17 @@ void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, Publis
     put_body(text, q.body, q.content_type);
     s.put(text);
   }
-  if (s.m.state == sub::State::Idle && !c_.loading_) leave_idle(s, now);
-  else apply(s, {.input = sub::Input::Request}, nullptr, now);
+  bool waited_for_row = s.m->state == sub::State::Idle;
+  apply(s, {.input = sub::Input::Request, .removal = removal, .first = first, .wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever, .no_row = !c_.loading_}, nullptr, now);
+  if (waited_for_row && !c_.loading_) leave_idle(s, now);
 }
 
 // A request is out: this one waits, in place of those that waited before it.
 void Subscriptions::park(Subscription& s, const SubscribeRequest& q, PublishDone done, MonoMs now) {
   SubscriptionExtra& x = s.need_extra();
   bool removal = q.expires == 0;
-  bool removing = s.m.wanted == sub::Wanted::Nothing || s.m.wanted == sub::Wanted::Leaving;
-  bool fetching = s.m.wanted == sub::Wanted::Once;
+  bool removing = s.m->wanted == sub::Wanted::Nothing || s.m->wanted == sub::Wanted::Leaving;
+  bool fetching = s.m->wanted == sub::Wanted::Once;
   if (removal && (removing || fetching) && !x.waiting) {   // asked for twice: the one that is out answers both
     x.callers.push(std::move(done), now);
     return;
@@ -180,17 +169,13 @@ void Subscriptions::park(Subscription& s, const SubscribeRequest& q, PublishDone
 
 // The request that was out is done: the newest one that waited takes effect.
 void Subscriptions::start_waiting(Subscription& s, MonoMs now) {
-  if (!s.extra || !s.extra->waiting || s.m.state == sub::State::Sending) return;
+  if (!s.extra || !s.extra->waiting || s.m->state == sub::State::Sending) return;
   std::unique_ptr<WaitingSubscribe> w = std::move(s.extra->waiting);
   SubscriptionExtra& x = *s.extra;
   x.callers.mark_superseded();
   x.callers.append(std::move(w->callers));
   if (w->cb_param) x.cb_param = w->cb_param;
-  if (w->removal && s.m.state == sub::State::Gone)
-    return complete(s, sub::Effects{.local_status = 200, .local_reason = "Ended already"}, nullptr, false, now);
-  want(s, w->removal);
   if (!w->removal) {
-    s.m.wanted_end = w->wanted_end;
     auto text = s.text.views();
     text[Subscription::kContact] = w->contact;
     text[Subscription::kTarget] = w->target;
@@ -199,26 +184,25 @@ void Subscriptions::start_waiting(Subscription& s, MonoMs now) {
     put_body(text, w->body, w->content_type);
     s.put(text);
   }
-  apply(s, {.input = sub::Input::Request}, nullptr, now);
+  apply(s, {.input = sub::Input::Request, .removal = w->removal, .waited = true, .wanted_end = w->wanted_end}, nullptr, now);
 }
 
 // The table holds no row of it: it goes its own way.
 void Subscriptions::leave_idle(Subscription& s, MonoMs now) {
   s.id = c_.next_id_++;
-  apply(s, {.input = sub::Input::Loaded}, nullptr, now);
-  if (s.m.state == sub::State::Gone) c_.settle_acks(s, s.version, false);   // who was told "kept" a moment ago: nothing is
+  apply(s, {.input = sub::Input::Loaded, .no_row = true}, nullptr, now);
 }
 
 Status Subscriptions::update_contact(const DialogQuery& q, std::string_view contact, MonoMs now) {
   if (auto s = check_uri("contact", contact); !s) return s;
   Subscription* s = of_dialog(q.call_id, q.local_tag);
-  if (!s || s->m.dialog != sub::Dialog::Confirmed || s->remote_tag() != q.remote_tag)
+  if (!s || s->m->dialog != sub::Dialog::Confirmed || s->remote_tag() != q.remote_tag)
     return c_.not_here("no subscription has this dialog");
   if (s->text.get(Subscription::kRemote) == contact) return success();
   auto text = s->text.views();
   text[Subscription::kRemote] = contact;
   s->put(text);
-  if (!sub::row_over(s->m)) {
+  if (!sub::row_over(*s->m)) {
     s->version++;
     mark(*s, Lane::Bulk, now);
   }
@@ -227,21 +211,21 @@ Status Subscriptions::update_contact(const DialogQuery& q, std::string_view cont
 
 // The dialog has ended and nobody wants another one, though the answer to its last request is still to come.
 static bool over(const Subscription& s) {
-  bool wanted = s.m.wanted == sub::Wanted::Something || s.m.wanted == sub::Wanted::Once;
+  bool wanted = s.m->wanted == sub::Wanted::Something || s.m->wanted == sub::Wanted::Once;
   bool asked_again = s.extra && s.extra->waiting && !s.extra->waiting->removal;
-  return s.m.state == sub::State::Sending && s.m.dialog == sub::Dialog::None && !wanted && !asked_again;
+  return s.m->state == sub::State::Sending && s.m->dialog == sub::Dialog::None && !wanted && !asked_again;
 }
 
 DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) const {
   DialogFound found = DialogFound::No;
   auto look = [&](const Subscription& s) {
-    if (s.m.state == sub::State::Gone || s.m.state == sub::State::Ending || over(s)) return;
+    if (s.m->state == sub::State::Gone || s.m->state == sub::State::Ending || over(s)) return;
     if (!q.pres_uri.empty() && s.pres_uri() != q.pres_uri) return;
     if (!q.watcher_uri.empty() && s.text.get(Subscription::kWatcher) != q.watcher_uri) return;
     if (!q.id.empty() && s.text.get(Subscription::kId) != q.id) return;
     if ((q.event && s.event != q.event) || (q.source && s.source != q.source)) return;
     if (!q.remote_tag.empty() && s.remote_tag() != q.remote_tag) return;
-    DialogFound now = s.m.dialog == sub::Dialog::Confirmed ? DialogFound::Established : DialogFound::BeingMade;
+    DialogFound now = s.m->dialog == sub::Dialog::Confirmed ? DialogFound::Established : DialogFound::BeingMade;
     if (now <= found) return;
     found = now;
     if (id) *id = s.text.get(Subscription::kId);
@@ -261,7 +245,7 @@ DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) co
 void Subscriptions::of_id(std::string_view prefix, const std::function<void(const RecordView&)>& fn, MonoMs now) const {
   for (auto at = ids_.lower_bound(prefix); at != ids_.end() && ById::id(*at).starts_with(prefix); ++at) {
     const Subscription& s = **at;
-    if (s.m.state != sub::State::Gone && s.m.state != sub::State::Ending && !over(s)) fn(view(s, now));
+    if (s.m->state != sub::State::Gone && s.m->state != sub::State::Ending && !over(s)) fn(view(s, now));
   }
 }
 
@@ -275,16 +259,15 @@ bool Subscriptions::remove_some(uint32_t limit, MonoMs now) {
   remove_cursor_ = table_.walk(remove_cursor_, limit, [&](Subscription& s) { some.push_back(&s); });
   for (Subscription* s : some) {
     bool revived = s->extra && s->extra->waiting;   // a subscribe may wait behind the removal that is out
-    if (s->m.state == sub::State::Gone || (s->m.wanted != sub::Wanted::Something && !revived)) continue;
+    if (s->m->state == sub::State::Gone || (s->m->wanted != sub::Wanted::Something && !revived)) continue;
     if (s->extra) s->extra->callers.mark_superseded();
-    if (s->m.state == sub::State::Sending) {
+    if (s->m->state == sub::State::Sending) {
       SubscriptionExtra& x = s->need_extra();
       if (!x.waiting) x.waiting = std::make_unique<WaitingSubscribe>();
       x.waiting->callers.mark_superseded();
       x.waiting->removal = true;
     } else {
-      want(*s, true);
-      apply(*s, {.input = sub::Input::Request}, nullptr, now);
+      apply(*s, {.input = sub::Input::Request, .removal = true}, nullptr, now);
     }
   }
   reap();
@@ -314,7 +297,7 @@ void Subscriptions::reap() {
   for (size_t i = 0; i < reap_.size(); i++) {
     Subscription& s = *reap_[i];
     s.reaping = false;
-    if (s.m.state != sub::State::Gone || s.queue != StoreHook::Queue::None) continue;  // born again meanwhile
+    if (s.m->state != sub::State::Gone || s.queue != StoreHook::Queue::None) continue;  // born again meanwhile
     c_.settle_acks(s, s.version, true);
     c_.deadlines_.remove(s);
     unindex(s);

@@ -86,13 +86,12 @@ class Subscriptions {
   // requests (subscriptions.cpp)
   Status check(const SubscribeRequest&) const;
   Subscription& create(const SubscribeRequest&, uint32_t hash);
-  void take_over(Subscription&, const SubscribeRequest&, PublishDone, MonoMs now);
+  void take_over(Subscription&, const SubscribeRequest&, bool first, PublishDone, MonoMs now);
   void park(Subscription&, const SubscribeRequest&, PublishDone, MonoMs now);
   void start_waiting(Subscription&, MonoMs now);
   void leave_idle(Subscription&, MonoMs now);
-  void want(Subscription&, bool removal);
   // one step (subscriptions_apply.cpp)
-  void apply(Subscription&, const sub::Event&, const SipReply*, MonoMs now);
+  void apply(Subscription&, sub::Event, const SipReply*, MonoMs now);
   void complete(Subscription&, const sub::Effects&, const SipReply*, bool by_timer, MonoMs now);
   void report(Subscription&, sub::Outcome, int status, MonoMs now);
   void renew_dialog(Subscription&);
@@ -105,7 +104,10 @@ class Subscriptions {
   void to_reap(Subscription&);
   std::string_view contact_of(const Subscription&) const;
   MonoMs timer_n() const { return 64 * static_cast<MonoMs>(c_.settings_.t1_ms); }
-  void leave_replay(Subscription&);
+  void skip_cseqs(Subscription&);
+  void tell(Subscription&, int status, const char* reason, MonoMs now);   // those who wait for the request under way
+  void take_dialog(Subscription&, const SipReply&);
+  void write(Subscription&, Write, MonoMs now);
   void count_reply(const Subscription&, const SipReply&, sub::Input, MonoMs now);
   // NOTIFYs (subscriptions_notify.cpp)
   Subscription* of_dialog(std::string_view call_id, std::string_view local_tag) const;
@@ -126,6 +128,7 @@ class Subscriptions {
   // rows (subscriptions_store.cpp)
   const char* unreadable(const Row&) const;
   void adopt(Subscription&, const Row&, bool asked, MonoMs now);
+  void restore_cseq(Subscription&, const Row&, bool replay, MonoMs now);
   RecordView view(const Subscription&, MonoMs now) const;
 
   EngineCommon& c_;

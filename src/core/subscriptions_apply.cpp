@@ -13,62 +13,63 @@ namespace pua {
 static constexpr std::string_view kAcceptLists = ", multipart/related, application/rlmi+xml";   // RFC 4662 section 5.1
 
 
-void Subscriptions::apply(Subscription& s, const sub::Event& e, const SipReply* reply, MonoMs now) {
-  sub::Machine& m = s.m;
-  sub::State before = m.state;
+void Subscriptions::apply(Subscription& s, sub::Event e, const SipReply* reply, MonoMs now) {
+  sub::State before = s.m->state;
   if (!sub::legal(before, e.input)) {
     c_.ports_.log.error("bug: input %s in state %s of subscription %lld was ignored", sub::input_name(e.input),
                         sub::state_name(before), static_cast<long long>(s.id));
     return;
   }
   coverage_[static_cast<int>(before)][static_cast<int>(e.input)]++;
-  bool by_timer = !s.extra || s.extra->callers.empty();
-  // Loaded with a time to refresh is a row that nobody asked for; else an owner may have been told already that it is kept.
-  bool asked = e.input == sub::Input::Loaded ? e.due < 0 : e.input == sub::Input::Request && !by_timer;
-  bool over_before = sub::row_over(m);
-  sub::Dialog dialog_before = m.dialog;
-  sub::Effects fx = sub::step(m, e, c_.random_, now);
+  e.owner = s.extra && !s.extra->callers.empty();
+  e.has_row = EngineCommon::has_row(s);
+  e.patience = c_.store_up_ ? now + c_.settings_.ack_wait_ms : now;
+  e.ask = expires_rule(c_.settings_, s.event);
+  e.timer_n = timer_n();
+  sub::Effects fx = s.m.step(e, c_.random_, now);
   by_state_[static_cast<int>(before)]--;
-  by_state_[static_cast<int>(m.state)]++;
+  by_state_[static_cast<int>(s.m->state)]++;
 
-  if (m.dialog != dialog_before) s.whole = true;   // only a confirmed dialog's tag, target and route set are in the row
-  if ((before == sub::State::Queued || before == sub::State::Idle) && m.state != before) c_.outbox_.remove(s);
-  if (fx.new_dialog) {
-    if (m.state == sub::State::Gone) unindex(s);
-    else renew_dialog(s);
-  }
-  if (fx.take_dialog && reply) {
-    auto text = s.text.views();
-    if (m.op == sub::Op::Initial) {
-      text[Subscription::kRemoteTag] = reply->to_tag;
-      text[Subscription::kRouteSet] = reply->route_set;
-    }
-    if (can_be_target(reply->contact)) text[Subscription::kRemote] = reply->contact;
-    s.put(text);
-  }
-  if (fx.commit_intent) {
-    s.version++;
-    s.intent_version = s.version;
-    s.need_extra().intent_deadline = c_.store_up_ ? now + c_.settings_.ack_wait_ms : now;
-    mark(s, Lane::Fast, now);
-  } else if (fx.write_row || (over_before != sub::row_over(m))) {
-    s.version++;
-    if (!sub::row_over(m) || EngineCommon::has_row(s)) mark(s, by_timer ? Lane::Bulk : Lane::Fast, now);
-  } else if (fx.enqueue && asked && !sub::row_over(m)) {
-    s.version++;   // in parallel with the request: what is wanted, and the names of the dialog that it makes
-    mark(s, Lane::Bulk, now);
-  }
-  if (m.state == sub::State::Gone && !EngineCommon::has_row(s)) to_reap(s);
+  if (fx.dialog_changed) s.whole = true;   // only a confirmed dialog's tag, target and route set are in the row
+  if (fx.leave_queue) c_.outbox_.remove(s);
+  if (reply && reply->cseq > s.cseq) s.cseq = reply->cseq;   // digest retries count on
+  if (fx.skip_cseqs) skip_cseqs(s);
+  if (fx.new_names && s.m->state == sub::State::Gone) unindex(s);
+  else if (fx.new_names) renew_dialog(s);
+  if (fx.take_dialog && reply) take_dialog(s, *reply);
+  write(s, fx.write, now);
+  if (fx.free) to_reap(s);
   if (fx.outcome == sub::Outcome::Expired) c_.count_.expired++;
-  if (fx.complete) complete(s, fx, reply, by_timer, now);
+  if (fx.complete) complete(s, fx, reply, !e.owner, now);
+  if (fx.not_kept) c_.settle_acks(s, s.version, false);
   if (fx.enqueue) enqueue(s, now);
   arm(s);
   if (fx.outcome != sub::Outcome::No) report(s, fx.outcome, reply ? reply->status : 0, now);   // last: a log callback is the host's code
 }
 
+void Subscriptions::take_dialog(Subscription& s, const SipReply& reply) {
+  auto text = s.text.views();
+  if (s.m->op == sub::Op::Initial) {
+    text[Subscription::kRemoteTag] = reply.to_tag;
+    text[Subscription::kRouteSet] = reply.route_set;
+  }
+  if (can_be_target(reply.contact)) text[Subscription::kRemote] = reply.contact;
+  s.put(text);
+}
+
+void Subscriptions::write(Subscription& s, Write how, MonoMs now) {
+  if (how == Write::No) return;
+  s.version++;
+  if (how == Write::Intent) s.intent_version = s.version;
+  mark(s, how == Write::Fast || how == Write::Intent ? Lane::Fast : Lane::Bulk, now);
+}
+
+void Subscriptions::tell(Subscription& s, int status, const char* reason, MonoMs now) {
+  apply(s, {.input = sub::Input::Told, .status = status, .phrase = reason}, nullptr, now);
+}
+
 void Subscriptions::complete(Subscription& s, const sub::Effects& fx, const SipReply* reply, bool by_timer, MonoMs now) {
   Delivery d;
-  if (s.m.wanted == sub::Wanted::Nothing) s.m.wanted = sub::Wanted::Leaving;
   if (s.extra) d.callers.append(std::move(s.extra->callers));
   bool seen = c_.watched(s.source);
   if (d.callers.empty() && !seen) return;
@@ -82,12 +83,12 @@ void Subscriptions::complete(Subscription& s, const sub::Effects& fx, const SipR
     out.origin = reply->origin;
     out.message = reply->message;
   }
-  bool granted = s.m.state == sub::State::Live || s.m.state == sub::State::Waiting;
-  out.granted = granted ? std::max<int64_t>(0, (s.m.grant_end - s.m.sent_at) / 1000) : 0;
+  bool granted = s.m->state == sub::State::Live || s.m->state == sub::State::Waiting;
+  out.granted = granted ? std::max<int64_t>(0, (s.m->grant_end - s.m->sent_at) / 1000) : 0;
   out.by_timer = by_timer;
-  out.kept = fx.local_status ? fx.local_status == 503 : s.m.state == sub::State::Backoff && out.status >= 300;
+  out.kept = fx.local_status ? fx.local_status == 503 : s.m->state == sub::State::Backoff && out.status >= 300;
   if (seen) d.seen = std::make_unique<Snapshot>(view(s, now));
-  bool nothing_to_store = s.m.state != sub::State::Idle && sub::row_over(s.m) && !EngineCommon::has_row(s);   // Idle: there may be a row
+  bool nothing_to_store = s.m->state != sub::State::Idle && sub::row_over(*s.m) && !EngineCommon::has_row(s);   // Idle: there may be a row
   c_.deliver(s, std::move(d), nothing_to_store, now);
 }
 
@@ -155,7 +156,6 @@ void Subscriptions::renew_dialog(Subscription& s) {
   text[Subscription::kLocalTag] = tag;
   text[Subscription::kRemoteTag] = text[Subscription::kRemote] = text[Subscription::kRouteSet] = {};
   s.put(text);
-  s.m.build = sub::Build::Fresh;
   s.cseq = s.remote_cseq = 0;
   s.has_doc = s.has_remote_cseq = false;
   index(s);
@@ -168,16 +168,12 @@ std::string_view Subscriptions::contact_of(const Subscription& s) const {
   return own.empty() ? std::string_view(c_.settings_.contact) : own;
 }
 
-// The request of the last run was repeated, or its dialog is there: that run may have gone on under these names.
-void Subscriptions::leave_replay(Subscription& s) {
-  if (s.m.build != sub::Build::Replay) return;
-  s.m.build = sub::Build::Fresh;
-  s.cseq += s.extra->cseq_jump;
-}
+// That run may have gone on under these names.
+void Subscriptions::skip_cseqs(Subscription& s) { s.cseq += s.extra->cseq_jump; }
 
 // The server that the request goes to first.
 std::string_view Subscriptions::destination(const Subscription& s) const {
-  bool in_dialog = s.m.dialog == sub::Dialog::Confirmed;
+  bool in_dialog = s.m->dialog == sub::Dialog::Confirmed;
   std::string_view hop = in_dialog ? first_route(s.text.get(Subscription::kRouteSet)) : std::string_view();
   std::string_view remote = s.text.get(Subscription::kRemote);
   if (hop.empty()) hop = next_hop(s.proxy(), c_.settings_.outbound_proxy, in_dialog && !remote.empty() ? remote : s.target());
@@ -195,41 +191,29 @@ void Subscriptions::enqueue(Subscription& s, MonoMs now) {
 
 void Subscriptions::unreachable(Subscription& s, const char* why, MonoMs now) {
   if (!s.extra || s.extra->callers.empty()) return;
-  complete(s, sub::Effects{.local_status = 503, .local_reason = why}, nullptr, false, now);
+  tell(s, 503, why, now);
 }
 
 void Subscriptions::mark(Subscription& s, Lane lane, MonoMs now) { c_.ports_.store.mark(s, lane, now); }
 
 void Subscriptions::arm(Subscription& s) {
-  c_.deadlines_.set(s, s.m.state == sub::State::Intent ? s.extra->intent_deadline : s.m.deadline);
+  c_.deadlines_.set(s, s.m->deadline);
 }
 
 void Subscriptions::due(Subscription& s, MonoMs now) {
-  // In state Intent the deadline is the end of our patience with the store, else the machine's own.
-  sub::Event e{.input = s.m.state == sub::State::Intent ? sub::Input::Proceed : sub::Input::Due};
-  e.timer_n = timer_n();
-  apply(s, e, nullptr, now);
+  // In state Intent it is the end of our patience with the store.
+  apply(s, {.input = s.m->state == sub::State::Intent ? sub::Input::Proceed : sub::Input::Due}, nullptr, now);
 }
 
 void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
-  sub::Machine& m = s.m;
-  sub::Op op = sub::next_op(m);
-  if (op != sub::Op::Initial) leave_replay(s);
-  bool replay = m.build == sub::Build::Replay;
-  if (op == sub::Op::Remove || op == sub::Op::Fetch) {
-    m.asked = 0;
-  } else if (!replay) {
-    m.asked = expires_to_ask(expires_rule(c_.settings_, s.event), m.wanted_end == kNever ? kNever : m.wanted_end - now, m.server_min);
-  }
-  uint32_t cseq = replay ? s.cseq : s.cseq + 1;
+  const sub::Dialogue& m = *s.m;
   apply(s, {.input = sub::Input::Slot}, nullptr, now);
-  s.cseq = cseq;
+  if (m.build != sub::Build::Replay) s.cseq++;
   bool written = s.queue == StoreHook::Queue::Batch || (s.queue == StoreHook::Queue::None && s.written_version != 0);
   if (m.op == sub::Op::Initial && written) {
     s.version++;   // the row was written while the request waited for its turn: say that it is out now
     mark(s, Lane::Bulk, now);
   }
-  if (s.extra) s.extra->intent_deadline = 0;
   const EventInfo* event = c_.ports_.bodies.by_flag(s.event);
   bool in_dialog = m.op == sub::Op::Refresh || m.op == sub::Op::Remove;
   std::string event_value(event ? event->name : std::string_view());
@@ -284,13 +268,13 @@ void Subscriptions::send(Subscription& s, TxnId txn, MonoMs now) {
 }
 
 void Subscriptions::count_reply(const Subscription& s, const SipReply& reply, sub::Input input, MonoMs now) {
-  c_.count_final(Method::Subscribe, reply, s.m.sent_at, now);
+  c_.count_final(Method::Subscribe, reply, s.m->sent_at, now);
   if (reply.origin != ReplyOrigin::Wire) return;
   auto say = [&](LogGate& gate, LogLevel level, const char* what) {
     c_.log_reply(gate, level, "SUBSCRIBE", s.pres_uri(), reply.status, what, now);
   };
   switch (input) {
-    case sub::Input::Success: c_.count_.grants_too_long += reply.expires > s.m.asked; break;
+    case sub::Input::Success: c_.count_.grants_too_long += reply.expires > s.m->asked; break;
     case sub::Input::TooBrief: c_.count_.replies_423++; break;
     case sub::Input::Forbidden:
       c_.count_.refused_403_404++;
@@ -313,19 +297,15 @@ void Subscriptions::count_reply(const Subscription& s, const SipReply& reply, su
 
 void Subscriptions::on_reply(Subscription& s, const SipReply& reply, MonoMs now) {
   s.last_status = static_cast<uint16_t>(reply.status);
-  if (reply.cseq > s.cseq) s.cseq = reply.cseq;  // digest retries count on
-  leave_replay(s);
-  sub::Event e{.input = sub::input_of(reply, s.m.op)};
+  sub::Event e{.input = sub::input_of(reply, s.m->op)};
   count_reply(s, reply, e.input, now);
   e.has_dialog = !reply.to_tag.empty() && reply.to_tag.size() <= kMaxToken;
-  if (e.input == sub::Input::Success && s.m.op == sub::Op::Initial && s.m.dialog == sub::Dialog::Early && !e.has_dialog)
+  if (e.input == sub::Input::Success && s.m->op == sub::Op::Initial && s.m->dialog == sub::Dialog::Early && !e.has_dialog)
     c_.log_reply(no_dialog_gate_, LogLevel::warning, "SUBSCRIBE", s.pres_uri(), reply.status,
                  "no dialog can be made of its To tag and Record-Route, only of a NOTIFY", now);
   e.expires = reply.expires;
   e.min_expires = reply.min_expires;
-  e.max_expires = expires_rule(c_.settings_, s.event).most;
   e.retry_after = reply.retry_after;
-  e.timer_n = timer_n();
   apply(s, e, &reply, now);
   start_waiting(s, now);
   reap();

@@ -53,7 +53,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (!event && !n.event.empty()) event = c_.ports_.bodies.by_name(package_of(n.event));
   const char* bad_event = event ? nullptr : n.event.empty() ? "Event is missing" : "Bad Event";
   Subscription* s = of_dialog(n.call_id, n.local_tag);
-  if (!s || s->m.state == sub::State::Idle) {
+  if (!s || s->m->state == sub::State::Idle) {
     if (bad_event) return refuse(489, bad_event, allow_events());
     if (c_.loading_) return refuse(503, "Not loaded yet", "Retry-After: 1\r\n");
     // Outside of a dialog, that is: who believes in a dialog with us is told that there is none.
@@ -62,10 +62,10 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   }
   if (bad_event) return refuse_known(*s, 489, bad_event, now, allow_events());
   if (n.state.empty()) return refuse_known(*s, 400, "Subscription-State is missing", now);
-  if (s->m.state == sub::State::Gone || s->m.dialog == sub::Dialog::None) return refuse(481, "Subscription Does Not Exist");
+  if (s->m->state == sub::State::Gone || s->m->dialog == sub::Dialog::None) return refuse(481, "Subscription Does Not Exist");
   // The first branch of a forked request that made a dialog is kept, the others end by this answer.
   if (n.remote_tag.empty()) return refuse_known(*s, 400, "From has no tag", now);
-  bool made = s->m.dialog != sub::Dialog::Confirmed;
+  bool made = s->m->dialog != sub::Dialog::Confirmed;
   if (!made && s->remote_tag() != n.remote_tag) return refuse_known(*s, 481, "Another branch was first", now);
   if (event->flag != s->event) {
     const EventInfo* ours = c_.ports_.bodies.by_flag(s->event);
@@ -76,7 +76,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse_known(*s, 500, "Request Out Of Order", now);
   if (s->has_remote_cseq && n.cseq == s->remote_cseq) {
     c_.count_.notifies_repeated++;
-    if (!s->m.heard) count_refused(*s, now);   // in place of an answer: from a notifier that does not count
+    if (!s->m->heard) count_refused(*s, now);   // in place of an answer: from a notifier that does not count
     return {};
   }
   // A host hands in what it likes; what goes into a row must come out of it again.
@@ -102,7 +102,7 @@ NotifyAnswer Subscriptions::refuse_known(Subscription& s, int status, const char
 }
 
 void Subscriptions::count_refused(Subscription& s, MonoMs now) {
-  if (sub::legal(s.m.state, sub::Input::Notify)) apply(s, {.input = sub::Input::Notify, .refused = true}, nullptr, now);
+  if (sub::legal(s.m->state, sub::Input::Refused)) apply(s, {.input = sub::Input::Refused}, nullptr, now);
   reap();
 }
 
@@ -157,7 +157,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   s.notifies++;
   s.remote_cseq = n.cseq;
   s.has_remote_cseq = true;
-  bool terminated = n.state == "terminated", made = s.m.dialog != sub::Dialog::Confirmed;
+  bool terminated = n.state == "terminated", made = s.m->dialog != sub::Dialog::Confirmed;
   // One that we could never send to does not take the place of one that works.
   bool moved = !n.contact.empty() && s.text.get(Subscription::kRemote) != n.contact && can_be_target(n.contact);
   if (made || moved) {
@@ -183,20 +183,19 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   }
   s.notified_at = now;
   kept_.keep(s.kept, n.reason, n.content_type, stale || n.body.size() > kKeepBody ? std::string_view() : n.body);
-  bool wanted = s.m.wanted == sub::Wanted::Something;
+  bool wanted = s.m->wanted == sub::Wanted::Something;
   sub::Event e{.input = terminated ? sub::Input::Terminated : sub::Input::Notify};
   e.expires = n.expires;
-  e.max_expires = expires_rule(c_.settings_, s.event).most;
   e.retry_after = n.retry_after;
   e.notified = notified_of(n.state);
   e.reason = sub::reason_of(n.reason);
   e.refetch = gap;
   e.full = !n.body.empty() && document.bad == BadDocument::No && doc.kind != DocumentState::Kind::Partial;
   if (terminated && wanted) c_.count_.notifies_terminated++;
-  if (!terminated && s.m.asked && n.expires > s.m.asked) c_.count_.grants_too_long++;
+  if (!terminated && s.m->asked && n.expires > s.m->asked) c_.count_.grants_too_long++;
   uint32_t version = s.version;
   apply(s, e, nullptr, now);
-  if (moved && s.version == version && !sub::row_over(s.m)) {
+  if (moved && s.version == version && !sub::row_over(*s.m)) {
     s.version++;
     mark(s, Lane::Bulk, now);
   }

@@ -21,7 +21,7 @@ MonoMs from_epoch(int64_t s, int64_t offset) { return s <= 0 ? kNever : s * 1000
 }  // namespace
 
 RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
-  const sub::Machine& m = s.m;
+  const sub::Dialogue& m = *s.m;
   out = Row{};
   out.id = s.id;
   out.record_version = s.version;
@@ -65,18 +65,18 @@ RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
 }
 
 void Subscriptions::on_stored(Subscription& s, uint32_t version, bool ok, MonoMs now) {
-  if (s.m.state == sub::State::Intent && (!ok || static_cast<int32_t>(version - s.intent_version) >= 0))
+  if (s.m->state == sub::State::Intent && (!ok || static_cast<int32_t>(version - s.intent_version) >= 0))
     apply(s, {.input = sub::Input::Proceed}, nullptr, now);
   c_.settle_acks(s, version, ok);
   if (ok && version == s.version && s.queue == StoreHook::Queue::None) {
-    bool over = sub::row_over(s.m);
+    bool over = sub::row_over(*s.m);
     if (over) s.written_version = 0;   // it has no row any more
-    if (over && (s.m.state == sub::State::Gone || s.m.state == sub::State::Ending))
+    if (over && (s.m->state == sub::State::Gone || s.m->state == sub::State::Ending))
       apply(s, {.input = sub::Input::Stored}, nullptr, now);
-    if (s.m.state == sub::State::Gone) {
+    if (s.m->state == sub::State::Gone) {
       to_reap(s);
     } else if (s.extra && s.extra->callers.empty() && !s.extra->waiting && !s.acks && !s.extra->cb_param &&
-               s.m.state == sub::State::Live) {
+               s.m->state == sub::State::Live) {
       s.extra.reset();  // back to the small form
     }
   }
@@ -130,7 +130,7 @@ void Subscriptions::load_row(const Row& row, MonoMs now) {
   SubscriptionKey key{row.flag, row.event, row.pres_uri, row.pres_id, row.watcher_uri, row.to_uri};
   uint32_t hash = table_.hash_of(key);
   Subscription* known = table_.find(key, hash);
-  if (known && known->m.state != sub::State::Idle) return;
+  if (known && known->m->state != sub::State::Idle) return;
   if (known) return adopt(*known, row, true, now);   // a request came for it before its row did
   auto s = std::make_unique<Subscription>();
   s->source = row.flag;
@@ -142,8 +142,6 @@ void Subscriptions::load_row(const Row& row, MonoMs now) {
   text[Subscription::kWatcher] = row.watcher_uri;
   text[Subscription::kTo] = row.to_uri;
   s->put(text);
-  s->m.wanted = row.desired_expires == 1 || c_.removing_ != EngineCommon::Removing::No ? sub::Wanted::Leaving : sub::Wanted::Something;
-  s->m.wanted_end = from_epoch(row.desired_expires, c_.epoch_offset_);
   by_state_[static_cast<int>(sub::State::Idle)]++;
   if (!row.pres_id.empty()) ids_.insert(s.get());
   adopt(table_.insert(std::move(s)), row, false, now);
@@ -151,7 +149,7 @@ void Subscriptions::load_row(const Row& row, MonoMs now) {
 
 // The row's dialog becomes the subscription's; what an owner asked for meanwhile stays what is wanted.
 void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs now) {
-  sub::Machine& m = s.m;
+  const sub::Dialogue& m = *s.m;
   c_.count_.loaded++;
   s.id = row.id;
   s.version = std::max({s.version, row.record_version, 1u});  // 0 would mean that there is no row to delete
@@ -161,7 +159,6 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   bool existing = asked && s.extra->keep_existing && row.desired_expires != 1 && from_epoch(row.desired_expires, c_.epoch_offset_) > now;
   auto text = s.text.views();
   if (existing) {
-    m.wanted_end = from_epoch(row.desired_expires, c_.epoch_offset_);
     for (auto f : {Subscription::kEventId, Subscription::kContact, Subscription::kTarget, Subscription::kExtraHeaders, Subscription::kProxy,
                    Subscription::kBody, Subscription::kContentType})
       text[f] = {};
@@ -191,40 +188,43 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   if (named && !row.to_tag.empty()) text[Subscription::kEventId] = row.event_id;   // its NOTIFYs carry it
   s.put(text);
   bool replay = named && row.to_tag.empty() && row.intent == static_cast<int32_t>(sub::Op::Initial) && row.intent_expires > 0 && !asked;
-  m.grant_end = row.expires > 0 ? from_epoch(row.expires, c_.epoch_offset_) : 0;
-  m.dialog = named && !row.to_tag.empty() ? sub::Dialog::Confirmed : sub::Dialog::None;
-  m.since = m.sent_at = now;
-  if (m.dialog == sub::Dialog::Confirmed || replay) {
+  sub::RestoredDialog past;
+  bool removing = row.desired_expires == 1 || row.intent == static_cast<int32_t>(sub::Op::Remove) || c_.removing_ != EngineCommon::Removing::No;
+  past.wanted = !removing;
+  past.dialog = named && !row.to_tag.empty();
+  past.replay = replay;
+  past.asked = static_cast<uint32_t>(std::max(row.intent_expires, 0));
+  past.wanted_end = from_epoch(row.desired_expires, c_.epoch_offset_);
+  past.grant_end = row.expires > 0 ? from_epoch(row.expires, c_.epoch_offset_) : 0;
+  past.requested = asked;
+  past.existing = existing;
+  if (past.dialog || replay) {
     index(s);
-    int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - (row.updated_at - 1) * 1000 : 0;   // it was rounded up
-    int64_t jump = kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
-    jump = std::min<int64_t>(jump, kCseqMax - kCseqJump - row.cseq);
-    s.cseq = row.cseq;
-    if (replay) {   // the jump comes after it was repeated
-      s.need_extra().cseq_jump = static_cast<uint32_t>(jump);
-      s.extra->cseq_since = row.updated_at;
-    } else {
-      s.cseq += static_cast<uint32_t>(jump);
-    }
-  } else {
-    renew_dialog(s);
+    restore_cseq(s, row, replay, now);
   }
-  if (replay) {
-    m.build = sub::Build::Replay;
-    m.asked = static_cast<uint32_t>(row.intent_expires);
-    m.dialog = sub::Dialog::Early;     // a NOTIFY to the request of the last run makes it
-  }
+  apply(s, {.input = sub::Input::Restored, .row = &past}, nullptr, now);
   // The row as it is, but for what an owner asked for meanwhile, and for a dialog that begins anew.
   s.whole = asked || m.dialog == sub::Dialog::None || row.sharing_tag != c_.settings_.sharing_tag;
-  if (asked && m.wanted == sub::Wanted::Once) m.wanted = sub::Wanted::Nothing;
-  if (!asked && row.intent == static_cast<int32_t>(sub::Op::Remove)) m.wanted = sub::Wanted::Leaving;
   // Every dialog is refreshed once, to fetch its state: spread over a time that grows with their number.
   MonoMs window = std::min<MonoMs>(kLoadSpread, c_.count_.loaded);
   if (m.grant_end > now) window = std::min(window, (m.grant_end - now) / 2);
   MonoMs due = asked && !existing ? -1 : now + static_cast<MonoMs>(c_.random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
   apply(s, {.input = sub::Input::Loaded, .due = due}, nullptr, now);
-  if (existing && s.extra && !s.extra->callers.empty())
-    complete(s, sub::Effects{.local_status = 200, .local_reason = "Exists already"}, nullptr, false, now);
+  if (existing && s.extra && !s.extra->callers.empty()) tell(s, 200, "Exists already", now);
+}
+
+// The row may be older than the last request.
+void Subscriptions::restore_cseq(Subscription& s, const Row& row, bool replay, MonoMs now) {
+  int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - (row.updated_at - 1) * 1000 : 0;   // it was rounded up
+  int64_t jump = kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
+  jump = std::min<int64_t>(jump, kCseqMax - kCseqJump - row.cseq);
+  s.cseq = row.cseq;
+  if (replay) {   // the jump comes after it was repeated
+    s.need_extra().cseq_jump = static_cast<uint32_t>(jump);
+    s.extra->cseq_since = row.updated_at;
+  } else {
+    s.cseq += static_cast<uint32_t>(jump);
+  }
 }
 
 // See Engine::stands.
@@ -244,7 +244,7 @@ bool Subscriptions::stands(const Row& row, MonoMs now) {
 
 void Subscriptions::not_in_table(const Row& key, MonoMs now) {
   SubscriptionKey k{key.flag, key.event, key.pres_uri, key.pres_id, key.watcher_uri, key.to_uri};
-  if (Subscription* s = table_.find(k, table_.hash_of(k)); s && s->m.state == sub::State::Idle) leave_idle(*s, now);
+  if (Subscription* s = table_.find(k, table_.hash_of(k)); s && s->m->state == sub::State::Idle) leave_idle(*s, now);
 }
 
 bool Subscriptions::busy() const { return !notifications_.empty() || !unsolicited_.empty() || (!c_.loading_ && !idle_.empty()); }
@@ -259,7 +259,7 @@ void Subscriptions::run(MonoMs now) {
 
 RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
   RecordView v;
-  const sub::Machine& m = s.m;
+  const sub::Dialogue& m = *s.m;
   const EventInfo* event = c_.ports_.bodies.by_flag(s.event);
   bool there = m.dialog == sub::Dialog::Confirmed;
   v.kind = Kind::Subscription;
@@ -322,7 +322,7 @@ uint64_t Subscriptions::list(const ListFilter& f, uint64_t cursor, uint32_t limi
   do {
     cursor = table_.walk(cursor, 1, [&](Subscription& s) {
       page.scanned++;
-      if (!f.matches(Kind::Subscription, s.event, s.source, sub::state_name(s.m.state), s.pres_uri())) return;
+      if (!f.matches(Kind::Subscription, s.event, s.source, sub::state_name(s.m->state), s.pres_uri())) return;
       show_one(view(s, now));
       shown++;
     });

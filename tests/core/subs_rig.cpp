@@ -139,7 +139,7 @@ const Subscription* SubsRig::sub(const Want& w) const {
 
 std::string SubsRig::state(const Want& w) const {
   const Subscription* s = sub(w);
-  return s ? sub::state_name(s->m.state) : "none";
+  return s ? sub::state_name(s->m->state) : "none";
 }
 
 void SubsRig::text(const Want& w, const std::function<void(const RecordView&)>& fn) const {

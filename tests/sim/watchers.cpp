@@ -190,7 +190,7 @@ struct Watchers::Before {
   explicit Before(const Subscription* s) {
     if (!s) return;
     there = true;
-    m = s->m;
+    m = *s->m;
     for (size_t f = 0; f < Subscription::kFields; f++) text[f] = s->text.get(static_cast<Subscription::Field>(f));
     version = s->version, cseq = s->cseq, remote_cseq = s->remote_cseq, doc_version = s->doc_version, notifies = s->notifies;
     has_doc = s->has_doc;
@@ -205,7 +205,7 @@ struct Watchers::Before {
     return kept && version == o.version && m.state == o.m.state && m.op == o.m.op && m.deadline >= o.m.deadline;
   }
   bool there = false, has_doc = false;
-  sub::Machine m;
+  sub::Dialogue m;
   std::array<std::string, Subscription::kFields> text;
   uint32_t version = 0, cseq = 0, remote_cseq = 0, doc_version = 0, notifies = 0;
 };
@@ -213,13 +213,13 @@ struct Watchers::Before {
 void Watchers::deliver(const Packet& p) {
   Owner& o = owner(p.key);
   const Subscription* s = find(o);
-  if (p.bogus && s && s->m.dialog == sub::Dialog::Early) return;   // another tag would be another branch, and welcome
+  if (p.bogus && s && s->m->dialog == sub::Dialog::Early) return;   // another tag would be another branch, and welcome
   Before before(s);
   bool ours = s && s->call_id() == p.call_id && s->text.get(Subscription::kLocalTag) == p.local_tag && !p.bogus &&
-              s->m.state != sub::State::Idle && s->m.state != sub::State::Gone;
-  bool in_dialog = ours && s->m.dialog == sub::Dialog::Confirmed && s->remote_tag() == p.remote_tag &&
+              s->m->state != sub::State::Idle && s->m->state != sub::State::Gone;
+  bool in_dialog = ours && s->m->dialog == sub::Dialog::Confirmed && s->remote_tag() == p.remote_tag &&
                    s->remote_cseq <= p.cseq;
-  bool must_take = in_dialog || (ours && s->m.dialog == sub::Dialog::Early);
+  bool must_take = in_dialog || (ours && s->m->dialog == sub::Dialog::Early);
   NotifyAnswer a = stage_.engine_->on_notify(p.request(), stage_.now_);
   stage_.say("NOTIFY w%d call %.8s tag %s cseq %u %s;%s expires %lld '%s'%s -> %d %s", p.key, p.call_id.c_str(),
              p.remote_tag.c_str(), p.cseq, p.state.c_str(), p.reason.c_str(), static_cast<long long>(p.expires),
@@ -333,7 +333,7 @@ void Watchers::update_contact() {
   if (!d) return;
   Owner& o = owner(d->key);
   const Subscription* s = find(o);
-  bool ours = s && s->m.dialog == sub::Dialog::Confirmed && s->call_id() == d->call_id && s->remote_tag() == d->remote_tag;
+  bool ours = s && s->m->dialog == sub::Dialog::Confirmed && s->call_id() == d->call_id && s->remote_tag() == d->remote_tag;
   DialogQuery q;
   q.call_id = d->call_id, q.local_tag = d->local_tag, q.remote_tag = d->remote_tag;
   Status done = stage_.engine_->update_contact(q, d->contact, stage_.now_);

@@ -51,25 +51,25 @@ void Watchers::check_request(const SipRequest& q, Owner& o) {
 // What is not to be written is as it is written.
 void Watchers::check_row(const Owner& o, const Subscription& s, const Row* row) {
   if (!row) return fail(o, "its row is not there though it is not to be written");
-  bool there = s.m.dialog == sub::Dialog::Confirmed;
+  bool there = s.m->dialog == sub::Dialog::Confirmed;
   if (there) {
     if (row->call_id != s.call_id() || row->from_tag != s.text.get(Subscription::kLocalTag) || row->to_tag != s.remote_tag())
       fail(o, "its row has another dialog");
-  } else if (!row->to_tag.empty() && s.m.state != sub::State::Sending &&
+  } else if (!row->to_tag.empty() && s.m->state != sub::State::Sending &&
              row->expires * 1000 - Stage::kEpochOffset > stage_.now_) {
     fail(o, "its row has a dialog that is no more");   // one that is lost while a request is out waits for the reply
   }
   if (there && row->remote_contact != s.text.get(Subscription::kRemote)) fail(o, "its row has another remote target");
   if (there && row->record_route != s.text.get(Subscription::kRouteSet)) fail(o, "its row has another route set");
-  bool wanted = s.m.wanted == sub::Wanted::Something;
+  bool wanted = s.m->wanted == sub::Wanted::Something;
   if ((row->desired_expires != 1) != wanted) fail(o, "its row wants something else");
-  if (wanted && (row->desired_expires == 0) != (s.m.wanted_end == kNever)) fail(o, "its row has another wanted end");
+  if (wanted && (row->desired_expires == 0) != (s.m->wanted_end == kNever)) fail(o, "its row has another wanted end");
 }
 
 void Watchers::check_queued() {
   for (Owner& o : owners_) {
     const Subscription* s = find(o);
-    if (s && s->m.state == sub::State::Queued && !static_cast<const QueueHook&>(*s).linked()) fail(o, "waits for a slot in no queue");
+    if (s && s->m->state == sub::State::Queued && !static_cast<const QueueHook&>(*s).linked()) fail(o, "waits for a slot in no queue");
   }
 }
 
@@ -78,20 +78,20 @@ void Watchers::check(const SimDisk& disk) {
   loaded_at_ = std::min(loaded_at_, stage_.now_);
   for (const Owner& o : owners_) {
     const Subscription* s = find(o);
-    bool gone = !s || s->m.state == sub::State::Gone;
+    bool gone = !s || s->m->state == sub::State::Gone;
     bool removal_waits = s && s->extra && s->extra->waiting && s->extra->waiting->removal;
     if (o.sure && o.wanted && o.wanted_end > stage_.now_ && gone) fail(o, "is wanted and gone");
-    if (o.sure && !o.wanted && !gone && s->m.wanted == sub::Wanted::Something && !removal_waits)
+    if (o.sure && !o.wanted && !gone && s->m->wanted == sub::Wanted::Something && !removal_waits)
       fail(o, "is not wanted and goes on");
-    if (s && s->m.state == sub::State::Live) {   // it says itself when it will be refreshed
+    if (s && s->m->state == sub::State::Live) {   // it says itself when it will be refreshed
       auto dialog = dialogs_.find(std::string(s->call_id()));
       MonoMs soon = 5000 << (dialog == dialogs_.end() ? 0 : dialog->second.gaps);   // a notifier that sends no full state is asked more seldom
-      if (o.gap_at != kNever && s->m.deadline > std::max(o.gap_at, s->m.sent_at) + soon)
+      if (o.gap_at != kNever && s->m->deadline > std::max(o.gap_at, s->m->sent_at) + soon)
         fail(o, "a document was missed, and full state is not asked for soon");
-      if (o.restored && s->m.deadline > loaded_at_ + kLoadSpread) fail(o, "restored, and its state is not asked for soon");
+      if (o.restored && s->m->deadline > loaded_at_ + kLoadSpread) fail(o, "restored, and its state is not asked for soon");
     }
     bool written = s && s->version && s->written_version == s->version && s->queue == StoreHook::Queue::None;
-    if (written && s->m.state != sub::State::Idle && !sub::row_over(s->m))
+    if (written && s->m->state != sub::State::Idle && !sub::row_over(*s->m))
       check_row(o, *s, disk.find(s->id));
   }
 }
@@ -169,8 +169,8 @@ void Watchers::check_healed(std::span<const StoredRow> all) {
     const Subscription* s = find(o);
     bool wanted = o.sure ? o.wanted && o.wanted_end > stage_.now_ : s != nullptr;
     if (wanted && !s) fail(o, "is wanted and not there");
-    if (!wanted && s) fail(o, std::string("is not wanted and still here, state ") + sub::state_name(s->m.state));
-    if (s && s->m.state != sub::State::Live) fail(o, std::string("is not live but ") + sub::state_name(s->m.state));
+    if (!wanted && s) fail(o, std::string("is not wanted and still here, state ") + sub::state_name(s->m->state));
+    if (s && s->m->state != sub::State::Live) fail(o, std::string("is not live but ") + sub::state_name(s->m->state));
     int there = 0;
     for (const ServerDialog& d : notifier_.dialogs()) {
       if (d.key != key) continue;
