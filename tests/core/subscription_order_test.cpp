@@ -478,7 +478,7 @@ TEST(SubscriptionOrder, what_wants_nothing_done_where_it_exists_does_nothing_whi
   Call& c = rig.ask(Want{.expires = 600, .headers = "X-A: other\r\n", .keep_existing = true});
   rig.advance(500);
   LONGS_EQUAL(200, c.status);
-  CHECK(rig.sub()->m.wanted_end == kNever);
+  CHECK(rig.sub()->m->wanted_end == kNever);
   rig.advance(60 * kSecond);
   TEXT_EQUAL("initial refresh", rig.kinds());
   TEXT_EQUAL(first.call_id, rig.last().call_id);

@@ -251,7 +251,7 @@ TEST(SubscriptionRows, a_lifetime_beyond_any_reason_is_no_overflow) {
   rig.accept(INT64_MAX);
   rig.notify({.expires = INT64_MAX});
   TEXT_EQUAL("live", rig.state());
-  CHECK(rig.sub()->m.grant_end > rig.now);
+  CHECK(rig.sub()->m->grant_end > rig.now);
   rig.notify({.state = "terminated", .reason = "probation", .retry_after = INT64_MAX});
   TEXT_EQUAL("backoff", rig.state());
 }

@@ -13,7 +13,7 @@ using pua::MonoMs;
 using pua::Random;
 using pua::ReplyOrigin;
 using pua::SipReply;
-namespace sub = pua::sub;
+using pua::Write;
 
 namespace {
 
@@ -34,8 +34,8 @@ struct Given {
   bool quick_try = false;
   uint8_t attempts = 0;
 
-  Machine machine() const {
-    Machine m;
+  Dialogue machine() const {
+    Dialogue m;
     m.state = state;
     m.dialog = dialog;
     m.wanted = wanted;
@@ -56,7 +56,7 @@ struct Given {
   }
 };
 
-// A line of the table. fx: n new dialog, t take dialog, q enqueue, i intent, w row, c complete.
+// A line of the table. fx: n new names, t take dialog, q enqueue, i intent, w row, c complete.
 struct Line {
   const char* name;
   Given given;
@@ -69,11 +69,11 @@ struct Line {
 
 std::string flags(const Effects& fx) {
   std::string s;
-  if (fx.new_dialog) s += 'n';
+  if (fx.new_names) s += 'n';
   if (fx.take_dialog) s += 't';
   if (fx.enqueue) s += 'q';
-  if (fx.commit_intent) s += 'i';
-  if (fx.write_row) s += 'w';
+  if (fx.write == Write::Intent) s += 'i';
+  if (fx.write == Write::Bulk) s += 'w';
   if (fx.complete) s += 'c';
   return s;
 }
@@ -94,10 +94,12 @@ const std::vector<Line>& lines() {
       // --- Request
       {"one that comes while the table is being loaded waits", {S::Idle, D::None}, {.input = Input::Request},
        S::Idle},
-      {"a first one is queued", {S::Gone, D::None}, {.input = Input::Request}, S::Queued, "nq"},
+      {"a first one is queued", {S::Gone, D::None}, {.input = Input::Request}, S::Queued, "nqw"},
       {"a fetch is queued", {S::Gone, D::None, W::Once}, {.input = Input::Request}, S::Queued, "nq"},
-      {"a removal of what has ended", {S::Gone, D::None, W::Nothing}, {.input = Input::Request}, S::Gone, "nwc", 200,
-       Outcome::NeverSent},
+      {"a removal that waited behind the one that ended it", {S::Gone, D::None, W::Nothing}, {.input = Input::Request, .waited = true},
+       S::Gone, "c", 200},
+      {"a removal of what is not there is a fetch", {S::Gone, D::None, W::Leaving}, {.input = Input::Request}, S::Queued, "nq"},
+      {"the table has been loaded, and there is no row", {S::Idle, D::None}, {.input = Input::Request, .no_row = true}, S::Idle},
       {"a live one is refreshed", {S::Live}, {.input = Input::Request}, S::Queued, "q"},
       {"a live one is removed: its intent first", {S::Live, D::Confirmed, W::Nothing}, {.input = Input::Request},
        S::Intent, "i"},
@@ -119,7 +121,7 @@ const std::vector<Line>& lines() {
        "i"},
       {"a removal during back-off, without a dialog", {S::Backoff, D::None, W::Nothing}, {.input = Input::Request},
        S::Gone, "nwc", 200, Outcome::NeverSent},
-      {"subscribed again while the old dialog ends", {S::Ending}, {.input = Input::Request}, S::Queued, "nq"},
+      {"subscribed again while the old dialog ends", {S::Ending}, {.input = Input::Request}, S::Queued, "nqw"},
       {"fetched while the old dialog ends", {S::Ending, D::Confirmed, W::Once}, {.input = Input::Request}, S::Queued,
        "nq"},
       {"removed while it ends", {S::Ending, D::Confirmed, W::Leaving}, {.input = Input::Request}, S::Ending, "c",
@@ -141,10 +143,10 @@ const std::vector<Line>& lines() {
       {"no NOTIFY came within timer N", {.state = S::Waiting, .notified = Notified::No}, {.input = Input::Due},
        S::Backoff, "nw", 0, Outcome::NotifyMissing},
       {"its lifetime ends while the first NOTIFY is awaited",
-       {.state = S::Waiting, .notified = Notified::No, .wanted_end = kNow}, {.input = Input::Due}, S::Queued, "qw",
-       480, Outcome::Expired},
+       {.state = S::Waiting, .notified = Notified::No, .wanted_end = kNow}, {.input = Input::Due}, S::Queued, "qw", 0,
+       Outcome::Expired},
       {"a refresh is due", {S::Live}, {.input = Input::Due}, S::Queued, "q"},
-      {"its lifetime ends", {.state = S::Live, .wanted_end = kNow}, {.input = Input::Due}, S::Queued, "qw", 480,
+      {"its lifetime ends", {.state = S::Live, .wanted_end = kNow}, {.input = Input::Due}, S::Queued, "qw", 0,
        Outcome::Expired},
       {"its lifetime and its grant end", {.state = S::Live, .wanted_end = kNow, .grant = 0}, {.input = Input::Due},
        S::Ending, "wc", 480, Outcome::Expired},
@@ -199,16 +201,16 @@ const std::vector<Line>& lines() {
 
       // --- failures
       {"423 to an initial request: at once with Min-Expires", {S::Sending, D::Early},
-       {.input = Input::TooBrief, .min_expires = 7200, .max_expires = 86400}, S::Queued, "q"},
-      {"423 to a refresh", {S::Sending}, {.input = Input::TooBrief, .min_expires = 7200, .max_expires = 86400},
+       {.input = Input::TooBrief, .ask = {.most = 86400}, .min_expires = 7200}, S::Queued, "q"},
+      {"423 to a refresh", {S::Sending}, {.input = Input::TooBrief, .ask = {.most = 86400}, .min_expires = 7200},
        S::Queued, "q"},
       {"423 again", {.state = S::Sending, .attempts = 1},
-       {.input = Input::TooBrief, .min_expires = 7200, .max_expires = 86400}, S::Backoff, "wc"},
+       {.input = Input::TooBrief, .ask = {.most = 86400}, .min_expires = 7200}, S::Backoff, "wc"},
       {"423 with more than we may ask for", {S::Sending},
-       {.input = Input::TooBrief, .min_expires = 90000, .max_expires = 86400}, S::Backoff, "wc"},
+       {.input = Input::TooBrief, .ask = {.most = 86400}, .min_expires = 90000}, S::Backoff, "wc"},
       {"423 that does not say what it wants: twice as much", {S::Sending},
-       {.input = Input::TooBrief, .max_expires = 86400}, S::Queued, "q"},
-      {"423 to as much as we may ask for", {S::Sending}, {.input = Input::TooBrief, .max_expires = 3600},
+       {.input = Input::TooBrief, .ask = {.most = 86400}}, S::Queued, "q"},
+      {"423 to as much as we may ask for", {S::Sending}, {.input = Input::TooBrief, .ask = {.most = 3600}},
        S::Backoff, "wc"},
       {"an initial request fails", {S::Sending, D::Early}, {.input = Input::Transient}, S::Backoff, "nwc"},
       {"a refresh fails: the dialog stays", {S::Sending}, {.input = Input::Transient}, S::Backoff, "wc"},
@@ -277,7 +279,7 @@ const std::vector<Line>& lines() {
       {"ended for now while a refresh is queued", {S::Queued}, terminated(Reason::Probation, 60), S::Backoff, "nwc",
        480},
       {"ended while a refresh is out: its reply decides", {S::Sending}, terminated(Reason::Timeout), S::Sending},
-      {"rejected while a refresh is out", {S::Sending}, terminated(Reason::Rejected), S::Sending, "", 0,
+      {"rejected while a refresh is out", {S::Sending}, terminated(Reason::Rejected), S::Sending, "w", 0,
        Outcome::Rejected},
       {"ended while a removal is committed", {S::Intent, D::Confirmed, W::Nothing}, terminated(Reason::Timeout),
        S::Gone, "nwc", 200, Outcome::Removed},
@@ -289,7 +291,22 @@ const std::vector<Line>& lines() {
       {"what was fetched", {S::Ending, D::Confirmed, W::Once}, terminated(Reason::Timeout), S::Gone, "nw", 0,
        Outcome::Removed},
 
+      // --- NOTIFYs that were refused
+      {"refused while a removal is committed", {S::Intent, D::Confirmed, W::Nothing}, {.input = Input::Refused}, S::Intent},
+      {"refused while a refresh is queued", {S::Queued}, {.input = Input::Refused}, S::Queued},
+      {"refused while a refresh is out", {S::Sending}, {.input = Input::Refused}, S::Sending},
+      {"refused while the first one is awaited", {S::Waiting}, {.input = Input::Refused}, S::Waiting},
+      {"refused in place of an answer", {S::Live}, {.input = Input::Refused}, S::Live},
+      {"refused during back-off", {S::Backoff}, {.input = Input::Refused}, S::Backoff},
+      {"refused while it ends", {S::Ending, D::Confirmed, W::Leaving}, {.input = Input::Refused}, S::Ending},
+
+      // --- what the engine tells
+      {"its destination is held back", {S::Queued}, {.input = Input::Told, .status = 503}, S::Queued, "c", 503},
+      {"it exists already", {S::Live}, {.input = Input::Told, .status = 200}, S::Live, "c", 200},
+      {"it exists already, and is to be made anew", {S::Backoff, D::None}, {.input = Input::Told, .status = 200}, S::Backoff, "c", 200},
+
       // --- rows
+      {"a row without a dialog", {S::Idle, D::None}, {.input = Input::Restored}, S::Idle, "n"},
       {"a dialog comes back", {S::Idle}, {.input = Input::Loaded, .due = kNow + 5 * kSecond}, S::Live},
       {"a dialog comes back and was asked for meanwhile", {S::Idle}, {.input = Input::Loaded}, S::Queued, "q"},
       {"its grant ended meanwhile: a new dialog in its turn", {S::Idle, D::None},
@@ -314,12 +331,20 @@ const std::vector<Line>& lines() {
 
 TEST_GROUP(SubscriptionMachine) {
   Random random{1};
-  Machine m;
+  Dialogue m;
   Effects fx;
   void step(const Given& g, const Event& e) {
     m = g.machine();
     CHECK(legal(m.state, e.input));
-    fx = sub::step(m, e, random, kNow);
+    fx = Dialogue::step(m, whole(e), random, kNow);
+  }
+  // A request asks for what is wanted; all but a new one have a row.
+  Event whole(Event e) const {
+    static const RestoredDialog row;
+    e.has_row = m.state != S::Gone || e.input == Input::Stored;
+    if (e.input == Input::Request) e.removal = m.wanted != W::Something, e.wanted_end = m.wanted_end;
+    if (e.input == Input::Restored && !e.row) e.row = &row;
+    return e;
   }
   void due_within(MonoMs low, MonoMs high) {
     CHECK(m.deadline >= kNow + low);
@@ -366,9 +391,12 @@ TEST(SubscriptionMachine, the_legal_pairs_are_these_and_no_others) {
       /* Fatal      */ "...x.....",
       /* Shutdown   */ "...x.....",
       /* Notify     */ ".xxxxxxx.",
+      /* Refused    */ ".xxxxxxx.",
       /* Terminated */ ".xxxxxxx.",
+      /* Restored   */ "x........",
       /* Loaded     */ "x........",
       /* Stored     */ ".......xx",
+      /* Told       */ "..x..xx..",
   };
   for (int i = 0; i < kInputs; i++) {
     for (int s = 0; s < kStates; s++) {
@@ -394,8 +422,8 @@ TEST(SubscriptionMachine, no_legal_pair_leaves_a_state_without_a_way_out) {
             bool moving = m.state == State::Sending || m.state == State::Queued;
             bool standing = m.state == State::Live || m.state == State::Waiting || m.state == State::Backoff;
             if ((moving && next_op(m) == Op::None) || (standing && m.wanted == Wanted::Once)) continue;
-            fx = sub::step(m, {.input = input, .has_dialog = true, .expires = 600}, random, kNow);
-            bool way_out = m.state == State::Gone || m.state == State::Sending || fx.commit_intent ||
+            fx = Dialogue::step(m, whole({.input = input, .patience = kNow + 100, .has_dialog = true, .expires = 600}), random, kNow);
+            bool way_out = m.state == State::Gone || m.state == State::Sending || fx.write == Write::Intent ||
                            m.state == State::Idle || m.state == State::Queued || m.deadline != kNever ||
                            (m.state == State::Intent && g.state == State::Intent);
             if (!way_out) FAIL((std::string(state_name(g.state)) + " x " + input_name(input)).c_str());
@@ -417,7 +445,7 @@ TEST(SubscriptionMachine, what_to_send_follows_from_wanted_and_the_dialog) {
       {W::Leaving, D::None, Op::None}, {W::Leaving, D::Early, Op::None}, {W::Leaving, D::Confirmed, Op::Remove},
   };
   for (auto& r : rows) {
-    Machine q;
+    Dialogue q;
     q.wanted = r.wanted;
     q.dialog = r.dialog;
     LONGS_EQUAL(static_cast<int>(r.want), static_cast<int>(next_op(q)));
@@ -519,8 +547,8 @@ TEST(SubscriptionMachine, in_a_restored_dialog_a_grant_counts_up_to_what_we_ever
   m = Given{S::Live}.machine();
   m.asked = 0;   // of the last run
   Event e = notify(4294967295);
-  e.max_expires = 7200;
-  fx = sub::step(m, e, random, kNow);
+  e.ask.most = 7200;
+  fx = Dialogue::step(m, e, random, kNow);
   LONGLONGS_EQUAL(kNow + 7200 * kSecond, m.grant_end);
 }
 
@@ -562,7 +590,7 @@ TEST(SubscriptionMachine, full_state_is_asked_for_at_most_once_in_5_s) {
   Given g{S::Live};
   m = g.machine();
   m.sent_at = kNow - 60 * kSecond;
-  sub::step(m, e, random, kNow);
+  Dialogue::step(m, e, random, kNow);
   CHECK(m.deadline <= kNow);
 }
 
