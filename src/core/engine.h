@@ -184,7 +184,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   int64_t swept_to_ = 0;                    // row id
   uint64_t swept_ = 0;                      // rows that were removed
   MonoMs sweep_at_ = 0;                     // end of a pause
-  LogGate etag_gate_, bad_etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_;
+  LogGate etag_gate_, bad_etag_gate_, expires_gate_, forbidden_gate_, auth_gate_, fatal_gate_, lost_gate_, bad_row_gate_, brief_gate_,
+      nothing_gate_;
   LogGate transient_gate_{3, 60000};        // daily life of a server with many users
   mutable char call_id_[kCallIdSize + 1] = "", from_tag_[9] = "";  // of the record named last, see name_call
 };

@@ -205,6 +205,7 @@ void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
         count_.missing_etag++;
         say(etag_gate_, LogLevel::warning, "without SIP-ETag");
       }
+      if (reply.expires == 0) say(nothing_gate_, LogLevel::warning, kGrantsNothing);
       if (reply.expires < 0) {
         count_.missing_expires++;
         say(expires_gate_, LogLevel::notice, "without Expires, the asked value counts");
@@ -212,7 +213,10 @@ void Engine::count_reply(const SipReply& reply, const Record& r, MonoMs now) {
       count_.grants_too_long += reply.expires > r.pub->asked;
       break;
     case ReplyClass::LostState: count_.replies_412++; break;
-    case ReplyClass::TooBrief: count_.replies_423++; break;
+    case ReplyClass::TooBrief:
+      count_.replies_423++;
+      if (!longer_to_ask(r.pub->asked, reply.min_expires, expires_rule(settings_, r.event).most)) say(brief_gate_, LogLevel::warning, kWantsLonger);
+      break;
     case ReplyClass::Forbidden:
       count_.refused_403_404++;
       say(forbidden_gate_, LogLevel::error, "kept and tried again; is the server complete?");

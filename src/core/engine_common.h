@@ -32,6 +32,10 @@ struct EnginePorts {
   std::function<void(MonoMs due)> wake;   // run() is wanted at `due` or earlier (0: in the next loop turn)
 };
 
+// What the log says of answers that come again and again.
+constexpr const char* kWantsLonger = "the server wants a longer lifetime than max_expires allows; kept and tried again";
+constexpr const char* kGrantsNothing = "it grants nothing (Expires: 0); kept and tried again";
+
 using EngineObserver = std::function<void(const RecordView&, const Outcome&)>;
 
 struct EngineCommon {

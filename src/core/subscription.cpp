@@ -93,7 +93,7 @@ constexpr uint8_t kMostGaps = 6;         // 5 s doubled so often is 5 minutes
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
 constexpr int64_t kMaxBeyond = 3600;     // s: no longer is an end worth sending because more was granted than asked
 constexpr int kMostUseless = 9;          // 5 s doubled so often is 43 minutes
-constexpr MonoMs kStood = 30000;         // a dialog that ends sooner counts as a failure: no loop of new ones
+constexpr MonoMs kStood = 30000;         // a dialog that ends sooner, or never brought a NOTIFY, counts as a failure: no loop of new ones
 constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by no more than this
 
 // While queued or backing off: when there is no more use in sending what waits.
@@ -110,7 +110,7 @@ void take_grant(Step& s, int64_t expires, MonoMs from) {
   s.m.beyond = static_cast<uint32_t>(std::min(expires - granted, kMaxBeyond));
 }
 
-bool stood(const Dialogue& m, MonoMs now) { return m.since != 0 && now - m.since >= kStood; }
+bool stood(const Dialogue& m, MonoMs now) { return m.since != 0 && m.notified != Notified::No && now - m.since >= kStood; }
 
 // A dialog that stood for a while ends what was held against those before it.
 void note_standing(Step& s) {
@@ -225,8 +225,9 @@ void hear_notify(Step& s) {
   }
   m.notified = s.e.notified;
   m.notify_by = 0;
-  m.told |= s.e.expires >= 0;
-  if (s.e.expires >= 0) take_grant(s, s.e.expires, s.now);
+  // One that says in one breath that the subscription goes on and that nothing is left of it says nothing of its end.
+  m.told |= s.e.expires > 0;
+  if (s.e.expires > 0) take_grant(s, s.e.expires, s.now);
   else if (!m.grant_end) m.grant_end = s.now + static_cast<MonoMs>(m.asked) * 1000;
   // A whole new grant is worth a row; a rounded one is not.
   if (made || std::abs(removal_end(m) - s.removal_end) > 10000) s.fx.write = Write::Bulk;
@@ -234,6 +235,13 @@ void hear_notify(Step& s) {
   if (!s.e.refetch) return;
   if (std::exchange(m.gap, Gap::Missed) == Gap::Asked) m.gaps = std::min<uint8_t>(m.gaps + 1, kMostGaps);
   m.refetch = true;
+}
+
+void hear_refused(Step& s) {
+  Dialogue& m = s.m;
+  m.refused = static_cast<uint8_t>(std::min(m.refused + 1, 255));
+  // While a refresh is out: in place of its answer, or the last one of the dialog.
+  if (m.state == State::Sending && m.op == Op::Refresh && (!m.heard || s.e.ended)) m.ask = true;
 }
 
 void hear_restored(Step& s) {
@@ -261,7 +269,7 @@ void hear(Step& s) {
       if (uint32_t longer = longer_expires(s)) s.m.server_min = longer;
       return;
     case Input::Notify: return hear_notify(s);
-    case Input::Refused: s.m.refused = static_cast<uint8_t>(std::min(s.m.refused + 1, 255)); return;
+    case Input::Refused: return hear_refused(s);
     case Input::Restored: return hear_restored(s);
     case Input::Loaded:
       if (s.m.dialog == Dialog::Confirmed && s.m.grant_end <= s.now) forget_dialog(s);
@@ -328,7 +336,7 @@ bool made_by_notify_not_wanted(const Step& s) { return made_by_notify(s) && not_
 bool grant_moved(const Step& s) { return std::abs(s.m.grant_end - s.grant_end) > 2000; }
 bool asks_now(const Step& s) {
   bool in_place_of_an_answer = !s.m.heard && s.now < s.m.sent_at + kRefetchEvery;
-  return wanted(s) && (s.m.refused >= kDeaf || in_place_of_an_answer);
+  return wanted(s) && (s.m.refused >= kDeaf || in_place_of_an_answer || s.e.ended);
 }
 bool ended_for_good(const Step& s) {
   return s.e.reason == Reason::Rejected || s.e.reason == Reason::Noresource || s.e.reason == Reason::Invariant;
@@ -421,6 +429,12 @@ void live(Step& s, MonoMs from) {
     m.deadline = std::min(m.wanted_end, from + refresh_after(static_cast<uint32_t>(left / 1000), s.random));
   }
   if (m.refetch) m.deadline = std::min(m.deadline, refetch_at(m));
+}
+
+// NOTIFYs were refused: the next request comes sooner.
+void ask_for_state(Step& s) {
+  s.m.ask = true;
+  s.m.deadline = std::min(s.m.deadline, s.m.sent_at + (kRefetchEvery << s.m.useless));
 }
 
 void wait_for_row(Step& s) { s.m.deadline = s.now + kIdlePatience; }
@@ -541,6 +555,7 @@ void be_live(Step& s) {
   tell_reply(s);
   write_row(s);
   live(s, s.m.sent_at);
+  if (s.m.ask) ask_for_state(s);
 }
 void had_ended(Step& s) { end(s, Outcome::Removed, 200, "OK, it had ended"); }
 void dialog_lost_anew(Step& s) {  // its owner hears of the new dialog
@@ -592,11 +607,6 @@ void first_notify(Step& s) {
 void shorter_removal(Step& s) {
   if (to_end(s)) s.m.deadline = std::min(s.m.deadline, removal_end(s.m));
 }
-void ask_for_state(Step& s) {
-  s.m.ask = true;
-  s.m.deadline = std::min(s.m.deadline, s.m.sent_at + (kRefetchEvery << s.m.useless));
-}
-
 void terminated_while_out(Step& s) {   // the reply says what comes next
   note_standing(s);
   forget_dialog(s);
@@ -717,7 +727,7 @@ constexpr DialogueRule kRules[] = {
     {states(Queued), on(Input::Notify), "", nullptr, Queued, stay_queued, ""},   // a deadline in the queue either ends it or queues it again
     {states(Backoff), on(Input::Notify), "", nullptr, Backoff, shorter_removal, ""},
     {states(Intent, Sending, Ending), on(Input::Notify), "", nullptr, Stay, nullptr, "RFC 6665 4.1.3"},
-    {states(Live), on(Input::Refused), "one too many, or in place of an answer", asks_now, Live, ask_for_state, ""},
+    {states(Live), on(Input::Refused), "one too many, in place of an answer, or the last one of its dialog", asks_now, Live, ask_for_state, ""},
     {kStanding | states(Sending, Ending), on(Input::Refused), "", nullptr, Stay, nullptr, ""},
     {states(Sending), on(Input::Terminated), "", nullptr, Sending, terminated_while_out, "RFC 6665 4.1.3"},
     {states(Ending), on(Input::Terminated), "", nullptr, Gone, ended_as_told, "RFC 6665 4.1.2.3"},

@@ -88,6 +88,7 @@ struct Event {                      // an input with what it carries
   int64_t min_expires = -1;         // TooBrief: the other side's bound
   int64_t retry_after = -1;         // failures, Terminated: s
   Notified notified = Notified::No; // Notify
+  bool ended = false;               // Refused: it said that the subscription is over
   bool refetch = false;             // Notify: something was missed, full state is needed
   bool full = false;                // Notify, Terminated: its document is the whole state
   Reason reason = Reason::None;     // Terminated

@@ -61,6 +61,7 @@ struct Subscription : Entity {
   uint32_t doc_version = 0;               // of the last document
   uint32_t notifies = 0;                  // taken in this run
   bool has_doc = false;                   // doc_version counts
+  uint8_t stale = 0;                      // partial documents in a row that were older than the one before
   bool has_remote_cseq = false;           // remote_cseq counts: 0 is a number like others
 
   Subscription() : Entity(Kind::Subscription) {}

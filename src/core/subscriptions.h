@@ -121,8 +121,8 @@ class Subscriptions {
   // s: whose owner may have asked for more types than the event has; nullptr: nobody's.
   Document judge(const Subscription* s, const EventInfo&, const NotifyRequest&) const;
   NotifyAnswer take_unsolicited(const EventInfo&, const NotifyRequest&, MonoMs now);
-  NotifyAnswer refuse_known(Subscription&, int status, const char* reason, MonoMs now, std::string headers = {});
-  void count_refused(Subscription&, MonoMs now);
+  NotifyAnswer refuse_known(Subscription&, const NotifyRequest&, int status, const char* reason, MonoMs now, std::string headers = {});
+  void count_refused(Subscription&, bool terminated, MonoMs now);
   NotifyAnswer take(Subscription&, const NotifyRequest&, const Document&, MonoMs now);
   void run_handlers();
   // rows (subscriptions_store.cpp)
@@ -155,7 +155,7 @@ class Subscriptions {
   int next_handle_ = 1;
   bool in_handlers_ = false;
   LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, no_dialog_gate_, ended_gate_, bad_row_gate_, refused_gate_,
-      bad_document_gate_, deaf_gate_;
+      bad_document_gate_, deaf_gate_, brief_gate_, nothing_gate_;
   LogGate transient_gate_{3, 60000};        // daily life of a server with many users
   LogGate looping_gate_{3, 60000}, stands_gate_{3, 60000};
 };

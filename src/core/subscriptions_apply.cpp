@@ -158,6 +158,7 @@ void Subscriptions::renew_dialog(Subscription& s) {
   s.put(text);
   s.cseq = s.remote_cseq = 0;
   s.has_doc = s.has_remote_cseq = false;
+  s.stale = 0;
   index(s);
 }
 
@@ -274,8 +275,14 @@ void Subscriptions::count_reply(const Subscription& s, const SipReply& reply, su
     c_.log_reply(gate, level, "SUBSCRIBE", s.pres_uri(), reply.status, what, now);
   };
   switch (input) {
-    case sub::Input::Success: c_.count_.grants_too_long += reply.expires > s.m->asked; break;
-    case sub::Input::TooBrief: c_.count_.replies_423++; break;
+    case sub::Input::Success:
+      c_.count_.grants_too_long += reply.expires > s.m->asked;
+      if (s.m->asked > 0 && reply.expires == 0) say(nothing_gate_, LogLevel::warning, kGrantsNothing);
+      break;
+    case sub::Input::TooBrief:
+      c_.count_.replies_423++;
+      if (!longer_to_ask(s.m->asked, reply.min_expires, expires_rule(c_.settings_, s.event).most)) say(brief_gate_, LogLevel::warning, kWantsLonger);
+      break;
     case sub::Input::Forbidden:
       c_.count_.refused_403_404++;
       say(forbidden_gate_, LogLevel::error, "kept and tried again; is the server complete?");

@@ -12,6 +12,7 @@ namespace pua {
 
 namespace {
 constexpr int kHandlersPerRun = 8;
+constexpr int kStaleInARow = 2;             // one may have been overtaken; a notifier whose versions begin anew sends nothing else
 constexpr size_t kKeepBody = 1024;          // a longer document is shown to the handlers only
 
 // Of an Event the package counts, and its id; no other parameter does (RFC 3265 section 7.2.1): ";sla" may be there or not.
@@ -60,28 +61,28 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
     if (n.local_tag.empty() && unsolicited_.wanted(event->flag)) return take_unsolicited(*event, n, now);
     return refuse(481, "Subscription Does Not Exist");
   }
-  if (bad_event) return refuse_known(*s, 489, bad_event, now, allow_events());
-  if (n.state.empty()) return refuse_known(*s, 400, "Subscription-State is missing", now);
+  if (bad_event) return refuse_known(*s, n, 489, bad_event, now, allow_events());
+  if (n.state.empty()) return refuse_known(*s, n, 400, "Subscription-State is missing", now);
   if (s->m->state == sub::State::Gone || s->m->dialog == sub::Dialog::None) return refuse(481, "Subscription Does Not Exist");
   // The first branch of a forked request that made a dialog is kept, the others end by this answer.
-  if (n.remote_tag.empty()) return refuse_known(*s, 400, "From has no tag", now);
+  if (n.remote_tag.empty()) return refuse_known(*s, n, 400, "From has no tag", now);
   bool made = s->m->dialog != sub::Dialog::Confirmed;
-  if (!made && s->remote_tag() != n.remote_tag) return refuse_known(*s, 481, "Another branch was first", now);
+  if (!made && s->remote_tag() != n.remote_tag) return refuse_known(*s, n, 481, "Another branch was first", now);
   if (event->flag != s->event) {
     const EventInfo* ours = c_.ports_.bodies.by_flag(s->event);
-    if (!ours || package_of(ours->name) != package_of(event->name)) return refuse_known(*s, 481, "Subscribed to another event", now);
+    if (!ours || package_of(ours->name) != package_of(event->name)) return refuse_known(*s, n, 481, "Subscribed to another event", now);
     event = ours;
   }
-  if (n.event_id != s->text.get(Subscription::kEventId)) return refuse_known(*s, 481, "Subscribed with another event id", now);
-  if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse_known(*s, 500, "Request Out Of Order", now);
+  if (n.event_id != s->text.get(Subscription::kEventId)) return refuse_known(*s, n, 481, "Subscribed with another event id", now);
+  if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse_known(*s, n, 500, "Request Out Of Order", now);
   if (s->has_remote_cseq && n.cseq == s->remote_cseq) {
     c_.count_.notifies_repeated++;
-    if (!s->m->heard) count_refused(*s, now);   // in place of an answer: from a notifier that does not count
+    if (!s->m->heard) count_refused(*s, false, now);   // in place of an answer: from a notifier that does not count
     return {};
   }
   // A host hands in what it likes; what goes into a row must come out of it again.
-  if (made && !check_tag("From", n.remote_tag)) return refuse_known(*s, 400, "From tag is not usable", now);
-  if (made && !check_text("Record-Route", n.route_set, kMaxRoutes)) return refuse_known(*s, 400, "Record-Route is not usable", now);
+  if (made && !check_tag("From", n.remote_tag)) return refuse_known(*s, n, 400, "From tag is not usable", now);
+  if (made && !check_text("Record-Route", n.route_set, kMaxRoutes)) return refuse_known(*s, n, 400, "Record-Route is not usable", now);
   if (notifications_.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
   Document doc = judge(s, *event, n);
   if (doc.bad == BadDocument::No) return take(*s, n, doc, now);
@@ -93,16 +94,22 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   return take(*s, shown, doc, now);
 }
 
+// It says that the dialog we know has ended: not that of another branch.
+static bool ends_dialog(const Subscription& s, const NotifyRequest& n) {
+  return n.state == "terminated" && s.m->dialog == sub::Dialog::Confirmed && n.remote_tag == s.remote_tag();
+}
+
 // It is of a dialog of ours and cannot be taken: where that goes on, the subscription is deaf.
-NotifyAnswer Subscriptions::refuse_known(Subscription& s, int status, const char* reason, MonoMs now, std::string headers) {
+NotifyAnswer Subscriptions::refuse_known(Subscription& s, const NotifyRequest& n, int status, const char* reason, MonoMs now,
+                                         std::string headers) {
   NotifyAnswer answer = refuse(status, reason, std::move(headers));
   c_.log_reply(refused_gate_, LogLevel::warning, "NOTIFY", s.pres_uri(), status, reason, now);
-  count_refused(s, now);
+  count_refused(s, ends_dialog(s, n), now);
   return answer;
 }
 
-void Subscriptions::count_refused(Subscription& s, MonoMs now) {
-  if (sub::legal(s.m->state, sub::Input::Refused)) apply(s, {.input = sub::Input::Refused}, nullptr, now);
+void Subscriptions::count_refused(Subscription& s, bool terminated, MonoMs now) {
+  if (sub::legal(s.m->state, sub::Input::Refused)) apply(s, {.input = sub::Input::Refused, .ended = terminated}, nullptr, now);
   reap();
 }
 
@@ -110,7 +117,7 @@ void Subscriptions::on_unreadable(const NotifyRequest& n, const NotifyAnswer& an
   Subscription* s = c_.ended() ? nullptr : of_dialog(n.call_id, n.local_tag);
   if (!s) return;
   c_.log_reply(refused_gate_, LogLevel::warning, "NOTIFY", s->pres_uri(), answer.status, answer.reason.c_str(), now);
-  count_refused(*s, now);
+  count_refused(*s, ends_dialog(*s, n), now);
 }
 
 NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const NotifyRequest& n, MonoMs now) {
@@ -177,6 +184,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
     c_.count_.notifies_gap += gap;
     c_.count_.notifies_stale += stale;
   }
+  s.stale = stale ? static_cast<uint8_t>(std::min(s.stale + 1, 255)) : 0;
   if (doc.kind != DocumentState::Kind::Opaque && !stale) {
     s.doc_version = doc.version;
     s.has_doc = !gap;      // what was missed is missing still: full state must come first
@@ -189,7 +197,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   e.retry_after = n.retry_after;
   e.notified = notified_of(n.state);
   e.reason = sub::reason_of(n.reason);
-  e.refetch = gap;
+  e.refetch = gap || s.stale >= kStaleInARow;
   e.full = !n.body.empty() && document.bad == BadDocument::No && doc.kind != DocumentState::Kind::Partial;
   if (terminated && wanted) c_.count_.notifies_terminated++;
   if (!terminated && s.m->asked && n.expires > s.m->asked) c_.count_.grants_too_long++;

@@ -212,3 +212,52 @@ TEST(DeafSubscription, dialogs_that_end_again_and_again_behind_good_refreshes_ar
   }
   CHECK_TEXT(rig.sent.size() < 40, std::to_string(rig.sent.size()).c_str());
 }
+
+//   |--- SUBSCRIBE --------->|
+//   |<-- NOTIFY, refused ----|   as OpenSIPS and Kamailio send them: in front of the 200
+//   |<-- 200 ----------------|
+TEST(DeafSubscription, answers_that_are_refused_in_front_of_the_200_count_as_well) {
+  struct { Bring bring; int status; } rows[] = {{{.cseq = 4}, 500}, {{.remote_tag = "other"}, 481}, {{.event_id = "7"}, 481}};
+  for (auto& row : rows) {
+    SubsRig r;
+    r.live({.expires = kForEver});
+    r.notify({.cseq = 70});
+    for (int s = 0; s < 10000 && r.kinds().find("remove") == std::string::npos; s++) {
+      if (r.open()) {
+        LONGS_EQUAL(row.status, r.notify(row.bring).status);
+        r.accept(3600);
+      }
+      r.advance(kSecond);
+    }
+    TEXT_EQUAL("initial refresh refresh refresh remove", r.kinds());
+    LONGS_EQUAL(1, r.stats().dialogs_deaf);
+  }
+}
+
+// Forged in front of the 200, and the notifier's own behind it.
+TEST(DeafSubscription, forged_ones_in_front_of_the_200_cost_nothing_where_the_notifiers_own_comes) {
+  rig.live({.expires = kForEver});
+  for (int i = 0; i < 5; i++) {
+    size_t before = rig.sent.size();
+    while (rig.sent.size() == before) rig.advance(kSecond);
+    for (int n = 0; n < 3; n++) rig.notify({.remote_tag = "other"});
+    rig.accept(3600);
+    LONGS_EQUAL(200, rig.notify().status);
+    rig.advance(600 * kSecond);
+    LONGS_EQUAL(before + 1, rig.sent.size());
+  }
+}
+
+// Timer N is longer than the time after which a dialog counts as one that stood.
+TEST(DeafSubscription, one_that_is_deaf_from_its_first_notify_on_is_made_anew_more_and_more_slowly) {
+  rig.subscribe({.expires = kForEver});
+  for (int s = 0; s < 3600; s++) {
+    if (rig.open()) {
+      rig.accept(rig.last().kind() == "remove" ? 0 : 3600);
+      rig.notify({.remote_tag = ""});
+    }
+    rig.advance(kSecond);
+  }
+  CHECK_TEXT(rig.sent.size() < 40, std::to_string(rig.sent.size()).c_str());   // in an hour: two a round, up to five minutes and timer N
+  CHECK_TEXT(rig.sent.size() > 20, std::to_string(rig.sent.size()).c_str());
+}

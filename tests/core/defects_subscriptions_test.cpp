@@ -139,6 +139,15 @@ TEST(DefectsSubscriptions, a_short_grant_is_refreshed_before_it_ends) {
   CHECK(rig.last().at < rig.sent[0].at + 31 * kSecond);
 }
 
+TEST(DefectsSubscriptions, a_min_expires_that_we_may_not_ask_for_and_a_grant_of_nothing_are_named_in_the_log) {
+  rig.subscribe({.expires = kForEver});
+  rig.answer({.status = 423, .min_expires = 4294967295});
+  CHECK(rig.logged(LogLevel::warning, "423 to SUBSCRIBE for sip:alice@example.com: the server wants a longer lifetime than max_expires allows; kept and tried again"));
+  rig.advance(10 * kSecond);
+  rig.accept(0);
+  CHECK(rig.logged(LogLevel::warning, "200 to SUBSCRIBE for sip:alice@example.com: it grants nothing (Expires: 0); kept and tried again"));
+}
+
 // seen: a removal goes out as "Expires: 10" with min_expires=10 (kam)
 TEST(DefectsSubscriptions, an_unsubscribe_goes_out_with_expires_0_whatever_min_expires) {
   rig.settings.min_expires = 10;

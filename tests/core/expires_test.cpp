@@ -235,3 +235,17 @@ TEST(Expires, a_grant_of_a_second_is_refreshed_no_more_often_than_every_two) {
     last = rig.now;
   }
 }
+
+// --- answers that would come for ever: the log says why ------------------------------------------------------------
+
+TEST(Expires, a_server_that_wants_more_than_we_may_ask_for_is_named_in_the_log) {
+  rig.publish("b1", kForEver);
+  rig.answer({.status = 423, .min_expires = 4294967295});
+  CHECK(rig.logged(LogLevel::warning, "423 to PUBLISH for sip:alice@example.com: the server wants a longer lifetime than max_expires allows; kept and tried again"));
+}
+
+TEST(Expires, a_server_that_grants_nothing_is_named_in_the_log) {
+  rig.publish("b1", kForEver);
+  rig.ok("e1", 0);
+  CHECK(rig.logged(LogLevel::warning, "200 to PUBLISH for sip:alice@example.com: it grants nothing (Expires: 0); kept and tried again"));
+}

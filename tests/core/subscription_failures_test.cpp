@@ -369,18 +369,31 @@ TEST(SubscriptionFailures, dialogs_that_are_lost_one_after_the_other_are_not_mad
 }
 
 //   |<-- 200 -----------------------|
-//   |<-- NOTIFY, active;expires=0 --|   ends as soon as it is made, time and again
+//   |<-- NOTIFY, active;expires=1 --|   ends as soon as it is made, time and again
 TEST(SubscriptionFailures, grants_that_end_as_soon_as_they_begin_are_not_asked_for_in_a_loop) {
   rig.subscribe({.expires = kForEver});
   for (int i = 0; i < 600; i++) {
     for (int n = 0; rig.open() && n < 5; n++) {
       rig.accept(3600);
-      rig.notify({.expires = 0, .cseq = 1});
+      rig.notify({.expires = 1, .cseq = 1});
     }
     rig.advance(kSecond / 10);
   }
   CHECK(rig.sent.size() < 12);
   CHECK(rig.sent.size() > 2);
+}
+
+//   |<-- 200, Expires: 3600 ---------|
+//   |<-- NOTIFY, active;expires=0 ---|   it goes on, and nothing is left of it: what the 200 says counts
+TEST(SubscriptionFailures, an_active_notify_that_expires_at_once_does_not_make_dialogs_that_nobody_ends) {
+  rig.subscribe({.expires = kForEver});
+  rig.accept(3600);
+  for (int i = 1; i < 20; i++) {
+    LONGS_EQUAL(200, rig.notify({.expires = 0, .cseq = static_cast<uint32_t>(i)}).status);
+    rig.advance(10 * kSecond);
+  }
+  TEXT_EQUAL("initial", rig.kinds());
+  TEXT_EQUAL("live", rig.state());
 }
 
 TEST(SubscriptionFailures, a_new_dialog_is_made_only_while_it_is_wanted) {

@@ -266,9 +266,35 @@ TEST(SubscriptionNotify, one_of_the_same_package_with_other_parameters_is_taken)
 TEST(SubscriptionNotify, one_out_of_order_is_500) {
   rig.live();
   rig.notify({.body = "new", .cseq = 7});
-  LONGS_EQUAL(500, rig.refused({.state = "terminated", .reason = "rejected", .body = "old", .cseq = 6}));
+  LONGS_EQUAL(500, rig.refused({.body = "old", .cseq = 6}));
   TEXT_EQUAL("live", rig.state());
   LONGS_EQUAL(200, rig.notify({.cseq = 900}).status);   // gaps are legal
+}
+
+//   |<-- NOTIFY, CSeq 7 --------------|
+//   |<-- NOTIFY terminated, CSeq 6 ---|   nobody knows whether it is over
+//   |--- 500 ------------------------>|
+//   |--- SUBSCRIBE ----------------->|   but not within 5 s of the last one
+TEST(SubscriptionNotify, a_last_one_that_is_refused_makes_us_ask_whether_the_dialog_is_there) {
+  rig.live();
+  rig.notify({.cseq = 7});
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(500, rig.notify({.state = "terminated", .reason = "timeout", .cseq = 6}).status);
+  rig.advance(kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  rig.reject(481);
+  rig.advance(kSecond);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+}
+
+// One of another branch says nothing of our dialog.
+TEST(SubscriptionNotify, a_last_one_of_another_branch_makes_nobody_ask) {
+  rig.live();
+  rig.notify({.cseq = 7});
+  rig.advance(60 * kSecond);
+  LONGS_EQUAL(481, rig.notify({.state = "terminated", .reason = "timeout", .remote_tag = "other", .cseq = 8}).status);
+  rig.advance(60 * kSecond);
+  TEXT_EQUAL("initial", rig.kinds());
 }
 
 //   |<-- NOTIFY, CSeq 7 --|
@@ -386,6 +412,24 @@ TEST(SubscriptionNotify, a_notifier_that_never_sends_full_state_is_asked_more_an
   rig.notify({.body = "partial 5002"});
   rig.advance(5 * kSecond);   // from the start again
   LONGS_EQUAL(1, rig.sent.size() - before);
+}
+
+// The notifier counts its versions anew, and its CSeq goes on: the first one may have been overtaken, the second is no accident.
+TEST(SubscriptionNotify, versions_that_begin_anew_make_us_ask_for_full_state) {
+  documents_have_versions();
+  rig.live({.expires = kForEver}, 3600);
+  rig.notify({.body = "full 700"});
+  rig.advance(60 * kSecond);
+  rig.notify({.body = "partial 1"});
+  rig.advance(60 * kSecond);
+  TEXT_EQUAL("initial", rig.kinds());
+  rig.notify({.body = "partial 2"});
+  rig.advance(kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  rig.accept(3600);
+  rig.notify({.body = "full 3"});
+  rig.notify({.body = "partial 4"});
+  TEXT_EQUAL("partial 4", rig.heard.back().body);
 }
 
 TEST(SubscriptionNotify, gaps_make_at_most_one_refresh_in_5_s) {
