@@ -1,4 +1,5 @@
 // The subscription machine as a table: every legal (state, input) pair and what comes of it. Pure, no engine.
+// Over 600 lines because it is one table.
 #include <array>
 #include <string>
 #include <vector>

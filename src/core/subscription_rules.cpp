@@ -1,0 +1,501 @@
+// The rules of the subscription machine: guards, actions, and the list of them. What an input says by itself is in subscription.cpp.
+#include <algorithm>
+
+#include "core/subscription_step.h"
+
+namespace pua::sub {
+namespace {
+
+using Step = DialogueStep;
+
+constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table is being loaded is answered by then
+constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by no more than this
+
+// --- guards ----------------------------------------------------------------------------------------------------------
+
+bool wanted(const Step& s) { return s.m.wanted == Wanted::Something; }
+bool not_wanted(const Step& s) { return !wanted(s); }
+bool to_end(const Step& s) { return s.m.wanted == Wanted::Nothing || s.m.wanted == Wanted::Leaving; }
+bool confirmed(const Step& s) { return s.m.dialog == Dialog::Confirmed; }
+bool over_there(const Step& s) { return removal_end(s.m) <= s.now; }
+bool quiet(const Step& s) { return s.m.hold_until > s.now; }
+bool nothing_to_send(const Step& s) { return next_op(s.m) == Op::None; }
+bool intent_first(const Step& s) { return next_op(s.m) == Op::Remove && not_wanted(s); }
+
+bool loaded(const Step& s) { return s.e.no_row; }
+bool removal_of_what_ended(const Step& s) { return s.e.removal && (s.e.has_row || s.e.waited); }
+
+bool at_end(const Step& s) { return wanted(s) && s.m.wanted_end <= s.now; }
+bool at_end_no_dialog(const Step& s) { return at_end(s) && !confirmed(s); }
+bool at_end_over_there(const Step& s) { return at_end(s) && over_there(s); }
+bool at_end_quiet(const Step& s) { return at_end(s) && quiet(s); }
+bool lapsed_no_dialog(const Step& s) { return to_end(s) && over_there(s) && !confirmed(s); }
+bool lapsed(const Step& s) { return to_end(s) && over_there(s); }
+bool deaf_from_the_start(const Step& s) { return s.m.refused > 0 && wanted(s); }
+bool deaf(const Step& s) { return s.m.probe && !s.m.heard && s.m.refused >= kDeaf && wanted(s); }
+
+// Whether a new dialog may be tried at once: not where that was done a moment ago, nor before the other side's time.
+bool at_once(const Step& s, int64_t retry_after) {
+  return (!s.m.quick_try || stood(s.m, s.now)) && !quiet(s) && retry_after <= 0;
+}
+bool dialog_lapsed(const Step& s) { return confirmed(s) && wanted(s) && s.m.grant_end <= s.now; }
+bool dialog_lapsed_at_once(const Step& s) { return dialog_lapsed(s) && at_once(s, -1); }
+
+bool was_removal(const Step& s) { return s.m.op == Op::Remove; }
+bool was_end(const Step& s) { return s.m.op == Op::Remove || s.m.op == Op::Fetch; }
+bool was_fetch(const Step& s) { return s.m.op == Op::Fetch; }
+bool deaf_dialog_ended(const Step& s) { return was_removal(s) && wanted(s); }
+bool deaf_dialog_ended_at_once(const Step& s) { return deaf_dialog_ended(s) && s.m.notified != Notified::No && at_once(s, -1); }
+bool was_end_terminated(const Step& s) { return was_end(s) && terminated(s.m); }
+bool terminated_not_wanted(const Step& s) { return terminated(s.m) && not_wanted(s); }
+bool terminated_at_once(const Step& s) { return terminated(s.m) && at_once(s, -1); }
+bool was_terminated(const Step& s) { return terminated(s.m); }
+bool granted_nothing(const Step& s) { return (s.e.expires < 0 ? int64_t{s.m.asked} : s.e.expires) == 0 && wanted(s); }
+bool not_wanted_any_more(const Step& s) { return s.m.wanted_end <= s.now || not_wanted(s); }
+bool not_wanted_no_dialog(const Step& s) { return not_wanted_any_more(s) && !confirmed(s); }
+bool not_wanted_over_there(const Step& s) { return not_wanted_any_more(s) && over_there(s); }
+bool notify_awaited(const Step& s) { return s.m.notify_by != 0; }
+
+bool not_wanted_after_end(const Step& s) { return not_wanted(s) && was_end(s); }
+bool lost_at_once(const Step& s) { return at_once(s, s.e.retry_after); }
+bool no_dialog_not_wanted_after_end(const Step& s) { return s.m.dialog == Dialog::None && not_wanted_after_end(s); }
+bool no_dialog_not_wanted(const Step& s) { return s.m.dialog == Dialog::None && not_wanted(s); }
+bool no_dialog_at_once(const Step& s) { return s.m.dialog == Dialog::None && at_once(s, s.e.retry_after); }
+bool no_dialog(const Step& s) { return s.m.dialog == Dialog::None; }
+bool longer_at_once(const Step& s) { return longer_expires(s) && s.m.attempts == 0; }
+bool made_by_notify(const Step& s) { return s.m.op == Op::Initial && confirmed(s); }
+bool made_by_notify_not_wanted(const Step& s) { return made_by_notify(s) && not_wanted(s); }
+
+bool grant_moved(const Step& s) { return std::abs(s.m.grant_end - s.grant_end) > 2000; }
+bool asks_now(const Step& s) {
+  bool in_place_of_an_answer = !s.m.heard && s.now < s.m.sent_at + kRefetchEvery;
+  return wanted(s) && (s.m.refused >= kDeaf || in_place_of_an_answer || s.e.ended);
+}
+bool ended_for_good(const Step& s) {
+  return s.e.reason == Reason::Rejected || s.e.reason == Reason::Noresource || s.e.reason == Reason::Invariant;
+}
+bool at_end_by_notifier(const Step& s) {
+  MonoMs early = s.e.reason == Reason::Timeout || s.e.reason == Reason::None ? kMoment : 0;
+  return s.m.wanted_end - early <= s.now;   // before our own timer
+}
+bool pause_asked(const Step& s) { return asks_for_a_pause(s.e.reason) || pause_of(s.e) > 0; }
+bool anew_at_once(const Step& s) { return !asks_for_a_pause(s.e.reason) && at_once(s, pause_of(s.e)); }
+
+bool as_it_stands(const Step& s) { return next_op(s.m) == Op::Refresh && s.e.due >= 0; }
+bool to_be_made_anew(const Step& s) { return next_op(s.m) == Op::Initial && s.e.due >= 0 && s.m.build == Build::Fresh; }
+
+// --- actions ---------------------------------------------------------------------------------------------------------
+
+void tell(Step& s, int status, const char* reason) {
+  s.fx.complete = true;
+  s.fx.local_status = status;
+  s.fx.local_reason = reason;
+}
+void tell_reply(Step& s) { tell(s, 0, ""); }
+void write_row(Step& s) { s.fx.write = Write::Bulk; }
+
+// status 0: the reply says it.
+void end(Step& s, Outcome why, int status, const char* reason) {
+  tell(s, status, reason);
+  write_row(s);
+  s.fx.outcome = why;
+  forget_dialog(s);
+  s.m.wanted = Wanted::Leaving;
+  s.m.hold_until = 0;
+  s.m.deadline = kNever;
+}
+
+void queue(Step& s) {
+  s.m.deadline = end_of_interest(s.m);
+  s.fx.enqueue = true;
+}
+
+// It is not wanted, and over there it ends by itself: nothing to send, but of a dialog the last NOTIFY is still to come.
+void let_end(Step& s, Outcome why, int status, const char* reason) {
+  tell(s, status, reason);
+  write_row(s);
+  s.fx.outcome = why;
+  s.m.wanted = Wanted::Leaving;
+  s.m.deadline = s.now + s.e.timer_n;
+}
+
+void back_off(Step& s, int64_t retry_after) {
+  Dialogue& m = s.m;
+  m.attempts = static_cast<uint8_t>(std::min(m.attempts + 1, 255));
+  MonoMs retry = s.now + backoff(m.attempts, retry_after, s.random);
+  m.hold_until = retry_after > 0 ? s.now + std::min(retry_after, kMaxRetryAfter) * 1000 : 0;
+  MonoMs end = end_of_interest(m);
+  // When the dialog lapses a new one is due, but not sooner than the other side asked for.
+  if (m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something && !m.hold_until) end = std::min(end, m.grant_end);
+  m.deadline = std::min(retry, end);
+  write_row(s);
+}
+
+// The dialog is lost, the subscription still wanted.
+void subscribe_anew(Step& s) {
+  note_standing(s);
+  forget_dialog(s);
+  s.m.quick_try = true;
+  write_row(s);
+  queue(s);
+}
+void subscribe_anew_later(Step& s, int64_t retry_after) {
+  note_standing(s);
+  forget_dialog(s);
+  if (s.m.hold_until > s.now) retry_after = std::max(retry_after, (s.m.hold_until - s.now + 999) / 1000);
+  back_off(s, retry_after);
+}
+// The same where the notifier has ended the dialog, and a new one would be welcome but for the one that was tried a moment ago.
+void subscribe_after_end_later(Step& s, bool welcome, int64_t retry_after) {
+  bool again = welcome && s.m.quick_try && !stood(s.m, s.now) && retry_after <= 0 && !quiet(s);
+  subscribe_anew_later(s, retry_after);
+  if (!again || s.m.looping || s.fx.outcome != Outcome::No) return;
+  s.m.looping = true;
+  s.fx.outcome = Outcome::EndsAgain;
+}
+
+void live(Step& s, MonoMs from) {
+  Dialogue& m = s.m;
+  m.deadline = m.wanted_end;
+  if (m.grant_end < m.wanted_end) {
+    MonoMs left = std::max<MonoMs>(m.grant_end - from, 0);
+    m.deadline = std::min(m.wanted_end, from + refresh_after(static_cast<uint32_t>(left / 1000), s.random));
+  }
+  if (m.refetch) m.deadline = std::min(m.deadline, refetch_at(m));
+}
+
+// NOTIFYs were refused: the next request comes sooner.
+void ask_for_state(Step& s) {
+  s.m.ask = true;
+  s.m.deadline = std::min(s.m.deadline, s.m.sent_at + (kRefetchEvery << s.m.useless));
+}
+
+void wait_for_row(Step& s) { s.m.deadline = s.now + kIdlePatience; }
+void ended_already(Step& s) { tell(s, 200, "Ended already"); }
+void ending_already(Step& s) { tell(s, 200, "Ending already"); }
+void never_sent(Step& s) { end(s, Outcome::NeverSent, 200, "Nothing subscribed"); }
+void no_subscription(Step& s) { end(s, Outcome::NeverSent, 404, "No such subscription"); }
+
+void keep_for_later(Step& s) {   // the other side asked for quiet: the change is kept and goes out then
+  tell(s, 503, "Retry-After not over yet, kept");
+  write_row(s);
+  s.m.deadline = std::min(s.m.hold_until, end_of_interest(s.m));
+}
+
+void begin_again(Step& s) {
+  s.m.hold_until = 0;
+  if (s.e.input != Input::Request) return;
+  s.m.attempts = 0;
+  s.m.quick_try = false;
+}
+// A removal that somebody wants must be in the row before it leaves: a restart must not bring the subscription back.
+void commit_first(Step& s) {
+  begin_again(s);
+  s.fx.write = Write::Intent;
+  s.m.deadline = s.e.patience;
+}
+void send_now(Step& s) {
+  begin_again(s);
+  queue(s);
+}
+
+void leave_for_good(Step& s) { s.m.deadline = kNever; }
+void give_up_waiting(Step& s) {
+  tell(s, 503, "Table not loaded yet, kept");
+  s.m.deadline = kNever;
+}
+void last_notify_missing(Step& s) {
+  end(s, s.m.wanted == Wanted::Once && s.m.notified == Notified::No ? Outcome::NotifyMissing : Outcome::Removed, 0, "");
+  s.fx.complete = false;   // its owner was told when the reply came
+}
+void expire(Step& s) { end(s, Outcome::Expired, 480, "Lifetime ended"); }
+void expire_by_itself(Step& s) { let_end(s, Outcome::Expired, 480, "Lifetime ended"); }
+void withdraw_later(Step& s) {
+  write_row(s);
+  s.fx.outcome = Outcome::Expired;
+  s.m.wanted = Wanted::Leaving;
+  s.m.deadline = std::min(s.m.hold_until, removal_end(s.m));
+}
+void withdraw(Step& s) {
+  write_row(s);
+  s.fx.outcome = Outcome::Expired;
+  s.m.wanted = Wanted::Leaving;
+  queue(s);
+  if (s.m.state == State::Queued) tell(s, 480, "Lifetime ended");   // it ended before the request could leave
+}
+void lapse(Step& s) { end(s, Outcome::Removed, 200, "Ended by itself"); }
+void lapse_by_itself(Step& s) { let_end(s, Outcome::Removed, 200, "Ended by itself"); }
+void end_deaf_dialog(Step& s) {   // the other side has a subscription that nobody else would end
+  s.fx.outcome = Outcome::Deaf;
+  s.m.renew = true;
+  queue(s);
+}
+void notify_missing(Step& s) {    // timer N
+  s.fx.outcome = Outcome::NotifyMissing;
+  forget_dialog(s);
+  back_off(s, -1);
+}
+void dialog_lapsed_anew(Step& s) {
+  s.fx.outcome = Outcome::DialogLost;
+  subscribe_anew(s);
+}
+void dialog_lapsed_later(Step& s) {
+  s.fx.outcome = Outcome::DialogLost;
+  subscribe_anew_later(s, -1);
+}
+void stay_queued(Step& s) { s.m.deadline = end_of_interest(s.m); }
+
+void anew_later(Step& s) {
+  tell_reply(s);
+  subscribe_anew_later(s, -1);
+}
+void ended_anew_later(Step& s) {
+  tell_reply(s);
+  subscribe_after_end_later(s, true, -1);
+}
+void ended_anew_later_as_asked(Step& s) {
+  tell_reply(s);
+  subscribe_after_end_later(s, true, s.e.retry_after);
+}
+void anew_told(Step& s) {
+  tell_reply(s);
+  subscribe_anew(s);
+}
+void anew_later_as_asked(Step& s) {
+  tell_reply(s);
+  subscribe_anew_later(s, s.e.retry_after);
+}
+void removed(Step& s) { end(s, Outcome::Removed, 0, ""); }
+void await_last_notify(Step& s) {
+  tell_reply(s);
+  write_row(s);
+  if (s.m.op == Op::Remove) s.m.wanted = Wanted::Leaving;
+  s.m.deadline = s.now + s.e.timer_n;
+}
+void terminated_by_notifier(Step& s) { end(s, Outcome::No, 603, "Terminated by the notifier"); }
+void ended_meanwhile(Step& s) { end(s, Outcome::Expired, 0, ""); }
+void ends_by_itself_meanwhile(Step& s) { let_end(s, Outcome::Expired, 0, ""); }
+void withdraw_at_once(Step& s) {
+  withdraw(s);
+  tell_reply(s);
+}
+void await_notify(Step& s) {      // also after a refresh that an owner asked for meanwhile: timer N is that of the first request
+  tell_reply(s);
+  write_row(s);
+  s.m.deadline = std::min(s.m.notify_by, s.m.wanted_end);
+}
+void be_live(Step& s) {
+  tell_reply(s);
+  write_row(s);
+  live(s, s.m.sent_at);
+  if (s.m.ask) ask_for_state(s);
+}
+void had_ended(Step& s) { end(s, Outcome::Removed, 200, "OK, it had ended"); }
+void dialog_lost_anew(Step& s) {  // its owner hears of the new dialog
+  s.fx.outcome = Outcome::DialogLost;
+  subscribe_anew(s);
+}
+void dialog_lost_later(Step& s) {
+  s.fx.outcome = Outcome::DialogLost;
+  anew_later_as_asked(s);
+}
+void ask_for_longer(Step& s) {    // at once for the first in a row only, under the same Call-ID (RFC 3261 section 8.1.3.5)
+  s.m.attempts = 1;
+  queue(s);
+}
+void back_off_as_asked(Step& s) {
+  tell_reply(s);
+  back_off(s, s.e.retry_after);
+}
+void refused(Step& s) { end(s, Outcome::Refused, 0, ""); }
+void withdraw_made(Step& s) {
+  tell_reply(s);
+  write_row(s);
+  queue(s);
+}
+void live_made(Step& s) {         // the reply was lost or came from another branch, but a NOTIFY made the dialog: it stands
+  tell_reply(s);
+  write_row(s);
+  live(s, s.now);
+}
+void fail(Step& s) {
+  tell_reply(s);
+  if (s.m.op == Op::Initial) forget_dialog(s);   // whatever an unheard answer made gets 481 to its NOTIFYs
+  back_off(s, s.e.retry_after);
+}
+
+void live_by_notify(Step& s) {
+  live(s, s.now);
+  if (s.m.wanted_end <= s.now) s.m.deadline = s.now;
+}
+// What a NOTIFY that was taken means for the next refresh of a dialog that is live.
+void after_notify(Step& s) {
+  if (s.asked) live(s, s.m.sent_at);
+  if (s.m.refetch) s.m.deadline = std::min(s.m.deadline, refetch_at(s.m));
+}
+void first_notify(Step& s) {
+  live_by_notify(s);
+  after_notify(s);
+}
+void shorter_removal(Step& s) {
+  if (to_end(s)) s.m.deadline = std::min(s.m.deadline, removal_end(s.m));
+}
+void terminated_while_out(Step& s) {   // the reply says what comes next
+  note_standing(s);
+  forget_dialog(s);
+  s.fx.new_names = false;              // the request that is out keeps its names
+  if (wanted(s) && ended_for_good(s)) {
+    s.m.wanted = Wanted::Leaving;
+    s.fx.outcome = Outcome::Rejected;
+  }
+  if (pause_of(s.e) > 0) s.m.hold_until = s.now + std::min(pause_of(s.e), kMaxRetryAfter) * 1000;
+  else if (asks_for_a_pause(s.e.reason)) s.m.hold_until = s.now + backoff(1, -1, s.random);
+}
+void ended_as_told(Step& s) {
+  end(s, Outcome::Removed, 0, "");
+  s.fx.complete = false;
+}
+void rejected(Step& s) { end(s, Outcome::Rejected, 603, "Terminated by the notifier"); }
+void pause_queued(Step& s) {
+  forget_dialog(s);
+  tell(s, 480, "Ended by the notifier for now, kept");
+  back_off(s, pause_of(s.e));
+}
+void stay_queued_anew(Step& s) {       // what goes out is an initial request now
+  forget_dialog(s);
+  queue(s);
+  write_row(s);
+}
+void anew_after_pause(Step& s) { subscribe_after_end_later(s, !asks_for_a_pause(s.e.reason), pause_of(s.e)); }
+
+void live_until_due(Step& s) {
+  s.m.refetch = true;   // also where a NOTIFY comes before that: it may bring less than the state
+  s.m.deadline = std::min({s.m.wanted_end, s.m.grant_end, s.e.due});
+}
+void make_when_due(Step& s) { s.m.deadline = std::min(s.m.wanted_end, s.e.due); }   // its grant has ended meanwhile: spread like the others
+void tell_as_said(Step& s) { tell(s, s.e.status, s.e.phrase); }
+
+// --- the rules -------------------------------------------------------------------------------------------------------
+
+constexpr State Idle = State::Idle, Intent = State::Intent, Queued = State::Queued, Sending = State::Sending, Waiting = State::Waiting,
+                Live = State::Live, Backoff = State::Backoff, Ending = State::Ending, Gone = State::Gone, Stay = State{kStay};
+constexpr uint32_t kStanding = states(Intent, Queued, Waiting, Live, Backoff);   // nothing is out, and it has not ended
+
+using DialogueRule = Rule<State, Input, Step>;
+
+constexpr DialogueRule kRules[] = {
+    // Request: an owner wants something else. While a request is out it waits.
+    {states(Idle), on(Input::Request), "the table has been loaded", loaded, Idle, nullptr, ""},   // and Loaded follows
+    {states(Idle), on(Input::Request), "", nullptr, Idle, wait_for_row, ""},
+    {states(Gone), on(Input::Request), "a removal, and its row is still to be deleted", removal_of_what_ended, Gone, ended_already, ""},
+    {states(Ending), on(Input::Request), "it is still not wanted", to_end, Ending, ending_already, ""},
+    {kStanding, on(Input::Request), "nothing to send", nothing_to_send, Gone, never_sent, ""},
+    {states(Backoff), on(Input::Request), "the other side asked for quiet", quiet, Backoff, keep_for_later, "RFC 3261 20.33"},
+    {kStanding, on(Input::Request), "a removal", intent_first, Intent, commit_first, ""},
+    {kStanding | states(Ending, Gone), on(Input::Request), "", nullptr, Queued, send_now, "RFC 6665 4.1.2"},
+
+    {states(Intent), on(Input::Proceed), "", nullptr, Queued, queue, ""},
+    {states(Queued), on(Input::Slot), "", nullptr, Sending, leave_for_good, "RFC 6665 4.1.2"},
+
+    // Due: the record's own deadline.
+    {states(Idle), on(Input::Due), "", nullptr, Idle, give_up_waiting, ""},
+    {states(Ending), on(Input::Due), "", nullptr, Gone, last_notify_missing, "RFC 6665 4.1.2.4"},
+    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "at the wanted end, without a dialog", at_end_no_dialog, Gone, expire, ""},
+    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "at the wanted end, and it has ended over there", at_end_over_there, Ending, expire_by_itself, ""},
+    {states(Backoff), on(Input::Due), "at the wanted end, and the other side asked for quiet", at_end_quiet, Backoff, withdraw_later, "RFC 3261 20.33"},
+    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "at the wanted end", at_end, Queued, withdraw, "RFC 6665 4.1.2.3"},
+    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "not wanted, ended over there, without a dialog", lapsed_no_dialog, Gone, lapse, ""},
+    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "not wanted, and it has ended over there", lapsed, Ending, lapse_by_itself, ""},
+    {states(Waiting), on(Input::Due), "NOTIFYs came, and were refused", deaf_from_the_start, Queued, end_deaf_dialog, ""},
+    {states(Waiting), on(Input::Due), "", nullptr, Backoff, notify_missing, "RFC 6665 4.1.2.4"},
+    {states(Live, Backoff), on(Input::Due), "the grant has ended", dialog_lapsed_at_once, Queued, dialog_lapsed_anew, "RFC 6665 4.1.2.2"},
+    {states(Live, Backoff), on(Input::Due), "the grant has ended a second time", dialog_lapsed, Backoff, dialog_lapsed_later, ""},
+    {states(Live), on(Input::Due), "deaf: asked for state, and nothing that can be taken came", deaf, Queued, end_deaf_dialog, ""},
+    {states(Live, Backoff), on(Input::Due), "", nullptr, Queued, queue, "RFC 6665 4.1.2.2"},
+    {states(Queued), on(Input::Due), "", nullptr, Queued, stay_queued, ""},
+
+    // Replies.
+    {states(Sending), on(Input::Success), "the deaf dialog is ended", deaf_dialog_ended_at_once, Queued, subscribe_anew, ""},
+    {states(Sending), on(Input::Success), "the deaf dialog is ended, which brought no NOTIFY or not for the first time", deaf_dialog_ended, Backoff, anew_later, ""},
+    {states(Sending), on(Input::Success), "to a removal or fetch, and the last NOTIFY has come", was_end_terminated, Gone, removed, "RFC 6665 4.1.2.3"},
+    {states(Sending), on(Input::Success), "to a removal or fetch", was_end, Ending, await_last_notify, "RFC 6665 4.1.2.3"},
+    {states(Sending), on(Input::Success), "a NOTIFY has ended it for good", terminated_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Success), "a NOTIFY has ended the dialog", terminated_at_once, Queued, anew_told, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Success), "a NOTIFY has ended the dialog, and a pause is due", was_terminated, Backoff, ended_anew_later, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Success), "it grants nothing", granted_nothing, Backoff, anew_later, ""},
+    {states(Sending), on(Input::Success), "not wanted any more, without a dialog", not_wanted_no_dialog, Gone, ended_meanwhile, ""},
+    {states(Sending), on(Input::Success), "not wanted any more, and it has ended over there", not_wanted_over_there, Ending, ends_by_itself_meanwhile, ""},
+    {states(Sending), on(Input::Success), "not wanted any more", not_wanted_any_more, Queued, withdraw_at_once, "RFC 6665 4.1.2.3"},
+    {states(Sending), on(Input::Success), "the first NOTIFY has not come", notify_awaited, Waiting, await_notify, "RFC 6665 4.1.2.4"},
+    {states(Sending), on(Input::Success), "", nullptr, Live, be_live, "RFC 6665 4.1.2.1"},
+    {states(Sending), on(Input::DialogLost), "not wanted, to a removal", not_wanted_after_end, Gone, had_ended, "RFC 5057 5.1"},
+    {states(Sending), on(Input::DialogLost), "a NOTIFY has ended it for good", not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::DialogLost), "", lost_at_once, Queued, dialog_lost_anew, "RFC 6665 4.1.2.2"},
+    {states(Sending), on(Input::DialogLost), "not for the first time, or a pause is due", nullptr, Backoff, dialog_lost_later, ""},
+    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended it, to a removal or fetch", no_dialog_not_wanted_after_end, Gone, removed, ""},
+    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended it for good", no_dialog_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended the dialog", no_dialog_at_once, Queued, anew_told, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended the dialog, and a pause is due", no_dialog, Backoff, ended_anew_later_as_asked, ""},
+    {states(Sending), on(Input::TooBrief), "for the first time", longer_at_once, Queued, ask_for_longer, "RFC 3261 21.4.17"},
+    {states(Sending), on(Input::TooBrief), "nothing longer may be asked for, or again", nullptr, Backoff, back_off_as_asked, ""},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "to the end of a deaf dialog", deaf_dialog_ended, Backoff, anew_later_as_asked, ""},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "to a fetch", was_fetch, Gone, refused, ""},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has made the dialog, which is not wanted", made_by_notify_not_wanted, Queued, withdraw_made, ""},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has made the dialog", made_by_notify, Live, live_made, "RFC 6665 4.1.2.4"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended it, to a removal", no_dialog_not_wanted_after_end, Gone, removed, ""},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended it for good", no_dialog_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended the dialog", no_dialog_at_once, Queued, anew_told, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended the dialog, and a pause is due", no_dialog, Backoff, ended_anew_later_as_asked, ""},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "", nullptr, Backoff, fail, ""},
+    {states(Sending), on(Input::Fatal), "to the end of a deaf dialog", deaf_dialog_ended, Backoff, anew_later_as_asked, ""},
+    {states(Sending), on(Input::Fatal), "a NOTIFY has made the dialog, which is not wanted", made_by_notify_not_wanted, Queued, withdraw_made, ""},
+    {states(Sending), on(Input::Fatal), "a NOTIFY has made the dialog", made_by_notify, Live, live_made, "RFC 6665 4.1.2.4"},
+    {states(Sending), on(Input::Fatal), "", nullptr, Gone, refused, "RFC 5057 5.1"},
+    {states(Sending), on(Input::Shutdown), "", nullptr, Sending, tell_reply, ""},
+
+    // NOTIFYs.
+    {states(Waiting), on(Input::Notify), "", nullptr, Live, first_notify, "RFC 6665 4.1.2.4"},
+    {states(Live), on(Input::Notify), "the grant is another one", grant_moved, Live, first_notify, "RFC 6665 4.1.2.1"},
+    {states(Live), on(Input::Notify), "", nullptr, Live, after_notify, "RFC 6665 4.1.3"},
+    {states(Queued), on(Input::Notify), "", nullptr, Queued, stay_queued, ""},   // a deadline in the queue either ends it or queues it again
+    {states(Backoff), on(Input::Notify), "", nullptr, Backoff, shorter_removal, ""},
+    {states(Intent, Sending, Ending), on(Input::Notify), "", nullptr, Stay, nullptr, "RFC 6665 4.1.3"},
+    {states(Live), on(Input::Refused), "one too many, in place of an answer, or the last one of its dialog", asks_now, Live, ask_for_state, ""},
+    {kStanding | states(Sending, Ending), on(Input::Refused), "", nullptr, Stay, nullptr, ""},
+    {states(Sending), on(Input::Terminated), "", nullptr, Sending, terminated_while_out, "RFC 6665 4.1.3"},
+    {states(Ending), on(Input::Terminated), "", nullptr, Gone, ended_as_told, "RFC 6665 4.1.2.3"},
+    {kStanding, on(Input::Terminated), "not wanted", not_wanted, Gone, had_ended, "RFC 6665 4.1.3"},
+    {kStanding, on(Input::Terminated), "at the wanted end", at_end_by_notifier, Gone, expire, "RFC 6665 4.1.3"},
+    {kStanding, on(Input::Terminated), "rejected, noresource, invariant", ended_for_good, Gone, rejected, "RFC 6665 4.1.3"},
+    {states(Queued), on(Input::Terminated), "probation, giveup, or retry-after", pause_asked, Backoff, pause_queued, "RFC 6665 4.1.3"},
+    {states(Queued), on(Input::Terminated), "", nullptr, Queued, stay_queued_anew, "RFC 6665 4.1.3"},
+    {states(Intent, Waiting, Live, Backoff), on(Input::Terminated), "deactivated, timeout, or without a reason", anew_at_once, Queued, subscribe_anew, "RFC 6665 4.1.3"},
+    {states(Intent, Waiting, Live, Backoff), on(Input::Terminated), "probation, giveup, retry-after, or soon after the last one", nullptr, Backoff, anew_after_pause, "RFC 6665 4.1.3"},
+
+    // Rows.
+    {states(Idle), on(Input::Restored), "", nullptr, Idle, nullptr, ""},
+    {states(Idle), on(Input::Loaded), "at the wanted end, without a dialog", at_end_no_dialog, Gone, expire, ""},
+    {states(Idle), on(Input::Loaded), "at the wanted end, and it has ended over there", at_end_over_there, Ending, expire_by_itself, ""},
+    {states(Idle), on(Input::Loaded), "at the wanted end", at_end, Queued, withdraw, "RFC 6665 4.1.2.3"},
+    {states(Idle), on(Input::Loaded), "nothing to send", nothing_to_send, Gone, no_subscription, ""},
+    {states(Idle), on(Input::Loaded), "its dialog stands", as_it_stands, Live, live_until_due, ""},
+    {states(Idle), on(Input::Loaded), "its dialog has ended meanwhile", to_be_made_anew, Backoff, make_when_due, ""},
+    {states(Idle), on(Input::Loaded), "a removal", intent_first, Intent, commit_first, ""},
+    {states(Idle), on(Input::Loaded), "", nullptr, Queued, send_now, ""},
+    {states(Ending, Gone), on(Input::Stored), "", nullptr, Stay, nullptr, ""},
+
+    // The request under way has an outcome that is not the machine's.
+    {states(Queued, Live, Backoff), on(Input::Told), "", nullptr, Stay, tell_as_said, ""},
+};
+
+}  // namespace
+
+std::span<const DialogueRule> subscription_rules() { return kRules; }
+
+bool legal(State s, Input i) {
+  for (const auto& r : kRules)
+    if (is_for(r, s, i)) return true;
+  return false;
+}
+
+}  // namespace pua::sub
