@@ -119,10 +119,14 @@ NotifyAnswer InstanceCore::notify_received(const NotifyRequest& request) {
 }
 
 Result<NotifyAnswer> InstanceCore::notify_received(std::string_view message) {
-  Result<ParsedNotify> notify = parse_notify(message);
+  Result<ParsedNotify> notify = parse_any_notify(message);
   if (!notify) return notify.error();
-  if (notify->refusal()) return *notify->refusal();
-  return notify_received(notify->request());
+  if (!notify->refusal()) return notify_received(notify->request());
+  notifies_unreadable_++;
+  Frame frame(*this);
+  if (!notify->request().call_id.empty()) engine_->on_unreadable(notify->request(), *notify->refusal(), loop_->now());
+  if (Status s = readable(*notify); !s) return s.error();
+  return *notify->refusal();
 }
 
 Status InstanceCore::update_contact(std::string_view message) {
@@ -146,6 +150,7 @@ Stats InstanceCore::stats() const {
   s.store_set_aside = static_cast<int64_t>(w.set_aside);
   s.store_journal = static_cast<int64_t>(w.journal);
   s.store_flush_max_ms = w.flush_max_ms;
+  s.notifies_bad += static_cast<int64_t>(notifies_unreadable_);
   if (sip_) {  // what the listener refused or repeated by itself
     SipCounters sip = sip_->counters();
     s.notifies_bad += static_cast<int64_t>(sip.notifies_bad);

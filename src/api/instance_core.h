@@ -134,6 +134,7 @@ class InstanceCore : public std::enable_shared_from_this<InstanceCore> {
   std::vector<std::function<void(bool)>> shutdown_done_;
   MonoMs drain_until_ = 0, shutdown_until_ = 0;
   Phase phase_ = Phase::Running;
+  uint64_t notifies_unreadable_ = 0;   // of those that the host received
   int frames_ = 0;
   int in_log_ = 0;            // the host's log callback is on the stack
   bool end_wanted_ = false;   // destroyed inside that: end() comes when the stack is clear

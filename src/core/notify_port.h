@@ -25,6 +25,8 @@ struct NotifyRequest {
   std::string_view headers;        // all header fields as they came, whole lines (core/notify_fields.h: header_block)
   uint64_t left_out = 0;           // octets of a body that is not here, for it was too long to be held
   std::string_view body_problem;   // why the body cannot be used, whatever is in it; empty: it can be looked at
+  std::string_view route_problem;  // why the Record-Route cannot; it counts only where the NOTIFY makes the dialog
+  std::string_view sender;         // where it came from ("192.0.2.1:5060"), for the log; empty: nobody knows
 };
 
 struct NotifyAnswer {
@@ -37,10 +39,11 @@ struct NotifySink {                // implemented by the engine
   virtual ~NotifySink() = default;
   // Never fails; changes nothing where the answer is not 2xx, but for a counter. Handlers run later, from run().
   virtual NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) = 0;
-  // One whose dialog could be read, and something else in it not: it is answered so without being shown. Tags, and Call-ID, are there.
+  // One that is refused so without being shown, for something in it is missing or cannot be read. It has a Call-ID; of tags and sender there
+  // is what could be read.
   virtual void on_unreadable(const NotifyRequest&, const NotifyAnswer&, MonoMs /*now*/) {}
-  // Whether a NOTIFY with this Call-ID may be for a subscription of ours: its sender is then no stranger. What is not known yet, because
-  // the table is being loaded, counts as a stranger's: else everybody would be none until then.
+  // Whether a NOTIFY with this Call-ID may be for a subscription of ours: other strangers then do not use up its sender's share. What is
+  // not known yet, because the table is being loaded, is not: else everything would be until then.
   virtual bool expects(std::string_view /*call_id*/) const { return true; }
 };
 

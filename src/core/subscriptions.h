@@ -111,6 +111,7 @@ class Subscriptions {
   void count_reply(const Subscription&, const SipReply&, sub::Input, MonoMs now);
   // NOTIFYs (subscriptions_notify.cpp)
   Subscription* of_dialog(std::string_view call_id, std::string_view local_tag) const;
+  Subscription* only_dialog(std::string_view call_id) const;
   std::string allow_events() const;
   NotifyAnswer refuse(int status, std::string reason, std::string headers = {});
   struct Document {
@@ -121,7 +122,9 @@ class Subscriptions {
   // s: whose owner may have asked for more types than the event has; nullptr: nobody's.
   Document judge(const Subscription* s, const EventInfo&, const NotifyRequest&) const;
   NotifyAnswer take_unsolicited(const EventInfo&, const NotifyRequest&, MonoMs now);
+  NotifyAnswer outside_of_dialogs(const EventInfo*, const char* bad_event, const NotifyRequest&, MonoMs now);
   NotifyAnswer refuse_known(Subscription&, const NotifyRequest&, int status, const char* reason, MonoMs now, std::string headers = {});
+  void log_notify(LogGate&, const NotifyRequest&, std::string_view uri, int status, const std::string& what, MonoMs now);
   void count_refused(Subscription&, bool terminated, MonoMs now);
   NotifyAnswer take(Subscription&, const NotifyRequest&, const Document&, MonoMs now);
   void run_handlers();
@@ -154,10 +157,11 @@ class Subscriptions {
   uint64_t remove_cursor_ = 0, end_cursor_ = 0;
   int next_handle_ = 1;
   bool in_handlers_ = false;
-  LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, no_dialog_gate_, ended_gate_, bad_row_gate_, refused_gate_,
-      bad_document_gate_, deaf_gate_, brief_gate_, nothing_gate_;
+  LogGate forbidden_gate_, auth_gate_, fatal_gate_, missing_gate_, no_dialog_gate_, ended_gate_, bad_row_gate_, deaf_gate_, brief_gate_,
+      nothing_gate_;
   LogGate transient_gate_{3, 60000};        // daily life of a server with many users
   LogGate looping_gate_{3, 60000}, stands_gate_{3, 60000};
+  LogGate refused_gate_{3, 60000}, bad_document_gate_{3, 60000};   // whoever sends NOTIFYs brings them about
 };
 
 }  // namespace pua

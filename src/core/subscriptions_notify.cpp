@@ -33,6 +33,18 @@ Subscription* Subscriptions::of_dialog(std::string_view call_id, std::string_vie
   return nullptr;
 }
 
+// The only dialog with that Call-ID, whatever the tags: what a NOTIFY means whose tags are missing, or others than ours. Null: there is none, or
+// more than one.
+Subscription* Subscriptions::only_dialog(std::string_view call_id) const {
+  Subscription* found = nullptr;
+  for (auto [at, end] = dialogs_.equal_range(dialog_hash(call_id)); at != end; ++at) {
+    if (at->second->call_id() != call_id) continue;
+    if (found) return nullptr;
+    found = at->second;
+  }
+  return found;
+}
+
 bool Subscriptions::expects(std::string_view call_id) const {
   return dialogs_.find(dialog_hash(call_id)) != dialogs_.end();
 }
@@ -54,13 +66,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (!event && !n.event.empty()) event = c_.ports_.bodies.by_name(package_of(n.event));
   const char* bad_event = event ? nullptr : n.event.empty() ? "Event is missing" : "Bad Event";
   Subscription* s = of_dialog(n.call_id, n.local_tag);
-  if (!s || s->m->state == sub::State::Idle) {
-    if (bad_event) return refuse(489, bad_event, allow_events());
-    if (c_.loading_) return refuse(503, "Not loaded yet", "Retry-After: 1\r\n");
-    // Outside of a dialog, that is: who believes in a dialog with us is told that there is none.
-    if (n.local_tag.empty() && unsolicited_.wanted(event->flag)) return take_unsolicited(*event, n, now);
-    return refuse(481, "Subscription Does Not Exist");
-  }
+  if (!s || s->m->state == sub::State::Idle) return outside_of_dialogs(event, bad_event, n, now);
   if (bad_event) return refuse_known(*s, n, 489, bad_event, now, allow_events());
   if (n.state.empty()) return refuse_known(*s, n, 400, "Subscription-State is missing", now);
   if (s->m->state == sub::State::Gone || s->m->dialog == sub::Dialog::None) return refuse(481, "Subscription Does Not Exist");
@@ -82,13 +88,14 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   }
   // A host hands in what it likes; what goes into a row must come out of it again.
   if (made && !check_tag("From", n.remote_tag)) return refuse_known(*s, n, 400, "From tag is not usable", now);
-  if (made && !check_text("Record-Route", n.route_set, kMaxRoutes)) return refuse_known(*s, n, 400, "Record-Route is not usable", now);
+  // Within a dialog it says nothing (RFC 3261 section 12.2).
+  if (made && (!n.route_problem.empty() || !check_text("Record-Route", n.route_set, kMaxRoutes)))
+    return refuse_known(*s, n, 400, "Record-Route is not usable", now);
   if (notifications_.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
   Document doc = judge(s, *event, n);
   if (doc.bad == BadDocument::No) return take(*s, n, doc, now);
   c_.count_.notifies_bad_document++;
-  std::string why = "taken, but its document cannot be used: " + doc.text;
-  c_.log_reply(bad_document_gate_, LogLevel::warning, "NOTIFY", s->pres_uri(), 200, why.c_str(), now);
+  log_notify(bad_document_gate_, n, s->pres_uri(), 200, "taken, but its document cannot be used: " + doc.text, now);
   NotifyRequest shown = n;
   if (doc.bad == BadDocument::TooLarge || !c_.settings_.bad_documents) shown.body = shown.content_type = {};
   return take(*s, shown, doc, now);
@@ -99,13 +106,41 @@ static bool ends_dialog(const Subscription& s, const NotifyRequest& n) {
   return n.state == "terminated" && s.m->dialog == sub::Dialog::Confirmed && n.remote_tag == s.remote_tag();
 }
 
+// No dialog of ours has its Call-ID and our tag.
+NotifyAnswer Subscriptions::outside_of_dialogs(const EventInfo* event, const char* bad_event, const NotifyRequest& n, MonoMs now) {
+  NotifyAnswer answer;
+  if (bad_event) {
+    answer = refuse(489, bad_event, allow_events());
+  } else if (c_.loading_) {
+    return refuse(503, "Not loaded yet", "Retry-After: 1\r\n");
+  } else if (n.local_tag.empty() && unsolicited_.wanted(event->flag)) {
+    // Outside of a dialog, that is: who believes in a dialog with us is told that there is none.
+    answer = take_unsolicited(*event, n, now);
+    if (answer.status == 200) {   // a dialog that it names all the same did not hear it
+      on_unreadable(n, {200, "taken as one outside of any dialog, as its To has no tag", ""}, now);
+      return answer;
+    }
+  } else {
+    answer = refuse(481, "Subscription Does Not Exist");
+  }
+  on_unreadable(n, answer, now);
+  return answer;
+}
+
 // It is of a dialog of ours and cannot be taken: where that goes on, the subscription is deaf.
 NotifyAnswer Subscriptions::refuse_known(Subscription& s, const NotifyRequest& n, int status, const char* reason, MonoMs now,
                                          std::string headers) {
   NotifyAnswer answer = refuse(status, reason, std::move(headers));
-  c_.log_reply(refused_gate_, LogLevel::warning, "NOTIFY", s.pres_uri(), status, reason, now);
+  log_notify(refused_gate_, n, s.pres_uri(), status, reason, now);
   count_refused(s, ends_dialog(s, n), now);
   return answer;
+}
+
+// One line of the log about a NOTIFY, with its sender where that is known.
+void Subscriptions::log_notify(LogGate& gate, const NotifyRequest& n, std::string_view uri, int status, const std::string& what, MonoMs now) {
+  std::string whose = "NOTIFY";
+  if (!n.sender.empty()) whose.append(" from ").append(n.sender);
+  c_.log_reply(gate, LogLevel::warning, whose.c_str(), uri, status, what.c_str(), now);
 }
 
 void Subscriptions::count_refused(Subscription& s, bool terminated, MonoMs now) {
@@ -114,10 +149,11 @@ void Subscriptions::count_refused(Subscription& s, bool terminated, MonoMs now) 
 }
 
 void Subscriptions::on_unreadable(const NotifyRequest& n, const NotifyAnswer& answer, MonoMs now) {
-  Subscription* s = c_.ended() ? nullptr : of_dialog(n.call_id, n.local_tag);
-  if (!s) return;
-  c_.log_reply(refused_gate_, LogLevel::warning, "NOTIFY", s->pres_uri(), answer.status, answer.reason.c_str(), now);
-  count_refused(*s, ends_dialog(*s, n), now);
+  if (c_.ended() || !expects(n.call_id)) return;
+  Subscription* s = of_dialog(n.call_id, n.local_tag);
+  if (!s) s = only_dialog(n.call_id);
+  log_notify(refused_gate_, n, s ? std::string(s->pres_uri()) : "Call-ID " + std::string(n.call_id), answer.status, answer.reason, now);
+  if (s) count_refused(*s, ends_dialog(*s, n), now);
 }
 
 NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const NotifyRequest& n, MonoMs now) {
@@ -127,8 +163,7 @@ NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const Notif
   bool shown = doc.bad == BadDocument::No || (doc.bad != BadDocument::TooLarge && c_.settings_.bad_documents);
   if (doc.bad != BadDocument::No) {
     c_.count_.notifies_bad_document++;
-    std::string why = "taken, but its document cannot be used: " + doc.text;
-    c_.log_reply(bad_document_gate_, LogLevel::warning, "NOTIFY", n.to_uri, 200, why.c_str(), now);
+    log_notify(bad_document_gate_, n, n.to_uri, 200, "taken, but its document cannot be used: " + doc.text, now);
   }
   unsolicited_.push({event.flag, event.name, n.event_id, n.to_uri, n.from_uri, n.state, shown ? n.content_type : std::string_view(),
                      shown ? n.body : std::string_view(), n.headers, doc.bad});

@@ -58,6 +58,8 @@ class Framing {
   void most(size_t octets) { most_ = octets; }
   // Has a message begun that is not whole?
   bool begun() const { return scan_ > 0 || skip_ > 0; }
+  // And is its head whole?
+  bool headed() const { return head_ > 0; }
 
  private:
   Found line_end(std::string_view in);

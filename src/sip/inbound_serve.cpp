@@ -172,6 +172,7 @@ InboundServer::Step InboundServer::step(InboundConnection& c, Visit& v) {
     case Io::Failed: close(c, InboundEnd::peer); return Step::Gone;
     case Io::End:   // what was whole is answered
       c.peer_ended = true;
+      tell_unfinished(c, v.now);
       finish(c, InboundEnd::peer);
       return Step::Wait;
   }
@@ -279,7 +280,14 @@ void InboundServer::refuse(InboundConnection& c, std::string_view head, const Fr
   char tag[24];
   snprintf(tag, sizeof tag, "%016llx", static_cast<unsigned long long>(h.finish()));
   write_refusal(head, f.status, f.reason, tag, answers_);
+  c.port->turned_away(head, c.from, f.status, f.reason, now_());
   finish(c, f.status == 413 ? InboundEnd::too_large : InboundEnd::length);
+}
+
+// What is held of a message that will not be whole any more. Of a notifier that counts its octets wrong each one ends like that.
+void InboundServer::tell_unfinished(InboundConnection& c, MonoMs now) {
+  if (!c.framing.headed()) return;
+  c.port->turned_away(c.in, c.from, 400, "Content-Length: longer than the message", now);
 }
 
 // Reads no more messages; what is to be said is said, then it is closed.

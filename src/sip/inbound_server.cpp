@@ -278,6 +278,7 @@ void InboundServer::expire(InboundConnection& c, MonoMs now) {
                    : unread                  ? InboundEnd::unread
                    : !c.greeted || c.begun_at != kNever ? InboundEnd::silent
                                                         : InboundEnd::idle;
+  if (why == InboundEnd::silent) tell_unfinished(c, now);
   close(c, why);
 }
 

@@ -121,6 +121,7 @@ class InboundServer : public std::enable_shared_from_this<InboundServer> {
   bool taken(size_t answer) const;     // where it begins in answers_
   void took_notify(InboundConnection&);
   void refuse(InboundConnection&, std::string_view head, const Framing::Found&);
+  void tell_unfinished(InboundConnection&, MonoMs now);
   void finish(InboundConnection&, InboundEnd);
   void settle(InboundConnection&, MonoMs now);
 

@@ -5,6 +5,7 @@
 
 #include "core/notify_fields.h"
 #include "sip/answer_text.h"
+#include "sip/header_text.h"
 #include "sip/notify_parse.h"
 #include "sip/notify_scan.h"
 #include "sip/scan.h"
@@ -50,13 +51,14 @@ Incoming::Incoming(NotifySink& sink, uint32_t t1, HashKey key, Log& log)
 // However much comes, a stranger beyond the limit costs a look at the sender where it is no NOTIFY, and a look for the Call-ID where it is.
 void Incoming::take(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
   if (is_response(message) || message.starts_with("ACK ")) return;
-  bool more = limit_.left(to, now), notify = message.starts_with("NOTIFY");
-  if (!more && !notify) {
-    counters_.unanswered++;
-    return;
-  }
-  if (!more && !sink_->expects(likely_call_id(message))) return too_many(message, to, datagram, now, out);
+  using Names = StrangerLimit::Names;
+  bool more = limit_.left(to, Names::Nothing, now);
+  Caller who{to, datagram, message.size()};
   Scan s;
+  if (!more && !(message.starts_with("NOTIFY") && limit_.left(to, Names::OurDialog, now) && sink_->expects(likely_call_id(message)))) {
+    if (!datagram && message.starts_with("NOTIFY")) scan(message, s);
+    return too_many(s, who, now, out);
+  }
   scan(message, s);
   std::string head;
   if (s.kind == Scan::Kind::Odd) {   // what it is made of may stand on folded lines
@@ -64,79 +66,65 @@ void Incoming::take(std::string_view message, NetAddress& to, bool datagram, Mon
     head = plain_head(message);
     Scan odd;
     scan(head, odd);
-    take_odd(message, odd, to, datagram, now, out);
+    take_odd(message, odd, who, now, out);
     return;
   }
   if (s.kind == Scan::Kind::Response || s.method == "ACK") return;
-  bool stranger = !sink_->expects(s[Field::CallId]);
-  if (stranger && !limit_.pass(to, now)) {
-    counters_.unanswered++;
-    return;
-  }
+  if (!let_in(s, who, now)) return too_many(s, who, now, out);
   PlainNotifyText text;
   NotifyRequest request;
-  if (!read_plain_notify(s, text, request)) {
-    answer(s, s.method == "NOTIFY" ? wanted(take_odd_notify(message, now), stranger, to, datagram) : answer_other(s.method), stranger, to, datagram, message.size(), now, out);
+  NotifyAnswer a;
+  if (read_plain_notify(s, text, request)) {
+    counters_.plain++;
+    request.headers = header_block(message);
+    a = take_plain_notify(s, request, who, now);
+  } else {
+    a = s.method == "NOTIFY" ? take_odd_notify(message, s, who, now) : answer_other(s.method);
+  }
+  answer(s, a, who, now, out);
+}
+
+// What its sender is to us. false: one too many, not to be answered.
+bool Incoming::let_in(const Scan& s, Caller& who, MonoMs now) {
+  who.ours = s.method == "NOTIFY" && sink_->expects(s[Field::CallId]);
+  who.stranger = !who.ours || !limit_.knows(who.to);
+  return !who.stranger || limit_.pass(who.to, who.names(), now);
+}
+
+// One beyond the limit. A datagram comes again; over a connection nothing does, and whoever sends there is who it says.
+void Incoming::too_many(const Scan& s, Caller& who, MonoMs now, std::string& out) {
+  if (who.datagram || s.kind != Scan::Kind::Request || s.method != "NOTIFY") {
+    counters_.unanswered++;
     return;
   }
-  counters_.plain++;
-  request.headers = header_block(message);
-  if (stranger) answer(s, wanted(sink_->on_notify(request, now), true, to, datagram), true, to, datagram, message.size(), now, out);
-  else take_plain_notify(s, request, to, datagram, now, out, message.size());
+  counters_.refused++;
+  answer(s, {503, "Too Many NOTIFYs At Once", "Retry-After: 1\r\n"}, who, now, out);
 }
 
-// A NOTIFY beyond the limit. A datagram comes again; over a connection nothing does, and whoever sends there is who it says.
-void Incoming::too_many(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
-  Scan s;
-  if (!datagram) scan(message, s);
-  if (s.kind == Scan::Kind::Request && s.method == "NOTIFY")
-    answer(s, refuse(503, "Too Many NOTIFYs At Once", "Retry-After: 1\r\n"), true, to, datagram, message.size(), now, out);
-  else
-    counters_.unanswered++;
-}
-
-// A NOTIFY of a stranger that is taken all the same is one that a handler asked for (message waiting): a server may have many of them.
-// Over a connection it does not count as a stranger's.
-NotifyAnswer Incoming::wanted(NotifyAnswer a, bool stranger, const NetAddress& from, bool datagram) {
-  if (stranger && !datagram && a.status < 300) limit_.give_back(from);
-  return a;
-}
-
-void Incoming::take_odd(std::string_view message, const Scan& s, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
+void Incoming::take_odd(std::string_view message, const Scan& s, Caller& who, MonoMs now, std::string& out) {
   if (s.kind == Scan::Kind::Response || s.method.empty() || s.method == "ACK") return;
-  bool stranger = !sink_->expects(s[Field::CallId]);
-  if (stranger && !limit_.pass(to, now)) {
-    counters_.unanswered++;
-    return;
-  }
-  NotifyAnswer a = s.other_version         ? refuse(505, "Version Not Supported", "")
-                   : s.method == "NOTIFY" ? wanted(take_odd_notify(message, now), stranger, to, datagram)
-                                          : answer_other(s.method);
-  answer(s, a, stranger, to, datagram, message.size(), now, out);
+  if (!let_in(s, who, now)) return too_many(s, who, now, out);
+  NotifyAnswer a;
+  if (s.method == "NOTIFY") a = take_odd_notify(message, s, who, now);
+  else if (s.other_version) counters_.refused++, a = {505, "Version Not Supported", ""};
+  else a = answer_other(s.method);
+  answer(s, a, who, now, out);
 }
 
-// Of a dialog of ours.
-void Incoming::take_plain_notify(const Scan& s, const NotifyRequest& request, NetAddress& to, bool datagram, MonoMs now, std::string& out,
-                                 size_t size) {
-  if (!datagram) {   // over a connection nothing is repeated (timer J is 0 there)
-    NotifyAnswer a = sink_->on_notify(request, now);
-    if (a.status < 300) limit_.know(to);
-    answer(s, a, false, to, datagram, size, now, out);
-    return;
-  }
+NotifyAnswer Incoming::take_plain_notify(const Scan& s, const NotifyRequest& request, Caller& who, MonoMs now) {
+  // Over a connection nothing is repeated (timer J is 0 there); of what names no dialog nothing is kept.
+  if (!who.datagram || !who.ours) return show(request, who, now);
   // Two requests are the same one where all of this is (RFC 3261 section 17.2.3, and of RFC 2543 what the branch may lack).
   SipHash h(key_);
   h.add(s.vias[0]).add(request.call_id).add(request.remote_tag).add(request.local_tag).add(static_cast<uint64_t>(request.cseq));
   uint64_t key = h.finish();
   if (const NotifyAnswer* known = answers_.find(key, now)) {
     counters_.repeated++;
-    answer(s, *known, false, to, datagram, size, now, out);
-    return;
+    return *known;
   }
-  NotifyAnswer a = sink_->on_notify(request, now);
-  if (a.status < 300) limit_.know(to);
-  answer(s, a, false, to, datagram, size, now, out);
-  answers_.keep(key, std::move(a), now);
+  NotifyAnswer a = show(request, who, now);
+  if (!who.stranger) answers_.keep(key, a, now);   // what strangers can bring about pushes none of these out
+  return a;
 }
 
 bool Incoming::take_head(std::string_view head, uint64_t left_out, NetAddress& to, MonoMs now, std::string& out) {
@@ -144,29 +132,73 @@ bool Incoming::take_head(std::string_view head, uint64_t left_out, NetAddress& t
   std::string plain = plain_head(head);
   Scan s;
   scan(plain, s);   // Odd: its body is not there. What an answer needs stands in the fields before that.
-  NotifyAnswer a = take_odd_notify(head, now, left_out);
-  if (a.status < 300) limit_.know(to);
-  answer(s, a, false, to, false, head.size(), now, out);
+  Caller who{to, false, head.size()};
+  if (!let_in(s, who, now)) return false;
+  NotifyAnswer a = take_odd_notify(head, s, who, now, left_out);
+  answer(s, a, who, now, out);
   return true;
 }
 
 // What the scanner did not understand, by sofia's parser.
-NotifyAnswer Incoming::take_odd_notify(std::string_view message, MonoMs now, uint64_t left_out) {
+NotifyAnswer Incoming::take_odd_notify(std::string_view message, const Scan& s, Caller& who, MonoMs now, uint64_t left_out) {
+  if (s.other_version) return refuse_unread(s, who.to, 505, "Version Not Supported", now);
+  // Without one no answer can be made (RFC 3261 section 18.2.2): its sender takes it for lost, and so do we.
+  if (s.via_count == 0) return refuse_unread(s, who.to, 400, "Via: missing, it cannot be answered", now);
   counters_.parsed++;
   auto notify = left_out ? parse_notify_head(message, left_out) : parse_any_notify(message);
-  if (!notify) return refuse(400, "Bad Request", "");
-  if (const auto& no = notify->refusal()) {
-    counters_.refused++;
-    NotifyAnswer answer = *no;
-    if (!notify->request().call_id.empty()) sink_->on_unreadable(notify->request(), answer, now);
-    return answer;
-  }
-  return sink_->on_notify(notify->request(), now);
+  if (!notify) return refuse_unread(s, who.to, 400, "Bad Request", now);
+  if (!notify->refusal()) return show(notify->request(), who, now);
+  counters_.refused++;
+  NotifyRequest request = notify->request();
+  request.sender = sender(who.to);
+  if (!request.call_id.empty()) sink_->on_unreadable(request, *notify->refusal(), now);
+  return *notify->refusal();
 }
 
-NotifyAnswer Incoming::refuse(int status, const char* reason, const char* headers) {
+NotifyAnswer Incoming::show(const NotifyRequest& request, Caller& who, MonoMs now) {
+  NotifyRequest shown = request;
+  shown.sender = sender(who.to);
+  NotifyAnswer a = sink_->on_notify(shown, now);
+  // Without our tag it was taken as one that belongs to no dialog, as anybody's may be.
+  if (who.ours && a.status < 300 && !request.local_tag.empty()) {
+    limit_.know(who.to);
+    who.stranger = false;
+  }
+  // One of a stranger that is taken all the same is one that a handler asked for (message waiting): a server may have many of them. Over a
+  // connection it does not count as a stranger's.
+  if (who.stranger && !who.datagram && a.status < 300) limit_.give_back(who.to, who.names(), now);
+  return a;
+}
+
+// A NOTIFY that nobody can read as a whole. The sink is told of what stands in it all the same.
+NotifyAnswer Incoming::refuse_unread(const Scan& s, const NetAddress& from, int status, const char* reason, MonoMs now) {
   counters_.refused++;
-  return {status, reason, headers};
+  NotifyAnswer a{status, reason, ""};
+  NotifyRequest request;
+  if (!is_word(s[Field::CallId], kMaxCallId)) return a;
+  request.call_id = s[Field::CallId];
+  if (std::string_view tag; read_tag(s[Field::To], tag) && is_tag(tag)) request.local_tag = tag;
+  if (std::string_view tag; read_tag(s[Field::From], tag) && is_tag(tag)) request.remote_tag = tag;
+  request.sender = sender(from);
+  sink_->on_unreadable(request, a, now);
+  return a;
+}
+
+void Incoming::turned_away(std::string_view head, const NetAddress& from, int status, const char* reason, MonoMs now) {
+  std::string lines = plain_head(head);
+  Scan s;
+  scan(lines, s);
+  if (s.method != "NOTIFY") return;
+  NotifyAnswer a = refuse_unread(s, from, status, reason, now);
+  if (!sink_->expects(s[Field::CallId])) tell_refused(a, from, now);
+}
+
+std::string_view Incoming::sender(const NetAddress& from) {
+  if (sender_text_.empty() || !sender_.same_family(from) || !sender_.same_host(from) || sender_.port() != from.port()) {
+    sender_ = from;
+    sender_text_ = from.text();
+  }
+  return sender_text_;
 }
 
 NotifyAnswer Incoming::answer_other(std::string_view method) {
@@ -177,17 +209,16 @@ NotifyAnswer Incoming::answer_other(std::string_view method) {
   return known ? NotifyAnswer{405, "Method Not Allowed", kAllow} : NotifyAnswer{501, "Not Implemented", kAllow};
 }
 
-void Incoming::answer(const Scan& s, const NotifyAnswer& a, bool stranger, NetAddress& to, bool datagram, size_t size, MonoMs now,
-                      std::string& out) {
-  if (stranger && a.status >= 400 && s.method == "NOTIFY") tell_refused(a, to, now);
+void Incoming::answer(const Scan& s, const NotifyAnswer& a, Caller& who, MonoMs now, std::string& out) {
+  if (!who.ours && a.status >= 400 && s.method == "NOTIFY") tell_refused(a, who.to, now);
   size_t before = out.size();
-  NetAddress from = to;
-  if (!append_answer(s, a, key_, datagram, to, out)) return;
-  if (!stranger || !datagram || out.size() - before <= longest_answer(size)) return;
+  NetAddress from = who.to;
+  if (!append_answer(s, a, key_, who.datagram, who.to, out)) return;
+  if (!who.stranger || !who.datagram || out.size() - before <= longest_answer(who.size)) return;
   out.resize(before);
-  to = from;
-  append_answer(s, {a.status, "", ""}, key_, datagram, to, out);   // the bare fact
-  if (out.size() - before <= longest_answer(size)) return;
+  who.to = from;
+  append_answer(s, {a.status, "", ""}, key_, who.datagram, who.to, out);   // the bare fact
+  if (out.size() - before <= longest_answer(who.size)) return;
   out.resize(before);
   counters_.unanswered++;
 }

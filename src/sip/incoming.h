@@ -1,8 +1,9 @@
 // Incoming: requests from outside as octets, whichever socket brought them. Each is read, put to the sink, and answered at once; nothing
 // is kept of it but the answer given to a NOTIFY of a known dialog, for its repetitions (docs/adr/0006, 0014).
 //
-// Known dialogs come first: their NOTIFYs are always read and answered. Everybody else is a stranger, whose requests get one short
-// answer while there are few of them, and none beyond that.
+// Known dialogs come first: their NOTIFYs are always read and answered where they come from a host that we know. Everybody else is a
+// stranger, whose requests get one short answer while there are few of them, and none beyond that. A host is known once it has answered a
+// request of ours or sent a NOTIFY that was taken: a Call-ID alone may have been seen by anybody on its way.
 #pragma once
 
 #include <sys/socket.h>
@@ -41,6 +42,9 @@ struct IncomingPort {
   // The head of a message, whose body has `left_out` octets, more than can be taken. true: it is a NOTIFY that may be ours, answered as by
   // take(); false: it is not looked at, and nothing is appended.
   virtual bool take_head(std::string_view head, uint64_t left_out, const Peer& from, MonoMs now, std::string& out) = 0;
+  // One whose end could not be told, or did not come, was refused so by the server itself. head: to the empty line, and perhaps what of the
+  // body came. Must not destroy the caller.
+  virtual void turned_away(std::string_view /*head*/, const Peer& /*from*/, int /*status*/, const char* /*reason*/, MonoMs) {}
 };
 
 struct IncomingCounters {
@@ -59,9 +63,10 @@ class Incoming {
   // to: where the message came from; becomes where the answer goes. Otherwise as IncomingPort::take(). Owned by the sink's side: it must
   // not be destroyed inside.
   void take(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out);
-
   // As IncomingPort::take_head(), over a connection.
   bool take_head(std::string_view head, uint64_t left_out, NetAddress& to, MonoMs now, std::string& out);
+  // As IncomingPort::turned_away().
+  void turned_away(std::string_view head, const NetAddress& from, int status, const char* reason, MonoMs now);
 
   // We have to do with that host: what it asks is answered however much strangers ask.
   void know(const NetAddress& host) { limit_.know(host); }
@@ -69,16 +74,26 @@ class Incoming {
   const IncomingCounters& counters() const { return counters_; }
 
  private:
-  void take_odd(std::string_view message, const Scan&, NetAddress& to, bool datagram, MonoMs now, std::string& out);
-  void take_plain_notify(const Scan&, const NotifyRequest&, NetAddress& to, bool datagram, MonoMs now, std::string& out, size_t size);
-  void too_many(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out);
-  NotifyAnswer wanted(NotifyAnswer, bool stranger, const NetAddress& from, bool datagram);
-  NotifyAnswer take_odd_notify(std::string_view message, MonoMs now, uint64_t left_out = 0);
-  NotifyAnswer refuse(int status, const char* reason, const char* headers);
+  // Who sent a request, and what that makes of it.
+  struct Caller {
+    NetAddress& to;       // where it came from; becomes where the answer goes
+    bool datagram;
+    size_t size;          // octets of the request
+    bool ours = false;    // a NOTIFY that names a Call-ID of ours
+    bool stranger = true;
+    StrangerLimit::Names names() const { return ours ? StrangerLimit::Names::OurDialog : StrangerLimit::Names::Nothing; }
+  };
+  bool let_in(const Scan&, Caller&, MonoMs now);
+  void take_odd(std::string_view message, const Scan&, Caller&, MonoMs now, std::string& out);
+  NotifyAnswer take_plain_notify(const Scan&, const NotifyRequest&, Caller&, MonoMs now);
+  void too_many(const Scan&, Caller&, MonoMs now, std::string& out);
+  NotifyAnswer take_odd_notify(std::string_view message, const Scan&, Caller&, MonoMs now, uint64_t left_out = 0);
+  NotifyAnswer show(const NotifyRequest&, Caller&, MonoMs now);
+  NotifyAnswer refuse_unread(const Scan&, const NetAddress& from, int status, const char* reason, MonoMs now);
   NotifyAnswer answer_other(std::string_view method);
-  void answer(const Scan&, const NotifyAnswer&, bool stranger, NetAddress& to, bool datagram, size_t size, MonoMs now,
-              std::string& out);
+  void answer(const Scan&, const NotifyAnswer&, Caller&, MonoMs now, std::string& out);
   void tell_refused(const NotifyAnswer&, const NetAddress& from, MonoMs now);
+  std::string_view sender(const NetAddress&);
 
   NotifySink* sink_;
   Answers answers_;
@@ -87,6 +102,8 @@ class Incoming {
   IncomingCounters counters_;
   Log& log_;
   LogGate refused_gate_{1, 60000};
+  NetAddress sender_;        // of the last NOTIFY, and
+  std::string sender_text_;  // as text: mostly they come from one
 };
 
 }  // namespace pua

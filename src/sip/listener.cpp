@@ -1,5 +1,6 @@
 #include "sip/listener.h"
 
+#include <sofia-sip/msg_addr.h>
 #include <sofia-sip/nta_stateless.h>
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_protos.h>
@@ -8,6 +9,7 @@
 #include <sys/random.h>
 
 #include "sip/notify_parse.h"
+#include "sip/su_streams.h"
 
 namespace pua {
 namespace {
@@ -77,7 +79,7 @@ void Listener::on_request(nta_agent_s* nta, msg_s* msg, const sip_s* sip) {
   }
   NotifyAnswer a;
   switch (sip->sip_request->rq_method) {
-    case sip_method_notify: a = notified(sip); break;
+    case sip_method_notify: a = notified(sip, peer_text(&msg_addr(msg)->su_sa)); break;
     case sip_method_options: a = {200, "OK", kAllow}, others_++; break;
     case sip_method_cancel: a = refuse(481, "Call/Transaction Does Not Exist"); break;
     case sip_method_unknown: a = refuse(501, "Not Implemented"); break;
@@ -97,12 +99,13 @@ NotifyAnswer Listener::refuse(int status, const char* reason) {
   return {status, reason, status == 481 ? "" : kAllow};
 }
 
-NotifyAnswer Listener::notified(const sip_s* sip) {
+NotifyAnswer Listener::notified(const sip_s* sip, const std::string& sender) {
   MonoMs now = now_();
   // Over a connection nothing is repeated (timer J is 0 there).
   bool may_repeat = sip->sip_via && same(sip->sip_via->v_protocol, "SIP/2.0/UDP");
   NotifyText text;
   NotifyRequest request;
+  request.sender = sender;
   if (auto answer = read_notify(sip, text, request)) {
     refused_++;
     if (!request.call_id.empty()) sink_->on_unreadable(request, *answer, now);

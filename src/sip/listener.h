@@ -64,7 +64,7 @@ class Listener : private AgentSink {
   Listener(const SipSettings&, NotifySink&, std::function<MonoMs()> now);
   void read_address(const std::string& uri);
   void on_request(nta_agent_s* nta, msg_s* msg, const sip_s* sip) override;
-  NotifyAnswer notified(const sip_s* sip);
+  NotifyAnswer notified(const sip_s* sip, const std::string& sender);
   NotifyAnswer refuse(int status, const char* reason);
   uint64_t key_of(const sip_s* sip) const;
 

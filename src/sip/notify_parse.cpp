@@ -43,20 +43,23 @@ const char* unreadable(const sip_t* sip) {
   return nullptr;
 }
 
-// "" where the dialog can be read, else what is wrong.
+// "" where the dialog can be read, else what is wrong. What of it can be read is there in any case: of what is there twice the first.
 std::string read_dialog(const sip_t* sip, std::string_view& call_id, std::string_view& local, std::string_view& remote) {
+  std::string_view id = sip->sip_call_id ? text_of(sip->sip_call_id->i_id) : std::string_view();
+  std::string_view ours = sip->sip_to ? text_of(sip->sip_to->a_tag) : std::string_view();
+  std::string_view theirs = sip->sip_from ? text_of(sip->sip_from->a_tag) : std::string_view();
+  if (is_word(id, kMaxCallId)) call_id = id;
+  if (is_tag(ours)) local = ours;
+  if (is_tag(theirs)) remote = theirs;
   if (const char* bad = unreadable(sip)) return std::string(bad) + ": not readable, or there twice";
   if (!sip->sip_call_id) return "Call-ID: missing";
   if (!sip->sip_from || !sip->sip_from->a_tag) return sip->sip_from ? "From: no tag" : "From: missing";
   if (!sip->sip_to) return "To: missing";
   if (!sip->sip_cseq) return "CSeq: missing";
   if (!same(sip->sip_cseq->cs_method_name, sip->sip_request->rq_method_name)) return "CSeq: another method";
-  call_id = text_of(sip->sip_call_id->i_id);
-  local = text_of(sip->sip_to->a_tag);
-  remote = text_of(sip->sip_from->a_tag);
-  if (!is_word(call_id, kMaxCallId)) return "Call-ID: not usable";
-  if (!is_tag(remote)) return "From: tag not usable";
-  if (!local.empty() && !is_tag(local)) return "To: tag not usable";
+  if (call_id.empty()) return "Call-ID: not usable";
+  if (remote.empty()) return "From: tag not usable";
+  if (local.empty() && !ours.empty()) return "To: tag not usable";
   return {};
 }
 
@@ -148,8 +151,8 @@ std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, Noti
     if (field_values(sip, "To", 't', value)) out.to_uri = text.to = first_contact_uri(value);
     if (field_values(sip, "From", 'f', value)) out.from_uri = text.from = first_contact_uri(value);
   }
-  if (!record_route(sip, RouteOrder::AsCame, text.route_set)) return refusal(400, "Record-Route: not usable");
-  out.route_set = text.route_set;
+  if (record_route(sip, RouteOrder::AsCame, text.route_set)) out.route_set = text.route_set;
+  else out.route_problem = "its Record-Route cannot be used";
   read_body(sip, text, out);
   return {};
 }
@@ -218,9 +221,14 @@ Result<ParsedNotify> parse_any_notify(std::string_view message) {
 Result<ParsedNotify> parse_notify(std::string_view message) {
   auto notify = parse_any_notify(message);
   if (!notify) return notify;
-  if (const auto& no = notify->refusal(); no && (no->status == 400 || no->status == 413))
-    return {Errc::bad_argument, "NOTIFY: " + no->reason};
+  if (Status s = readable(*notify); !s) return s.error();
   return notify;
+}
+
+Status readable(const ParsedNotify& notify) {
+  const auto& no = notify.refusal();
+  if (!no || (no->status != 400 && no->status != 413)) return success();
+  return {Errc::bad_argument, "NOTIFY: " + no->reason};
 }
 
 Result<InDialog> parse_in_dialog(std::string_view message) {

@@ -26,7 +26,7 @@ struct NotifyText {
 
 // Reads a NOTIFY (RFC 6665 section 4.1.3, 8.2). The views of `out` point into sip and text. Nothing: it can be read; else
 // the answer to it, whose reason names the field: 400 (a field is missing, there twice, or not readable), 413 (too long),
-// 420 (an extension is required).
+// 420 (an extension is required). Of `out` then as much of call_id and tags is there as can be read.
 std::optional<NotifyAnswer> read_notify(const sip_s* sip, NotifyText& text, NotifyRequest& out);
 
 // A NOTIFY with what its views point to.
@@ -51,6 +51,8 @@ class ParsedNotify {
 // message: from the request line to the end of the body; copied. One of more than 1 MB and 64 KB is read by its head. Errors: bad_argument (no request, another method, or what
 // read_notify answers with 400 or 413; the message names the field).
 Result<ParsedNotify> parse_notify(std::string_view message);
+// What parse_notify says of a NOTIFY that parse_any_notify has read. Errors: bad_argument (its refusal is 400 or 413).
+Status readable(const ParsedNotify&);
 
 // For listeners of our own: what read_notify answers with 400 or 413 is a refusal, too. Errors: bad_argument (no request, another
 // method, another version).

@@ -53,6 +53,7 @@ class SipStack::Core : public EndpointSink,
   void on_request(std::string_view message, NetAddress& from, MonoMs now, std::string& out) override;
   void take(std::string_view message, const Peer& from, MonoMs now, std::string& out) override;
   bool take_head(std::string_view head, uint64_t left_out, const Peer& from, MonoMs now, std::string& out) override;
+  void turned_away(std::string_view head, const Peer& from, int status, const char* reason, MonoMs now) override;
   void on_server(const NetAddress& from) override { incoming_->know(from); }
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
   void on_unreadable(const NotifyRequest&, const NotifyAnswer&, MonoMs now) override;

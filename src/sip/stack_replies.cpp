@@ -1,7 +1,11 @@
 // SipStack::Core: what comes back for a request, and what comes by itself.
+#include <sofia-sip/msg_addr.h>
 #include <sofia-sip/nta.h>
 #include <sofia-sip/sip.h>
 #include <sofia-sip/sip_status.h>
+
+#include <algorithm>
+#include <cstring>
 
 #include "sip/reply.h"
 #include "sip/stack_core.h"
@@ -54,6 +58,12 @@ bool SipStack::Core::take_head(std::string_view head, uint64_t left_out, const P
   return incoming_->take_head(head, left_out, to, now, out);
 }
 
+void SipStack::Core::turned_away(std::string_view head, const Peer& from, int status, const char* reason, MonoMs now) {
+  if (state_ != State::Open) return;
+  Call call(*this);
+  incoming_->turned_away(head, NetAddress(from.address), status, reason, now);
+}
+
 NotifyAnswer SipStack::Core::on_notify(const NotifyRequest& request, MonoMs now) {
   Call call(*this);
   if (!notifies_) return {481, "Subscription Does Not Exist", ""};
@@ -72,6 +82,9 @@ void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, co
   if (!t) return;
   Call call(*this);
   if (sip && msg && !nta_sip_is_internal(sip)) {
+    sockaddr_storage from{};
+    memcpy(&from, &msg_addr(msg)->su_sa, std::min(sizeof from, sizeof(su_sockaddr_t)));
+    if (from.ss_family == AF_INET || from.ss_family == AF_INET6) on_server(NetAddress(from));
     parsed(*t, sip, msg);
   } else if (status == 408) {
     if (!try_next(*t, 0)) complete_synthetic(*t, 408, ReplyOrigin::Timeout, "Request Timeout");

@@ -183,6 +183,85 @@ TEST(DeafSubscription, whatever_they_are_refused_for) {
   }
 }
 
+// Of such a one nothing but the Call-ID may be right.
+TEST(DeafSubscription, ones_with_another_to_tag_or_none_or_no_readable_one_make_it_deaf_too) {
+  for (const char* tag : {"", "other", "OURS", "(unread)"}) {
+    SubsRig r;
+    r.live({.expires = kForEver});
+    const std::string call = r.last().call_id;
+    std::string capitals = r.last().from_tag;
+    for (char& c : capitals) c = static_cast<char>(toupper(c));
+    for (int s = 0; s < 10000 && r.kinds().find("remove") == std::string::npos; s++) {
+      if (r.open()) {
+        r.accept(3600);
+        if (std::string(tag) == "(unread)") {
+          NotifyRequest n;
+          n.call_id = call;
+          r.engine->on_unreadable(n, {400, "CSeq: missing", ""}, r.now);
+          r.settle();
+        } else {
+          LONGS_EQUAL(481, r.notify({.local_tag = std::string(tag) == "OURS" ? capitals : tag}).status);
+        }
+      }
+      r.advance(kSecond);
+    }
+    TEXT_EQUAL("initial refresh refresh refresh remove", r.kinds());
+    LONGS_EQUAL(1, r.stats().dialogs_deaf);
+    CHECK_TEXT(r.logged(LogLevel::warning, std::string(tag) == "(unread)" ? "400 to NOTIFY for sip:alice@example.com: CSeq: missing"
+                                                                          : "481 to NOTIFY for sip:alice@example.com: Subscription Does Not Exist"), tag);
+  }
+}
+
+// Taken as one that belongs to no dialog, where somebody wants those, it leaves the dialog as deaf as a refused one.
+TEST(DeafSubscription, ones_without_to_tag_that_are_taken_as_unsolicited_make_it_deaf_too) {
+  rig.engine->observe_unsolicited(-1, [](const UnsolicitedView&) {});
+  rig.live({.expires = kForEver});
+  for (int s = 0; s < 10000 && rig.kinds().find("remove") == std::string::npos; s++) {
+    if (rig.open()) {
+      rig.accept(3600);
+      LONGS_EQUAL(200, rig.notify({.local_tag = ""}).status);
+    }
+    rig.advance(kSecond);
+  }
+  TEXT_EQUAL("initial refresh refresh refresh remove", rig.kinds());
+  CHECK(rig.logged(LogLevel::warning, "200 to NOTIFY for sip:alice@example.com: taken as one outside of any dialog, as its To has no tag"));
+}
+
+// Who knows no more than a Call-ID can do no more than who knows our tag, too.
+TEST(DeafSubscription, forged_ones_that_know_the_call_id_only_cost_a_few_refreshes_and_never_the_dialog) {
+  rig.live({.expires = kForEver});
+  rig.advance(60 * kSecond);
+  size_t before = rig.sent.size();
+  for (int s = 0; s < 1200; s++) {
+    for (int n = 0; n < 3; n++) rig.notify({.local_tag = "guessed"});
+    if (rig.open()) {
+      rig.accept(3600);
+      rig.notify();
+    }
+    rig.advance(kSecond);
+  }
+  LONGS_EQUAL(7, rig.sent.size() - before);   // after 0, 10, 30, 70, 150, 310 and 630 s
+  LONGS_EQUAL(0, rig.stats().dialogs_deaf);
+}
+
+// The log names the sender, a few times a minute, and says how many lines it left out.
+TEST(DeafSubscription, refused_ones_are_named_with_their_sender_a_few_times_a_minute) {
+  rig.live({.expires = kForEver});
+  auto lines = [&] {
+    size_t n = 0;
+    for (auto& l : rig.lines) n += l.second.find(" to NOTIFY from ") != std::string::npos;
+    return n;
+  };
+  for (int i = 0; i < 1000; i++) rig.notify({.remote_tag = "other", .sender = "198.51.100.7:5060"});
+  LONGS_EQUAL(3, lines());
+  CHECK(rig.logged(LogLevel::warning, "481 to NOTIFY from 198.51.100.7:5060 for sip:alice@example.com: Another branch was first"));
+  rig.advance(60 * kSecond);
+  rig.notify({.local_tag = "other", .sender = "[2001:db8::7]:5060"});
+  LONGS_EQUAL(4, lines());
+  CHECK(rig.logged(LogLevel::warning,
+                   "481 to NOTIFY from [2001:db8::7]:5060 for sip:alice@example.com: Subscription Does Not Exist (997 lines like this left out)"));
+}
+
 // Each is answered 200 as the repetition that it looks like.
 TEST(DeafSubscription, a_notifier_that_does_not_count_is_heard_again) {
   rig.live({.expires = kForEver});

@@ -103,6 +103,8 @@ NotifyAnswer SubsRig::notify(const Bring& b) {
   n.retry_after = b.retry_after;
   n.contact = b.contact;
   n.route_set = b.route_set;
+  n.route_problem = b.route_problem;
+  n.sender = b.sender;
   n.content_type = b.content_type == "-" ? std::string_view() : std::string_view(b.content_type);
   n.headers = b.headers;
   if (b.content_type.empty() && !b.body.empty()) n.content_type = "application/pidf+xml";

@@ -35,6 +35,7 @@ struct Bring {
   std::string remote_tag = "n1", contact = {}, route_set = {}, event = "presence", event_id = {};
   std::optional<uint32_t> cseq = {};                  // else the next one
   std::optional<std::string> call_id = {}, local_tag = {};
+  std::string route_problem = {}, sender = {};
 };
 
 // What a handler was called with.

@@ -200,6 +200,7 @@ TEST(SubscriptionNotify, what_belongs_to_no_subscription_is_481) {
   LONGS_EQUAL(481, rig.refused({.call_id = "somebody@else"}));
   LONGS_EQUAL(481, rig.refused({.local_tag = "other"}));
   LONGS_EQUAL(481, rig.refused({.local_tag = ""}));
+  LONGS_EQUAL(200, rig.notify().status);   // three in a row would be a dialog that is becoming deaf
   LONGS_EQUAL(481, rig.refused({.remote_tag = "n2"}));
   LONGS_EQUAL(481, rig.refused({.event = "dialog"}));
   LONGS_EQUAL(6, rig.stats().notifies_unknown);
@@ -229,6 +230,20 @@ TEST(SubscriptionNotify, a_from_tag_or_route_set_that_no_column_takes_is_400) {
   LONGS_EQUAL(400, rig.refused({.route_set = "<sip:a;lr>\r\nX: y"}));
   TEXT_EQUAL("early", rig.dialog());
   LONGS_EQUAL(200, rig.notify({.remote_tag = std::string(255, 'x')}).status);
+}
+
+// RFC 3261 section 12.2: a dialog has its route set from the message that made it.
+TEST(SubscriptionNotify, a_record_route_that_cannot_be_read_counts_only_where_it_makes_the_dialog) {
+  rig.subscribe();
+  LONGS_EQUAL(400, rig.refused({.route_problem = "it cannot be read"}));
+  TEXT_EQUAL("early", rig.dialog());
+  LONGS_EQUAL(200, rig.notify({.route_set = "<sip:first;lr>"}).status);
+  rig.accept(3600);
+  LONGS_EQUAL(200, rig.notify({.body = "heard", .route_problem = "it cannot be read"}).status);
+  TEXT_EQUAL("heard", rig.heard.back().body);
+  rig.ask({.expires = 0});
+  rig.settle();
+  TEXT_EQUAL("<sip:first;lr>", rig.last().route_set);
 }
 
 // A Contact that requests could never go to does not take the place of one that works.

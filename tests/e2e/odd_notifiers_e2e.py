@@ -84,7 +84,7 @@ def a_notifier_whose_cseq_goes_back_is_heard_again_in_a_new_dialog(ctx):
     notifier.change(BOB, "heard")
     wait_for(lambda: "heard" in control.subscription(BOB)["body"], 5, "its state is seen")
     equal((len(notifier.made(BOB)), len(notifier.live(BOB))), (2, 1), "dialogs made, and live")
-    check("500 to NOTIFY for sip:bob@example.com: Request Out Of Order" in puad.log(), f"the log does not say what was refused: {puad.log()[-500:]}")
+    check("500 to NOTIFY from 127.0.0.1:" in puad.log() and " for sip:bob@example.com: Request Out Of Order" in puad.log(), f"the log does not say what was refused: {puad.log()[-500:]}")
     equal(control.stats()["dialogs_deaf"], 1, "dialogs_deaf")
 
 

@@ -22,7 +22,11 @@ class AnsweringPort : public IncomingPort {
   void take(std::string_view message, const Peer& from, MonoMs now, std::string& out) override;
   // Looks at Call-IDs "known..." and "ours..."; the latter get 481.
   bool take_head(std::string_view head, uint64_t left_out, const Peer& from, MonoMs now, std::string& out) override;
+  void turned_away(std::string_view head, const Peer&, int status, const char* reason, MonoMs) override {
+    away.push_back(std::to_string(status) + " " + reason + "|" + std::string(head));
+  }
   std::vector<std::string> came;
+  std::vector<std::string> away;     // "status reason|head"
   std::vector<Peer> peers;
   bool keep = true;
   size_t count = 0;

@@ -162,6 +162,10 @@ TEST(Inbound, a_message_whose_end_cannot_be_told_gets_400_and_the_end) {
   pass(2000);
   LONGS_EQUAL(4, ended(InboundEnd::length));
   adds_up();
+  // The port is told: it may be a notifier of ours that is at fault.
+  LONGS_EQUAL(4, port.away.size());
+  std::string first = request("known-1", "abc", "NOTIFY", "X: y\r\n");
+  STRCMP_EQUAL(("400 Content-Length Missing|" + first.substr(0, first.find("\r\n\r\n") + 4)).c_str(), port.away[0].c_str());
 }
 
 TEST(Inbound, a_message_over_max_message_gets_413_by_its_head) {
@@ -349,6 +353,26 @@ TEST(Inbound, a_slow_sender_has_the_same_time_however_often_it_sends) {
   turn(3);
   pass(1000);
   LONGS_EQUAL(1, ended(InboundEnd::silent));
+}
+
+// A notifier that counts its octets wrong: each of its NOTIFYs ends so, and none is answered.
+TEST(Inbound, a_message_that_never_gets_whole_is_told_where_its_head_is) {
+  serve();
+  std::string head = request("known-1", "", "NOTIFY", "Content-Length: 99\r\n"), told = "400 Content-Length: longer than the message|" + head + "body";
+  StreamClient slow(at), half(at), leaves(at);
+  slow.send(head + "body");
+  half.send(head.substr(0, head.size() - 2));
+  leaves.send(head + "body");
+  leaves.finish();
+  CHECK_TRUE(until_closed(leaves));
+  LONGS_EQUAL(1, port.away.size());
+  STRCMP_EQUAL(told.c_str(), port.away[0].c_str());
+  pass(10000);
+  LONGS_EQUAL(2, ended(InboundEnd::silent));
+  LONGS_EQUAL(2, port.away.size());
+  STRCMP_EQUAL(told.c_str(), port.away[1].c_str());
+  LONGS_EQUAL(0, port.count);
+  adds_up();
 }
 
 TEST(Inbound, keep_alives_are_no_message) {

@@ -1,4 +1,5 @@
 // Requests from outside: who is answered, with what, and how much of it.
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -22,13 +23,19 @@ struct Sink : NotifySink {
     left_out = n.left_out;
     headers = n.headers;
     state = n.state;
+    sender = n.sender;
     return answer;
+  }
+  void on_unreadable(const NotifyRequest& n, const NotifyAnswer& a, MonoMs) override {
+    unread.push_back(std::to_string(a.status) + " " + a.reason + "|" + std::string(n.call_id) + "|" + std::string(n.local_tag) + "|" +
+                     std::string(n.remote_tag) + "|" + std::string(n.sender));
   }
   bool expects(std::string_view id) const override { return id == "ours@h"; }
   NotifyAnswer answer{200, "OK", ""};
   int count = 0;
-  std::string call_id, headers, state;
+  std::string call_id, headers, state, sender;
   uint64_t left_out = 0;
+  std::vector<std::string> unread;   // "status reason|Call-ID|our tag|their tag|sender"
 };
 
 }  // namespace
@@ -318,7 +325,8 @@ TEST(SipIncoming, acks_and_responses_use_up_nothing) {
 
 // Beyond the limit as much is looked at as an honest NOTIFY has before its Call-ID.
 TEST(SipIncoming, an_odd_notify_is_known_by_its_call_id_in_the_first_8_kb) {
-  for (int i = 0; i < 200; i++) ask(request("OPTIONS", "s"), "203.0.113.5");
+  for (const char* host : {"203.0.113.5", "203.0.113.6"})   // the first is known after its NOTIFY
+    for (int i = 0; i < 200; i++) ask(request("OPTIONS", "s"), host);
   auto odd = [](const std::string& filling) {
     std::string text = request("NOTIFY", "ours@h", 3);
     text.replace(text.find("To: <sip:pua@z>"), 15, "To:\r\n <sip:pua@z>");
@@ -326,7 +334,7 @@ TEST(SipIncoming, an_odd_notify_is_known_by_its_call_id_in_the_first_8_kb) {
   };
   STRCMP_EQUAL("SIP/2.0 200 OK", ask(odd(std::string(4000, 'x')), "203.0.113.5").start_line.c_str());
   uint64_t parsed = incoming.counters().parsed;
-  STRCMP_EQUAL("", ask(odd(std::string(60000, 'x')), "203.0.113.5").start_line.c_str());
+  STRCMP_EQUAL("", ask(odd(std::string(60000, 'x')), "203.0.113.6").start_line.c_str());
   LONGS_EQUAL(parsed, incoming.counters().parsed);
 }
 
@@ -362,4 +370,129 @@ TEST(SipIncoming, refused_notifies_of_strangers_are_named_once_a_minute) {
   LONGS_EQUAL(2, lines.size());
   STRCMP_EQUAL("sip: a NOTIFY from 198.51.100.7:5060 that belongs to no subscription of ours was answered with 489 Bad Event, and so were 3 more",
                lines[1].c_str());
+}
+
+// --- refused before the sink saw them --------------------------------------------------------------------------------------------
+
+// A notifier whose NOTIFYs are all refused would else never be heard of.
+TEST(SipIncoming, of_a_refused_notify_the_sink_hears_what_can_be_read) {
+  struct { const char *what, *by, *told; } rows[] = {
+      {"<sip:x@y>;tag=1", "<sip:x@y>", "400 From: no tag|ours@h|2||192.0.2.1:40000"},
+      {"<sip:x@y>;tag=1", "\"x <sip:x@y>;tag=1", "400 From: not readable, or there twice|ours@h|2||192.0.2.1:40000"},
+      {";tag=2", ";tag=\"2\"", "400 To: tag not usable|ours@h||1|192.0.2.1:40000"},
+      {"CSeq: 1 NOTIFY\r\n", "", "400 CSeq: missing|ours@h|2|1|192.0.2.1:40000"},
+      {"1 NOTIFY", "1 SUBSCRIBE", "400 CSeq: another method|ours@h|2|1|192.0.2.1:40000"},
+      {"1 NOTIFY", "99999999999 NOTIFY", "400 CSeq: not readable, or there twice|ours@h|2|1|192.0.2.1:40000"},
+      {"CSeq: ", "CSeq: 1 NOTIFY\r\nCSeq: ", "400 CSeq: not readable, or there twice|ours@h|2|1|192.0.2.1:40000"},
+      {"From: ", "From: <sip:z@y>;tag=9\r\nFrom: ", "400 From: not readable, or there twice|ours@h|2|9|192.0.2.1:40000"},
+      {"To: ", "To: <sip:z@y>;tag=9\r\nTo: ", "400 To: not readable, or there twice|ours@h|9|1|192.0.2.1:40000"},
+      {"CSeq: ", "Call-ID: theirs@h\r\nCSeq: ", "400 Call-ID: not readable, or there twice|ours@h|2|1|192.0.2.1:40000"},
+      {"SIP/2.0\r\n", "SIP/3.0\r\n", "505 Version Not Supported|ours@h|2|1|192.0.2.1:40000"},
+      {"Content-Length: 0", "Content-Length: 9", "400 Content-Length: longer than the message|ours@h|2|1|192.0.2.1:40000"},
+      {"Event: ", "Require: magic\r\nEvent: ", "420 Bad Extension|ours@h|2|1|192.0.2.1:40000"},
+  };
+  uint64_t refused = 0;
+  for (bool datagram : {true, false}) {
+    for (auto& row : rows) {
+      std::string text = request("NOTIFY", "ours@h");
+      text.replace(text.find(row.what), strlen(row.what), row.by);
+      sink.unread.clear();
+      std::string line = ask(text, "192.0.2.1", 40000, 1000, datagram).start_line;
+      LONGS_EQUAL_TEXT(1, sink.unread.size(), row.told);
+      STRCMP_EQUAL(row.told, sink.unread[0].c_str());
+      CHECK_TEXT(line == "SIP/2.0 " + std::string(row.told, strcspn(row.told, "|")), line.c_str());
+      LONGS_EQUAL(++refused, incoming.counters().refused);
+    }
+  }
+  LONGS_EQUAL(0, sink.count);
+  LONGS_EQUAL(0, lines.size());   // the engine tells of what is its own
+}
+
+// RFC 3261 section 18.2.2: the answer goes where the Via says. Taken, it would be repeated by its sender until that gives up.
+TEST(SipIncoming, a_notify_without_via_is_refused_as_it_cannot_be_answered) {
+  for (bool datagram : {true, false}) {
+    std::string text = request("NOTIFY", "ours@h");
+    text.erase(text.find("Via: "), text.find("From: ") - text.find("Via: "));
+    ask(text, "192.0.2.1", 40000, 1000, datagram);
+    STRCMP_EQUAL("", out.c_str());
+  }
+  LONGS_EQUAL(0, sink.count);
+  LONGS_EQUAL(2, incoming.counters().refused);
+  LONGS_EQUAL(2, sink.unread.size());
+  STRCMP_EQUAL("400 Via: missing, it cannot be answered|ours@h|2|1|192.0.2.1:40000", sink.unread[1].c_str());
+}
+
+TEST(SipIncoming, a_message_that_the_stream_turned_away_is_told_as_well) {
+  std::string text = request("NOTIFY", "ours@h");
+  incoming.turned_away(text, *NetAddress::literal("192.0.2.1", 40000), 400, "Content-Length Missing", 1000);
+  LONGS_EQUAL(1, sink.unread.size());
+  STRCMP_EQUAL("400 Content-Length Missing|ours@h|2|1|192.0.2.1:40000", sink.unread[0].c_str());
+  LONGS_EQUAL(1, incoming.counters().refused);
+  LONGS_EQUAL(0, lines.size());
+  incoming.turned_away(request("NOTIFY", "x@h"), *NetAddress::literal("192.0.2.1", 40000), 400, "Content-Length Missing", 1000);
+  STRCMP_EQUAL("sip: a NOTIFY from 192.0.2.1:40000 that belongs to no subscription of ours was answered with 400 Content-Length Missing",
+               lines.at(0).c_str());
+  incoming.turned_away(request("OPTIONS", "ours@h"), *NetAddress::literal("192.0.2.1", 40000), 400, "Content-Length Missing", 1000);
+  LONGS_EQUAL(2, incoming.counters().refused);   // NOTIFYs only
+}
+
+TEST(SipIncoming, the_sink_is_told_where_a_notify_came_from) {
+  ask(request("NOTIFY", "ours@h", 1), "192.0.2.1", 40000);
+  STRCMP_EQUAL("192.0.2.1:40000", sink.sender.c_str());
+  ask(request("NOTIFY", "ours@h", 2), "192.0.2.1", 40001);
+  STRCMP_EQUAL("192.0.2.1:40001", sink.sender.c_str());
+  ask(request("NOTIFY", "ours@h", 3), "2001:db8::1", 40001);
+  STRCMP_EQUAL("[2001:db8::1]:40001", sink.sender.c_str());
+}
+
+// --- who has seen a Call-ID of ours ------------------------------------------------------------------------------------------------
+
+// Not what a host says makes it a notifier, but that a NOTIFY of it was taken.
+TEST(SipIncoming, a_host_that_knows_no_more_than_a_call_id_is_a_stranger) {
+  sink.answer = {481, "Subscription Does Not Exist", "X-Long: " + std::string(500, 'x') + "\r\n"};
+  int answered = 0;
+  for (int i = 0; i < 1000; i++) {
+    std::string text = request("NOTIFY", "ours@h", i);
+    answered += !ask(text, "203.0.113.5").start_line.empty();
+    CHECK_TRUE(out.size() <= text.size() * 3 / 2);
+  }
+  LONGS_EQUAL(StrangerLimit::kHost, answered);
+  LONGS_EQUAL(StrangerLimit::kHost, sink.count);
+  LONGS_EQUAL(1000 - StrangerLimit::kHost, incoming.counters().unanswered);
+  // Others have their own share, also those who know it as well.
+  STRCMP_EQUAL("SIP/2.0 200 OK", ask(request("OPTIONS", "x"), "203.0.113.5").start_line.c_str());
+  sink.answer = {200, "OK", ""};
+  for (int i = 0; i < 1000; i++) STRCMP_EQUAL("SIP/2.0 200 OK", ask(request("NOTIFY", "ours@h", 5000 + i), "203.0.113.6").start_line.c_str());
+}
+
+TEST(SipIncoming, those_who_know_a_call_id_take_together_no_more_than_other_strangers) {
+  sink.answer = {481, "Subscription Does Not Exist", ""};
+  int answered = 0;
+  for (int i = 0; i < 10000; i++) {
+    std::string host = "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250);
+    answered += !ask(request("NOTIFY", "ours@h", i), host.c_str()).start_line.empty();
+  }
+  LONGS_EQUAL(StrangerLimit::kAll, answered);
+}
+
+TEST(SipIncoming, one_taken_as_unsolicited_makes_no_host_known) {
+  for (int i = 0; i < 1000; i++) {
+    std::string text = request("NOTIFY", "ours@h", i);
+    ask(text.erase(text.find(";tag=2"), 6), "203.0.113.5");
+  }
+  LONGS_EQUAL(StrangerLimit::kHost, sink.count);
+}
+
+TEST(SipIncoming, other_requests_are_no_strangers_less_for_a_call_id_of_ours) {
+  int answered = 0;
+  for (int i = 0; i < 1000; i++) answered += !ask(request("OPTIONS", "ours@h", i), "203.0.113.5").start_line.empty();
+  LONGS_EQUAL(StrangerLimit::kHost, answered);
+}
+
+TEST(SipIncoming, refused_notifys_of_who_knows_a_call_id_push_no_answers_out) {
+  ask(request("NOTIFY", "ours@h"));
+  sink.answer = {481, "Subscription Does Not Exist", ""};
+  for (int i = 0; i < 6000; i++) ask(request("NOTIFY", "ours@h", i + 2), "203.0.113.5", 40000, 1000 + 5 * i);
+  STRCMP_EQUAL("SIP/2.0 200 OK", ask(request("NOTIFY", "ours@h"), "192.0.2.1", 40000, 31000).start_line.c_str());
+  LONGS_EQUAL(1, incoming.counters().repeated);
 }

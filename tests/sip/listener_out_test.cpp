@@ -107,6 +107,22 @@ TEST(SipListenerOut, a_subscribe_leaves_from_the_socket_that_its_notifies_come_t
   }
 }
 
+// Its NOTIFYs are no stranger's from the first one on, also where the engine refuses them and over which transport it ever was asked.
+TEST(SipListenerOut, a_server_that_answered_is_known_when_its_notifies_come) {
+  for (auto kind : {ScriptedServer::Kind::Udp, ScriptedServer::Kind::Tcp}) {
+    make(Mode::Port);
+    rig->start();
+    ScriptedServer server(rig->base, kind);
+    connect(server);
+    sink->answer = {481, "Subscription Does Not Exist", ""};
+    Wire udp(contact());
+    for (int i = 0; i < 300; i++) {
+      m.cseq = std::to_string(i + 1) + " NOTIFY";
+      STRCMP_EQUAL("481 Subscription Does Not Exist", status(ask(udp, m.text())).c_str());
+    }
+  }
+}
+
 TEST(SipListenerOut, a_notify_may_come_over_the_connection_of_its_subscribe) {
   ScriptedServer server(rig->base, ScriptedServer::Kind::Tcp);
   server.on_request = [&](const SipReceived& r) {
