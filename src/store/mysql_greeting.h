@@ -15,15 +15,20 @@ inline TlsOffer tls_offer(std::string_view octets) {
   constexpr size_t kBehindVersion = 4 + 8 + 1;  // thread, first part of the scramble, a zero
   auto at = [&](size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(octets[i])); };
   if (octets.size() <= kHead) return TlsOffer::Unknown;
+  // What comes behind the packet is none of it: the library looks there no more than here.
+  size_t packet = kHead + (at(0) | (at(1) << 8) | (at(2) << 16));
+  bool whole = octets.size() >= packet;
+  octets = octets.substr(0, packet);
+  if (octets.size() <= kHead) return TlsOffer::No;   // empty
   if (at(kHead) == kError) {
-    if (octets.size() < kHead + 3) return TlsOffer::Unknown;
+    if (octets.size() < kHead + 3) return whole ? TlsOffer::Yes : TlsOffer::Unknown;
     return at(kHead + 1) == 0xff && at(kHead + 2) == 0xff ? TlsOffer::Odd : TlsOffer::Yes;
   }
   if (at(kHead) != kProtocol) return TlsOffer::No;
-  size_t packet = kHead + (at(0) | (at(1) << 8) | (at(2) << 16)), end = octets.find('\0', kHead + 1);
+  size_t end = octets.find('\0', kHead + 1);
   size_t flags = end == octets.npos ? octets.size() : end + 1 + kBehindVersion;
   if (octets.size() >= flags + 2) return (at(flags + 1) & (kClientSsl >> 8)) ? TlsOffer::Yes : TlsOffer::No;
-  return octets.size() >= packet || octets.size() >= kLongest ? TlsOffer::No : TlsOffer::Unknown;
+  return whole || octets.size() >= kLongest ? TlsOffer::No : TlsOffer::Unknown;
 }
 
 }  // namespace pua

@@ -83,8 +83,22 @@ TEST(mysql_greeting, what_is_no_greeting_offers_nothing) {
   CHECK(tls_offer(packet(0, std::string("\x0a" "10\0ab", 6))) == TlsOffer::No);   // ends before its flags
   CHECK(tls_offer(std::string("\xff\xff\xff\0\x0a", 5) + std::string(400, 'v')) == TlsOffer::No);
   CHECK(tls_offer(packet(0, std::string("\xff\xff\xff\x01\x01\x01\x10\0\0\x03" "abc", 13))) == TlsOffer::Odd);   // a report of progress
-  CHECK(tls_offer(packet(0, "\xff\xff")) == TlsOffer::Unknown);
+  CHECK(tls_offer(packet(0, "\xff\xff\xff\x01").substr(0, 6)) == TlsOffer::Unknown);
+  CHECK(tls_offer(packet(0, "\xff\xff")) == TlsOffer::Yes);   // an error without a number: the library tells that, too
+  CHECK(tls_offer(packet(0, "")) == TlsOffer::Unknown);
+  CHECK(tls_offer(packet(0, "") + greeting(true, "mysql_native_password")) == TlsOffer::No);
   CHECK(tls_offer(packet(0, "\xff\x10\x04Too many connections")) == TlsOffer::Yes);   // an error: the library tells it
+}
+
+// The library takes an offer only from the packet. Where that ends before it, no octet behind it makes one.
+TEST(mysql_greeting, what_comes_behind_the_packet_offers_nothing) {
+  std::string all = greeting(true, "mysql_native_password"), behind = "\xff\xff\xff\xff";
+  size_t flags = all.find('\0', 5) + 1 + 4 + 8 + 1;
+  CHECK(tls_offer(packet(0, all.substr(4, flags + 2 - 4)) + behind) == TlsOffer::Yes);
+  CHECK(tls_offer(packet(0, all.substr(4, flags + 1 - 4)) + behind) == TlsOffer::No);     // half of the flags is in it
+  CHECK(tls_offer(packet(0, all.substr(4, flags - 4)) + behind) == TlsOffer::No);
+  CHECK(tls_offer(packet(0, "\x0a" "5.5.5-10.11") + all.substr(5)) == TlsOffer::No);     // it ends inside the version
+  CHECK(tls_offer(packet(0, all.substr(4, flags - 4))) == TlsOffer::No);
 }
 
 TEST_GROUP(mysql_login) {
@@ -120,6 +134,19 @@ TEST(mysql_login, without_tls_a_server_is_told_nothing_where_tls_was_asked_for) 
         CHECK_TEXT(contains(why, "no TLS"), why.c_str());
         STRCMP_EQUAL("", server.stop().c_str());
       }
+    }
+  }
+}
+
+TEST(mysql_login, flags_behind_the_packet_of_the_greeting_do_not_pass_for_an_offer_of_tls) {
+  std::string all = greeting(true, "mysql_native_password");
+  size_t flags = all.find('\0', 5) + 1 + 4 + 8 + 1;
+  for (bool verify : {false, true}) {
+    for (size_t in_packet : {flags - 4, flags + 1 - 4}) {
+      GreetingServer server(packet(0, all.substr(4, in_packet)) + "\xff\xff\xff\xff", "");
+      std::string why = refused(server.port(), true, verify);
+      CHECK_TEXT(contains(why, "no TLS"), why.c_str());
+      STRCMP_EQUAL("", server.stop().c_str());
     }
   }
 }
