@@ -164,7 +164,8 @@ void MysqlConn::call(int status) {
 int MysqlConn::resume(int ready) {
   MysqlMeter::Scope counting(meter_);
   switch (phase_) {
-    case Phase::Connect: return mysql_real_connect_cont(&connected_to_, mysql_.get(), ready);
+    case Phase::Connect:
+      return connecting(ready, [this](int come) { return mysql_real_connect_cont(&connected_to_, mysql_.get(), come); });
     case Phase::Query: return mysql_real_query_cont(&query_error_, mysql_.get(), ready);
     case Phase::Result: return mysql_store_result_cont(&fetched_, mysql_.get(), ready);
     case Phase::Next: return mysql_next_result_cont(&query_error_, mysql_.get(), ready);
@@ -173,6 +174,7 @@ int MysqlConn::resume(int ready) {
 }
 
 void MysqlConn::connected() {
+  fiber_.reset();
   // The library takes a server without TLS, whatever its options say; on_ready() does not let it get so far.
   bool in_the_clear = connected_to_ && servers_.tls && !address_.empty() && !mysql_get_ssl_cipher(mysql_.get());
   if (connected_to_ && !in_the_clear) return set_up();
@@ -246,6 +248,7 @@ void MysqlConn::drop(bool statement_under_way) {
     break_off();
     for (MYSQL_RES** left : {&result_, &fetched_})
       if (*left) mysql_free_result(std::exchange(*left, nullptr));
+    fiber_.reset();
     mysql_.reset();
   }
   if (servers_.taker == this) servers_.taker = nullptr;
@@ -257,6 +260,7 @@ void MysqlConn::drop(bool statement_under_way) {
 // Ends the call under way at once: on a socket that is shut down it comes back with an error.
 void MysqlConn::break_off() {
   if (!under_way_) return;
+  if (fiber_) fiber_->give_up();
   ::shutdown(mysql_get_socket(mysql_.get()), SHUT_RDWR);
   int steps = 0;
   while (steps++ < kUnwindSteps && resume(MYSQL_WAIT_READ | MYSQL_WAIT_WRITE | MYSQL_WAIT_EXCEPT) != 0) {

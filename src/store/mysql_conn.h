@@ -35,6 +35,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "store/mysql_errors.h"
+#include "store/mysql_fiber.h"
 #include "store/mysql_greeting.h"
 #include "store/mysql_home.h"
 #include "store/mysql_meter.h"
@@ -119,6 +120,7 @@ class MysqlConn {
   static void dns_cb(int error, addrinfo*, void* resolution);
   void connect_next();
   void set_options();
+  int connecting(int ready, std::function<int(int)> call);
   void on_ready(int come);
   TlsOffer look_at_greeting();
   void connected();
@@ -191,6 +193,7 @@ class MysqlConn {
   MysqlMeter meter_;                          // of what it answers
   MYSQL_RES *result_ = nullptr, *fetched_ = nullptr;
   std::vector<uint64_t> changed_;             // rows, by each statement that was sent together
+  std::unique_ptr<MysqlFiber> fiber_;         // where the library connects with TLS
   bool greeting_to_see_ = false;              // it is looked at before the library goes on
   int connect_ready_ = 0;                     // what the library waited for meanwhile
   std::string exec_sql_;

@@ -137,17 +137,25 @@ void MysqlConn::connect_next() {
   const char* socket = address_.empty() && !servers_.socket.empty() ? servers_.socket.c_str() : nullptr;
   greeting_to_see_ = true;
   connect_ready_ = 0;
+  if (servers_.tls && !address_.empty() && !(fiber_ = MysqlFiber::make())) return cannot_connect(2008, "no memory");
   meter_.begin(kMostOctets);
   start([&] {
-    return mysql_real_connect_start(&connected_to_, mysql_.get(), to, servers_.user.c_str(), servers_.password.c_str(),
-                                    servers_.database.c_str(), host.port ? host.port : kPortOfMysql, socket,
-                                    use_ == Use::Write ? CLIENT_MULTI_STATEMENTS : 0);
+    return connecting(0, [&](int) {
+      return mysql_real_connect_start(&connected_to_, mysql_.get(), to, servers_.user.c_str(), servers_.password.c_str(),
+                                      servers_.database.c_str(), host.port ? host.port : kPortOfMysql, socket,
+                                      use_ == Use::Write ? CLIENT_MULTI_STATEMENTS : 0);
+    });
   });
+}
+
+int MysqlConn::connecting(int ready, std::function<int(int)> call) {
+  return fiber_ ? fiber_->go(ready, std::move(call)) : call(ready);
 }
 
 void MysqlConn::set_options() {
   MYSQL* m = mysql_.get();
   mysql_options(m, MYSQL_OPT_NONBLOCK, nullptr);
+  mysql_options(m, MARIADB_OPT_IO_WAIT, reinterpret_cast<const void*>(&MysqlFiber::io_wait));
   unsigned connect_s = kConnectMs / 1000, none = 0;
   mysql_options(m, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
   mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &none);  // a server must not be able to ask for our files
