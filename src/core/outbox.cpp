@@ -53,7 +53,7 @@ Outbox::Destination* Outbox::next_probe(MonoMs now) {
 }
 
 Entity* Outbox::take(MonoMs now, TxnId& txn) {
-  if (in_flight_ >= max_) return nullptr;
+  if (out_.size() >= max_) return nullptr;
   Destination* chosen = next_probe(now);
   if (chosen) {
     set_breaker(*chosen, Breaker::Probing, chosen->quiet, now);
@@ -71,40 +71,26 @@ Entity* Outbox::take(MonoMs now, TxnId& txn) {
   }
   chosen->used = now;
   Entity* r = pick(*chosen);
-  uint32_t i;
-  if (free_ != UINT32_MAX) {
-    i = free_;
-    free_ = slots_[i].next_free;
-  } else {
-    i = static_cast<uint32_t>(slots_.size());
-    slots_.emplace_back();
-  }
-  slots_[i].record = r;
-  slots_[i].destination = chosen;
+  Out& out = *out_.add();
+  out.record = r;
+  out.destination = chosen;
   chosen->out++;
-  in_flight_++;
-  txn = static_cast<TxnId>(slots_[i].generation) << 32 | i;
+  txn = out_.handle(out);
   return r;
 }
 
 MonoMs Outbox::next_due() const {
-  if (in_flight_ >= max_) return kNever;
+  if (out_.size() >= max_) return kNever;
   if (!ready_.empty()) return 0;  // take() drops those that turn out to be empty
   return probes_.next();
 }
 
 Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now, MonoMs quiet, std::string_view why) {
-  uint32_t i = static_cast<uint32_t>(txn), generation = static_cast<uint32_t>(txn >> 32);
-  if (i >= slots_.size() || slots_[i].generation != generation || !slots_[i].record) return nullptr;
-  Slot& s = slots_[i];
-  Entity* r = s.record;
-  Destination& d = *s.destination;
-  s.record = nullptr;
-  s.destination = nullptr;
-  s.generation = s.generation == UINT32_MAX ? 1 : s.generation + 1;
-  s.next_free = free_;
-  free_ = i;
-  in_flight_--;
+  Out* out = out_.find(txn);
+  if (!out) return nullptr;
+  Entity* r = out->record;
+  Destination& d = *out->destination;
+  out_.remove(*out);
   d.out--;
   if (answer == Answer::Yes) d.failures = 0;
   if (quiet > 0) {

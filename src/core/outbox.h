@@ -4,6 +4,7 @@
 // quiet by a 503 with Retry-After (RFC 3261 section 21.5.4). What fails is told to a log (core/destination_log.h). Pure.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/list.h"
+#include "base/slots.h"
 #include "core/destination_log.h"
 #include "core/entity.h"
 #include "core/sip_port.h"
@@ -20,9 +22,9 @@ namespace pua {
 class Outbox {
  public:
   // log: may be null.
-  explicit Outbox(uint32_t max_in_flight, DestinationLog* log = nullptr) : max_(max_in_flight), log_(log) {}
+  explicit Outbox(uint32_t max_in_flight, DestinationLog* log = nullptr) : log_(log) { set_max(max_in_flight); }
 
-  void set_max(uint32_t max) { max_ = max; }
+  void set_max(uint32_t max) { max_ = std::min(max, Slots<Out>::kMost); }
   // Puts a record at the end of its destination's queue (owner: ahead of refreshes, but never starving them). If it
   // stands in a queue already it moves.
   void enqueue(Entity&, std::string_view destination, bool owner);
@@ -47,7 +49,7 @@ class Outbox {
   Entity* next_held();
   bool any_held() const { return !opened_.empty(); }
 
-  uint32_t in_flight() const { return in_flight_; }
+  uint32_t in_flight() const { return out_.size(); }
   uint32_t open_count() const { return open_; }           // destinations that do not answer
   uint32_t quiet_count() const { return quiet_; }         // that asked for quiet
   size_t known() const { return destinations_.size(); }   // destinations that are remembered
@@ -72,11 +74,9 @@ class Outbox {
     FailureSpell spell;
     bool empty() const { return owners.empty() && background.empty(); }
   };
-  struct Slot {
+  struct Out : Slot {                         // a transaction; its handle is the TxnId
     Entity* record = nullptr;
     Destination* destination = nullptr;
-    uint32_t generation = 1;
-    uint32_t next_free = 0;
   };
   void set_breaker(Destination&, Breaker, bool quiet, MonoMs now);
   void count(const Destination&, int by);
@@ -86,7 +86,7 @@ class Outbox {
   Destination* next_probe(MonoMs now);
   Entity* pick(Destination&);
 
-  uint32_t max_, in_flight_ = 0, open_ = 0, quiet_ = 0;
+  uint32_t max_ = 0, open_ = 0, quiet_ = 0;
   DestinationLog* log_;
   uint64_t trips_ = 0, holds_ = 0;
   struct Hash {
@@ -96,8 +96,7 @@ class Outbox {
   std::unordered_map<std::string, std::unique_ptr<Destination>, Hash, std::equal_to<>> destinations_;
   List<Destination> ready_;                   // closed, perhaps with something queued; served in turn
   DeadlineHeap<Destination> probes_;
-  std::vector<Slot> slots_;
-  uint32_t free_ = UINT32_MAX;
+  Slots<Out> out_;
   std::vector<std::string> opened_;           // breakers whose owners are still to be told
 };
 
