@@ -12,8 +12,8 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
+#include "base/slots.h"
 #include "sip/su_core.h"
 #include "sip/su_port_abi.h"
 #include "sip/su_streams.h"
@@ -38,14 +38,12 @@ PortTail* tail(su_port_t* port) { return reinterpret_cast<PortTail*>(reinterpret
 su_home_t* home(su_port_t* port) { return reinterpret_cast<su_home_t*>(port); }
 PortCore* core_of(su_port_t* port) { return tail(port)->core; }
 
-struct Watch {  // one su_root_register(); stays where it is, its id is its index
+struct Watch : Slot {  // one su_root_register(); stays where it is
   PortCore* core = nullptr;
   su_root_t* root = nullptr;
   su_wait_t wait = SU_WAIT_INIT;
-  su_wakeup_f cb = nullptr;  // null: free
+  su_wakeup_f cb = nullptr;
   su_wakeup_arg_t* arg = nullptr;
-  int id = 0;
-  unsigned generation = 0;   // grows with each use: a callback may drop its own watch
   bool datagrams = false;
   bool stream = false;       // TCP
   bool quiet = false;        // not watched, whatever sofia thinks
@@ -77,9 +75,8 @@ class PortCore final : public SuCore {
   void ignore(int fd) override {
     auto it = by_fd_.find(fd);
     if (it == by_fd_.end()) return;
-    Watch& w = *watches_[static_cast<size_t>(it->second)];
-    disarm(w);
-    w.quiet = true;
+    disarm(*it->second);
+    it->second->quiet = true;
   }
   void port_gone() { port_ = nullptr; }
   void stream_message(const sockaddr*) override {
@@ -88,9 +85,9 @@ class PortCore final : public SuCore {
   void stream_unanswered(const sockaddr* peer) override {
     std::string wanted = peer_text(peer);
     uint64_t octets = 0;
-    for (auto& w : watches_)
-      if (w && w->cb && w->stream && stream_octets(w->wait.fd, octets) && octets > w->read.at_message && stream_peer(w->wait.fd) == wanted)
-        cut(*w, kHidden);
+    watches_.for_each([&](Watch& w) {
+      if (w.stream && stream_octets(w.wait.fd, octets) && octets > w.read.at_message && stream_peer(w.wait.fd) == wanted) cut(w, kHidden);
+    });
   }
 
  protected:
@@ -108,19 +105,21 @@ class PortCore final : public SuCore {
   void disarm(Watch& w) {
     if (!w.quiet) event_del(&w.ev);
   }
-  Watch* used(int id) {
-    return id > 0 && static_cast<size_t>(id) < watches_.size() && watches_[static_cast<size_t>(id)]->cb
-               ? watches_[static_cast<size_t>(id)].get()
-               : nullptr;
+  // sofia keeps an int over 0.
+  int id_of(const Watch& w) const { return static_cast<int>(watches_.place(w)) + 1; }
+  Watch* used(int id) const { return id > 0 ? watches_.in_place(static_cast<uint32_t>(id - 1)) : nullptr; }
+  void end(Watch& w) {
+    disarm(w);
+    by_fd_.erase(w.wait.fd);
+    watches_.remove(w);
   }
 
   su_port_t* port_ = nullptr;
   bool messages_ = false;  // sofia's message queue is not empty
   bool timers_ = false;    // sofia's timer queue may have changed
-  std::vector<std::unique_ptr<Watch>> watches_;  // [0] unused: an id is > 0
-  std::vector<int> free_;
+  Slots<Watch> watches_;
   Watch* serving_ = nullptr;
-  std::unordered_map<int, int> by_fd_;           // as in epoll, an fd is watched once
+  std::unordered_map<int, Watch*> by_fd_;  // as in epoll, an fd is watched once
 };
 
 // --- sockets -----------------------------------------------------------------------------------------------------------
@@ -139,17 +138,14 @@ bool PortCore::arm_watch(Watch& w) {
 int PortCore::watch(su_root_t* root, su_wait_t* wait, su_wakeup_f cb, su_wakeup_arg_t* arg) {
   if (!cb || wait->fd < 0) return su_seterrno(EINVAL);
   if (by_fd_.count(wait->fd)) return su_seterrno(EEXIST);
-  if (free_.empty()) {
-    watches_.push_back(std::make_unique<Watch>());
-    watches_.back()->id = static_cast<int>(watches_.size()) - 1;
-    free_.push_back(watches_.back()->id);
-  }
-  Watch& w = *watches_[static_cast<size_t>(free_.back())];
+  Watch* added = watches_.add();
+  if (!added) return su_seterrno(ENOMEM);
+  Watch& w = *added;
   w.core = this;
   w.root = root;
   w.wait = *wait;
+  w.cb = cb;
   w.arg = arg;
-  w.generation++;
   int type = 0;
   socklen_t len = sizeof type;
   w.datagrams = getsockopt(wait->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM;
@@ -157,41 +153,36 @@ int PortCore::watch(su_root_t* root, su_wait_t* wait, su_wakeup_f cb, su_wakeup_
   w.stream = stream_octets(wait->fd, w.read.at_message);
   w.quiet = false;
   if (w.stream && most() > 0) limit_unread(wait->fd, most());
-  if (!arm_watch(w)) return su_seterrno(errno ? errno : ENOMEM);
-  w.cb = cb;
-  free_.pop_back();
-  by_fd_[wait->fd] = w.id;
-  return w.id;
+  if (!arm_watch(w)) {
+    int error = errno ? errno : ENOMEM;
+    watches_.remove(w);
+    return su_seterrno(error);
+  }
+  by_fd_[wait->fd] = &w;
+  return id_of(w);
 }
 
 int PortCore::unwatch(int id, bool destroy_wait) {
   Watch* w = used(id);
   if (!w) return su_seterrno(EBADF);
-  disarm(*w);
-  by_fd_.erase(w->wait.fd);
+  end(*w);
   if (destroy_wait) su_wait_destroy(&w->wait);
-  w->cb = nullptr;
-  w->root = nullptr;
-  w->generation++;
-  free_.push_back(id);
   return id;
 }
 
 int PortCore::unwatch(su_wait_t* wait, su_wakeup_arg_t* arg) {
   auto it = by_fd_.find(wait->fd);
-  Watch* w = it == by_fd_.end() ? nullptr : used(it->second);
-  if (!w || w->arg != arg || SU_WAIT_CMP(*wait, w->wait) != 0) return su_seterrno(ENOENT);
-  return unwatch(w->id, false);
+  if (it == by_fd_.end() || it->second->arg != arg || SU_WAIT_CMP(*wait, it->second->wait) != 0) return su_seterrno(ENOENT);
+  return unwatch(id_of(*it->second), false);
 }
 
 int PortCore::unwatch_all(su_root_t* root) {
   int n = 0;
-  for (auto& w : watches_) {
-    if (w->cb && w->root == root) {
-      unwatch(w->id, false);
-      n++;
-    }
-  }
+  watches_.for_each([&](Watch& w) {
+    if (w.root != root) return;
+    end(w);
+    n++;
+  });
   return n;
 }
 
@@ -225,16 +216,17 @@ void PortCore::on_io(evutil_socket_t fd, short, void* arg) {
 void PortCore::serve(Watch& w, int fd) {
   pollfd truth{fd, w.wait.events, 0};  // which of IN, OUT, ERR and HUP it really is: ICMP errors come as ERR
   if (poll(&truth, 1, 0) <= 0) return;
-  const unsigned generation = w.generation;
+  const SlotHandle self = watches_.handle(w);  // the callback may drop its own watch
   w.wait.revents = truth.revents;
   for (int left = kDrain;;) {
     stats_.io++;
     serving_ = &w;
     w.cb(w.root ? su_root_magic(w.root) : nullptr, &w.wait, w.arg);
     serving_ = nullptr;
-    if (w.generation == generation) keep_within(w);
+    bool gone = !watches_.find(self);
+    if (!gone) keep_within(w);
     int bytes = 0;  // of the next datagram; an empty one waits for the next turn
-    if (--left == 0 || w.generation != generation || !w.datagrams || !(w.wait.events & SU_WAIT_IN) || ending() ||
+    if (--left == 0 || gone || !w.datagrams || !(w.wait.events & SU_WAIT_IN) || ending() ||
         ioctl(fd, FIONREAD, &bytes) != 0 || bytes <= 0) {
       return;
     }
@@ -373,7 +365,6 @@ bool PortCore::start(std::string& why) {
     why = unfit;
     return false;
   }
-  watches_.push_back(std::make_unique<Watch>());
   auto* port = static_cast<su_port_t*>(su_home_new(static_cast<isize_t>(kPortRoom + sizeof(PortTail))));
   if (!port) {
     why = "no memory";
@@ -405,9 +396,7 @@ PortCore::~PortCore() {
   }
   if (root_) su_root_destroy(root_);
   if (port_) tail(port_)->core = nullptr;
-  for (auto& w : watches_) {  // of other roots on our port, or of none
-    if (w->cb) disarm(*w);
-  }
+  watches_.for_each([&](Watch& w) { disarm(w); });  // of other roots on our port, or of none
 }
 
 }  // namespace
