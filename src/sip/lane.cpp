@@ -80,7 +80,7 @@ void UdpLane::close() {
 UdpLane::Waiting& UdpLane::enqueue(unsigned socket, const NetAddress& to) {
   if (waiting_ == queue_.size()) queue_.emplace_back();
   Waiting& w = queue_[waiting_++];
-  w.txn = {};
+  w.txn = 0;
   w.socket = socket;
   w.to = to;
   w.answer.clear();
@@ -114,7 +114,7 @@ Result<UdpLane::Handle> UdpLane::send(const Out& o) {
   size_t headers = s.size();
   s.append(o.headers).append("\r\n").append(o.body);
   t->call_at = static_cast<uint32_t>(s.find("Call-ID: ", headers));
-  Handle h{t, t->generation};
+  Handle h = txns_.handle(*t);
   t->waiting = true;
   enqueue(o.socket, o.to).txn = h;
   counters_.sent++;
@@ -123,7 +123,7 @@ Result<UdpLane::Handle> UdpLane::send(const Out& o) {
 }
 
 void UdpLane::drop(Handle h) {
-  if (h.alive()) txns_.remove(*h.txn);
+  if (LaneTxn* t = txns_.of(h)) txns_.remove(*t);
 }
 
 void UdpLane::on_flush(evutil_socket_t, short, void* lane) {
@@ -169,8 +169,9 @@ unsigned UdpLane::flush_some(unsigned first) {
   for (unsigned i = first; i < waiting_ && n < kBatch && queue_[i].socket == w.number; i++) {
     taken++;
     Waiting& q = queue_[i];
-    if (q.txn.txn && !q.txn.alive()) continue;   // dropped before it left
-    const std::string& octets = q.txn.txn ? q.txn.txn->octets : q.answer;
+    const LaneTxn* t = txns_.of(q.txn);
+    if (q.txn && !t) continue;   // dropped before it left
+    const std::string& octets = t ? t->octets : q.answer;
     batch_->out_part[n] = {const_cast<char*>(octets.data()), octets.size()};
     batch_->out[n].msg_hdr.msg_name = &q.to.any;
     batch_->out[n].msg_hdr.msg_namelen = q.to.length();
@@ -180,7 +181,7 @@ unsigned UdpLane::flush_some(unsigned first) {
   int sent = push(w, n);
   auto done_with = [&](unsigned count) {
     for (unsigned i = 0; i < count; i++)
-      if (queue_[entry[i]].txn.alive()) queue_[entry[i]].txn.txn->waiting = false;
+      if (LaneTxn* t = txns_.of(queue_[entry[i]].txn)) t->waiting = false;
   };
   if (sent > 0) {
     done_with(static_cast<unsigned>(sent));
@@ -234,7 +235,7 @@ void UdpLane::run_timers() {
     if (!t) break;
     if (t->waiting) continue;   // what it was to repeat has not left yet
     t->waiting = true;
-    enqueue(t->socket, t->to).txn = {t, t->generation};
+    enqueue(t->socket, t->to).txn = txns_.handle(*t);
     counters_.resent++;
   }
 }

@@ -64,7 +64,7 @@ struct LaneSink {
 
 class UdpLane : public std::enable_shared_from_this<UdpLane> {
  public:
-  using Handle = LaneTxns::Handle;
+  using Handle = SlotHandle;    // of a transaction; 0 is none
   struct Out {
     uint64_t token = 0;
     unsigned socket = 0;
@@ -121,7 +121,7 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   };
   // What waits to be sent: a transaction's octets, or an answer.
   struct Waiting {
-    LaneTxns::Handle txn;
+    Handle txn = 0;              // 0: an answer
     unsigned socket = 0;
     NetAddress to;
     std::string answer;

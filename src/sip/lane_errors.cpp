@@ -75,8 +75,9 @@ int UdpLane::push(Watched& w, unsigned n) {
 
 void UdpLane::send_failed(Waiting& q, int error) {
   counters_.network_errors++;
-  if (!q.txn.alive()) return;
-  fail(*q.txn.txn, ReplyOrigin::Transport, error == EMSGSIZE ? "the request is longer than UDP takes" : q.to.text() + ": " + strerror(error));
+  LaneTxn* t = txns_.of(q.txn);
+  if (!t) return;
+  fail(*t, ReplyOrigin::Transport, error == EMSGSIZE ? "the request is longer than UDP takes" : q.to.text() + ": " + strerror(error));
 }
 
 // The network device takes no more: the datagram is lost, as on the way, and its timers go on. The socket is always ready to be written to then.

@@ -36,26 +36,21 @@ void LaneTxns::grow() {
 
 LaneTxn* LaneTxns::add(uint64_t key, MonoMs now) {
   if (find(key)) return nullptr;
-  if (free_.empty()) {
-    all_.emplace_back();
-    free_.push_back(&all_.back());
-  }
-  if ((size_ + 1) * 2 > table_.size()) grow();
-  LaneTxn& t = *free_.back();
-  free_.pop_back();
+  LaneTxn* added = slots_.add();
+  if (!added) return nullptr;
+  LaneTxn& t = *added;
+  if (size() * 2 > table_.size()) grow();
   t.state = LaneTxn::State::Trying;
   t.key = key;
   t.step = 0;
   t.odd = 0;
   t.waiting = false;
-  t.generation++;
   t.octets.clear();
   t.resend_at = now + t1_;
   t.end_at = now + 64 * static_cast<MonoMs>(t1_);
   size_t mask = table_.size() - 1, i = key & mask;
   while (table_[i]) i = (i + 1) & mask;
   table_[i] = &t;
-  size_++;
   link(steps_[0], 0, t);
   link(end_, 1, t);
   return &t;
@@ -71,12 +66,10 @@ void LaneTxns::remove(LaneTxn& t) {
     hole = i;
   }
   table_[hole] = nullptr;
-  size_--;
   unlink(steps_[t.step], 0, t);
   unlink(end_, 1, t);
-  t.state = LaneTxn::State::Free;
   if (t.octets.capacity() > kKeptOctets) t.octets = std::string();
-  free_.push_back(&t);
+  slots_.remove(t);
 }
 
 void LaneTxns::complete(LaneTxn& t, MonoMs now) {

@@ -6,25 +6,24 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/hash.h"
+#include "base/slots.h"
 #include "base/time.h"
 #include "sip/net_address.h"
 
 namespace pua {
 
-struct LaneTxn {
+struct LaneTxn : Slot {
   // Trying and Proceeding (RFC 3261 17.1.2.2). Completed leaves nothing here but a mark (LaneTxns::recent).
-  enum class State : uint8_t { Free, Trying, Proceeding };
-  State state = State::Free;
+  enum class State : uint8_t { Trying, Proceeding };
+  State state = State::Trying;
   uint8_t step = 0;              // of timer E
   uint8_t odd = 0;               // responses that the scanner did not understand
   bool waiting = false;          // the owner's: it waits to be sent
-  uint32_t generation = 0;
   uint32_t socket = 0;
   uint32_t call_at = 0;          // where "Call-ID: " stands in the octets; "CSeq: " is the next line
   uint64_t token = 0;            // the owner's
@@ -37,19 +36,15 @@ struct LaneTxn {
 
 class LaneTxns {
  public:
-  struct Handle {
-    LaneTxn* txn = nullptr;
-    uint32_t generation = 0;
-    bool alive() const { return txn && txn->generation == generation && txn->state != LaneTxn::State::Free; }
-  };
-
   // t1: ms. hash: the key of the table, unknown outside.
   LaneTxns(uint32_t t1, HashKey hash);
 
   uint64_t key_of(std::string_view branch) const;
-  // A new transaction, its timers set; nullptr: this branch is out already. The caller fills in token, socket, octets, to, call_at.
+  // A new transaction, its timers set; nullptr: this branch is out already, or as many are as there may be. The caller fills in token, socket, octets, to, call_at.
   LaneTxn* add(uint64_t key, MonoMs now);
   LaneTxn* find(uint64_t key) const;
+  SlotHandle handle(const LaneTxn& t) const { return slots_.handle(t); }
+  LaneTxn* of(SlotHandle h) const { return slots_.find(h); }   // nullptr: it has ended
   // A provisional response: the next repetition comes when it was to come, those after it every T2.
   void proceed(LaneTxn&);
   // It has ended with a final response: repetitions of that one are known for T4 (timer K).
@@ -63,7 +58,7 @@ class LaneTxns {
   // The next one to be sent again, its timer E set anew; nullptr: none.
   LaneTxn* resend(MonoMs now);
   MonoMs next_due() const;         // kNever: no timer runs
-  size_t size() const { return size_; }
+  size_t size() const { return slots_.size(); }
   LaneTxn* any() const { return end_.first; }
 
  private:
@@ -86,10 +81,8 @@ class LaneTxns {
 
   uint32_t t1_;
   HashKey hash_;
-  std::deque<LaneTxn> all_;
-  std::vector<LaneTxn*> free_;
+  Slots<LaneTxn> slots_;
   std::vector<LaneTxn*> table_;    // open addressing, a power of two, at most half full
-  size_t size_ = 0;
   Chain steps_[kSteps], end_;
   std::vector<Mark> recent_;
 };

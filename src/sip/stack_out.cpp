@@ -27,7 +27,9 @@ std::string hop_uri(const Server& s) {
 Status SipStack::Core::send(const SipRequest& r) {
   if (state_ != State::Open) return {Errc::shutting_down, "the SIP stack is shutting down"};
   if (auto st = check_request(r); !st) return st;
-  Txn& t = txns_.add(r.txn);
+  Txn* added = txns_.add(r.txn);
+  if (!added) return {Errc::no_memory, "as many requests are out as there may be"};
+  Txn& t = *added;
   t.first_cseq = t.cseq = r.cseq;
   if (digest_->has_credentials()) keep(t, r);
   if (auto st = start(t, r); !st) {

@@ -127,11 +127,11 @@ bool SipStack::Core::answer_challenge(Txn& t, const sip_s* sip) {
 }
 
 void SipStack::Core::let_go(Txn& t) {
-  if (t.lane.alive()) lane_->drop(t.lane);
+  if (t.lane) lane_->drop(t.lane);
   if (t.locating) locator_->cancel(txns_.token(t));
   if (t.out) Listener::drop(t.out);
   if (t.handle.nh) t.endpoint->drop(t.handle);
-  t.lane = {};
+  t.lane = 0;
   t.locating = false;
   t.out = nullptr;
   t.handle = {};

@@ -1,11 +1,11 @@
-// Table of open transactions. A token names a slot and its generation, so that a late callback finds nothing instead of
-// somebody else's transaction. Deadlines are equal for all, so the order of sending is the order of deadlines: a list.
+// Table of open transactions. Callbacks hold a token (base/slots.h), so that a late one finds nothing instead of somebody else's
+// transaction. Deadlines are equal for all, so the order of sending is the order of deadlines: a list.
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <vector>
 
+#include "base/list.h"
+#include "base/slots.h"
 #include "base/time.h"
 #include "sip/digest.h"
 #include "sip/endpoint.h"
@@ -16,10 +16,10 @@
 
 namespace pua {
 
-struct Txn {
+struct Txn : Slot, ListHook {
   TxnId id = 0;
   // The try that is out is one of these: the lane's, an endpoint's, a listener's.
-  UdpLane::Handle lane;
+  UdpLane::Handle lane = 0;
   Endpoint* endpoint = nullptr;
   Endpoint::Handle handle;
   Listener::Out* out = nullptr;
@@ -35,83 +35,52 @@ struct Txn {
 
  private:
   friend class TxnTable;
-  uint32_t slot = 0, generation = 0;
-  bool used = false, listed = false;
   MonoMs deadline_ = kNever;
-  Txn* prev = nullptr;
-  Txn* next = nullptr;
 };
 
 class TxnTable {
  public:
-  // The new transaction: all fields as made new but for memory that is used again. Stays where it is until removed.
-  Txn& add(TxnId id) {
-    if (free_.empty()) {
-      slots_.emplace_back();
-      slots_.back().slot = static_cast<uint32_t>(slots_.size() - 1);
-      free_.push_back(&slots_.back());
-    }
-    Txn& t = *free_.back();
-    free_.pop_back();
-    t.id = id;
-    t.lane = {};
-    t.endpoint = nullptr;
-    t.handle = {};
-    t.out = nullptr;
-    t.first_cseq = t.cseq = t.tries = t.server = 0;
-    t.servers.reset();
-    t.locating = false;
-    t.kept.clear();
-    t.trail.clear();
-    t.generation++;
-    t.used = true;
-    t.listed = false;
-    t.deadline_ = kNever;
-    size_++;
+  // The new transaction: all fields as made new but for memory that is used again. Stays where it is until removed. nullptr: so many are
+  // open as there may be.
+  Txn* add(TxnId id) {
+    Txn* t = slots_.add();
+    if (!t) return nullptr;
+    t->id = id;
+    t->lane = 0;
+    t->endpoint = nullptr;
+    t->handle = {};
+    t->out = nullptr;
+    t->first_cseq = t->cseq = t->tries = t->server = 0;
+    t->servers.reset();
+    t->locating = false;
+    t->kept.clear();
+    t->trail.clear();
+    t->deadline_ = kNever;
     return t;
   }
 
   void remove(Txn& t) {
-    if (t.listed) {
-      (t.prev ? t.prev->next : first_) = t.next;
-      (t.next ? t.next->prev : last_) = t.prev;
-    }
-    t.prev = t.next = nullptr;
-    t.listed = false;
-    t.used = false;
-    size_--;
-    free_.push_back(&t);
+    if (t.linked()) List<Txn>::erase(t);
+    slots_.remove(t);
   }
 
   // Never 0.
-  uint64_t token(const Txn& t) const { return static_cast<uint64_t>(t.generation) << 32 | (t.slot + 1); }
-  Txn* find(uint64_t token) {
-    uint64_t n = token & 0xffffffff;
-    if (n == 0 || n > slots_.size()) return nullptr;
-    Txn& t = slots_[n - 1];
-    return t.used && t.generation == static_cast<uint32_t>(token >> 32) ? &t : nullptr;
-  }
+  SlotHandle token(const Txn& t) const { return slots_.handle(t); }
+  Txn* find(SlotHandle token) const { return slots_.find(token); }
 
   // Deadlines must not be set out of order: each is at or after the one set before.
   void set_deadline(Txn& t, MonoMs when) {
     t.deadline_ = when;
-    t.prev = last_;
-    t.next = nullptr;
-    (last_ ? last_->next : first_) = &t;
-    last_ = &t;
-    t.listed = true;
+    due_.push_back(t);
   }
-  MonoMs first_deadline() const { return first_ ? first_->deadline_ : kNever; }
-  Txn* overdue(MonoMs now) { return first_ && first_->deadline_ <= now ? first_ : nullptr; }
-  Txn* any() { return first_; }
-  size_t size() const { return size_; }
+  MonoMs first_deadline() { return due_.empty() ? kNever : due_.front()->deadline_; }
+  Txn* overdue(MonoMs now) { return first_deadline() <= now ? due_.front() : nullptr; }
+  Txn* any() { return due_.front(); }
+  size_t size() const { return slots_.size(); }
 
  private:
-  std::deque<Txn> slots_;
-  std::vector<Txn*> free_;
-  Txn* first_ = nullptr;
-  Txn* last_ = nullptr;
-  size_t size_ = 0;
+  Slots<Txn> slots_;
+  List<Txn> due_;
 };
 
 }  // namespace pua

@@ -63,13 +63,13 @@ TEST(LaneTxns, a_branch_is_out_once) {
 
 TEST(LaneTxns, a_handle_of_a_former_one_is_dead) {
   LaneTxn* t = add("a", 0);
-  LaneTxns::Handle old{t, t->generation};
-  CHECK_TRUE(old.alive());
+  SlotHandle old = txns.handle(*t);
+  POINTERS_EQUAL(t, txns.of(old));
   txns.remove(*t);
-  CHECK_FALSE(old.alive());
+  POINTERS_EQUAL(nullptr, txns.of(old));
   LaneTxn* next = add("b", 0);
   POINTERS_EQUAL(t, next);   // the memory is used again
-  CHECK_FALSE(old.alive());
+  POINTERS_EQUAL(nullptr, txns.of(old));
 }
 
 TEST(LaneTxns, thousands_are_found_whatever_goes_in_between) {

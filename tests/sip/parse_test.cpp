@@ -1,4 +1,4 @@
-// The parts that need no stack: targets, header text, kept requests, tokens, reading of replies.
+// The parts that need no stack: targets, header text, kept requests, reading of replies.
 #include <sofia-sip/msg_types.h>
 #include <sofia-sip/msg.h>
 #include <sofia-sip/sip_header.h>
@@ -8,7 +8,6 @@
 
 #include "sip/reply.h"
 #include "sip/request.h"
-#include "sip/txn_table.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -82,28 +81,6 @@ TEST(SipParse, a_kept_request_owns_its_text) {
   CHECK_TRUE(kept.view().event.empty());
   kept.clear();
   CHECK_TRUE(kept.view().uri.empty());
-}
-
-TEST(SipParse, a_token_finds_its_transaction_and_never_the_next_one_in_the_same_place) {
-  TxnTable table;
-  Txn& a = table.add(1);
-  uint64_t token = table.token(a);
-  POINTERS_EQUAL(&a, table.find(token));
-  table.set_deadline(a, 10);
-  Txn& b = table.add(2);
-  table.set_deadline(b, 20);
-  LONGS_EQUAL(10, table.first_deadline());
-  POINTERS_EQUAL(nullptr, table.overdue(9));
-  POINTERS_EQUAL(&a, table.overdue(10));
-  table.remove(a);
-  POINTERS_EQUAL(nullptr, table.find(token));
-  LONGS_EQUAL(20, table.first_deadline());
-  Txn& c = table.add(3);
-  POINTERS_EQUAL(&a, &c);  // the same place
-  POINTERS_EQUAL(nullptr, table.find(token));
-  CHECK_FALSE(table.token(c) == token);
-  for (uint64_t wild : {uint64_t{0}, uint64_t{77}, ~uint64_t{0}, uint64_t{1} << 32}) POINTERS_EQUAL(nullptr, table.find(wild));
-  LONGS_EQUAL(2, table.size());
 }
 
 TEST(SipParse, a_reply_is_read_from_bytes) {
