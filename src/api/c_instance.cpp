@@ -23,7 +23,7 @@ Log::Sink make_sink(pua_log_cb log, void* user) {
 
 int create(pua_t** out, const pua_config_t* cfg, event_base* base, pua_log_cb log, void* user) {
   auto handle = std::make_shared<pua_s>();
-  Result<std::unique_ptr<Instance>> made = Instance::create(cfg ? cfg->settings : Settings{}, base, make_sink(log, user));
+  Result<Instance::Owner> made = Instance::create(cfg ? cfg->settings : Settings{}, base, make_sink(log, user));
   if (!made) return fail_thread(made.error().code, made.error().message);
   handle->instance = std::move(*made);
   if (cfg) {
@@ -73,7 +73,7 @@ void pua_free(pua_t* p) {
   if (!p || pua::usable(p) != pua::Errc::ok) return;
   pua::forget_default(p);
   std::shared_ptr<pua_s> keep = std::move(p->self);
-  std::unique_ptr<pua::Instance> last = std::move(keep->instance);
+  pua::Instance::Owner last = std::move(keep->instance);
 }
 
 struct event_base* pua_event_base(pua_t* p) {

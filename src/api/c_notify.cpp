@@ -126,7 +126,7 @@ extern "C" {
 int pua_register_notify(pua_t* p, int types, pua_notify_cb* f, void* param) {
   return pua::guarded(p, [&](pua_s& h) {
     if (types <= 0 || !f) return pua::fail(&h, pua::Errc::bad_argument, "types is not a mask of source bits, or f is NULL");
-    h.instance->observe_notifies(pua::sources_of(types), [weak = h.weak_from_this(), f, param](const pua::NotifyView& v) {
+    h.instance->engine().observe_notifies(pua::sources_of(types), [weak = h.weak_from_this(), f, param](const pua::NotifyView& v) {
       if (auto self = weak.lock()) pua::notify(self, f, param, v);
     });
     return 1;
@@ -136,7 +136,7 @@ int pua_register_notify(pua_t* p, int types, pua_notify_cb* f, void* param) {
 int pua_register_unsolicited(pua_t* p, int events, pua_unsolicited_cb* f, void* param) {
   return pua::guarded(p, [&](pua_s& h) {
     if (events <= 0 || !f) return pua::fail(&h, pua::Errc::bad_argument, "events is not a mask of event bits, or f is NULL");
-    h.instance->observe_unsolicited(events, [weak = h.weak_from_this(), f, param](const pua::UnsolicitedView& v) {
+    h.instance->engine().observe_unsolicited(events, [weak = h.weak_from_this(), f, param](const pua::UnsolicitedView& v) {
       if (auto self = weak.lock()) pua::unsolicited(self, f, param, v);
     });
     return 1;
@@ -153,20 +153,30 @@ int pua_notify_resources(pua_t* p, const pua_str_t* content_type, const pua_str_
 }
 
 int pua_notify_received(pua_t* p, const char* msg, size_t len) {
-  return pua::guarded(p, [&](pua_s& h) {
+  pua::Call call(p);
+  if (int rc = call.refusal()) return rc;
+  pua_s& h = call.handle();
+  try {
     pua::forget_answer(h);
     if (!msg || len == 0) return pua::fail(&h, pua::Errc::bad_argument, "msg is NULL or empty");
     pua::Result<pua::NotifyAnswer> answer = h.instance->notify_received(std::string_view(msg, len));
     return answer ? pua::answered(h, std::move(*answer)) : pua::fail(&h, answer.error());
-  });
+  } catch (...) {
+    return call.caught();
+  }
 }
 
 int pua_notify_fields(pua_t* p, const pua_notify_t* n) {
-  return pua::guarded(p, [&](pua_s& h) {
+  pua::Call call(p);
+  if (int rc = call.refusal()) return rc;
+  pua_s& h = call.handle();
+  try {
     pua::forget_answer(h);
     if (!n) return pua::fail(&h, pua::Errc::bad_argument, "n is NULL");
     return pua::notify_fields(h, *n);
-  });
+  } catch (...) {
+    return call.caught();
+  }
 }
 
 const char* pua_notify_answer_headers(pua_t* p) {

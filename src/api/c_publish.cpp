@@ -103,7 +103,10 @@ Result<Unit> process(pua_s& h, evs_process_body_t* f, const BodyRequest& q, std:
 extern "C" {
 
 int pua_send_publish(pua_t* p, const publ_info_t* publ) {
-  return pua::guarded(p, [&](pua_s& h) {
+  pua::Call call(p);
+  if (int rc = call.refusal()) return rc;
+  pua_s& h = call.handle();
+  try {
     if (!publ) return pua::fail(&h, pua::Errc::bad_argument, "publ is NULL");
     pua::PublishRequest q;
     if (int rc = pua::to_request(h, *publ, q); rc != PUA_OK) return rc;
@@ -116,16 +119,18 @@ int pua_send_publish(pua_t* p, const publ_info_t* publ) {
     }
     pua::Status s = h.instance->publish(q, std::move(done));
     return s ? PUA_OK : pua::fail(&h, s.error());
-  });
+  } catch (...) {
+    return call.caught();
+  }
 }
 
 int pua_register_puacb(pua_t* p, int types, pua_cb* f, void* param) {
   return pua::guarded(p, [&](pua_s& h) {
     if (types <= 0 || !f) return pua::fail(&h, pua::Errc::bad_argument, "types is not a mask of source bits, or f is NULL");
-    h.instance->observe(pua::sources_of(types),
-                        [weak = h.weak_from_this(), f, param](const pua::RecordView& v, const pua::Outcome& o) {
-                          if (auto self = weak.lock()) pua::observe(self, f, param, v, o);
-                        });
+    h.instance->engine().observe(pua::sources_of(types),
+                                 [weak = h.weak_from_this(), f, param](const pua::RecordView& v, const pua::Outcome& o) {
+                                   if (auto self = weak.lock()) pua::observe(self, f, param, v, o);
+                                 });
     return 1;
   });
 }

@@ -65,13 +65,13 @@ pua_str_t* copy(std::string_view s) {
 struct ListFree {
   void operator()(list_entry_t* list) const { pua_list_free(list); }
 };
-using List = std::unique_ptr<list_entry_t, ListFree>;
+using Entries = std::unique_ptr<list_entry_t, ListFree>;
 
 // Puts the string in front of the list.
-void push(List& list, std::string_view s) {
+void push(Entries& list, std::string_view s) {
   auto* entry = static_cast<list_entry_t*>(calloc(1, sizeof(list_entry_t)));
   if (!entry) throw std::bad_alloc();
-  List made(entry);
+  Entries made(entry);
   entry->strng = copy(s);
   entry->next = list.release();
   list = std::move(made);
@@ -84,7 +84,10 @@ void push(List& list, std::string_view s) {
 extern "C" {
 
 int pua_send_subscribe(pua_t* p, const subs_info_t* subs) {
-  return pua::guarded(p, [&](pua_s& h) {
+  pua::Call call(p);
+  if (int rc = call.refusal()) return rc;
+  pua_s& h = call.handle();
+  try {
     if (!subs) return pua::fail(&h, pua::Errc::bad_argument, "subs is NULL");
     pua::SubscribeRequest q;
     if (int rc = pua::to_request(h, *subs, q); rc != PUA_OK) return rc;
@@ -97,7 +100,9 @@ int pua_send_subscribe(pua_t* p, const subs_info_t* subs) {
     }
     pua::Status s = h.instance->subscribe(q, std::move(done));
     return s ? PUA_OK : pua::fail(&h, s.error());
-  });
+  } catch (...) {
+    return call.caught();
+  }
 }
 
 static int still_loading(pua_s& h) {
@@ -109,7 +114,7 @@ int pua_is_dialog(pua_t* p, const ua_pres_t* dialog) {
     if (!dialog) return pua::fail(&h, pua::Errc::bad_argument, "dialog is NULL");
     pua::DialogQuery q;
     if (int rc = pua::to_query(h, *dialog, q); rc != PUA_OK) return rc;
-    switch (h.instance->find_dialog(q, nullptr)) {
+    switch (h.instance->engine().find_dialog(q, nullptr)) {
       case pua::DialogFound::Established: return 0;
       case pua::DialogFound::BeingMade: return 1;
       case pua::DialogFound::Unknown: return still_loading(h);
@@ -126,7 +131,7 @@ int pua_get_record_id(pua_t* p, const ua_pres_t* dialog, pua_str_t** rec_id) {
     pua::DialogQuery q;
     if (int rc = pua::to_query(h, *dialog, q); rc != PUA_OK) return rc;
     std::string id;
-    pua::DialogFound found = h.instance->find_dialog(q, &id);
+    pua::DialogFound found = h.instance->engine().find_dialog(q, &id);
     if (found == pua::DialogFound::Unknown) return still_loading(h);
     if (found != pua::DialogFound::No) *rec_id = pua::copy(id);
     return PUA_OK;
@@ -134,13 +139,13 @@ int pua_get_record_id(pua_t* p, const ua_pres_t* dialog, pua_str_t** rec_id) {
 }
 
 list_entry_t* pua_get_subs_list(pua_t* p, const pua_str_t* did) {
-  pua::List list;
+  pua::Entries list;
   int rc = pua::guarded(p, [&](pua_s& h) {
     std::string_view prefix;
     if (!pua::take(h, "did", did, prefix)) return PUA_E_BAD_ARGUMENT;
     if (prefix.empty()) return pua::fail(&h, pua::Errc::bad_argument, "did is NULL or empty");
     if (h.instance->stats().loading) return still_loading(h);
-    h.instance->subscriptions_of(prefix, [&](const pua::RecordView& v) { pua::push(list, v.pres_uri); });
+    h.instance->engine().subscriptions_of(prefix, [&](const pua::RecordView& v) { pua::push(list, v.pres_uri); }, h.instance->now());
     return PUA_OK;
   });
   return rc == PUA_OK ? list.release() : nullptr;

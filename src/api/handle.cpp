@@ -51,6 +51,16 @@ Errc usable(pua_t* p) noexcept {
   return s.code();
 }
 
+int Call::caught() const noexcept {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return fail(handle_.get(), Errc::no_memory, "out of memory");
+  } catch (const std::exception& e) {
+    return fail(handle_.get(), Errc::generic, e.what());
+  }
+}
+
 }  // namespace pua
 
 extern "C" {

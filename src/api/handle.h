@@ -16,7 +16,7 @@
 // callback still to come.
 struct pua_s : std::enable_shared_from_this<pua_s> {
   std::shared_ptr<pua_s> self;
-  std::unique_ptr<pua::Instance> instance;  // null after pua_free()
+  pua::Instance::Owner instance;  // null after pua_free()
   std::string last_error;
   std::string answer_headers, answer_reason;  // of the last NOTIFY answered
 };
@@ -45,18 +45,32 @@ int fail_thread(Errc code, std::string_view message) noexcept;  // no instance t
 // ok, or why this call cannot be made now (message kept): NULL, another thread, after fork, freed.
 Errc usable(pua_t* p) noexcept;
 
-// Runs a call on an instance: checks, keeps the handle alive, turns exceptions into codes. fn: int(pua_s&); it finds
-// the instance there, but after a callback made inside, it may have gone.
+// Stands on the stack during a call on an instance: checks, and keeps the handle alive. Requests and NOTIFYs are written out with it, so
+// that in a backtrace stand the call, the instance and the engine (tests/api/ways_test.cpp); the other calls are blocks for guarded().
+class Call {
+ public:
+  explicit Call(pua_t* p) noexcept : refusal_(usable(p)), handle_(refusal_ == Errc::ok ? p->shared_from_this() : nullptr) {}
+  // PUA_OK, or why the call cannot be made; then there is no handle.
+  int refusal() const { return static_cast<int>(refusal_); }
+  // The instance stands in it; but after a callback made inside, it may have gone.
+  pua_s& handle() const { return *handle_; }
+  // The code for what is being caught.
+  int caught() const noexcept;
+
+ private:
+  Errc refusal_;
+  std::shared_ptr<pua_s> handle_;
+};
+
+// Runs fn, int(pua_s&), as a call on an instance; turns exceptions into codes.
 template <class Fn>
 int guarded(pua_t* p, Fn fn) noexcept {
-  if (Errc e = usable(p); e != Errc::ok) return static_cast<int>(e);
-  std::shared_ptr<pua_s> keep = p->shared_from_this();
+  Call call(p);
+  if (int rc = call.refusal()) return rc;
   try {
-    return fn(*keep);
-  } catch (const std::bad_alloc&) {
-    return fail(p, Errc::no_memory, "out of memory");
-  } catch (const std::exception& e) {
-    return fail(p, Errc::generic, e.what());
+    return fn(call.handle());
+  } catch (...) {
+    return call.caught();
   }
 }
 

@@ -1,93 +1,174 @@
-// Instance: one PUA, composed. Builds the adapters, wires the ports, owns everything. C++ face for the control
-// interface and the daemon; the C ABI (api/c_*.cpp) is a thin layer over it. Loop thread only.
+// Instance: one PUA, composed: the adapters, wired to the engine; what happens when they want to run; the end. The C ABI (api/c_*.cpp)
+// is a thin layer over it, the control interface asks it through api/service.h. Loop thread only.
+//
+//   host --publish--> Engine --mark--> WriteBehind --> StoreAdapter        one timer runs the engine,
+//                       |  \--send--> SipStack --> SuDriver --> libevent   one the write-behind queue
+//
+// Nothing stands between: what comes in goes to the engine from publish(), subscribe() and notify_received() here, from the SIP stack
+// (on_reply, on_notify) and from the write-behind queue (on_stored, on_page). What only looks at the engine asks engine() itself.
+//
+// The host's callbacks run from the engine's timer, or inside one of its own calls; a Frame stands around each of these
+// places, and an instance that was ended meanwhile is taken apart when the last Frame goes.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "api/measurements.h"
-#include "base/log.h"
-#include "base/result.h"
+#include "api/service.h"
+#include "base/entropy.h"
 #include "config/settings.h"
-#include "core/notify_port.h"
-#include "core/types.h"
-#include "core/unsolicited.h"
-
-struct event_base;
+#include "core/engine.h"
+#include "events/event_names.h"
+#include "events/registry.h"
+#include "loop/clock.h"
+#include "loop/loop.h"
+#include "sip/stack.h"
+#include "sip/su_driver.h"
+#include "store/adapter.h"
+#include "store/write_behind.h"
 
 namespace pua {
 
-class Registry;
-
-// register_puacb of the documentation: called after the completion, never under a lock, for owners' requests and
-// refreshes alike (Outcome::by_timer). The view is a snapshot.
-using Observer = std::function<void(const RecordView&, const Outcome&)>;
-
-class Instance {
+class Instance final : public Service, public std::enable_shared_from_this<Instance> {
  public:
-  // base: the host's loop, or nullptr to make one (see base()). Errors: bad_config, store_failed, sip_failed, no_memory.
-  static Result<std::unique_ptr<Instance>> create(const Settings&, event_base* base, Log::Sink sink);
-  virtual ~Instance() = default;  // completes what is open with status 487 "shutdown"; legal inside a callback
+  // The owner lets go: completes what is open with status 487 "shutdown", and takes all apart now or as soon as nothing of it is on the
+  // stack. Legal inside a callback.
+  struct End {
+    void operator()(Instance* i) const { i->destroy(); }
+  };
+  using Owner = std::unique_ptr<Instance, End>;
+
+  // Opens and wires everything, begins to load. base: the host's loop, or nullptr to make one (see base()).
+  // Errors: bad_config, store_failed, sip_failed, no_memory.
+  static Result<Owner> create(const Settings&, event_base* base, Log::Sink sink);
+  ~Instance();
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  // Keeps the instance alive and whole while something of it is on the stack.
+  class Frame {
+   public:
+    explicit Frame(Instance& i) : instance_(i.shared_from_this()) { instance_->frames_++; }
+    ~Frame() { instance_->leave(); }
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+
+   private:
+    std::shared_ptr<Instance> instance_;
+  };
 
   // Whether the caller stands in the instance's thread and process. Errors: after_fork, wrong_thread.
-  virtual Status check() const = 0;
-  virtual event_base* base() = 0;
+  Status check() const { return loop_->check(); }
   // Turns the loop until stop() or the end of the instance. Errors: as check().
-  virtual Status run() = 0;
-  virtual void stop() = 0;
-  virtual Log& log() = 0;
-  virtual Registry& events() = 0;
+  Status run();
+  void stop() { loop_->stop(); }
+  // From any thread: run fn on the loop. false: shutting down.
+  bool post(std::function<void()> fn) { return loop_->post(std::move(fn)); }
+  MonoMs now() const { return loop_->now(); }
+
+  Registry& events() { return events_; }
   // Whether the table has another package under this bit, or this one under another. Errors: bad_argument.
-  virtual Status event_fits(int32_t flag, std::string_view name) const = 0;
+  Status event_fits(int32_t flag, std::string_view name) const;
   // An event package was registered: notes its name, and loads its rows, which were left in the database so far.
-  virtual void event_added(int32_t flag) = 0;
+  void event_added(int32_t flag);
+  // For observers, and looks at what is there. Requests go by publish() and subscribe().
+  Engine& engine() { return *engine_; }
 
-  // Accepts a request, or says why not (and nothing changes). done is called exactly once, later, from the loop.
-  virtual Status publish(const PublishRequest&, PublishDone done) = 0;
+  // --- Service
+  event_base* base() override { return loop_->base(); }
+  Watchdog* watchdog() override { return &loop_->watchdog(); }
+  Log& log() override { return log_; }
+  Status publish(const PublishRequest&, PublishDone done) override;
+  Status subscribe(const SubscribeRequest&, PublishDone done) override;
+  int observe_notifies(int32_t source_mask, NotifyObserver fn) override { return engine_->observe_notifies(source_mask, std::move(fn)); }
+  void forget_observer(int handle) override { engine_->forget_observer(handle); }
+  ListPage list(const ListFilter& filter, uint64_t cursor, uint32_t limit, const std::function<void(const RecordView&)>& fn) override {
+    return engine_->list(filter, cursor, limit, fn, now());
+  }
+  Status show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>& fn) override {
+    return engine_->show(pres_uri, event, source, fn, now());
+  }
+  Stats stats() const override;
+  Measurements measurements() const override;
+  void flush(std::function<void(bool ok)> done) override;
 
-  // The same for a subscription (RFC 6665).
-  virtual Status subscribe(const SubscribeRequest&, PublishDone done) = 0;
   // A NOTIFY that the host's own socket received, as octets from the request line on, or parsed. The answer is what the
   // host sends back. Errors of the first: bad_argument, it is not a NOTIFY request that can be read.
-  virtual Result<NotifyAnswer> notify_received(std::string_view message) = 0;
-  virtual NotifyAnswer notify_received(const NotifyRequest&) = 0;
+  Result<NotifyAnswer> notify_received(std::string_view message);
+  NotifyAnswer notify_received(const NotifyRequest&);
   // Takes over the Contact of a request that came within a dialog (target refresh). Errors: not_found, bad_uri.
-  virtual Status update_contact(const DialogQuery&, std::string_view contact_uri) = 0;
-  virtual Status update_contact(std::string_view message) = 0;
-  virtual DialogFound find_dialog(const DialogQuery&, std::string* id) = 0;
-  // All subscriptions whose id begins with `prefix` (not empty).
-  virtual void subscriptions_of(std::string_view prefix, const std::function<void(const RecordView&)>&) = 0;
-  // NOTIFYs of subscriptions whose source bit is in the mask, as they come; until the instance ends. Returns a handle.
-  virtual int observe_notifies(int32_t source_mask, NotifyObserver) = 0;
-  virtual void observe_unsolicited(int32_t event_mask, UnsolicitedObserver) = 0;
-  virtual void forget_observer(int handle) = 0;
+  Status update_contact(std::string_view message);
 
-  virtual void observe(int32_t source_mask, Observer) = 0;
-
-  // Shows the records that match, from cursor on: about `limit` of them (whole hash buckets, so a few more may come),
-  // looking at a bounded number of records.
-  virtual ListPage list(const ListFilter&, uint64_t cursor, uint32_t limit,
-                        const std::function<void(const RecordView&)>& show) = 0;
-  // The records of one presentity (event, source 0: any). not_found if there is none.
-  virtual Status show(std::string_view pres_uri, int32_t event, int32_t source,
-                      const std::function<void(const RecordView&)>& fn) = 0;
-  // Both cost the same however many records there are.
-  virtual Stats stats() const = 0;
-  virtual Measurements measurements() const = 0;
-  // Of the loop, for callbacks on base() that are not the instance's; nullptr: there is none. Lives as long as the instance.
-  virtual Watchdog* watchdog() = 0;
-  // Writes everything unwritten; done(ok) once, later. ok = false: not all could be written within shutdown_timeout.
-  virtual void flush(std::function<void(bool ok)> done) = 0;
   // Takes over those settings that can change in a running instance; names of the others go to `ignored`.
-  virtual Status reload(const Settings&, std::vector<std::string>& ignored) = 0;
+  Status reload(const Settings&, std::vector<std::string>& ignored);
   // Stops taking requests, un-publishes if so configured, completes what is open, flushes; done once, later, within
   // shutdown_timeout. ok = false: not everything could be written, or the instance was freed before.
   // While it is under way a second call only waits for the same end.
-  virtual void shutdown(std::function<void(bool ok)> done) = 0;
-  // From any thread: run fn on the loop. false: shutting down.
-  virtual bool post(std::function<void()> fn) = 0;
+  void shutdown(std::function<void(bool ok)> done);
+
+ private:
+  Instance(Settings settings, Log::Sink sink);
+
+  // Running -> Draining (shutdown: requests out get their answers) -> Closing (the others get 487) -> Flushing -> Stopped (nothing moves any more)
+  // -> Ended (destroyed). Written by enter() only.
+  enum class Phase : uint8_t { Running, Draining, Closing, Flushing, Stopped, Ended };
+  struct Flush {
+    MonoMs asked, deadline;
+    std::function<void(bool)> done;
+  };
+
+  void enter(Phase p) { phase_ = p; }
+  Status start(event_base* base);
+  void destroy();
+  void end();
+  void leave();
+  void take_apart();
+  void run_engine();
+  void run_store();
+  void run_store_callback(const std::function<void()>& callback);
+  void progress();            // what waits for the store or for quiet may have it now
+  bool written() const;
+  bool settled() const;
+  void progress_flushes(MonoMs now);
+  void progress_shutdown(MonoMs now);
+  void arm_progress();
+  void watch_clock(MonoMs now);
+  void watch_log_level();
+  Status load_event_names();
+  void save_event_names();
+  void watch_event_names();
+  void save_clock();
+  Status load_branch_key(SystemEntropy&, HashKey& key);
+  void write_rest();
+
+  std::shared_ptr<Instance> self_;   // until its owner lets go
+  Settings settings_;
+  Log log_;
+  Registry events_;
+  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<StoreAdapter> store_;
+  std::unique_ptr<WriteBehind> writer_;
+  std::unique_ptr<SuDriver> driver_;
+  std::unique_ptr<SipStack> sip_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Timer> engine_timer_, store_timer_, progress_timer_;
+  std::unique_ptr<EpochClock> clock_;
+  EventNames event_names_, saved_names_;
+  bool names_watched_ = false;  // those of packages that are gone were let go
+  MonoMs clock_watched_ = 0;
+  LogLevel sip_level_;        // log level as the SIP stack knows it
+
+  std::vector<Flush> flushes_;
+  std::vector<std::function<void(bool)>> shutdown_done_;
+  MonoMs drain_until_ = 0, shutdown_until_ = 0;
+  Phase phase_ = Phase::Running;
+  uint64_t notifies_unreadable_ = 0;   // of those that the host received
+  int frames_ = 0;
+  int in_log_ = 0;            // the host's log callback is on the stack
+  bool end_wanted_ = false;   // destroyed inside that: end() comes when the stack is clear
 };
 
 }  // namespace pua

@@ -1,7 +1,7 @@
-// InstanceCore: flush, shutdown, and the end.
+// Instance: flush, shutdown, and the end.
 #include <algorithm>
 
-#include "api/instance_core.h"
+#include "api/instance.h"
 
 namespace pua {
 
@@ -13,7 +13,7 @@ constexpr MonoMs kLastWrite = 100;   // ms that the end of an instance may take 
 
 }  // namespace
 
-void InstanceCore::flush(std::function<void(bool)> done) {
+void Instance::flush(std::function<void(bool)> done) {
   Frame frame(*this);
   MonoMs now = loop_->now();
   flushes_.push_back({now, now + settings_.shutdown_timeout * 1000, std::move(done)});
@@ -21,7 +21,7 @@ void InstanceCore::flush(std::function<void(bool)> done) {
   arm_progress();
 }
 
-void InstanceCore::shutdown(std::function<void(bool)> done) {
+void Instance::shutdown(std::function<void(bool)> done) {
   Frame frame(*this);
   MonoMs now = loop_->now();
   shutdown_done_.push_back(std::move(done));
@@ -36,7 +36,7 @@ void InstanceCore::shutdown(std::function<void(bool)> done) {
 }
 
 // The timer covers what no other turn would notice: deadlines, and that all was well already when it was asked for.
-void InstanceCore::arm_progress() {
+void Instance::arm_progress() {
   MonoMs due = kNever;
   for (const Flush& f : flushes_) due = std::min(due, written() ? 0 : f.deadline);
   switch (phase_) {
@@ -50,7 +50,7 @@ void InstanceCore::arm_progress() {
   progress_timer_->arm(due);
 }
 
-void InstanceCore::progress() {
+void Instance::progress() {
   if (phase_ == Phase::Ended || (flushes_.empty() && shutdown_done_.empty())) return;
   MonoMs now = loop_->now();
   progress_flushes(now);
@@ -58,12 +58,12 @@ void InstanceCore::progress() {
   if (phase_ != Phase::Ended) arm_progress();
 }
 
-bool InstanceCore::written() const { return writer_->clean() && !engine_->rewriting(); }
+bool Instance::written() const { return writer_->clean() && !engine_->rewriting(); }
 
 // The table is as whoever looks into it wants to find it, the journal of narrow writes included.
-bool InstanceCore::settled() const { return written() && !writer_->folding(); }
+bool Instance::settled() const { return written() && !writer_->folding(); }
 
-void InstanceCore::progress_flushes(MonoMs now) {
+void Instance::progress_flushes(MonoMs now) {
   if (flushes_.empty()) return;
   bool clean = writer_->clean(), all_marked = !engine_->rewriting();
   int64_t oldest = clean ? 0 : writer_->stats(now).oldest_ms;
@@ -77,7 +77,7 @@ void InstanceCore::progress_flushes(MonoMs now) {
   for (auto& [done, ok] : over) done(ok);
 }
 
-void InstanceCore::progress_shutdown(MonoMs now) {
+void Instance::progress_shutdown(MonoMs now) {
   if (phase_ == Phase::Draining && (engine_->quiet() || now >= drain_until_)) {
     enter(Phase::Closing);
     writer_->flush(now);
@@ -107,14 +107,15 @@ void InstanceCore::progress_shutdown(MonoMs now) {
 
 // --- the end --------------------------------------------------------------------------------------------------------
 
-void InstanceCore::destroy() {
+void Instance::destroy() {
+  std::shared_ptr<Instance> keep = std::move(self_);
   if (in_log_ == 0) return end();
   // Inside the log's callback anything may be on the stack, half done.
   end_wanted_ = true;
-  if (frames_ == 0) loop_->defer("end", [core = shared_from_this()] { Frame frame(*core); });
+  if (frames_ == 0) loop_->defer("end", [self = shared_from_this()] { Frame frame(*self); });
 }
 
-void InstanceCore::end() {
+void Instance::end() {
   if (phase_ == Phase::Ended) return;
   Frame frame(*this);
   enter(Phase::Ended);
@@ -126,12 +127,12 @@ void InstanceCore::end() {
   for (auto& fn : stops) fn(false);
 }
 
-void InstanceCore::leave() {
+void Instance::leave() {
   if (frames_ == 1 && end_wanted_ && in_log_ == 0) end();
   if (--frames_ == 0 && phase_ == Phase::Ended) take_apart();
 }
 
-void InstanceCore::take_apart() {
+void Instance::take_apart() {
   if (!loop_) return;
   write_rest();
   // The watchdog outlives this object where one of its scopes is on the stack, and must not log any more.
@@ -147,7 +148,7 @@ void InstanceCore::take_apart() {
   loop_.reset();
 }
 
-void InstanceCore::write_rest() {
+void Instance::write_rest() {
   MonoMs now = loop_->now();
   MonoMs until = now + kLastWrite;
   writer_->flush(now);

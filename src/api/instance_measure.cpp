@@ -1,9 +1,9 @@
-// InstanceCore: what the rooms count and time, collected.
-#include "api/instance_core.h"
+// Instance: what the rooms count and time, collected.
+#include "api/instance.h"
 
 namespace pua {
 
-Measurements InstanceCore::measurements() const {
+Measurements Instance::measurements() const {
   Measurements m;
   m.sip = engine_->measures();
   auto publications = engine_->publications_by_state();

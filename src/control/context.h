@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "api/instance.h"
+#include "api/service.h"
 #include "base/result.h"
 #include "control/watches.h"
 #include "core/bodies_port.h"
@@ -40,7 +40,7 @@ struct ControlCounters {
 };
 
 struct ControlContext {
-  Instance& pua;
+  Service& pua;
   const BodiesPort& events;     // names of event packages
   std::string version;          // "puad 1.2.3"
   // Reads the configuration again; the names of settings that cannot change while running. Empty: not possible here.

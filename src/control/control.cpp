@@ -6,7 +6,7 @@
 
 namespace pua {
 
-Control::Control(Instance& instance, const BodiesPort& events, std::string version,
+Control::Control(Service& instance, const BodiesPort& events, std::string version,
                  std::function<Result<std::vector<std::string>>()> reload)
     : context_{.pua = instance, .events = events, .version = std::move(version), .reload = std::move(reload)},
       dispatcher_(context_) {}
@@ -15,7 +15,7 @@ Control::~Control() {
   if (check_ != nullptr) event_free(check_);
 }
 
-Result<std::unique_ptr<Control>> Control::start(Instance& instance, const BodiesPort& events, const Settings& settings,
+Result<std::unique_ptr<Control>> Control::start(Service& instance, const BodiesPort& events, const Settings& settings,
                                                 std::string version,
                                                 std::function<Result<std::vector<std::string>>()> reload) {
   std::unique_ptr<Control> control(new Control(instance, events, std::move(version), std::move(reload)));

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "api/instance.h"
+#include "api/service.h"
 #include "base/result.h"
 #include "config/settings.h"
 #include "control/context.h"
@@ -25,7 +25,7 @@ class Control {
   // Opens the transports that the settings name (module pua_mi) on instance.base(). The instance and events outlive
   // this; what the instance completes after this is gone, goes nowhere. version, reload: see ControlContext.
   // Errors: those of the transports.
-  static Result<std::unique_ptr<Control>> start(Instance& instance, const BodiesPort& events, const Settings& settings,
+  static Result<std::unique_ptr<Control>> start(Service& instance, const BodiesPort& events, const Settings& settings,
                                                 std::string version,
                                                 std::function<Result<std::vector<std::string>>()> reload);
   ~Control();
@@ -40,7 +40,7 @@ class Control {
   const HttpServer* http() const { return http_.get(); }  // nullptr: none
 
  private:
-  Control(Instance& instance, const BodiesPort& events, std::string version,
+  Control(Service& instance, const BodiesPort& events, std::string version,
           std::function<Result<std::vector<std::string>>()> reload);
   void configure(const Settings&);
   Status open_transports();

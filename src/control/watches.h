@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/instance.h"
+#include "api/service.h"
 #include "base/result.h"
 #include "control/push.h"
 
@@ -28,7 +28,7 @@ class Watches {
   static constexpr size_t kMaxOfUser = 48;     // some are left for the others
   static constexpr size_t kMaxOfProcess = 16;  // of an address, where the process is not known
 
-  explicit Watches(Instance& pua) : pua_(pua) {}
+  explicit Watches(Service& pua) : pua_(pua) {}
   ~Watches();
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
@@ -61,7 +61,7 @@ class Watches {
   void forget_gone();
   std::string too_many(const Caller&) const;
 
-  Instance& pua_;
+  Service& pua_;
   std::vector<Watch> all_;
   int64_t last_id_ = 0;
   int observer_ = 0;

@@ -52,7 +52,7 @@ class Daemon {
   event_base* base_ = nullptr;
   std::array<event*, 3> signals_{};
   event* deadline_ = nullptr;
-  std::unique_ptr<Instance> instance_;
+  Instance::Owner instance_;
   std::unique_ptr<Control> control_;
 };
 

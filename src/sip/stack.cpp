@@ -39,8 +39,8 @@ bool is_sips(const std::string& uri) { return uri.size() > 5 && strncasecmp(uri.
 
 }  // namespace
 
-SipStack::Core::Core(const SipSettings& s, SuDriver& driver, SipSink& sink, NotifySink* notifies, Log& log, std::function<MonoMs()> now)
-    : driver_(driver), sink_(&sink), notifies_(notifies), log_(log), sofia_log_(log), now_(std::move(now)),
+SipStack::Core::Core(const SipSettings& s, SuDriver& driver, Log& log, std::function<MonoMs()> now)
+    : driver_(driver), log_(log), sofia_log_(log), now_(std::move(now)),
       digest_(std::make_unique<Digest>(s.credentials, &log)), guard_ms_(kGuardFactor * 64 * static_cast<int64_t>(s.t1_ms)),
       guard_(std::make_unique<SuTimer>(driver, on_guard, this)),
       late_timer_(std::make_unique<SuTimer>(driver, on_late, this)), user_agent_(s.user_agent) {}
@@ -54,8 +54,7 @@ Status SipStack::Core::open(const SipSettings& s) {
   if (s.lane)
     if (auto st = open_lane(s); !st) return st;
   if (auto st = open_endpoints(s); !st) return st;
-  if (notifies_)
-    if (auto st = open_addresses(s); !st) return st;
+  if (auto st = open_addresses(s); !st) return st;
   if (lane_)
     if (auto st = open_locator(s); !st) return st;
   driver_.kick();
@@ -87,7 +86,7 @@ Status SipStack::Core::open_locator(const SipSettings& s) {
   if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) return {Errc::no_memory, "the system gives no random numbers"};
   LocatorSettings where;
   where.resolv_conf = s.resolv_conf;
-  where.tls = std::any_of(s.listen.begin(), s.listen.end(), is_sips) || (notifies_ && std::any_of(s.notify_listen.begin(), s.notify_listen.end(), is_sips));
+  where.tls = std::any_of(s.listen.begin(), s.listen.end(), is_sips) || std::any_of(s.notify_listen.begin(), s.notify_listen.end(), is_sips);
   where.v4 = where.v6 = out_.empty();
   auto reach = [&where](const LaneSocket& socket) { (socket.local.family() == AF_INET ? where.v4 : where.v6) = true; };
   for (const LaneSocket& socket : out_) reach(socket);
@@ -267,11 +266,10 @@ void SipStack::Core::ended() {
 
 SipStack::SipStack(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
-Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDriver& driver, SipSink& sink,
-                                                   NotifySink* notifies, Log& log, std::function<MonoMs()> now) {
+Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDriver& driver, Log& log, std::function<MonoMs()> now) {
   if (s.t1_ms < 10 || s.t1_ms > 10000) return {Errc::bad_config, "T1 is not within 10 and 10000 ms"};
   if (auto st = Digest::check(s.credentials); !st) return st.error();
-  auto core = std::make_shared<Core>(s, driver, sink, notifies, log, std::move(now));
+  auto core = std::make_shared<Core>(s, driver, log, std::move(now));
   std::unique_ptr<SipStack> stack(new SipStack(core));
   if (auto st = core->open(s); !st) return st.error();  // what was opened is closed by ~SipStack
   return stack;
@@ -284,6 +282,7 @@ SipStack::~SipStack() {
   for (int i = 0; i < 8 && !core_->closed(); i++) core_->driver().settle();
 }
 
+void SipStack::attach(SipSink& sink, NotifySink* notifies) { core_->attach(sink, notifies); }
 Status SipStack::send(const SipRequest& r) { return core_->send(r); }
 void SipStack::shutdown(std::function<void()> done) { core_->close(std::move(done)); }
 Status SipStack::set_credentials(std::vector<SipCredential> c) { return core_->set_credentials(std::move(c)); }

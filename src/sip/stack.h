@@ -43,11 +43,11 @@ struct SipCounters {
 // Loop thread only.
 class SipStack : public SipPort {
  public:
-  // driver, sinks, log outlive the stack. now: milliseconds as given to on_reply. notifies: who takes the NOTIFYs that come
-  // to SipSettings::notify_listen; null: nobody, and those addresses are not opened.
+  // driver, log outlive the stack. now: milliseconds as given to on_reply. attach() comes before the driver's next turn.
   // Errors: bad_config (listen address, credentials, t1 out of 10 ... 10000 ms), sip_failed (cannot bind, TLS files).
-  static Result<std::unique_ptr<SipStack>> create(const SipSettings&, SuDriver& driver, SipSink& sink, NotifySink* notifies,
-                                                  Log& log, std::function<MonoMs()> now);
+  static Result<std::unique_ptr<SipStack>> create(const SipSettings&, SuDriver& driver, Log& log, std::function<MonoMs()> now);
+  // Who gets the replies, and the NOTIFYs (null: they are answered 481). Both outlive the stack.
+  void attach(SipSink& sink, NotifySink* notifies);
 
   // Completes what is open (487, origin Shutdown), inside this call, then ends sofia's agents and closes the sockets. Legal inside on_reply,
   // on_notify and `done` of this stack; the rest then ends by the messages that are queued. A driver destroyed right after it

@@ -34,10 +34,14 @@ class SipStack::Core : public EndpointSink,
                        public IncomingPort,
                        public std::enable_shared_from_this<SipStack::Core> {
  public:
-  Core(const SipSettings&, SuDriver&, SipSink&, NotifySink*, Log&, std::function<MonoMs()> now);
+  Core(const SipSettings&, SuDriver&, Log&, std::function<MonoMs()> now);
   ~Core() override;
 
   Status open(const SipSettings&);
+  void attach(SipSink& sink, NotifySink* notifies) {
+    sink_ = &sink;
+    notifies_ = notifies;
+  }
   Status send(const SipRequest&);
   void close(std::function<void()> done);
   bool in_callback() const { return depth_ > 0; }
@@ -123,8 +127,8 @@ class SipStack::Core : public EndpointSink,
   void complete_synthetic(Txn&, int status, ReplyOrigin, std::string_view reason, bool ours = false);
 
   SuDriver& driver_;
-  SipSink* sink_;
-  NotifySink* notifies_;              // null: nobody wants any
+  SipSink* sink_ = nullptr;
+  NotifySink* notifies_ = nullptr;    // null: nobody wants any
   Log& log_;
   SofiaLogScope sofia_log_;
   std::function<MonoMs()> now_;

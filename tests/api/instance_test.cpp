@@ -32,7 +32,7 @@ TEST_GROUP(ApiInstance) {
     s.shutdown_timeout = 1;
     auto made = Instance::create(s, base, {});
     CHECK_TEXT(made.ok(), made.ok() ? "" : made.error().message.c_str());
-    std::unique_ptr<Instance> pua = std::move(*made);
+    Instance::Owner pua = std::move(*made);
     for (int i = 0; i < 5; i++) event_base_loop(base, EVLOOP_NONBLOCK);
     if (locked) {
       LONGS_EQUAL(SQLITE_OK, sqlite3_open(dir.path("pua.db").c_str(), &other));
@@ -96,7 +96,7 @@ TEST(ApiInstance, what_the_rooms_count_and_time_is_collected) {
   s.outbound_proxy = "sip:127.0.0.1:9";
   auto made = Instance::create(s, base, {});
   CHECK_TEXT(made.ok(), made.ok() ? "" : made.error().message.c_str());
-  std::unique_ptr<Instance> pua = std::move(*made);
+  Instance::Owner pua = std::move(*made);
   for (int i = 0; i < 1000 && pua->stats().loading; i++) event_base_loop(base, EVLOOP_NONBLOCK);
   PublishRequest q;
   q.source = 1;

@@ -1,8 +1,7 @@
-// FakeInstance: an Instance without SIP and store, for tests of the control interface. Requests wait until the test
+// FakeInstance: what serves the control interface, without SIP and store, for tests. Requests wait until the test
 // completes them; records are a vector.
 #pragma once
 
-#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <map>
@@ -12,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/instance.h"
+#include "api/service.h"
 #include "control/context.h"
 #include "core/bodies_port.h"
 
@@ -48,7 +47,7 @@ struct Taken {
   std::string watcher_uri, to_uri, contact, remote_target, event_id;  // subscriptions
 };
 
-class FakeInstance : public Instance {
+class FakeInstance : public Service {
  public:
   explicit FakeInstance(event_base* loop = nullptr) : loop_(loop) {}
 
@@ -68,7 +67,6 @@ class FakeInstance : public Instance {
   bool kept = false;                            // the same: what failed is tried again
   std::map<int, NotifyObserver> notify_observers;
   int32_t observed_sources = 0;                 // of the last observe_notifies
-  NotifyAnswer notify_answer;                   // to every NOTIFY
   int next_handle = 1;
 
   // A NOTIFY of that record comes in.
@@ -93,14 +91,9 @@ class FakeInstance : public Instance {
     t.done(o);
   }
 
-  Status check() const override { return success(); }
   event_base* base() override { return loop_; }
-  Status run() override { return success(); }
-  void stop() override {}
-  Status event_fits(int32_t, std::string_view) const override { return success(); }
-  void event_added(int32_t) override {}
+  Watchdog* watchdog() override { return nullptr; }
   Log& log() override { return log_; }
-  Registry& events() override { abort(); }  // the control interface asks the bodies port
 
   Status publish(const PublishRequest& r, PublishDone done) override {
     if (refuse_next) {
@@ -142,32 +135,12 @@ class FakeInstance : public Instance {
                           std::string(r.remote_target), std::string(r.event_id)});
     return success();
   }
-  void observe_unsolicited(int32_t, UnsolicitedObserver) override {}
-  Result<NotifyAnswer> notify_received(std::string_view) override { return notify_answer; }
-  NotifyAnswer notify_received(const NotifyRequest&) override { return notify_answer; }
-  Status update_contact(const DialogQuery&, std::string_view) override { return success(); }
-  Status update_contact(std::string_view) override { return success(); }
-  DialogFound find_dialog(const DialogQuery& q, std::string* id) override {
-    for (const RecordView& r : records) {
-      if (r.kind != Kind::Subscription || r.pres_uri != q.pres_uri) continue;
-      if (id != nullptr) *id = r.pres_id;
-      return DialogFound::Established;
-    }
-    return DialogFound::No;
-  }
-  void subscriptions_of(std::string_view prefix, const std::function<void(const RecordView&)>& fn) override {
-    for (const RecordView& r : records) {
-      if (r.kind == Kind::Subscription && r.pres_id.starts_with(prefix)) fn(r);
-    }
-  }
   int observe_notifies(int32_t sources, NotifyObserver fn) override {
     observed_sources = sources;
     notify_observers[next_handle] = std::move(fn);
     return next_handle++;
   }
   void forget_observer(int handle) override { notify_observers.erase(handle); }
-
-  void observe(int32_t, Observer) override {}
 
   ListPage list(const ListFilter& filter, uint64_t cursor, uint32_t limit,
                 const std::function<void(const RecordView&)>& show_one) override {
@@ -201,11 +174,7 @@ class FakeInstance : public Instance {
 
   Stats stats() const override { return counters; }
   Measurements measurements() const override { return measured; }
-  Watchdog* watchdog() override { return nullptr; }
   void flush(std::function<void(bool ok)> done) override { flushes.push_back(std::move(done)); }
-  Status reload(const Settings&, std::vector<std::string>&) override { return success(); }
-  void shutdown(std::function<void(bool ok)> done) override { done(true); }
-  bool post(std::function<void()>) override { return false; }
 
  private:
   event_base* loop_;

@@ -173,15 +173,16 @@ TEST(SipListener, a_given_port_is_used_and_is_free_again_after_the_end) {
   CHECK_TRUE(udp.up());
 }
 
-TEST(SipListener, without_a_sink_or_an_address_nothing_is_opened) {
-  rig->notifies = nullptr;
-  rig->start();
-  STRCMP_EQUAL("", contact().c_str());
-  rig->stack.reset();
-  rig->notifies = sink;
+TEST(SipListener, without_an_address_nothing_is_opened) {
   rig->settings.notify_listen.clear();
   rig->start();
   STRCMP_EQUAL("", contact().c_str());
+}
+
+TEST(SipListener, without_a_sink_a_notify_is_one_of_nobodys_subscription) {
+  rig->notifies = nullptr;
+  rig->start();
+  STRCMP_EQUAL("481 Subscription Does Not Exist", answer().c_str());
 }
 
 TEST(SipListener, addresses_that_make_no_sense_are_clear_errors) {

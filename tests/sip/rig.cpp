@@ -63,7 +63,9 @@ Rig::~Rig() {
 }
 
 Result<std::unique_ptr<SipStack>> Rig::try_start() {
-  return SipStack::create(settings, *driver, *this, notifies, log, [] { return g_fake ? g_fake_us / 1000 : real_ms(); });
+  auto made = SipStack::create(settings, *driver, log, [] { return g_fake ? g_fake_us / 1000 : real_ms(); });
+  if (made) (*made)->attach(*this, notifies);
+  return made;
 }
 
 void Rig::start() {

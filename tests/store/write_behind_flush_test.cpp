@@ -9,7 +9,7 @@
 using namespace pua;
 using namespace pua::test;
 
-// What InstanceCore does with one timer: wake -> arm(next_due()); an answer of the store's own socket -> arm(next_due());
+// What Instance does with one timer: wake -> arm(next_due()); an answer of the store's own socket -> arm(next_due());
 // the timer fires -> run, arm(next_due()).
 namespace {
 
@@ -24,10 +24,10 @@ struct OwnerRig : StoreSink {
     for (; now < to; now++) {
       if (faulty.under_way()) {
         int before = reports;
-        faulty.run(now);                                   // InstanceCore::run_store_callback
+        faulty.run(now);                                   // Instance::run_store_callback
         if (reports != before) timer = queue->next_due();
       }
-      if (timer <= now) {                                  // InstanceCore::run_store
+      if (timer <= now) {                                  // Instance::run_store
         timer = kNever;
         queue->run(now);
         timer = queue->next_due();
@@ -95,7 +95,7 @@ TEST(WriteBehindFlush, a_flush_begins_the_back_off_anew) {
 }
 
 // Row 1 was refused at 1000 and stands behind row 2, which is young: the age gauge does not see row 1, and who has asked for a
-// flush at 2000 (InstanceCore::progress_flushes: "oldest < now - asked") is told that all is written.
+// flush at 2000 (Instance::progress_flushes: "oldest < now - asked") is told that all is written.
 TEST(WriteBehindFlush, the_age_gauge_knows_a_refused_row_that_was_changed) {
   QueueRig rig;
   rig.faulty.bad_row = [](const Row& r) { return r.id == 1; };
