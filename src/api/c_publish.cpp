@@ -40,6 +40,7 @@ int to_request(pua_s& h, const publ_info_t& in, PublishRequest& q) {
 
 // --- observers -----------------------------------------------------------------------------------------------------
 
+// Called after the completion, never under a lock, for owners' requests and refreshes alike. The view is a snapshot.
 void observe(const std::shared_ptr<pua_s>& h, pua_cb* f, void* param, const RecordView& v, const Outcome& o) {
   PresView view(v, o.by_timer ? REQ_ME : REQ_OTHER);
   pua_reply_s reply{o, h.get(), param, {}};
