@@ -6,6 +6,14 @@
 //
 // Where each state leads, made from the list of rules in publication.cpp (docs/machines.md has them with their guards):
 // BEGIN TABLE
+//  idle     request: idle; due: idle; restored: idle; loaded: gone, queued, live, intent
+//  intent   request: gone, intent, queued; proceed: queued
+//  queued   request: gone, intent, queued; slot: sending; due: gone, queued; told: queued
+//  sending  success: gone, backoff, queued, live; lost_state: gone, backoff, queued; too_brief: backoff, queued;
+//           transient: backoff; forbidden: backoff; auth: backoff; fatal: gone, queued; shutdown: sending
+//  live     request: gone, intent, queued; due: gone, queued
+//  backoff  request: gone, backoff, intent, queued; due: gone, backoff, queued
+//  gone     request: gone, queued; stored: gone; told: gone
 // END TABLE
 //
 // A publication leaves Sending by exactly one reply: the SIP port promises it. In every state but Sending and Idle a

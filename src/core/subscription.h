@@ -5,14 +5,32 @@
 //
 // Where each state leads, made from the list of rules in subscription.cpp (docs/machines.md has them with their guards):
 // BEGIN TABLE
+//  idle     request: idle; due: idle; restored: idle; loaded: gone, ending, queued, live, backoff, intent
+//  intent   request: gone, intent, queued; proceed: queued; notify: intent; refused: intent; terminated: gone, queued, backoff
+//  queued   request: gone, intent, queued; slot: sending; due: gone, ending, queued; notify: queued; refused: queued;
+//           terminated: gone, backoff, queued; told: queued
+//  sending  success: queued, backoff, gone, ending, waiting, live; dialog_lost: gone, queued, backoff;
+//           too_brief: gone, queued, backoff; transient: backoff, gone, queued, live; forbidden: backoff, gone, queued, live;
+//           auth: backoff, gone, queued, live; fatal: backoff, queued, live, gone; shutdown: sending; notify: sending;
+//           refused: sending; terminated: sending
+//  waiting  request: gone, intent, queued; due: gone, ending, queued, backoff; notify: live; refused: waiting;
+//           terminated: gone, queued, backoff
+//  live     request: gone, intent, queued; due: gone, ending, queued, backoff; notify: live; refused: live;
+//           terminated: gone, queued, backoff; told: live
+//  backoff  request: gone, backoff, intent, queued; due: gone, ending, backoff, queued; notify: backoff; refused: backoff;
+//           terminated: gone, queued, backoff; told: backoff
+//  ending   request: ending, queued; due: gone; notify: ending; refused: ending; terminated: gone; stored: ending
+//  gone     request: gone, queued; stored: gone
 // END TABLE
 //
-// A NOTIFY makes the dialog where there is none yet, and its Subscription-State says how long the grant lasts, though no longer than what
-// was asked for. Where its document came with a gap before it, full state is asked for, 5 s after the last request, and twice as long each
-// time that partial ones come again, up to some minutes; a full one ends that. One that is refused (it is of this dialog, and cannot be taken) changes nothing. But after kDeaf of them in a row, or
-// where it came in place of an answer to our request, full state is asked for, at most every 5 s. Where nothing comes then that can be
-// taken, the subscription is deaf: the dialog is ended, and the reply makes room for a new one. Anybody who has seen our Call-ID can send
-// such NOTIFYs, but not keep the notifier's from coming: one of these ends the asking, and the next time it waits twice as long.
+// A NOTIFY makes the dialog where there is none yet, and its Subscription-State says how long the grant lasts, though no longer than
+// what was asked for. Where its document came with a gap before it, full state is asked for, 5 s after the last request, and twice as
+// long each time that partial ones come again, up to some minutes; a full one ends that.
+//
+// A NOTIFY that is refused (it is of this dialog, and cannot be taken) changes nothing. But after kDeaf of them in a row, or where it
+// came in place of an answer to our request, full state is asked for, at most every 5 s. Where nothing comes then that can be taken, the
+// subscription is deaf: the dialog is ended, and the reply makes room for a new one. Anybody who has seen our Call-ID can send such
+// NOTIFYs, but not keep the notifier's from coming: one of these ends the asking, and the next time it waits twice as long.
 //
 // A subscription leaves Sending by exactly one reply: the SIP port promises it.
 #pragma once

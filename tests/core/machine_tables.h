@@ -1,0 +1,16 @@
+// What is made from the lists of rules: the table in the head of each machine's header, and docs/machines.md.
+#pragma once
+
+#include <string>
+
+namespace pua::test {
+
+// The text with its part between "BEGIN TABLE" and "END TABLE" made anew: of src/core/publication.h, src/core/subscription.h.
+std::string with_publication_table(const std::string& header);
+std::string with_subscription_table(const std::string& header);
+// docs/machines.md.
+std::string machines_page();
+// Writes all three, below the folder `root`; false: one could not be read or written.
+bool write_machine_tables(const std::string& root);
+
+}  // namespace pua::test
