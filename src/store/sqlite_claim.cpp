@@ -47,35 +47,52 @@ std::string this_boot() {
 
 std::string SqliteNote::text() const {
   if (boot.empty()) return "";
-  char buf[640];
+  char buf[320];
   auto number = [](auto n) { return static_cast<unsigned long long>(n); };
-  snprintf(buf, sizeof buf, "file %llu %llu size %lld changed %lld log %llu %llu folded %u boot %.60s table %.64s base %.40s", number(file.id.dev),
-           number(file.id.ino), static_cast<long long>(file.size), static_cast<long long>(file.changed_ns), number(log.dev),
-           number(log.ino), folded, boot.c_str(), table.c_str(), base.empty() ? "-" : base.c_str());
+  snprintf(buf, sizeof buf, "file %llu %llu size %lld changed %lld status %lld folding %d boot %.60s", number(file.id.dev),
+           number(file.id.ino), static_cast<long long>(file.size), static_cast<long long>(file.changed_ns),
+           static_cast<long long>(status_ns), folding ? 1 : 0, boot.c_str());
   return buf;
 }
 
 SqliteNote SqliteNote::of(const std::string& line) {
   SqliteNote n;
-  unsigned long long file[2] = {}, log[2] = {};
-  long long size = 0, changed = 0;
-  char boot[64] = "", table[68] = "", base[44] = "";
-  int found = sscanf(line.c_str(), "file %llu %llu size %lld changed %lld log %llu %llu folded %u boot %60s table %64s base %40[^\n]", &file[0], &file[1], &size, &changed,
-                     &log[0], &log[1], &n.folded, boot, table, base);
-  if (found != 10) return {};
+  unsigned long long file[2] = {};
+  long long size = 0, changed = 0, status = 0;
+  int folding = 0;
+  char boot[64] = "";
+  int found = sscanf(line.c_str(), "file %llu %llu size %lld changed %lld status %lld folding %d boot %60s", &file[0], &file[1],
+                     &size, &changed, &status, &folding, boot);
+  if (found != 7) return {};
   n.file = {{static_cast<dev_t>(file[0]), static_cast<ino_t>(file[1]), file[1] != 0}, size, changed};
-  n.log = {static_cast<dev_t>(log[0]), static_cast<ino_t>(log[1]), log[1] != 0};
+  n.status_ns = status;
+  n.folding = folding != 0;
   n.boot = boot;
-  n.table = table;
-  n.base = std::string_view(base) == "-" ? "" : base;
   return n;
+}
+
+SqliteNote SqliteNote::now(const std::string& path) {
+  SqliteNote n;
+  struct stat st;
+  if (stat(path.c_str(), &st) != 0) return n;
+  auto ns = [](const timespec& t) { return static_cast<int64_t>(t.tv_sec) * 1000000000 + t.tv_nsec; };
+  n.file = {{st.st_dev, st.st_ino, true}, st.st_size, ns(st.st_mtim)};
+  n.status_ns = ns(st.st_ctim);
+  n.boot = this_boot();
+  return n;
+}
+
+bool SqliteNote::untouched(const std::string& path) const {
+  SqliteNote there = now(path);
+  if (boot.empty() || boot != there.boot || !(file.id == there.file.id)) return false;
+  return folding || (file == there.file && status_ns == there.status_ns);
 }
 
 Result<FileClaim> FileClaim::take(const std::string& path) {
   std::string lock = path + ".lock";
   int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (fd < 0) return claim_error(path, "cannot make its lock file " + lock + ": " + strerror(errno));
-  FileClaim claim(fd);
+  FileClaim claim(path, fd);
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return claim_error(path, "cannot lock " + lock + ": " + strerror(errno));
     char pid[16] = {};
@@ -129,6 +146,12 @@ Result<InodeClaim> InodeClaim::take(const std::string& path) {
   FileId id{st.st_dev, st.st_ino, true};
   all.files.push_back(id);
   return InodeClaim(fd, id);
+}
+
+bool InodeClaim::held_here(const std::string& path) {
+  Claimed& all = claimed();
+  std::lock_guard guard(all.mutex);
+  return all.has(FileId::of(path));
 }
 
 InodeClaim::~InodeClaim() {

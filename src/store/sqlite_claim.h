@@ -9,22 +9,21 @@
 
 namespace pua {
 
-// What an owner notes of the files it works on, so that the next one can tell a write-ahead log that belongs to another file, or to
-// other content: SQLite would play it into whatever stands at the path. Nothing is concluded from an empty one.
+// What an owner notes of the file it works on. It only saves the next one a long look at a file that nobody has touched since: without
+// it, everything is found out all the same.
 struct SqliteNote {
   SqlitePlace::State file;    // as this owner has left it
-  FileId log;
-  uint32_t folded = 0;        // pages of the log that were in the file then (wal_folded)
-  std::string boot;           // of the machine: a crash of that may leave older times behind
-  // What tells the content (SqliteWatch): the table, and its line `writes` as it stands in the file itself.
-  std::string table, base;
+  int64_t status_ns = 0;      // and its time that nobody can set (ctime)
+  bool folding = false;       // this owner is just writing to it: its size and times say nothing
+  std::string boot;           // of the machine: a crash of that may leave older content behind
   std::string text() const;   // one line
   static SqliteNote of(const std::string& line);
+  static SqliteNote now(const std::string& path);
+  // The file is the noted one, and nobody else has written to it as far as its inode and times tell.
+  bool untouched(const std::string& path) const;
 };
 
 std::string this_boot();
-// How many pages of a write-ahead log are in the file already, as its index beside it says (SQLite's walformat, octet 96).
-constexpr size_t kFoldedAt = 96;
 
 // An exclusive claim on a database's path, held until destroyed or until the process ends. It lives in `<path>.lock`,
 // which stays behind: removing it would let two owners lock two different files.
@@ -32,7 +31,7 @@ class FileClaim {
  public:
   // Errors: store_failed; another owner is named by its process id.
   static Result<FileClaim> take(const std::string& path);
-  FileClaim(FileClaim&& o) noexcept : fd_(o.fd_), last_(std::move(o.last_)) { o.fd_ = -1; }
+  FileClaim(FileClaim&& o) noexcept : path_(std::move(o.path_)), fd_(o.fd_), last_(std::move(o.last_)) { o.fd_ = -1; }
   FileClaim(const FileClaim&) = delete;
   FileClaim& operator=(const FileClaim&) = delete;
   FileClaim& operator=(FileClaim&&) = delete;
@@ -40,9 +39,11 @@ class FileClaim {
 
   const SqliteNote& last() const { return last_; }  // of the owner before; of this one, once it has noted something
   void note(const SqliteNote&);
+  const std::string& path() const { return path_; }
 
  private:
-  explicit FileClaim(int fd) : fd_(fd) {}
+  FileClaim(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::string path_;
   int fd_;
   SqliteNote last_;
 };
@@ -53,6 +54,8 @@ class InodeClaim {
  public:
   // Errors: store_failed.
   static Result<InodeClaim> take(const std::string& path);
+  // By this process, under whatever name: then the file is not to be opened and closed here.
+  static bool held_here(const std::string& path);
   InodeClaim(InodeClaim&& o) noexcept : fd_(o.fd_), id_(o.id_) { o.fd_ = -1; }
   InodeClaim(const InodeClaim&) = delete;
   InodeClaim& operator=(const InodeClaim&) = delete;

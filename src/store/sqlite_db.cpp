@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "store/sqlite_stale_log.h"
 
 namespace pua {
 
@@ -16,12 +17,6 @@ namespace {
 
 Error file_error(const std::string& path, const std::string& what) {
   return {Errc::store_failed, path + ": " + what};
-}
-
-// The file itself, where `path` is a link: two names of one file must lead to one claim.
-std::string resolved(const std::string& path) {
-  char buf[PATH_MAX];
-  return realpath(path.c_str(), buf) ? std::string(buf) : path;
 }
 
 const char* plain_text(int rc) {
@@ -39,16 +34,6 @@ const char* plain_text(int rc) {
   }
 }
 
-// Nobody else has it open: closing it takes no lock away from anybody.
-uint32_t folded_on_disk(const std::string& index) {
-  uint32_t n = 0;
-  int fd = ::open(index.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  if (pread(fd, &n, sizeof n, kFoldedAt) != sizeof n) n = 0;
-  ::close(fd);
-  return n;
-}
-
 // errno of the last failed call on the file or its log; 0 if SQLite has not kept it.
 int system_error(sqlite3* db) {
   int e = sqlite3_system_errno(db);
@@ -63,14 +48,15 @@ int system_error(sqlite3* db) {
 }  // namespace
 
 Result<SqliteDb> SqliteDb::open(const std::string& name, std::shared_ptr<FileClaim> claim) {
-  std::string path = resolved(name);
+  std::string path = resolved_path(name);
   struct stat st;
   if (stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) return file_error(path, "not a file");
   size_t slash = path.rfind('/');
   std::string folder = slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
   if (stat(folder.c_str(), &st) != 0) return file_error(path, "its folder: " + std::string(strerror(errno)));
 
-  if (!claim) {
+  bool again = claim != nullptr;  // in the life of one store
+  if (!claim || claim->path() != path) {
     Result<FileClaim> own = FileClaim::take(path);
     if (!own) return own.error();
     claim = std::make_shared<FileClaim>(std::move(*own));
@@ -80,8 +66,13 @@ Result<SqliteDb> SqliteDb::open(const std::string& name, std::shared_ptr<FileCla
   if (fd >= 0) ::close(fd);
   else if (errno != EEXIST) return file_error(path, strerror(errno));
 
-  SqliteDb db(path, std::move(claim));
-  db.set_stale_log_aside();   // before the claim on the file: that goes with any other descriptor of it
+  SqliteDb db(name, path, std::move(claim));
+  // Before the claim on the file: that goes with any other descriptor of it.
+  if (!InodeClaim::held_here(path)) {
+    Result<std::string> notice = set_stale_log_aside(path, db.claim_->last(), again ? LongLooks::No : LongLooks::Yes);
+    if (!notice) return notice.error();
+    db.notice_ = std::move(*notice);
+  }
   Result<InodeClaim> inode = InodeClaim::take(path);
   if (!inode) return inode.error();
   db.inode_ = std::make_unique<InodeClaim>(std::move(*inode));
@@ -95,33 +86,8 @@ Result<SqliteDb> SqliteDb::open(const std::string& name, std::shared_ptr<FileCla
   return db;
 }
 
-// The log that the last owner has left belongs to the file that it had. Where another one stands there now, or older content, SQLite
-// would play the log into that.
-void SqliteDb::set_stale_log_aside() {
-  SqliteNote last = claim_->last();
-  claim_->note({});
-  std::string log = path_ + "-wal";
-  SqlitePlace::State file = SqlitePlace(path_).state();
-  if (!last.log.there || !(FileId::of(log) == last.log) || last.boot != this_boot() || file == last.file) return;
-  // Times and inodes prove nothing (touch, an archive that was unpacked in place): what is in the file itself decides. The same file with
-  // more in it: a checkpoint of another program, which its index tells.
-  std::string line;
-  bool readable = line_in_file(path_, last.table, line), same_file = file.id == last.file.id;
-  if (readable ? line == last.base : same_file && file.size == last.file.size) return;
-  uint32_t folded = folded_on_disk(path_ + "-shm");
-  if (same_file && folded != 0 && folded != last.folded) return;
-  if (rename(log.c_str(), (log + ".stale").c_str()) != 0) return;
-  unlink((path_ + "-shm").c_str());
-  notice_ = path_ + ": the write-ahead log there belongs to another file than this one: set aside as " + log + ".stale";
-}
-
-std::shared_ptr<FileClaim> SqliteDb::abandon(const FileId& log) {
+std::shared_ptr<FileClaim> SqliteDb::abandon() {
   if (db_) sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  std::string path = path_ + "-wal";
-  if (log.there && FileId::of(path) == log) {
-    unlink(path.c_str());
-    unlink((path_ + "-shm").c_str());
-  }
   db_.reset();
   inode_.reset();
   return claim_;

@@ -22,14 +22,15 @@ using SqliteStmt = std::unique_ptr<sqlite3_stmt, SqliteClose>;
 class SqliteDb {
  public:
   // Opens `path` for reading and writing, creates it (mode 0640) if absent. Never waits for a lock.
-  // With the claim that a former connection had (abandon), or one of its own.
+  // With the claim that a former connection had (abandon), or one of its own. A write-ahead log there that does not belong to the file
+  // is set aside before (sqlite_stale_log.h).
   static Result<SqliteDb> open(const std::string& path, std::shared_ptr<FileClaim> claim = {});
-  // Closes without a word to the file, which is not the one at its path any more, and removes the write-ahead log there, if it is
-  // ours: it belongs to no other file. Statements are to be finalized before.
-  std::shared_ptr<FileClaim> abandon(const FileId& log);
+  // Closes without a word to the file, which may not be the one at its path any more. Statements are to be finalized before.
+  std::shared_ptr<FileClaim> abandon();
 
   sqlite3* handle() const { return db_.get(); }
-  const std::string& path() const { return path_; }
+  const std::string& name() const { return name_; }  // as configured
+  const std::string& path() const { return path_; }  // the file itself, where that is a link
   FileClaim& claim() { return *claim_; }
   const InodeClaim& inode() const { return *inode_; }
   const std::string& notice() const { return notice_; }  // what opening found worth a line in the log; empty: nothing
@@ -44,9 +45,9 @@ class SqliteDb {
   Error error(int rc) const { return {Errc::store_failed, text(rc)}; }
 
  private:
-  SqliteDb(std::string path, std::shared_ptr<FileClaim> claim) : path_(std::move(path)), claim_(std::move(claim)) {}
-  void set_stale_log_aside();
-  std::string path_, notice_;
+  SqliteDb(std::string name, std::string path, std::shared_ptr<FileClaim> claim)
+      : name_(std::move(name)), path_(std::move(path)), claim_(std::move(claim)) {}
+  std::string name_, path_, notice_;
   std::shared_ptr<FileClaim> claim_;
   std::unique_ptr<InodeClaim> inode_;  // let go after the connection was closed
   SqliteHandle db_;

@@ -56,8 +56,8 @@ std::string update_sql(const std::string& table) {
 
 }  // namespace
 
-SqliteJournal::SqliteJournal(SqliteDb& db, Log& log, const std::string& table, const JournalLimits& limits)
-    : db_(db), log_(log), table_(table), limits_(limits) {}
+SqliteJournal::SqliteJournal(SqliteDb& db, SqliteWatch& watch, Log& log, const std::string& table, const JournalLimits& limits)
+    : db_(db), watch_(watch), log_(log), table_(table), limits_(limits) {}
 
 Status SqliteJournal::prepare() {
   std::string t = "\"" + table_ + "\"", j = "\"" + table_ + "_journal\"";
@@ -312,18 +312,31 @@ int SqliteJournal::fold_entry(const JournalOrder::Entry& e) {
   return look_for_row(e);
 }
 
+// Each transaction of ours is counted.
+int SqliteJournal::begin() {
+  int rc = run_once(begin_);
+  return rc == SQLITE_OK ? watch_.begin() : rc;
+}
+
+int SqliteJournal::commit() {
+  int rc = watch_.count();
+  if (rc == SQLITE_OK) rc = run_once(commit_);
+  if (rc == SQLITE_OK) watch_.committed();
+  return rc;
+}
+
 void SqliteJournal::fold(MonoMs now) {
   int64_t start = steady_us();
   const std::vector<JournalOrder::Entry>& list = order_.frozen();
   size_t at = place_;
-  int rc = run_once(begin_);
+  int rc = begin();
   bool at_a_line = false;
   while (rc == SQLITE_OK && at < list.size() && !(alone_ && at > place_) && (at == place_ || steady_us() - start < kFoldUs)) {
     rc = fold_entry(list[at]);
     at_a_line = rc != SQLITE_OK;
     if (rc == SQLITE_OK) at++;
   }
-  if (rc == SQLITE_OK) rc = run_once(commit_);
+  if (rc == SQLITE_OK) rc = commit();
   if (rc != SQLITE_OK) return fold_failed(rc, at_a_line, now);
   place_ = at;
   pause(now);
@@ -345,13 +358,12 @@ void SqliteJournal::fold_failed(int rc, bool at_a_line, MonoMs now) {
   if (place_ == order_.frozen().size()) enter(Stage::Cleaning);
 }
 
-// Removes a piece of what is folded.
-int SqliteJournal::clean_some() {
+// Removes a piece of what is folded. low: where what is left begins then.
+int SqliteJournal::clean_some(int64_t& low) {
   int64_t to = order_.frozen_to();
   if (order_.open() == 0 && kept_.empty() && to - low_ < kEmptyLines) {
-    int rc = run_once(empty_);
-    if (rc == SQLITE_OK) low_ = to + 1;
-    return rc;
+    low = to + 1;
+    return run_once(empty_);
   }
   int64_t last = std::min(to, low_ + static_cast<int64_t>(kLinesATurn) - 1), next = last + 1;
   if (auto kept = kept_.lower_bound(low_); kept != kept_.end() && kept->first <= last) {
@@ -365,13 +377,18 @@ int SqliteJournal::clean_some() {
   sqlite3_bind_int64(first_.get(), 1, next);   // there may be a gap
   rc = sqlite3_step(first_.get());
   bool left = rc == SQLITE_ROW && sqlite3_column_type(first_.get(), 0) != SQLITE_NULL;
-  if (rc == SQLITE_ROW) low_ = left ? std::min<int64_t>(sqlite3_column_int64(first_.get(), 0), to + 1) : to + 1;
+  if (rc == SQLITE_ROW) low = left ? std::min<int64_t>(sqlite3_column_int64(first_.get(), 0), to + 1) : to + 1;
   sqlite3_reset(first_.get());
   return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
 void SqliteJournal::clean(MonoMs now) {
-  if (int rc = clean_some(); rc != SQLITE_OK) return failed("removing what is folded from", rc, now);
+  int64_t low = low_;
+  int rc = begin();
+  if (rc == SQLITE_OK) rc = clean_some(low);
+  if (rc == SQLITE_OK) rc = commit();
+  if (rc != SQLITE_OK) return failed("removing what is folded from", rc, now);
+  low_ = low;
   pause(now);
   if (low_ <= order_.frozen_to()) return;
   order_.drop_frozen();

@@ -19,6 +19,7 @@
 #include "core/store_port.h"
 #include "store/journal_order.h"
 #include "store/sqlite_db.h"
+#include "store/sqlite_watch.h"
 #include "store/stored_row.h"
 
 namespace pua {
@@ -33,8 +34,8 @@ struct JournalLimits {
 
 class SqliteJournal {
  public:
-  // Both outlive it.
-  SqliteJournal(SqliteDb& db, Log& log, const std::string& table, const JournalLimits& limits);
+  // All outlive it. watch: counts its transactions.
+  SqliteJournal(SqliteDb& db, SqliteWatch& watch, Log& log, const std::string& table, const JournalLimits& limits);
   // Errors: store_failed: the table is not there, or another one.
   Status prepare();
 
@@ -77,11 +78,14 @@ class SqliteJournal {
   void fold(MonoMs now);
   void fold_failed(int rc, bool at_a_line, MonoMs now);
   void clean(MonoMs now);
-  int clean_some();
+  int clean_some(int64_t& low);
+  int begin();
+  int commit();
   void pause(MonoMs now);
   void failed(const char* what, int rc, MonoMs now);
 
   SqliteDb& db_;
+  SqliteWatch& watch_;
   Log& log_;
   const std::string table_;
   const JournalLimits limits_;

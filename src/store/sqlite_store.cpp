@@ -65,12 +65,14 @@ SqliteStore::SqliteStore(SqliteDb db, const SqliteOptions& o, Log& log)
 
 SqliteStore::~SqliteStore() {
   if (!watch_) return;
-  if (index_gone()) {
-    close_statements();
-    db_.abandon({});
-  } else {
+  SqlitePlace::Change change = watch_->look();
+  bool ours = change == SqlitePlace::Change::None || (change == SqlitePlace::Change::Written && watch_->same_after_all());
+  if (ours) {
     watch_->before_checkpoint();  // of the end
+    return;
   }
+  close_statements();
+  db_.abandon();  // the next start finds out what belongs together
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& o, Log& log, StoreLoop loop) {
@@ -89,12 +91,14 @@ Status SqliteStore::start() {
   if (Status st = prepare_schema(db_, table_); !st) return st;
   if (Status st = configure(); !st) return st;
   if (Status st = prepare_statements(); !st) return st;
-  journal_.emplace(db_, log_, table_, options_.journal);
-  if (Status st = journal_->prepare(); !st) return st;
   watch_.emplace(db_, table_);
   if (Status st = watch_->prepare(); !st) return st;
+  journal_.emplace(db_, *watch_, log_, table_, options_.journal);
+  if (Status st = journal_->prepare(); !st) return st;
   wal_frames_ = wal_folded_ = 0;
-  watched_ = alarm_ && alarm_->watch({db_.path(), watch_->place().log_path(), watch_->place().index_path()});
+  // Of a link that is turned to another place, the kernel says nothing.
+  watched_ =
+      alarm_ && db_.name() == db_.path() && alarm_->watch({db_.path(), watch_->place().log_path(), watch_->place().index_path()});
   sqlite3_wal_hook(db_.handle(), &SqliteStore::on_commit, this);
   return success();
 }
@@ -257,7 +261,7 @@ int SqliteStore::write_rows(RowSource& rows, int64_t start_us) {
 }
 
 void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
-  if (!can_be_used(now) || place_ != Place::Ours) return refuse(lane, rows, now);
+  if (!can_be_used(now) || place_ != Place::Ours || (full_ && !look(now))) return refuse(lane, rows, now);
   results_.assign(rows.size(), WriteResult::Deferred);
   row_error_.clear();
   row_named_ = false;
@@ -405,9 +409,19 @@ Status SqliteStore::set_meta(std::string_view name, std::string_view value) {
   sqlite3_stmt* st = set_meta_.get();
   bind_text(st, 1, name);
   bind_octets(st, 2, value);
-  int rc = run_once(set_meta_);
-  if (rc != SQLITE_OK) return db_.error(rc);
-  return success();
+  int rc = run_once(begin_);
+  if (rc == SQLITE_OK) rc = watch_->begin();
+  if (rc == SQLITE_OK) rc = run_once(set_meta_);
+  if (rc == SQLITE_OK) rc = watch_->count();
+  if (rc == SQLITE_OK) rc = run_once(commit_);
+  to_tell_ = watch_->other_tables() || to_tell_;
+  if (rc == SQLITE_OK) {
+    watch_->committed();
+    return success();
+  }
+  Error e = db_.error(rc);
+  if (sqlite3_get_autocommit(db_.handle()) == 0) run_once(rollback_);
+  return e;
 }
 
 // --- checkpoints ---------------------------------------------------------------------------------
@@ -445,6 +459,7 @@ void SqliteStore::run(MonoMs now) {
   }
   if (full_ || journal_->next_due() > now || !can_be_used(now)) return;
   journal_->run(now);
+  to_tell_ = watch_->other_tables() || to_tell_;
   full_ = journal_->full();
   if (journal_->rows_missing() && sink_) sink_->on_rows_missing(now);
 }
@@ -458,7 +473,7 @@ int SqliteStore::checkpoint(MonoMs now) {
     wal_frames_ = frames;
     wal_folded_ = folded;
   }
-  watch_->checkpointed(rc == SQLITE_OK && frames >= 0 && frames == folded);
+  watch_->checkpointed();
   if ((rc & 0xff) == SQLITE_BUSY) rc = SQLITE_OK;
   full_ = full_ && rc != SQLITE_OK;
   bool done = rc == SQLITE_OK && wal_frames_ - wal_folded_ < kCheckpointPages;

@@ -77,10 +77,10 @@ class SqliteStore : public StoreAdapter {
   // what stands at the path (sqlite_store_place.cpp)
   bool look(MonoMs now);
   bool can_be_used(MonoMs now);
-  bool index_gone() const { return watch_->look() == SqlitePlace::Change::IndexGone; }
+  bool index_gone() { return watch_->look() == SqlitePlace::Change::IndexGone; }
   MonoMs next_look(MonoMs now) const { return watched_ ? kNever : now + kLookMs; }
   void refuse(Lane, RowSource&, MonoMs now);
-  void leave(SqlitePlace::Change, MonoMs now);
+  void leave(SqlitePlace::Change);
   void settle(MonoMs now);
   void come_back(MonoMs now);
   void tell(MonoMs now);
@@ -119,7 +119,8 @@ class SqliteStore : public StoreAdapter {
   bool watched_ = false;          // by alarm_
   MonoMs look_at_ = kNever;       // next look at the path; from the first page or batch on
   MonoMs settle_at_ = 0;          // Suspect, Away: when what is seen there has stayed for long enough
-  SqlitePlace::State seen_;
+  SqlitePlace::Sight seen_;
+  bool waits_for_others_ = false;  // and that was logged
   bool to_tell_ = false;          // rows are missing, or are older ones
   std::map<std::string, std::string, std::less<>> metas_;  // values beside the rows, of this run
 };

@@ -1,6 +1,7 @@
 // SQLite store: what is done when the file at its path is not the one that was opened. Nothing is committed into it any more, what
 // stands there is opened when it has stayed the same for a while, and the engine makes it equal to its records.
 #include <algorithm>
+#include <utility>
 
 #include "store/sqlite_store.h"
 
@@ -25,18 +26,22 @@ bool SqliteStore::look(MonoMs now) {
     case SqlitePlace::Change::Gone:
     case SqlitePlace::Change::Replaced:
     case SqlitePlace::Change::LogGone:
-    case SqlitePlace::Change::IndexGone: leave(change, now); break;
+    case SqlitePlace::Change::LogOther:
+    case SqlitePlace::Change::IndexGone: leave(change); break;
   }
-  seen_ = watch_ ? watch_->place().state() : SqlitePlace(db_.path()).state();
+  seen_ = SqlitePlace::sight(db_.name());
   settle_at_ = now + kSettleMs;
   return false;
 }
 
-// A log that was cut off is to be seen before SQLite goes on behind the hole, and an index before SQLite reaches for what is gone.
+// A log that was cut off or overwritten is to be seen before SQLite reads it, or goes on behind it, and an index before SQLite reaches for
+// what is gone.
 bool SqliteStore::can_be_used(MonoMs now) {
-  if (place_ != Place::Ours) return place_ == Place::Suspect;
+  if (place_ == Place::Away) return false;
   SqlitePlace::Change change = watch_->look();
-  return (change != SqlitePlace::Change::LogGone && change != SqlitePlace::Change::IndexGone) || look(now);
+  bool gone =
+      change == SqlitePlace::Change::LogGone || change == SqlitePlace::Change::LogOther || change == SqlitePlace::Change::IndexGone;
+  return !gone || look(now);
 }
 
 // Nothing is tried.
@@ -52,48 +57,51 @@ void SqliteStore::refuse(Lane lane, RowSource& rows, MonoMs now) {
 
 void SqliteStore::settle(MonoMs now) {
   if (settle_at_ > now) return;
-  SqlitePlace::State there = SqlitePlace(db_.path()).state();
+  SqlitePlace::Sight there = SqlitePlace::sight(db_.name());
   if (!(there == seen_)) {
     seen_ = there;
     settle_at_ = now + kSettleMs;
     return;
   }
   if (place_ == Place::Away) {
-    if (!being_written(db_.path())) return come_back(now);
+    std::string path = resolved_path(db_.name());
+    if (!being_written(path) && !being_written(path + "-wal")) return come_back(now);
     settle_at_ = now + kSettleMs;
+    if (!std::exchange(waits_for_others_, true))
+      log_.warning(
+          "store: %s: somebody has it open for writing, so it may be half of a copy: it is opened when they have closed it",
+          path.c_str());
     return;
   }
   SqlitePlace::Change change = watch_->look();
   if (change == SqlitePlace::Change::None || (change == SqlitePlace::Change::Written && watch_->same_after_all())) {
-    place_ = Place::Ours;  // its log was folded into it by another program
+    place_ = Place::Ours;  // its log, or a part of it, was folded into it by another program
     look_at_ = next_look(now);
     return;
   }
-  leave(change, now);
+  leave(change);
   settle_at_ = now;
 }
 
 void SqliteStore::close_statements() {
-  watch_.reset();
   journal_.reset();
+  watch_.reset();
   for (SqliteStmt* st : {&begin_, &commit_, &rollback_, &upsert_, &delete_, &exists_, &find_key_, &find_row_, &load_, &get_meta_, &set_meta_})
     st->reset();
 }
 
-// Nothing of this connection is of use any more, and its log must not be played into another file. Where only the index is gone, the
-// log is whole, and makes it anew.
-void SqliteStore::leave(SqlitePlace::Change change, MonoMs) {
+// Nothing of this connection is of use any more. Whether the log there belongs to the file there is looked at before that is opened.
+void SqliteStore::leave(SqlitePlace::Change change) {
   place_ = Place::Away;
   place_error_ = db_.path() + ": " + SqlitePlace::text(change);
   log_.error("store: %s; nothing is durable until what stands there was opened and all is written again", place_error_.c_str());
-  FileId log = change == SqlitePlace::Change::IndexGone ? FileId{} : watch_->place().log();
+  waits_for_others_ = false;
   close_statements();
-  db_.abandon(log);
+  db_.abandon();
 }
 
 void SqliteStore::come_back(MonoMs now) {
-  std::string path = db_.path();
-  Result<SqliteDb> db = SqliteDb::open(path, db_.abandon({}));
+  Result<SqliteDb> db = SqliteDb::open(db_.name(), db_.abandon());
   Status opened = success();
   if (db) {
     db_ = std::move(*db);
@@ -103,7 +111,7 @@ void SqliteStore::come_back(MonoMs now) {
   }
   if (!opened) {
     close_statements();
-    db_.abandon({});
+    db_.abandon();
     if (place_error_ != opened.error().message) log_.error("store: %s; tried again each second", opened.error().message.c_str());
     place_error_ = opened.error().message;
     settle_at_ = now + kReopenMs;
@@ -112,7 +120,7 @@ void SqliteStore::come_back(MonoMs now) {
   place_ = Place::Ours;
   look_at_ = next_look(now);
   checkpoint_at_ = 0;
-  log_.notice("store: %s: what stands there now is open", path.c_str());
+  log_.notice("store: %s: what stands there now is open", db_.path().c_str());
   tell(now);
 }
 

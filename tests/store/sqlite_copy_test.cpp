@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -15,109 +16,14 @@
 
 #include "store/sqlite_schema.h"
 #include "store/sqlite_store.h"
-#include "tests/store/fixture.h"
+#include "tests/store/copy_rig.h"
 
 #include <CppUTest/TestHarness.h>
 
 using namespace pua;
 using namespace pua::test;
 
-namespace {
-
-// Another program's connection.
-struct Other {
-  explicit Other(const std::string& path) { LONGS_EQUAL(SQLITE_OK, sqlite3_open(path.c_str(), &db)); }
-  ~Other() { sqlite3_close(db); }
-  void exec(const std::string& sql) {
-    char* why = nullptr;
-    int rc = sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &why);
-    std::string text = why ? why : "";
-    sqlite3_free(why);
-    CHECK_TEXT(rc == SQLITE_OK, (sql.substr(0, 60) + ": " + text).c_str());
-  }
-  sqlite3* db = nullptr;
-};
-
-}  // namespace
-
-TEST_GROUP(sqlite_copy) {
-  TempDir dir;
-  TestLog log;
-  std::string path, copy;
-  std::unique_ptr<SqliteStore> store;
-  std::unique_ptr<Caller> caller;
-  MonoMs now = 0;
-  void setup() override { path = dir.file("pua.db"), copy = dir.file("copy.db"); }
-  void teardown() override { close(); }
-  void close() { caller.reset(), store.reset(); }
-
-  Result<std::unique_ptr<SqliteStore>> try_open(const std::string& at) {
-    SqliteOptions o;
-    o.path = at;
-    return SqliteStore::open(o, log.log);
-  }
-  void open() {
-    auto s = try_open(path);
-    CHECK_TEXT(s.ok(), s ? "" : s.error().message.c_str());
-    store = std::move(*s);
-    caller = std::make_unique<Caller>(*store);
-  }
-  // As a careful backup has it: the rows, without a log.
-  void back_up() {
-    Other o(path);
-    o.exec("VACUUM INTO '" + copy + "'");
-  }
-  // The adapter's own work, at its time, for a while.
-  void pass(MonoMs ms) {
-    for (MonoMs end = now + ms; store->next_due() <= end;) {
-      now = std::max(now, store->next_due());
-      store->run(now);
-    }
-    now += ms;
-  }
-  std::string ids() {
-    std::string out;
-    for (const StoredRow& r : caller->load_all()) out += (out.empty() ? "" : " ") + std::to_string(r.row().id);
-    return out;
-  }
-  // A write that must not count, and why.
-  void nothing_counts(const char* why) {
-    CHECK(caller->put(row_of(9)) != WriteResult::Ok);
-    CHECK(caller->down);
-    CHECK_TEXT(contains(caller->error, why), caller->error.c_str());
-    LONGS_EQUAL(0, caller->rows_missing);
-  }
-  void is_open_again(const char* holds) {
-    pass(500);
-    LONGS_EQUAL(1, caller->rows_missing);
-    STRCMP_EQUAL(holds, ids().c_str());
-    CHECK(caller->put(row_of(9)) == WriteResult::Ok);
-    pass(3000);
-    LONGS_EQUAL(1, caller->rows_missing);
-  }
-  // A process that writes rows 1 to 3, is killed, and leaves its log behind; the copy holds row 1.
-  void killed_writer() {
-    pid_t child = fork();
-    if (child == 0) {
-      auto s = try_open(path);
-      if (!s.ok()) _exit(1);
-      {
-        Caller c(**s);
-        c.put(row_of(1));
-        sqlite3* db = nullptr;
-        sqlite3_open(path.c_str(), &db);
-        if (sqlite3_exec(db, ("VACUUM INTO '" + copy + "'").c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) _exit(2);
-        c.put(row_of(2));
-        c.put(row_of(3));
-      }
-      kill(getpid(), SIGKILL);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    CHECK(WIFSIGNALED(status));
-    CHECK(std::filesystem::file_size(path + "-wal") > 0);
-  }
-};
+TEST_GROUP_BASE(sqlite_copy, CopyRig){};
 
 TEST(sqlite_copy, a_file_that_was_removed_counts_for_nothing_and_is_made_anew) {
   open();
@@ -305,7 +211,7 @@ TEST(sqlite_copy, another_process_gets_in_neither_by_another_name_nor_without_th
       auto s = try_open(name);
       std::string text = s.ok() ? "open" : s.error().message;
       text.resize(300, ' ');
-      if (write(said[1], text.data(), text.size()) != 300) _exit(2);
+      if (::write(said[1], text.data(), text.size()) != 300) _exit(2);
     }
     _exit(0);
   }
@@ -314,7 +220,7 @@ TEST(sqlite_copy, another_process_gets_in_neither_by_another_name_nor_without_th
   unlink((path + ".lock").c_str());
   for (int i = 0; i < 2; i++) {
     char text[300];
-    LONGS_EQUAL(1, write(go[1], "x", 1));
+    LONGS_EQUAL(1, ::write(go[1], "x", 1));
     LONGS_EQUAL(300, read(said[0], text, sizeof text));
     CHECK_TEXT(contains({text, 300}, "in use by another process"), std::string(text, 300).c_str());
   }
@@ -322,49 +228,6 @@ TEST(sqlite_copy, another_process_gets_in_neither_by_another_name_nor_without_th
   waitpid(child, &status, 0);
   LONGS_EQUAL(0, status);
   for (int fd : {go[0], go[1], said[0], said[1]}) ::close(fd);
-}
-
-// --- a log that a killed process left behind -----------------------------------------------------
-
-TEST(sqlite_copy, the_log_of_the_file_that_stands_there_is_played) {
-  killed_writer();
-  open();
-  STRCMP_EQUAL("1 2 3", ids().c_str());
-  CHECK_FALSE(std::filesystem::exists(path + "-wal.stale"));
-}
-
-TEST(sqlite_copy, the_log_of_another_file_is_set_aside) {
-  killed_writer();
-  std::filesystem::rename(copy, path);
-  open();
-  STRCMP_EQUAL("1", ids().c_str());
-  CHECK(std::filesystem::exists(path + "-wal.stale"));
-  CHECK(log.has("belongs to another file"));
-}
-
-TEST(sqlite_copy, the_log_of_other_content_is_set_aside) {
-  killed_writer();
-  std::filesystem::copy_file(copy, path, std::filesystem::copy_options::overwrite_existing);
-  open();
-  STRCMP_EQUAL("1", ids().c_str());
-  CHECK(std::filesystem::exists(path + "-wal.stale"));
-}
-
-// Of an archive that is unpacked in place, and of touch: inode and times differ, the content does not.
-TEST(sqlite_copy, the_log_of_the_same_content_under_another_inode_and_time_is_played) {
-  killed_writer();
-  std::filesystem::copy_file(path, copy, std::filesystem::copy_options::overwrite_existing);
-  std::filesystem::rename(copy, path);
-  open();
-  STRCMP_EQUAL("1 2 3", ids().c_str());
-  CHECK_FALSE(std::filesystem::exists(path + "-wal.stale"));
-}
-
-TEST(sqlite_copy, the_log_of_a_file_that_was_touched_is_played) {
-  killed_writer();
-  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
-  open();
-  STRCMP_EQUAL("1 2 3", ids().c_str());
 }
 
 // --- what looks like another file, and is none ---------------------------------------------------
@@ -441,6 +304,21 @@ TEST(sqlite_copy, what_stands_there_is_not_opened_while_somebody_writes_it) {
   back_up();
   std::filesystem::rename(copy, path);
   FILE* other = fopen(path.c_str(), "r+");
+  nothing_counts("another file stands in its place");
+  pass(5000);
+  LONGS_EQUAL(0, caller->rows_missing);
+  LONGS_EQUAL(1, std::count_if(log.lines.begin(), log.lines.end(),
+                               [](auto& l) { return contains(l, "somebody has it open for writing"); }));
+  fclose(other);
+  is_open_again("1");
+}
+
+TEST(sqlite_copy, nor_while_somebody_writes_its_log) {
+  open();
+  caller->put(row_of(1));
+  back_up();
+  std::filesystem::rename(copy, path);
+  FILE* other = fopen((path + "-wal").c_str(), "r+");
   nothing_counts("another file stands in its place");
   pass(5000);
   LONGS_EQUAL(0, caller->rows_missing);
