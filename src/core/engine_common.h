@@ -1,6 +1,7 @@
 // What publications and subscriptions share inside the engine: ports, settings, who may send, who waits for a commit.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <unordered_map>
@@ -38,8 +39,14 @@ constexpr const char* kGrantsNothing = "it grants nothing (Expires: 0); kept and
 
 using EngineObserver = std::function<void(const RecordView&, const Outcome&)>;
 
+// Monotonic deadline <-> seconds of calendar time in a row (0: none), rounded up: never early after a restart.
+inline int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
+inline MonoMs from_epoch(int64_t s, int64_t offset) { return s <= 0 ? kNever : s * 1000 - offset; }
+constexpr int64_t kMaxEpoch = 100000000000;   // s: no clock shows more; a later time is damage
+
 struct EngineCommon {
   enum class Removing : uint8_t { No, Walk, Walked };  // remove_all
+  enum class Rewrite : uint8_t { No, Publications, Subscriptions };  // every row is written again, piece by piece
   enum class Shutdown : uint8_t { No, Walk, WalkSubs, Over };
 
   EngineCommon(const EngineSettings& s, EnginePorts ports, Entropy entropy)
@@ -94,6 +101,7 @@ struct EngineCommon {
   int64_t epoch_offset_ = 0;
   int64_t next_id_ = 1;
   Removing removing_ = Removing::No;
+  Rewrite rewrite_ = Rewrite::No;
   Shutdown shutdown_ = Shutdown::No;
   bool loading_ = false;
   std::unordered_set<int64_t> ended_rows_;        // while loading: a page that was read before may bring them again

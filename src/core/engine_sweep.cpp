@@ -19,7 +19,7 @@ void Engine::on_rows_lost(MonoMs) {
   count_.tables_lost++;
   ports_.log.warning("store: rows were lost, or are older ones: all %zu records are written again, and what else is in the table is "
                      "removed",
-                     table_.size() + subs_.size());
+                     pubs_.size() + subs_.size());
   rewrite_ = Rewrite::Publications;
   rewrite_cursor_ = 0;
   if (sweeping()) sweep_again_ = true;
@@ -29,11 +29,7 @@ void Engine::on_rows_lost(MonoMs) {
 
 void Engine::rewrite_some(MonoMs now) {
   if (rewrite_ == Rewrite::Publications) {
-    rewrite_cursor_ = table_.walk(rewrite_cursor_, kRewritePerRun, [&](Record& r) {
-      if (!has_row(r)) return;
-      r.whole = true;
-      mark(r, Lane::Bulk, now);
-    });
+    rewrite_cursor_ = pubs_.rewrite_some(rewrite_cursor_, kRewritePerRun, now);
     if (rewrite_cursor_ == 0) rewrite_ = Rewrite::Subscriptions;
   } else {
     rewrite_cursor_ = subs_.rewrite_some(rewrite_cursor_, kRewritePerRun, now);
@@ -88,21 +84,12 @@ void Engine::sweep_page(std::span<const Row> rows, bool last, MonoMs now) {
 }
 
 // Does the table hold this row by right? One that is another node's, of an event package that may still be registered, or not
-// readable is none of our business. A newer version of a record than ours, of a table that had its own life, is outdone.
+// readable is none of our business.
 bool Engine::stands(const Row& row, MonoMs now) {
   if (row.owner_epoch != 0 || row.node != 0 || row.sharing_tag != settings_.sharing_tag) return true;
   bool parked = std::find(load_again_.begin(), load_again_.end(), row.event) != load_again_.end();
   if (parked || !ports_.bodies.by_flag(row.event)) return true;
-  if (!row.watcher_uri.empty()) return subs_.stands(row, now);
-  if (unreadable(row)) return true;
-  RecordKey key{row.flag, row.event, row.pres_uri, row.pres_id};
-  Record* r = table_.find(key, table_.hash_of(key));
-  if (!r || r->id != row.id || !has_row(*r)) return false;
-  if (row.record_version <= r->version) return true;
-  r->version = row.record_version + 1;
-  r->whole = true;
-  mark(*r, Lane::Bulk, now);
-  return true;
+  return row.watcher_uri.empty() ? pubs_.stands(row, now) : subs_.stands(row, now);
 }
 
 }  // namespace pua

@@ -451,6 +451,7 @@ void finish(Step& s, State before, Op planned) {
   fx.leave_queue = (before == State::Queued || before == State::Idle) && p.state != before;
   fx.forget_etag = fx.forget_etag || p.state == State::Gone;
   fx.free = p.state == State::Gone && !s.e.has_row;
+  if (fx.free) fx.write = Write::No;
   fx.not_kept = fx.not_kept || (s.e.input == Input::Loaded && s.e.no_row && p.state == State::Gone);
   if (fx.complete && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;   // its owner knows now
 }

@@ -33,6 +33,8 @@ struct WaitingRequest {
   std::string body, content_type, tuple_id, extra_headers, outbound_proxy;
   void* cb_param = nullptr;
   WaiterList callers;
+
+  void make_removal() { removal = true, has_proxy = false; }   // one that names no way: it goes where the record went
 };
 
 // The parts few records have at any one time.
@@ -44,13 +46,19 @@ struct RecordExtra {
 
 struct Record : Entity {
   using Key = RecordKey;
+  using State = pua::State;
+  using Input = pua::Input;
+  using Event = pua::Event;
+  using Effects = pua::Effects;
+  using Waiting = WaitingRequest;
+  static constexpr int kStates = pua::kStates, kInputs = pua::kInputs;
   enum Field { kPresUri, kId, kEtag, kTupleId, kContentType, kExtraHeaders, kProxy, kBody, kFields };
 
   std::unique_ptr<Record> bucket_next;
   PackedStrings<kFields> text;
   std::unique_ptr<RecordExtra> extra;
   uint64_t call_number = 0;               // Call-ID is this in hex, "@host"; renew_call()
-  Machine<Publication> pub;
+  Machine<Publication> m;
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
   uint32_t doc_version = 0;
   uint32_t cseq = 0;                      // last used

@@ -29,6 +29,8 @@ struct WaitingSubscribe {
   std::string body, content_type;         // empty: the one before
   void* cb_param = nullptr;
   WaiterList callers;
+
+  void make_removal() { removal = true; }
 };
 
 // The parts few subscriptions have at any one time.
@@ -44,6 +46,12 @@ struct SubscriptionExtra {
 
 struct Subscription : Entity {
   using Key = SubscriptionKey;
+  using State = sub::State;
+  using Input = sub::Input;
+  using Event = sub::Event;
+  using Effects = sub::Effects;
+  using Waiting = WaitingSubscribe;
+  static constexpr int kStates = sub::kStates, kInputs = sub::kInputs;
   // kTarget: Request-URI of an initial request; kRemote: remote target of the dialog.
   enum Field { kPresUri, kId, kWatcher, kTo, kEventId, kContact, kTarget, kExtraHeaders, kProxy, kCallId, kLocalTag, kRemoteTag,
                kRemote, kRouteSet, kBody, kContentType, kFields };

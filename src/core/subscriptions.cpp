@@ -13,9 +13,6 @@ static void put_body(std::array<std::string_view, Subscription::kFields>& text, 
   text[Subscription::kContentType] = content_type;
 }
 
-Subscriptions::Subscriptions(EngineCommon& common, HashKey key)
-    : c_(common), key_(key), kept_(common.settings_.notify_keep), table_(std::clamp(common.settings_.hash_size, 1u, 24u), key) {}
-
 Status Subscriptions::check(const SubscribeRequest& q) const {
   if (c_.closed()) return {Errc::shutting_down, "the instance is shutting down"};
   if (q.source <= 0 || (q.source & (q.source - 1))) return {Errc::bad_argument, "source_flag is not one source bit"};
@@ -52,16 +49,13 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
   uint32_t hash = table_.hash_of(key);
   Subscription* s = table_.find(key, hash);
   if (!s)
-    if (auto room = c_.room_for_new(table_.size(), q.expires != 0); !room) return refuse(room);   // a fetch has no row
+    if (auto room = room_for(s, q.expires != 0); !room) return refuse(room);   // a fetch has no row
   // The id parameter is part of what a dialog's NOTIFYs are told apart by (RFC 6665 section 8.2.1): it stays with the dialog.
   bool there = s && s->m->state != sub::State::Gone && s->m->state != sub::State::Ending && s->m->state != sub::State::Idle;
   if (there && !q.event_id.empty() && q.event_id != s->text.get(Subscription::kEventId))
     return refuse({Errc::bad_argument, "event_id is not that of the subscription that is there; end it first"});
-  if (s && s->extra) {
-    uint32_t waiting = s->extra->callers.size() + (s->extra->waiting ? s->extra->waiting->callers.size() : 0);
-    if (waiting >= c_.settings_.max_waiters)
-      return refuse({Errc::too_many_waiters, "max_waiters (" + std::to_string(c_.settings_.max_waiters) + ") is reached"});
-  }
+  if (s)
+    if (auto room = room_for(s, false); !room) return refuse(room);
   c_.count_.accepted++;
   bool wanted = s && s->m->state != sub::State::Gone && s->m->wanted == sub::Wanted::Something && s->m->wanted_end > now;
   if (s && s->extra && s->extra->waiting)   // in the order they came
@@ -75,42 +69,21 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
     c_.ready_.push_back(std::move(d));
     return success();
   }
-  bool maybe_in_table = c_.loading_ && (!s || s->m->state == sub::State::Idle);
-  bool first = !s;
-  if (first) s = &create(q, hash);
-  if (maybe_in_table && !c_.outbox_.queued(*s)) {
-    idle_.push_back(*s);
-    Row row;   // its row, if there is one, is wanted now and not with its page
-    row.flag = s->source;
-    row.event = s->event;
-    row.pres_uri = s->pres_uri();
-    row.pres_id = s->text.get(Subscription::kId);
-    row.watcher_uri = s->text.get(Subscription::kWatcher);
-    row.to_uri = s->text.get(Subscription::kTo);
-    c_.ports_.store.find(row);
+  bool first = !s, wait = maybe_in_table(s);
+  if (first) {
+    std::array<std::string_view, Subscription::kFields> text{};
+    text[Subscription::kPresUri] = q.pres_uri;
+    text[Subscription::kId] = q.id;
+    text[Subscription::kWatcher] = q.watcher_uri;
+    text[Subscription::kTo] = q.to_uri;
+    s = &make(q.source, q.event, hash, text);
+    renew_dialog(*s);
   }
-  if (s->m->state == sub::State::Sending) park(*s, q, std::move(done), now);
+  if (wait) wait_for_row(*s);
+  if (s->m->state == sub::State::Sending) put_behind(*s, q, std::move(done), now);
   else take_over(*s, q, first, std::move(done), now);
   reap();
   return success();
-}
-
-Subscription& Subscriptions::create(const SubscribeRequest& q, uint32_t hash) {
-  auto s = std::make_unique<Subscription>();
-  s->source = q.source;
-  s->event = q.event;
-  s->hash = hash;
-  std::array<std::string_view, Subscription::kFields> text{};
-  text[Subscription::kPresUri] = q.pres_uri;
-  text[Subscription::kId] = q.id;
-  text[Subscription::kWatcher] = q.watcher_uri;
-  text[Subscription::kTo] = q.to_uri;
-  s->put(text);
-  by_state_[static_cast<int>(sub::State::Idle)]++;
-  if (!q.id.empty()) ids_.insert(s.get());
-  Subscription& ref = table_.insert(std::move(s));
-  renew_dialog(ref);
-  return ref;
 }
 
 // Nothing is out: the request becomes what is wanted, at once.
@@ -118,9 +91,7 @@ void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, bool f
   bool removal = q.expires == 0;
   SubscriptionExtra& x = s.need_extra();
   x.keep_existing = q.keep_existing && !removal && s.m->state == sub::State::Idle && x.callers.empty();
-  x.callers.mark_superseded();
-  x.callers.push(std::move(done), now);
-  if (q.cb_param) x.cb_param = q.cb_param;
+  join(s, std::move(done), q.cb_param, now);
   bool fetch = first || s.m->wanted == sub::Wanted::Once || (s.m->state == sub::State::Gone && !EngineCommon::has_row(s));
   if (!removal || fetch) {
     auto text = s.text.views();
@@ -137,22 +108,12 @@ void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, bool f
   if (waited_for_row && !c_.loading_) leave_idle(s, now);
 }
 
-// A request is out: this one waits, in place of those that waited before it.
-void Subscriptions::park(Subscription& s, const SubscribeRequest& q, PublishDone done, MonoMs now) {
+// A request is out: this one waits.
+void Subscriptions::put_behind(Subscription& s, const SubscribeRequest& q, PublishDone done, MonoMs now) {
   SubscriptionExtra& x = s.need_extra();
   bool removal = q.expires == 0;
-  bool removing = s.m->wanted == sub::Wanted::Nothing || s.m->wanted == sub::Wanted::Leaving;
-  bool fetching = s.m->wanted == sub::Wanted::Once;
-  if (removal && (removing || fetching) && !x.waiting) {   // asked for twice: the one that is out answers both
-    x.callers.push(std::move(done), now);
-    return;
-  }
-  if (!x.waiting) x.waiting = std::make_unique<WaitingSubscribe>();
-  WaitingSubscribe& w = *x.waiting;
-  w.callers.mark_superseded();
-  w.callers.push(std::move(done), now);
-  w.removal = removal;
-  if (q.cb_param) w.cb_param = q.cb_param;
+  if (removal && !wanted(s) && !x.waiting) return x.callers.push(std::move(done), now);   // asked for twice: the one that is out answers both
+  WaitingSubscribe& w = park(s, std::move(done), q.cb_param, removal, now);
   if (removal) return;
   w.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
   w.contact = q.contact;
@@ -167,35 +128,22 @@ void Subscriptions::park(Subscription& s, const SubscribeRequest& q, PublishDone
   w.content_type = q.content_type;
 }
 
-// The request that was out is done: the newest one that waited takes effect.
-void Subscriptions::start_waiting(Subscription& s, MonoMs now) {
-  if (!s.extra || !s.extra->waiting || s.m->state == sub::State::Sending) return;
-  std::unique_ptr<WaitingSubscribe> w = std::move(s.extra->waiting);
-  SubscriptionExtra& x = *s.extra;
-  x.callers.mark_superseded();
-  x.callers.append(std::move(w->callers));
-  if (w->cb_param) x.cb_param = w->cb_param;
-  if (!w->removal) {
+void Subscriptions::resume(Subscription& s, WaitingSubscribe& w, MonoMs now) {
+  if (!w.removal) {
     auto text = s.text.views();
-    text[Subscription::kContact] = w->contact;
-    text[Subscription::kTarget] = w->target;
-    text[Subscription::kProxy] = w->outbound_proxy;
-    if (w->has_headers) text[Subscription::kExtraHeaders] = w->extra_headers;
-    put_body(text, w->body, w->content_type);
+    text[Subscription::kContact] = w.contact;
+    text[Subscription::kTarget] = w.target;
+    text[Subscription::kProxy] = w.outbound_proxy;
+    if (w.has_headers) text[Subscription::kExtraHeaders] = w.extra_headers;
+    put_body(text, w.body, w.content_type);
     s.put(text);
   }
-  apply(s, {.input = sub::Input::Request, .removal = w->removal, .waited = true, .wanted_end = w->wanted_end}, nullptr, now);
-}
-
-// The table holds no row of it: it goes its own way.
-void Subscriptions::leave_idle(Subscription& s, MonoMs now) {
-  s.id = c_.next_id_++;
-  apply(s, {.input = sub::Input::Loaded, .no_row = true}, nullptr, now);
+  apply(s, {.input = sub::Input::Request, .removal = w.removal, .waited = true, .wanted_end = w.wanted_end}, nullptr, now);
 }
 
 Status Subscriptions::update_contact(const DialogQuery& q, std::string_view contact, MonoMs now) {
   if (auto s = check_uri("contact", contact); !s) return s;
-  Subscription* s = of_dialog(q.call_id, q.local_tag);
+  Subscription* s = dialogs_.find(q.call_id, q.local_tag);
   if (!s || s->m->dialog != sub::Dialog::Confirmed || s->remote_tag() != q.remote_tag)
     return c_.not_here("no subscription has this dialog");
   if (s->text.get(Subscription::kRemote) == contact) return success();
@@ -231,11 +179,9 @@ DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) co
     if (id) *id = s.text.get(Subscription::kId);
   };
   if (!q.call_id.empty()) {
-    for (auto [at, end] = dialogs_.equal_range(dialog_hash(q.call_id)); at != end; ++at) {
-      const Subscription& s = *at->second;
-      if (s.call_id() != q.call_id) continue;
+    dialogs_.of_call(q.call_id, [&](const Subscription& s) {
       if (q.local_tag.empty() || s.text.get(Subscription::kLocalTag) == q.local_tag) look(s);
-    }
+    });
   } else if (!q.pres_uri.empty()) {
     table_.of_uri(q.pres_uri, look);
   }
@@ -243,77 +189,9 @@ DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) co
 }
 
 void Subscriptions::of_id(std::string_view prefix, const std::function<void(const RecordView&)>& fn, MonoMs now) const {
-  for (auto at = ids_.lower_bound(prefix); at != ids_.end() && ById::id(*at).starts_with(prefix); ++at) {
-    const Subscription& s = **at;
+  dialogs_.of_id(prefix, [&](const Subscription& s) {
     if (s.m->state != sub::State::Gone && s.m->state != sub::State::Ending && !over(s)) fn(view(s, now));
-  }
-}
-
-bool Subscriptions::quiet() const {
-  auto in = [&](sub::State st) { return by_state_[static_cast<int>(st)]; };
-  return in(sub::State::Idle) == 0 && in(sub::State::Intent) == 0 && in(sub::State::Queued) == 0 && in(sub::State::Sending) == 0;
-}
-
-bool Subscriptions::remove_some(uint32_t limit, MonoMs now) {
-  std::vector<Subscription*> some;
-  remove_cursor_ = table_.walk(remove_cursor_, limit, [&](Subscription& s) { some.push_back(&s); });
-  for (Subscription* s : some) {
-    bool revived = s->extra && s->extra->waiting;   // a subscribe may wait behind the removal that is out
-    if (s->m->state == sub::State::Gone || (s->m->wanted != sub::Wanted::Something && !revived)) continue;
-    if (s->extra) s->extra->callers.mark_superseded();
-    if (s->m->state == sub::State::Sending) {
-      SubscriptionExtra& x = s->need_extra();
-      if (!x.waiting) x.waiting = std::make_unique<WaitingSubscribe>();
-      x.waiting->callers.mark_superseded();
-      x.waiting->removal = true;
-    } else {
-      apply(*s, {.input = sub::Input::Request, .removal = true}, nullptr, now);
-    }
-  }
-  reap();
-  return remove_cursor_ == 0;
-}
-
-uint64_t Subscriptions::rewrite_some(uint64_t cursor, uint32_t limit, MonoMs now) {
-  return table_.walk(cursor, limit, [&](Subscription& s) {
-    if (!EngineCommon::has_row(s)) return;
-    s.whole = true;
-    mark(s, Lane::Bulk, now);
   });
-}
-
-bool Subscriptions::take_callers(uint32_t limit, std::deque<Delivery>& out) {
-  end_cursor_ = table_.walk(end_cursor_, limit, [&](Subscription& s) {
-    if (!s.extra) return;
-    Delivery d;
-    d.callers.append(std::move(s.extra->callers));
-    if (s.extra->waiting) d.callers.append(std::move(s.extra->waiting->callers));
-    if (!d.callers.empty()) out.push_back(std::move(d));
-  });
-  return end_cursor_ == 0;
-}
-
-void Subscriptions::reap() {
-  for (size_t i = 0; i < reap_.size(); i++) {
-    Subscription& s = *reap_[i];
-    s.reaping = false;
-    if (s.m->state != sub::State::Gone || s.queue != StoreHook::Queue::None) continue;  // born again meanwhile
-    c_.settle_acks(s, s.version, true);
-    c_.deadlines_.remove(s);
-    unindex(s);
-    kept_.drop(s.kept);
-    ids_.erase(&s);
-    by_state_[static_cast<int>(sub::State::Gone)]--;
-    table_.remove(s);
-  }
-  reap_.clear();
-}
-
-void Subscriptions::to_reap(Subscription& s) {
-  if (s.reaping) return;
-  s.reaping = true;
-  if (c_.loading_) c_.ended_rows_.insert(s.id);
-  reap_.push_back(&s);
 }
 
 }  // namespace pua

@@ -11,7 +11,6 @@
 namespace pua {
 
 namespace {
-constexpr int kHandlersPerRun = 8;
 constexpr int kStaleInARow = 2;             // one may have been overtaken; a notifier whose versions begin anew sends nothing else
 constexpr size_t kKeepBody = 1024;          // a longer document is shown to the handlers only
 
@@ -23,31 +22,6 @@ sub::Notified notified_of(std::string_view state) {
   return state == "pending" ? sub::Notified::Pending : sub::Notified::Other;
 }
 }  // namespace
-
-Subscription* Subscriptions::of_dialog(std::string_view call_id, std::string_view local_tag) const {
-  if (call_id.empty()) return nullptr;
-  for (auto [at, end] = dialogs_.equal_range(dialog_hash(call_id)); at != end; ++at) {
-    Subscription& s = *at->second;
-    if (s.call_id() == call_id && s.text.get(Subscription::kLocalTag) == local_tag) return &s;
-  }
-  return nullptr;
-}
-
-// The only dialog with that Call-ID, whatever the tags: what a NOTIFY means whose tags are missing, or others than ours. Null: there is none, or
-// more than one.
-Subscription* Subscriptions::only_dialog(std::string_view call_id) const {
-  Subscription* found = nullptr;
-  for (auto [at, end] = dialogs_.equal_range(dialog_hash(call_id)); at != end; ++at) {
-    if (at->second->call_id() != call_id) continue;
-    if (found) return nullptr;
-    found = at->second;
-  }
-  return found;
-}
-
-bool Subscriptions::expects(std::string_view call_id) const {
-  return dialogs_.find(dialog_hash(call_id)) != dialogs_.end();
-}
 
 NotifyAnswer Subscriptions::refuse(int status, std::string reason, std::string headers) {
   (status == 481 ? c_.count_.notifies_unknown : c_.count_.notifies_bad)++;
@@ -65,7 +39,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   const EventInfo* event = n.event.empty() ? nullptr : c_.ports_.bodies.by_name(n.event);
   if (!event && !n.event.empty()) event = c_.ports_.bodies.by_name(package_of(n.event));
   const char* bad_event = event ? nullptr : n.event.empty() ? "Event is missing" : "Bad Event";
-  Subscription* s = of_dialog(n.call_id, n.local_tag);
+  Subscription* s = dialogs_.find(n.call_id, n.local_tag);
   if (!s || s->m->state == sub::State::Idle) return outside_of_dialogs(event, bad_event, n, now);
   if (bad_event) return refuse_known(*s, n, 489, bad_event, now, allow_events());
   if (n.state.empty()) return refuse_known(*s, n, 400, "Subscription-State is missing", now);
@@ -91,7 +65,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   // Within a dialog it says nothing (RFC 3261 section 12.2).
   if (made && (!n.route_problem.empty() || !check_text("Record-Route", n.route_set, kMaxRoutes)))
     return refuse_known(*s, n, 400, "Record-Route is not usable", now);
-  if (notifications_.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
+  if (handlers_.notifications.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
   Document doc = judge(s, *event, n);
   if (doc.bad == BadDocument::No) return take(*s, n, doc, now);
   c_.count_.notifies_bad_document++;
@@ -113,7 +87,7 @@ NotifyAnswer Subscriptions::outside_of_dialogs(const EventInfo* event, const cha
     answer = refuse(489, bad_event, allow_events());
   } else if (c_.loading_) {
     return refuse(503, "Not loaded yet", "Retry-After: 1\r\n");
-  } else if (n.local_tag.empty() && unsolicited_.wanted(event->flag)) {
+  } else if (n.local_tag.empty() && handlers_.unsolicited.wanted(event->flag)) {
     // Outside of a dialog, that is: who believes in a dialog with us is told that there is none.
     answer = take_unsolicited(*event, n, now);
     if (answer.status == 200) {   // a dialog that it names all the same did not hear it
@@ -150,14 +124,14 @@ void Subscriptions::count_refused(Subscription& s, bool terminated, MonoMs now) 
 
 void Subscriptions::on_unreadable(const NotifyRequest& n, const NotifyAnswer& answer, MonoMs now) {
   if (c_.ended() || !expects(n.call_id)) return;
-  Subscription* s = of_dialog(n.call_id, n.local_tag);
-  if (!s) s = only_dialog(n.call_id);
+  Subscription* s = dialogs_.find(n.call_id, n.local_tag);
+  if (!s) s = dialogs_.only(n.call_id);
   log_notify(refused_gate_, n, s ? std::string(s->pres_uri()) : "Call-ID " + std::string(n.call_id), answer.status, answer.reason, now);
   if (s) count_refused(*s, ends_dialog(*s, n), now);
 }
 
 NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const NotifyRequest& n, MonoMs now) {
-  if (unsolicited_.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
+  if (handlers_.unsolicited.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
   c_.count_.notifies_unsolicited++;
   Document doc = judge(nullptr, event, n);
   bool shown = doc.bad == BadDocument::No || (doc.bad != BadDocument::TooLarge && c_.settings_.bad_documents);
@@ -165,7 +139,7 @@ NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const Notif
     c_.count_.notifies_bad_document++;
     log_notify(bad_document_gate_, n, n.to_uri, 200, "taken, but its document cannot be used: " + doc.text, now);
   }
-  unsolicited_.push({event.flag, event.name, n.event_id, n.to_uri, n.from_uri, n.state, shown ? n.content_type : std::string_view(),
+  handlers_.unsolicited.push({event.flag, event.name, n.event_id, n.to_uri, n.from_uri, n.state, shown ? n.content_type : std::string_view(),
                      shown ? n.body : std::string_view(), n.headers, doc.bad});
   return {};
 }
@@ -226,7 +200,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   }
   s.notified_at = now;
   kept_.keep(s.kept, n.reason, n.content_type, stale || n.body.size() > kKeepBody ? std::string_view() : n.body);
-  bool wanted = s.m->wanted == sub::Wanted::Something;
+  bool was_wanted = wanted(s);
   sub::Event e{.input = terminated ? sub::Input::Terminated : sub::Input::Notify};
   e.expires = n.expires;
   e.retry_after = n.retry_after;
@@ -234,7 +208,7 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   e.reason = sub::reason_of(n.reason);
   e.refetch = gap || s.stale >= kStaleInARow;
   e.full = !n.body.empty() && document.bad == BadDocument::No && doc.kind != DocumentState::Kind::Partial;
-  if (terminated && wanted) c_.count_.notifies_terminated++;
+  if (terminated && was_wanted) c_.count_.notifies_terminated++;
   if (!terminated && s.m->asked && n.expires > s.m->asked) c_.count_.grants_too_long++;
   uint32_t version = s.version;
   apply(s, e, nullptr, now);
@@ -242,41 +216,10 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
     s.version++;
     mark(s, Lane::Bulk, now);
   }
-  bool heard = std::any_of(handlers_.begin(), handlers_.end(), [&](const Handler& h) { return (h.mask & s.source) != 0; });
-  if (heard && !stale) notifications_.push(view(s, now), n, gap, document.bad);
+  if (handlers_.wanted(s.source) && !stale) handlers_.notifications.push(view(s, now), n, gap, document.bad);
   start_waiting(s, now);
   reap();
   return {};
-}
-
-int Subscriptions::observe(int32_t source_mask, NotifyObserver fn) {
-  handlers_.push_back({next_handle_, source_mask, std::move(fn)});
-  return next_handle_++;
-}
-
-// Inside a handler it is only emptied: run_handlers() may stand in it.
-void Subscriptions::forget(int handle) {
-  for (Handler& h : handlers_) {
-    if (h.handle != handle) continue;
-    h.mask = 0;
-    if (!in_handlers_) h.fn = nullptr;
-  }
-  if (!in_handlers_) std::erase_if(handlers_, [](const Handler& h) { return h.mask == 0; });
-}
-
-void Subscriptions::run_handlers() {
-  if (in_handlers_) return;
-  in_handlers_ = true;
-  for (int i = 0; i < kHandlersPerRun && !notifications_.empty() && !c_.ended(); i++) {
-    std::unique_ptr<Notification> n = notifications_.pop();
-    NotifyView v = n->view();
-    for (size_t h = 0; h < handlers_.size() && !c_.ended(); h++)
-      if (handlers_[h].mask & v.record.source) handlers_[h].fn(v);
-    notifications_.done(std::move(n));
-  }
-  for (int i = 0; i < kHandlersPerRun && !unsolicited_.empty() && !c_.ended(); i++) unsolicited_.show_one([this] { return c_.ended(); });
-  in_handlers_ = false;
-  std::erase_if(handlers_, [](const Handler& h) { return h.mask == 0; });
 }
 
 }  // namespace pua

@@ -98,7 +98,7 @@ TEST(Expires, every_negative_value_is_for_ever) {
     Rig other;
     other.publish("b", s);
     LONGLONGS_EQUAL(3600, other.last().expires);
-    LONGLONGS_EQUAL(kNever, other.record()->pub->wanted_end);
+    LONGLONGS_EQUAL(kNever, other.record()->m->wanted_end);
   }
 }
 

@@ -66,9 +66,9 @@ TEST(Machine, the_headers_and_the_page_say_what_the_lists_say) {
 
 // step() alone writes: these do not compile outside of it.
 TEST(Machine, its_fields_cannot_be_assigned) {
-  static_assert(!FieldsCanBeAssigned<decltype(Record::pub)>);
+  static_assert(!FieldsCanBeAssigned<decltype(Record::m)>);
   static_assert(!FieldsCanBeAssigned<decltype(Subscription::m)>);
-  static_assert(!CanBeReplaced<decltype(Record::pub)>);
+  static_assert(!CanBeReplaced<decltype(Record::m)>);
   static_assert(!CanBeReplaced<decltype(Subscription::m)>);
   static_assert(FieldsCanBeAssigned<Publication*>);   // what the first two would be without Machine
 }

@@ -475,7 +475,7 @@ TEST(OutboxEngine, a_removal_to_a_destination_that_does_not_answer_is_kept_too) 
   rig.advance(100);
   LONGS_EQUAL(503, c.status);
   CHECK(c.durable);
-  CHECK(rig.record(uri(7))->pub->wanted != Wanted::Something);
+  CHECK(rig.record(uri(7))->m->wanted != Wanted::Something);
   rig.kill();
   rig.boot();  // and it goes out after a restart
   bool removed = false;

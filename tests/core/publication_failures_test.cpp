@@ -163,7 +163,7 @@ TEST(PublicationFailures, one_for_ever_is_never_given_up) {
 TEST(PublicationFailures, a_refresh_that_fails_is_tried_again_before_the_grant_ends) {
   rig.publish("b1", kForEver);
   rig.ok("e1", 120);
-  MonoMs end = rig.record()->pub->grant_end;
+  MonoMs end = rig.record()->m->grant_end;
   rig.advance(80 * kSecond);
   TEXT_EQUAL("initial refresh", rig.kinds());
   rig.time_out();

@@ -236,7 +236,7 @@ TEST(PublicationRows, a_2xx_brings_the_new_entity_tag_and_the_grant) {
   rig.advance(900 * kSecond);
   TEXT_EQUAL("e1", rig.last().if_match);
   rig.ok("e2", 500);
-  LONGLONGS_EQUAL(rig.last().at + 500 * kSecond, rig.record()->pub->grant_end);
+  LONGLONGS_EQUAL(rig.last().at + 500 * kSecond, rig.record()->m->grant_end);
   rig.advance(450 * kSecond);
   TEXT_EQUAL("e2", rig.last().if_match);
 }
@@ -254,7 +254,7 @@ TEST(PublicationRows, a_2xx_without_expires_grants_what_was_asked_for) {
   rig.publish("b1", kForEver);
   rig.answer({.etag = "e1"});
   TEXT_EQUAL("live", rig.state());
-  LONGLONGS_EQUAL(rig.last().at + 3600 * kSecond, rig.record()->pub->grant_end);
+  LONGLONGS_EQUAL(rig.last().at + 3600 * kSecond, rig.record()->m->grant_end);
   next_leaves_within(2520 * kSecond, 2880 * kSecond);
   TEXT_EQUAL("refresh", rig.last().kind());
   LONGS_EQUAL(1, rig.stats().missing_expires);

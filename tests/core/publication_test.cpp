@@ -32,7 +32,9 @@ TEST_GROUP(Publication) {
   }
   void step(const Event& e, MonoMs now = kNow) {
     CHECK(legal(p.state, e.input));
-    fx = Publication::step(p, e, random, now);
+    Event with_row = e;
+    with_row.has_row = true;
+    fx = Publication::step(p, with_row, random, now);
   }
   void is(State s) { STRCMP_EQUAL(state_name(s), state_name(p.state)); }
   bool written() const { return fx.write == Write::Bulk || fx.write == Write::Fast; }

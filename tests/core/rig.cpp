@@ -288,7 +288,7 @@ const Record* Rig::record(const std::string& uri, const std::string& id, int32_t
 
 std::string Rig::state(const std::string& uri) const {
   const Record* r = record(uri);
-  return r ? state_name(r->pub->state) : "none";
+  return r ? state_name(r->m->state) : "none";
 }
 
 std::vector<StoredRow> Rig::rows() {

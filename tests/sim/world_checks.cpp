@@ -38,7 +38,7 @@ void World::check() {
   if (!disk_.wrong.empty()) fail(disk_.wrong);
   for (Owner& o : owners_) {
     const Record* r = engine_->find({64, 1, o.uri, {}});
-    if (r && r->pub->state == State::Queued && !static_cast<const QueueHook&>(*r).linked()) fail(o.uri + " waits for a slot in no queue");
+    if (r && r->m->state == State::Queued && !static_cast<const QueueHook&>(*r).linked()) fail(o.uri + " waits for a slot in no queue");
   }
   watchers_.check_queued();
   if (engine_->loading()) return;
@@ -109,8 +109,8 @@ void World::check_healed() {
     const Record* r = engine_->find({64, 1, o.uri, {}});
     bool sure = o.want != Want::Unsure && !o.ended;
     bool wanted = sure ? o.want == Want::State && o.wanted_end > now_ : r != nullptr;
-    if (sure && wanted && (!r || r->pub->state != State::Live)) fail(o.uri + " is wanted and not live");
-    if (sure && !wanted && r) fail(o.uri + " is not wanted and still here, state " + state_name(r->pub->state));
+    if (sure && wanted && (!r || r->m->state != State::Live)) fail(o.uri + " is wanted and not live");
+    if (sure && !wanted && r) fail(o.uri + " is not wanted and still here, state " + state_name(r->m->state));
     int there = 0;
     for (auto& [tag, state] : esc_.states()) {
       if (state.uri != o.uri) continue;

@@ -1,40 +1,44 @@
 // Subscriptions: rows, and what others see.
 #include <algorithm>
 
-#include "core/policy.h"
 #include "core/subscriptions.h"
 #include "core/validate.h"
 
 namespace pua {
 
 namespace {
-constexpr int64_t kMaxEpoch = 100000000000;   // s: no clock shows more; a later time is damage
 // The row may be older than the last request: CSeq goes on behind anything that can have been used since (RFC 3261 section 12.2.1.1).
 // A hundred a second: two restarts in a row, with nothing written between them, must not meet either.
 constexpr int64_t kCseqJump = 1000, kCseqPerSecond = 100, kCseqJumpMax = 10000000;
 constexpr uint32_t kCseqMax = 0x7fffffff;
-constexpr int kLeavePerRun = 8;          // records left over from loading, in one run()
-
-int64_t to_epoch(MonoMs t, int64_t offset) { return t == kNever ? 0 : std::max<int64_t>(1, (t + offset + 999) / 1000); }
-MonoMs from_epoch(int64_t s, int64_t offset) { return s <= 0 ? kNever : s * 1000 - offset; }
-
 }  // namespace
 
-RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
-  const sub::Dialogue& m = *s.m;
-  out = Row{};
-  out.id = s.id;
-  out.record_version = s.version;
-  out.updated_at = to_epoch(s.dirty_since, c_.epoch_offset_);
-  if (sub::row_over(m)) return RowOp::Delete;
-  if (m.build == sub::Build::Replay) out.updated_at = s.extra->cseq_since;   // the jump that is still to come starts there
-  bool there = m.dialog == sub::Dialog::Confirmed;
+void Subscriptions::row_key(const Subscription& s, Row& out) {
   out.flag = s.source;
   out.event = s.event;
   out.pres_uri = s.pres_uri();
   out.pres_id = s.text.get(Subscription::kId);
   out.watcher_uri = s.text.get(Subscription::kWatcher);
   out.to_uri = s.text.get(Subscription::kTo);
+}
+
+void Subscriptions::put_row(std::array<std::string_view, Subscription::kFields>& text, const Row& row) {
+  text[Subscription::kPresUri] = row.pres_uri;
+  text[Subscription::kId] = row.pres_id;
+  text[Subscription::kWatcher] = row.watcher_uri;
+  text[Subscription::kTo] = row.to_uri;
+}
+
+void Subscriptions::dies(Subscription& s) {
+  dialogs_.remove(s);
+  dialogs_.remove_id(s);
+  kept_.drop(s.kept);
+}
+
+void Subscriptions::fill_row(const Subscription& s, Row& out) const {
+  const sub::Dialogue& m = *s.m;
+  bool there = m.dialog == sub::Dialog::Confirmed;
+  if (m.build == sub::Build::Replay) out.updated_at = s.extra->cseq_since;   // the jump that is still to come starts there
   out.event_id = s.text.get(Subscription::kEventId);
   out.contact = s.text.get(Subscription::kContact);
   out.target = s.text.get(Subscription::kTarget);
@@ -49,10 +53,8 @@ RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
     out.remote_contact = s.text.get(Subscription::kRemote);
     out.record_route = s.text.get(Subscription::kRouteSet);
   }
-  out.sharing_tag = c_.settings_.sharing_tag;
   out.expires = m.grant_end ? to_epoch(sub::removal_end(m), c_.epoch_offset_) : 0;
   out.desired_expires = m.wanted != sub::Wanted::Something ? 1 : to_epoch(m.wanted_end, c_.epoch_offset_);
-  out.cseq = s.cseq;
   bool out_now = m.state == sub::State::Sending;
   sub::Op op = out_now ? m.op : sub::next_op(m);
   if (op == sub::Op::Remove && m.wanted != sub::Wanted::Something) {
@@ -61,29 +63,7 @@ RowOp Subscriptions::row_of(const Subscription& s, Row& out) const {
     out.intent = static_cast<int32_t>(op);
     out.intent_expires = static_cast<int32_t>(m.asked);
   }
-  return RowOp::Upsert;
 }
-
-void Subscriptions::on_stored(Subscription& s, uint32_t version, bool ok, MonoMs now) {
-  if (s.m->state == sub::State::Intent && (!ok || static_cast<int32_t>(version - s.intent_version) >= 0))
-    apply(s, {.input = sub::Input::Proceed}, nullptr, now);
-  c_.settle_acks(s, version, ok);
-  if (ok && version == s.version && s.queue == StoreHook::Queue::None) {
-    bool over = sub::row_over(*s.m);
-    if (over) s.written_version = 0;   // it has no row any more
-    if (over && (s.m->state == sub::State::Gone || s.m->state == sub::State::Ending))
-      apply(s, {.input = sub::Input::Stored}, nullptr, now);
-    if (s.m->state == sub::State::Gone) {
-      to_reap(s);
-    } else if (s.extra && s.extra->callers.empty() && !s.extra->waiting && !s.acks && !s.extra->cb_param &&
-               s.m->state == sub::State::Live) {
-      s.extra.reset();  // back to the small form
-    }
-  }
-  reap();
-}
-
-// --- rows become subscriptions -------------------------------------------------------------------------------------
 
 // Why a row cannot be taken; nullptr: it can.
 const char* Subscriptions::unreadable(const Row& row) const {
@@ -114,47 +94,10 @@ const char* Subscriptions::unreadable(const Row& row) const {
   return nullptr;
 }
 
-void Subscriptions::load_row(const Row& row, MonoMs now) {
-  if (const char* column = unreadable(row)) {
-    c_.count_.load_bad++;
-    uint64_t more = 0;
-    if (bad_row_gate_.pass(now, more))
-      c_.ports_.log.warning("load: row %lld stays as it is, its %s is not readable", static_cast<long long>(row.id), column);
-    return;
-  }
-  if (!c_.ports_.bodies.by_flag(row.event)) {
-    if (c_.parked_[row.event]++ == 0)
-      c_.ports_.log.notice("load: rows of event %d are kept aside until it is registered", row.event);
-    return;
-  }
-  SubscriptionKey key{row.flag, row.event, row.pres_uri, row.pres_id, row.watcher_uri, row.to_uri};
-  uint32_t hash = table_.hash_of(key);
-  Subscription* known = table_.find(key, hash);
-  if (known && known->m->state != sub::State::Idle) return;
-  if (known) return adopt(*known, row, true, now);   // a request came for it before its row did
-  auto s = std::make_unique<Subscription>();
-  s->source = row.flag;
-  s->event = row.event;
-  s->hash = hash;
-  std::array<std::string_view, Subscription::kFields> text{};
-  text[Subscription::kPresUri] = row.pres_uri;
-  text[Subscription::kId] = row.pres_id;
-  text[Subscription::kWatcher] = row.watcher_uri;
-  text[Subscription::kTo] = row.to_uri;
-  s->put(text);
-  by_state_[static_cast<int>(sub::State::Idle)]++;
-  if (!row.pres_id.empty()) ids_.insert(s.get());
-  adopt(table_.insert(std::move(s)), row, false, now);
-}
-
 // The row's dialog becomes the subscription's; what an owner asked for meanwhile stays what is wanted.
 void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs now) {
   const sub::Dialogue& m = *s.m;
-  c_.count_.loaded++;
-  s.id = row.id;
-  s.version = std::max({s.version, row.record_version, 1u});  // 0 would mean that there is no row to delete
-  s.written_version = s.version;
-  unindex(s);
+  dialogs_.remove(s);
   // Nobody asked but those who want nothing done where it exists.
   bool existing = asked && s.extra->keep_existing && row.desired_expires != 1 && from_epoch(row.desired_expires, c_.epoch_offset_) > now;
   auto text = s.text.views();
@@ -199,7 +142,7 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
   past.requested = asked;
   past.existing = existing;
   if (past.dialog || replay) {
-    index(s);
+    dialogs_.add(s);
     restore_cseq(s, row, replay, now);
   }
   apply(s, {.input = sub::Input::Restored, .row = &past}, nullptr, now);
@@ -226,36 +169,6 @@ void Subscriptions::restore_cseq(Subscription& s, const Row& row, bool replay, M
     s.cseq += static_cast<uint32_t>(jump);
   }
 }
-
-// See Engine::stands.
-bool Subscriptions::stands(const Row& row, MonoMs now) {
-  if (unreadable(row)) return true;
-  SubscriptionKey key{row.flag, row.event, row.pres_uri, row.pres_id, row.watcher_uri, row.to_uri};
-  Subscription* s = table_.find(key, table_.hash_of(key));
-  if (!s || s->id != row.id || !EngineCommon::has_row(*s)) return false;
-  if (row.record_version <= s->version) return true;
-  s->version = row.record_version + 1;
-  s->whole = true;
-  mark(*s, Lane::Bulk, now);
-  return true;
-}
-
-// --- a piece of what is left to do ---------------------------------------------------------------------------------
-
-void Subscriptions::not_in_table(const Row& key, MonoMs now) {
-  SubscriptionKey k{key.flag, key.event, key.pres_uri, key.pres_id, key.watcher_uri, key.to_uri};
-  if (Subscription* s = table_.find(k, table_.hash_of(k)); s && s->m->state == sub::State::Idle) leave_idle(*s, now);
-}
-
-bool Subscriptions::busy() const { return !notifications_.empty() || !unsolicited_.empty() || (!c_.loading_ && !idle_.empty()); }
-
-void Subscriptions::run(MonoMs now) {
-  for (int n = 0; n < kLeavePerRun && !c_.loading_ && !idle_.empty(); n++) leave_idle(*idle_.front(), now);
-  reap();
-  run_handlers();
-}
-
-// --- looking in ----------------------------------------------------------------------------------------------------
 
 RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
   RecordView v;
@@ -296,7 +209,7 @@ RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
   v.version = s.doc_version;
   v.attempts = m.attempts;
   v.last_status = s.last_status;
-  v.waiters = s.extra ? s.extra->callers.size() + (s.extra->waiting ? s.extra->waiting->callers.size() : 0) : 0;
+  v.waiters = waiters(s);
   v.removing = m.wanted != sub::Wanted::Something;
   v.stored = s.written_version == s.version && s.version != 0 && c_.ports_.store.durable();
   v.cb_param = s.extra ? s.extra->cb_param : nullptr;
@@ -316,43 +229,11 @@ RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
   return v;
 }
 
-uint64_t Subscriptions::list(const ListFilter& f, uint64_t cursor, uint32_t limit, uint32_t scan, ListPage& page,
-                             const std::function<void(const RecordView&)>& show_one, MonoMs now) const {
-  uint32_t shown = 0;
-  do {
-    cursor = table_.walk(cursor, 1, [&](Subscription& s) {
-      page.scanned++;
-      if (!f.matches(Kind::Subscription, s.event, s.source, sub::state_name(s.m->state), s.pres_uri())) return;
-      show_one(view(s, now));
-      shown++;
-    });
-  } while (cursor && shown < limit && page.scanned < scan);
-  return cursor;
-}
-
-bool Subscriptions::show(std::string_view pres_uri, int32_t event, int32_t source,
-                         const std::function<void(const RecordView&)>& fn, MonoMs now) const {
-  bool any = false;
-  table_.of_uri(pres_uri, [&](Subscription& s) {
-    if ((event && s.event != event) || (source && s.source != source)) return;
-    any = true;
-    fn(view(s, now));
-  });
-  return any;
-}
-
 void Subscriptions::add_stats(Stats& s) const {
-  auto in = [&](sub::State st) { return by_state_[static_cast<int>(st)]; };
-  s.subscriptions = static_cast<int64_t>(table_.size());
+  s.subscriptions = static_cast<int64_t>(size());
   s.subs_live = in(sub::State::Live);
   s.subs_waiting = in(sub::State::Waiting);
   s.subs_backoff = in(sub::State::Backoff);
-}
-
-std::array<StateCount, sub::kStates> Subscriptions::by_state() const {
-  std::array<StateCount, sub::kStates> out{};
-  for (size_t i = 0; i < sub::kStates; i++) out[i] = {sub::state_name(static_cast<sub::State>(i)), by_state_[i]};
-  return out;
 }
 
 }  // namespace pua

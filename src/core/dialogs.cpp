@@ -1,0 +1,39 @@
+#include "core/dialogs.h"
+
+namespace pua {
+
+void Dialogs::remove(Subscription& s) {
+  if (!s.dialog_hash) return;
+  for (auto [at, end] = calls_.equal_range(s.dialog_hash); at != end; ++at) {
+    if (at->second != &s) continue;
+    calls_.erase(at);
+    break;
+  }
+  s.dialog_hash = 0;
+}
+
+Subscription* Dialogs::find(std::string_view call_id, std::string_view local_tag) const {
+  if (call_id.empty()) return nullptr;
+  for (auto [at, end] = calls_.equal_range(hash(call_id)); at != end; ++at) {
+    Subscription& s = *at->second;
+    if (s.call_id() == call_id && s.text.get(Subscription::kLocalTag) == local_tag) return &s;
+  }
+  return nullptr;
+}
+
+Subscription* Dialogs::only(std::string_view call_id) const {
+  Subscription* found = nullptr;
+  for (auto [at, end] = calls_.equal_range(hash(call_id)); at != end; ++at) {
+    if (at->second->call_id() != call_id) continue;
+    if (found) return nullptr;
+    found = at->second;
+  }
+  return found;
+}
+
+void Dialogs::of_call(std::string_view call_id, const std::function<void(const Subscription&)>& fn) const {
+  for (auto [at, end] = calls_.equal_range(hash(call_id)); at != end; ++at)
+    if (at->second->call_id() == call_id) fn(*at->second);
+}
+
+}  // namespace pua

@@ -1,0 +1,536 @@
+// Keeper: what is done alike for all records of one kind, whatever the kind. It owns their table, has their machines take steps and carries
+// out what these say: one request in flight and one that waits behind it, outcomes once their row is committed, deadlines, the queue, rows
+// that are written and rows that come back, walks over all of them. What differs by kind (key, checks, the text of a request, what of a row
+// is what, a view) is in the class that derives from it: Self. What is shared between the kinds is in EngineCommon, below both.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/engine_common.h"
+#include "core/identifiers.h"
+#include "core/notify_fields.h"
+#include "core/policy.h"
+#include "core/table.h"
+
+namespace pua {
+
+// Self has, beside what it adds for its owners:
+//   change(r, fx, reply, row, now)  what effects mean for texts and names; before the row is marked
+//   report(r, fx, reply, now)       counters and lines of the log; last, because a log callback is the host's code
+//   view(r, now), granted(r), etag(r), destination(r), ended(r)
+//   fill(r, q, scratch)             the request that leaves now, but for its branch
+//   heard(r, reply, now)            the event that a final reply is
+//   resume(r, waiting, now)         a request that waited takes effect
+//   born(r), dies(r)                it is in the table, leaves it
+//   key_of(row), row_key(r, row), put_row(text, row), unreadable(row), adopt(r, row, asked, now), fill_row(r, row)
+template <class Self, class R>
+class Keeper {
+ public:
+  using Key = typename R::Key;
+  using State = typename R::State;
+  using Input = typename R::Input;
+  using Event = typename R::Event;
+  using Effects = typename R::Effects;
+  using Waiting = typename R::Waiting;
+  static constexpr int kStates = R::kStates, kInputs = R::kInputs;
+  using Coverage = std::array<std::array<uint64_t, kInputs>, kStates>;
+
+  Keeper(EngineCommon& common, HashKey key) : c_(common), table_(std::clamp(common.settings_.hash_size, 1u, 24u), key) {}
+
+  // --- what happens to one record; the engine has found out that it is of this kind
+  void due(R& r, MonoMs now) {
+    c_.deadlines_.remove(r);
+    // In state Intent it is the end of our patience with the store, else the machine's own deadline.
+    apply(r, {.input = r.m->state == State::Intent ? Input::Proceed : Input::Due}, nullptr, now);
+  }
+  void send(R& r, TxnId txn, MonoMs now);
+  // Whether the reply says that the destination answers is the caller's business.
+  void on_reply(R& r, const SipReply& reply, MonoMs now);
+  std::string_view destination_of(const R& r) const { return self().destination(r); }   // valid until the next question of the kind
+  // Its destination is held back: the record stays queued, its owner is told now.
+  void unreachable(R& r, const char* why, MonoMs now) {
+    if (owned(r)) tell(r, 503, why, now);
+  }
+  void on_stored(R& r, uint32_t version, bool ok, MonoMs now);
+  RowOp row_of(const R& r, Row& out) const;
+  void load_row(const Row& row, MonoMs now);
+  // While the table is being loaded: there is no row of this key. A request need not wait for the end of that.
+  void not_in_table(const Row& row, MonoMs now) {
+    Key k = Self::key_of(row);
+    if (R* r = table_.find(k, table_.hash_of(k)); r && r->m->state == State::Idle) leave_idle(*r, now);
+  }
+  // Does the table hold this row by right? A newer version of a record than ours, of a table that had its own life, is outdone.
+  bool stands(const Row& row, MonoMs now);
+
+  // --- walks, piece by piece
+  bool waits_for_load() const { return !c_.loading_ && !idle_.empty(); }
+  void leave_some(int limit, MonoMs now) {   // those whose row did not come
+    for (int n = 0; n < limit && waits_for_load(); n++) leave_idle(*idle_.front(), now);
+  }
+  // Up to `limit` more are withdrawn; true: all were looked at.
+  bool remove_some(uint32_t limit, MonoMs now);
+  void remove_from_the_first() { remove_cursor_ = 0; }
+  // Writes the rows of up to `limit` more again, from `cursor` (0: the beginning); where to go on, 0: all were looked at.
+  uint64_t rewrite_some(uint64_t cursor, uint32_t limit, MonoMs now);
+  // Hands over the open callers of up to `limit` more; true: all were looked at.
+  bool take_callers(uint32_t limit, std::deque<Delivery>& out);
+  void reap();   // frees ended records that nothing refers to any more
+
+  // --- looking in
+  size_t size() const { return table_.size(); }
+  size_t loaded() const { return table_.size() - static_cast<size_t>(in(State::Idle)); }   // but for those that wait for their row
+  int64_t in(State s) const { return by_state_[static_cast<int>(s)]; }
+  uint64_t looked_at() const { return table_.looked_at(); }
+  const Coverage& coverage() const { return coverage_; }
+  const R* find(const Key& k) const { return table_.find(k, table_.hash_of(k)); }
+  bool quiet() const { return in(State::Idle) + in(State::Intent) + in(State::Queued) + in(State::Sending) == 0; }
+  std::array<StateCount, kStates> by_state() const;
+  // From `cursor` on up to `limit`, of `scan` looked at. Where to go on, 0: that was all.
+  uint64_t list(const ListFilter& f, uint64_t cursor, uint32_t limit, uint32_t scan, ListPage& page, uint32_t& shown,
+                const std::function<void(const RecordView&)>& show_one, MonoMs now) const;
+  bool show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>& fn, MonoMs now) const;
+
+ protected:
+  static bool owned(const R& r) { return r.extra && !r.extra->callers.empty(); }
+  static uint32_t waiters(const R& r) {
+    return r.extra ? r.extra->callers.size() + (r.extra->waiting ? r.extra->waiting->callers.size() : 0) : 0;
+  }
+  // Whether there is room for the record, or for one more who waits for it. Errors: too_many_records, backlog_full, too_many_waiters.
+  Status room_for(const R* r, bool with_row) const;
+  bool maybe_in_table(const R* r) const { return c_.loading_ && (!r || r->m->state == State::Idle); }
+  R& make(int32_t source, int32_t event, uint32_t hash, const std::array<std::string_view, R::kFields>& text);
+  void wait_for_row(R& r);
+  // The request that is under way: those before it were replaced by it.
+  void join(R& r, PublishDone done, void* cb_param, MonoMs now);
+  // A request is out: the newest one waits, in place of those that waited before it.
+  Waiting& park(R& r, PublishDone done, void* cb_param, bool removal, MonoMs now);
+  void start_waiting(R& r, MonoMs now);
+  void leave_idle(R& r, MonoMs now) {   // the table holds no row of it: it goes its own way
+    r.id = c_.next_id_++;
+    apply(r, {.input = Input::Loaded, .no_row = true}, nullptr, now);
+  }
+  // Those who wait for the request under way are told this.
+  void tell(R& r, int status, const char* phrase, MonoMs now) { apply(r, {.input = Input::Told, .status = status, .phrase = phrase}, nullptr, now); }
+  // The only place where a machine takes a step.
+  void apply(R& r, Event e, const SipReply* reply, MonoMs now, const Row* row = nullptr);
+  void mark(R& r, Lane lane, MonoMs now) { c_.ports_.store.mark(r, lane, now); }
+  void count_reply(const R& r, const SipReply& reply, Input input, const char* ends, MonoMs now);
+  void say(LogGate& gate, LogLevel level, const R& r, int status, const char* what, MonoMs now) {
+    c_.log_reply(gate, level, Self::kMethodName, r.pres_uri(), status, what, now);
+  }
+
+  EngineCommon& c_;
+  Table<R> table_;
+  List<R, QueueHook> idle_;                 // taken while loading; left when the row comes or the load ends
+
+ private:
+  Self& self() { return static_cast<Self&>(*this); }
+  const Self& self() const { return static_cast<const Self&>(*this); }
+  void write(R& r, Write how, MonoMs now);
+  void complete(R& r, const Effects& fx, const SipReply* reply, bool by_timer, MonoMs now);
+  void enqueue(R& r, MonoMs now);
+  void to_reap(R& r);
+
+  std::vector<R*> reap_;
+  Coverage coverage_{};
+  std::array<int64_t, kStates> by_state_{};
+  uint64_t remove_cursor_ = 0, end_cursor_ = 0;
+  LogGate forbidden_gate_, auth_gate_, fatal_gate_, brief_gate_, nothing_gate_, bad_row_gate_;
+  LogGate transient_gate_{3, 60000};        // daily life of a server with many users
+};
+
+// --- steps -----------------------------------------------------------------------------------------------------------
+
+template <class Self, class R>
+void Keeper<Self, R>::apply(R& r, Event e, const SipReply* reply, MonoMs now, const Row* row) {
+  State before = r.m->state;
+  if (!legal(before, e.input)) {
+    c_.ports_.log.error("bug: input %s in state %s of %s %lld was ignored", input_name(e.input), state_name(before), Self::kKindName,
+                        static_cast<long long>(r.id));
+    return;
+  }
+  coverage_[static_cast<int>(before)][static_cast<int>(e.input)]++;
+  e.owner = owned(r);
+  e.has_row = EngineCommon::has_row(r);
+  e.patience = c_.store_up_ ? now + c_.settings_.ack_wait_ms : now;   // a store known to be down is not waited for: the next turn goes on
+  e.ask = expires_rule(c_.settings_, r.event);
+  if constexpr (requires { e.timer_n; }) e.timer_n = 64 * static_cast<MonoMs>(c_.settings_.t1_ms);
+  Effects fx = r.m.step(e, c_.random_, now);
+  by_state_[static_cast<int>(before)]--;
+  by_state_[static_cast<int>(r.m->state)]++;
+
+  if (fx.leave_queue) c_.outbox_.remove(r);
+  if (reply && reply->cseq > r.cseq) r.cseq = reply->cseq;   // digest retries count on
+  self().change(r, fx, reply, row);
+  write(r, fx.write, now);
+  if (fx.free) to_reap(r);
+  if (fx.complete) complete(r, fx, reply, !e.owner, now);
+  if (fx.not_kept) c_.settle_acks(r, r.version, false);
+  if (fx.enqueue) enqueue(r, now);
+  c_.deadlines_.set(r, r.m->deadline);
+  self().report(r, fx, reply, now);
+}
+
+template <class Self, class R>
+void Keeper<Self, R>::write(R& r, Write how, MonoMs now) {
+  if (how == Write::No) return;
+  r.version++;
+  if (how == Write::Intent) r.intent_version = r.version;
+  mark(r, how == Write::Fast || how == Write::Intent ? Lane::Fast : Lane::Bulk, now);
+}
+
+// The request under way has its outcome: its callers and the observers get it once the row is safe, or cannot be.
+template <class Self, class R>
+void Keeper<Self, R>::complete(R& r, const Effects& fx, const SipReply* reply, bool by_timer, MonoMs now) {
+  Delivery d;
+  if (r.extra) d.callers.append(std::move(r.extra->callers));
+  bool seen = c_.watched(r.source);
+  if (d.callers.empty() && !seen) return;
+  OwnedOutcome& out = d.result;
+  if (fx.local_status || !reply) {
+    out.status = fx.local_status ? fx.local_status : 500;
+    out.reason = fx.local_reason;
+  } else {
+    out.status = reply->status;
+    out.reason = reply->reason;
+    out.origin = reply->origin;
+    out.message = reply->message;
+  }
+  out.etag = Self::etag(r);
+  out.granted = Self::granted(r);
+  out.by_timer = by_timer;
+  out.kept = fx.local_status ? fx.local_status == 503 : r.m->state == State::Backoff && out.status >= 300;
+  if (seen) d.seen = std::make_unique<Snapshot>(self().view(r, now));
+  bool nothing_to_store = r.m->state != State::Idle && Self::ended(r) && !EngineCommon::has_row(r);   // Idle: there may be a row
+  c_.deliver(r, std::move(d), nothing_to_store, now);
+}
+
+template <class Self, class R>
+void Keeper<Self, R>::enqueue(R& r, MonoMs now) {
+  bool owner = owned(r);
+  std::string_view to = self().destination(r);
+  const char* why = owner ? c_.why_held(to) : "";
+  c_.outbox_.enqueue(r, to, owner && !*why);
+  if (*why) unreachable(r, why, now);
+}
+
+// --- requests --------------------------------------------------------------------------------------------------------
+
+template <class Self, class R>
+Status Keeper<Self, R>::room_for(const R* r, bool with_row) const {
+  if (!r) return c_.room_for_new(table_.size(), with_row);
+  if (waiters(*r) >= c_.settings_.max_waiters)
+    return {Errc::too_many_waiters, "max_waiters (" + std::to_string(c_.settings_.max_waiters) + ") is reached"};
+  return success();
+}
+
+template <class Self, class R>
+R& Keeper<Self, R>::make(int32_t source, int32_t event, uint32_t hash, const std::array<std::string_view, R::kFields>& text) {
+  auto fresh = std::make_unique<R>();
+  fresh->source = source;
+  fresh->event = event;
+  fresh->hash = hash;
+  fresh->put(text);
+  by_state_[static_cast<int>(State::Idle)]++;
+  R& r = table_.insert(std::move(fresh));
+  self().born(r);
+  return r;
+}
+
+// Its row, if there is one, is wanted now and not with its page.
+template <class Self, class R>
+void Keeper<Self, R>::wait_for_row(R& r) {
+  if (c_.outbox_.queued(r)) return;
+  idle_.push_back(r);
+  Row key;
+  Self::row_key(r, key);
+  c_.ports_.store.find(key);
+}
+
+template <class Self, class R>
+void Keeper<Self, R>::join(R& r, PublishDone done, void* cb_param, MonoMs now) {
+  auto& x = r.need_extra();
+  x.callers.mark_superseded();
+  x.callers.push(std::move(done), now);
+  if (cb_param) x.cb_param = cb_param;
+}
+
+template <class Self, class R>
+typename R::Waiting& Keeper<Self, R>::park(R& r, PublishDone done, void* cb_param, bool removal, MonoMs now) {
+  auto& x = r.need_extra();
+  if (!x.waiting) x.waiting = std::make_unique<Waiting>();
+  Waiting& w = *x.waiting;
+  w.callers.mark_superseded();
+  w.callers.push(std::move(done), now);
+  w.removal = removal;
+  if (cb_param) w.cb_param = cb_param;
+  return w;
+}
+
+// The request that was out is done: the newest one that waited takes effect.
+template <class Self, class R>
+void Keeper<Self, R>::start_waiting(R& r, MonoMs now) {
+  if (!r.extra || !r.extra->waiting || r.m->state == State::Sending) return;
+  std::unique_ptr<Waiting> w = std::move(r.extra->waiting);
+  r.extra->callers.mark_superseded();
+  r.extra->callers.append(std::move(w->callers));
+  if (w->cb_param) r.extra->cb_param = w->cb_param;
+  self().resume(r, *w, now);
+}
+
+// --- going out, and what comes of it ---------------------------------------------------------------------------------
+
+template <class Self, class R>
+void Keeper<Self, R>::send(R& r, TxnId txn, MonoMs now) {
+  apply(r, {.input = Input::Slot}, nullptr, now);
+  SipRequest q;
+  q.txn = txn;
+  q.method = Self::kMethodName;
+  std::string scratch[2];
+  self().fill(r, q, scratch, now);
+  q.cseq = r.cseq;
+  q.expires = r.m->asked;
+  std::string fewer;
+  if (q.body.empty()) q.extra_headers = without_content_fields(q.extra_headers, fewer);
+  char branch[kBranchSize];
+  q.branch = write_branch(c_.branch_key_, q, branch);   // a server recognises by it the request that is repeated after a quick restart
+  if (auto s = c_.ports_.sip.send(q); !s) {
+    SipReply failed;
+    failed.status = 503;
+    failed.reason = s.error().message;
+    failed.origin = ReplyOrigin::Transport;
+    c_.outbox_.finish(txn, Outbox::Answer::Neutral, now, 0, EngineCommon::failure_of(failed));   // never left: no fault of the destination's
+    on_reply(r, failed, now);
+  }
+}
+
+template <class Self, class R>
+void Keeper<Self, R>::on_reply(R& r, const SipReply& reply, MonoMs now) {
+  r.last_status = static_cast<uint16_t>(reply.status);
+  Event e = self().heard(r, reply, now);
+  e.expires = reply.expires;
+  e.min_expires = reply.min_expires;
+  e.retry_after = reply.retry_after;
+  apply(r, e, &reply, now);
+  start_waiting(r, now);
+  reap();
+}
+
+template <class Self, class R>
+void Keeper<Self, R>::count_reply(const R& r, const SipReply& reply, Input input, const char* ends, MonoMs now) {
+  c_.count_final(Self::kMethod, reply, r.m->sent_at, now);
+  if (reply.origin != ReplyOrigin::Wire) return;
+  int status = reply.status;
+  switch (input) {
+    case Input::Success:
+      if (r.m->asked == 0) break;
+      c_.count_.grants_too_long += reply.expires > r.m->asked;
+      if (reply.expires == 0) say(nothing_gate_, LogLevel::warning, r, status, kGrantsNothing, now);
+      break;
+    case Input::TooBrief:
+      c_.count_.replies_423++;
+      if (!longer_to_ask(r.m->asked, reply.min_expires, expires_rule(c_.settings_, r.event).most))
+        say(brief_gate_, LogLevel::warning, r, status, kWantsLonger, now);
+      break;
+    case Input::Forbidden:
+      c_.count_.refused_403_404++;
+      say(forbidden_gate_, LogLevel::error, r, status, "kept and tried again; is the server complete?", now);
+      break;
+    case Input::Auth:
+      c_.count_.auth_failures++;
+      say(auth_gate_, LogLevel::error, r, status, "credentials are missing or wrong", now);
+      break;
+    case Input::Fatal:
+      c_.count_.refused_final++;
+      say(fatal_gate_, LogLevel::warning, r, status, ends, now);
+      break;
+    case Input::Transient:   // 5xx: the destination is named (core/destination_log.h)
+      if (status < 500 || status > 599) say(transient_gate_, LogLevel::notice, r, status, "kept and tried again", now);
+      break;
+    default: break;
+  }
+}
+
+// --- rows ------------------------------------------------------------------------------------------------------------
+
+template <class Self, class R>
+RowOp Keeper<Self, R>::row_of(const R& r, Row& out) const {
+  out = Row{};
+  out.id = r.id;
+  out.record_version = r.version;
+  out.updated_at = to_epoch(r.dirty_since, c_.epoch_offset_);
+  if (Self::ended(r)) return RowOp::Delete;
+  Self::row_key(r, out);
+  out.sharing_tag = c_.settings_.sharing_tag;
+  out.cseq = r.cseq;
+  self().fill_row(r, out);
+  return RowOp::Upsert;
+}
+
+template <class Self, class R>
+void Keeper<Self, R>::on_stored(R& r, uint32_t version, bool ok, MonoMs now) {
+  if (r.m->state == State::Intent && (!ok || static_cast<int32_t>(version - r.intent_version) >= 0)) apply(r, {.input = Input::Proceed}, nullptr, now);
+  c_.settle_acks(r, version, ok);
+  if (ok && version == r.version && r.queue == StoreHook::Queue::None) {
+    if (Self::ended(r)) r.written_version = 0;   // it has no row any more
+    if (Self::ended(r) && legal(r.m->state, Input::Stored)) {
+      apply(r, {.input = Input::Stored}, nullptr, now);
+    } else if (r.extra && r.extra->callers.empty() && !r.extra->waiting && !r.acks && !r.extra->cb_param && r.m->state == State::Live) {
+      r.extra.reset();  // back to the small form
+    }
+  }
+  reap();
+}
+
+template <class Self, class R>
+void Keeper<Self, R>::load_row(const Row& row, MonoMs now) {
+  if (const char* column = self().unreadable(row)) {
+    c_.count_.load_bad++;
+    uint64_t more = 0;
+    if (bad_row_gate_.pass(now, more))
+      c_.ports_.log.warning("load: row %lld stays as it is, its %s is not readable", static_cast<long long>(row.id), column);
+    return;
+  }
+  if (!c_.ports_.bodies.by_flag(row.event)) {
+    if (c_.parked_[row.event]++ == 0) c_.ports_.log.notice("load: rows of event %d are kept aside until it is registered", row.event);
+    return;
+  }
+  Key key = Self::key_of(row);
+  uint32_t hash = table_.hash_of(key);
+  R* known = table_.find(key, hash);
+  if (known && known->m->state != State::Idle) return;
+  bool asked = known != nullptr;   // a request came for it before its row did
+  if (!known) {
+    std::array<std::string_view, R::kFields> text{};
+    Self::put_row(text, row);
+    known = &make(row.flag, row.event, hash, text);
+  }
+  c_.count_.loaded++;
+  known->id = row.id;
+  known->version = std::max({known->version, row.record_version, 1u});  // 0 would mean that there is no row to delete
+  known->written_version = known->version;
+  self().adopt(*known, row, asked, now);
+}
+
+template <class Self, class R>
+bool Keeper<Self, R>::stands(const Row& row, MonoMs now) {
+  if (self().unreadable(row)) return true;
+  Key key = Self::key_of(row);
+  R* r = table_.find(key, table_.hash_of(key));
+  if (!r || r->id != row.id || !EngineCommon::has_row(*r)) return false;
+  if (row.record_version <= r->version) return true;
+  r->version = row.record_version + 1;
+  r->whole = true;
+  mark(*r, Lane::Bulk, now);
+  return true;
+}
+
+// --- the end of a record ---------------------------------------------------------------------------------------------
+
+template <class Self, class R>
+void Keeper<Self, R>::to_reap(R& r) {
+  if (r.reaping) return;
+  r.reaping = true;
+  if (c_.loading_) c_.ended_rows_.insert(r.id);
+  reap_.push_back(&r);
+}
+
+template <class Self, class R>
+void Keeper<Self, R>::reap() {
+  for (size_t i = 0; i < reap_.size(); i++) {
+    R& r = *reap_[i];
+    r.reaping = false;
+    if (r.m->state != State::Gone || r.queue != StoreHook::Queue::None) continue;  // born again meanwhile
+    c_.settle_acks(r, r.version, true);
+    c_.deadlines_.remove(r);
+    self().dies(r);
+    by_state_[static_cast<int>(State::Gone)]--;
+    table_.remove(r);
+  }
+  reap_.clear();
+}
+
+// --- walks -----------------------------------------------------------------------------------------------------------
+
+template <class Self, class R>
+bool Keeper<Self, R>::remove_some(uint32_t limit, MonoMs now) {
+  std::vector<R*> some;
+  remove_cursor_ = table_.walk(remove_cursor_, limit, [&](R& r) { some.push_back(&r); });
+  for (R* r : some) {
+    bool revived = r->extra && r->extra->waiting;   // a request may wait behind the removal that is out
+    if (r->m->state == State::Gone || (!Self::wanted(*r) && !revived)) continue;
+    if (r->extra) r->extra->callers.mark_superseded();
+    if (r->m->state == State::Sending) {
+      auto& x = r->need_extra();
+      if (!x.waiting) x.waiting = std::make_unique<Waiting>();
+      x.waiting->callers.mark_superseded();
+      x.waiting->make_removal();
+    } else {
+      apply(*r, {.input = Input::Request, .removal = true, .no_row = !c_.loading_}, nullptr, now);
+    }
+  }
+  reap();
+  return remove_cursor_ == 0;
+}
+
+template <class Self, class R>
+uint64_t Keeper<Self, R>::rewrite_some(uint64_t cursor, uint32_t limit, MonoMs now) {
+  return table_.walk(cursor, limit, [&](R& r) {
+    if (!EngineCommon::has_row(r)) return;
+    r.whole = true;
+    mark(r, Lane::Bulk, now);
+  });
+}
+
+template <class Self, class R>
+bool Keeper<Self, R>::take_callers(uint32_t limit, std::deque<Delivery>& out) {
+  end_cursor_ = table_.walk(end_cursor_, limit, [&](R& r) {
+    if (!r.extra) return;
+    Delivery d;
+    d.callers.append(std::move(r.extra->callers));
+    if (r.extra->waiting) d.callers.append(std::move(r.extra->waiting->callers));
+    if (!d.callers.empty()) out.push_back(std::move(d));
+  });
+  return end_cursor_ == 0;
+}
+
+// --- looking in ------------------------------------------------------------------------------------------------------
+
+template <class Self, class R>
+auto Keeper<Self, R>::by_state() const -> std::array<StateCount, kStates> {
+  std::array<StateCount, kStates> out{};
+  for (size_t i = 0; i < kStates; i++) out[i] = {state_name(static_cast<State>(i)), by_state_[i]};
+  return out;
+}
+
+template <class Self, class R>
+uint64_t Keeper<Self, R>::list(const ListFilter& f, uint64_t cursor, uint32_t limit, uint32_t scan, ListPage& page, uint32_t& shown,
+                               const std::function<void(const RecordView&)>& show_one, MonoMs now) const {
+  do {
+    cursor = table_.walk(cursor, 1, [&](R& r) {
+      page.scanned++;
+      if (!f.matches(Self::kKind, r.event, r.source, state_name(r.m->state), r.pres_uri())) return;
+      show_one(self().view(r, now));
+      shown++;
+    });
+  } while (cursor && shown < limit && page.scanned < scan);
+  return cursor;
+}
+
+template <class Self, class R>
+bool Keeper<Self, R>::show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>& fn,
+                           MonoMs now) const {
+  bool any = false;
+  table_.of_uri(pres_uri, [&](R& r) {
+    if ((event && r.event != event) || (source && r.source != source)) return;
+    any = true;
+    fn(self().view(r, now));
+  });
+  return any;
+}
+
+}  // namespace pua

@@ -1,0 +1,195 @@
+#include "core/publications.h"
+
+#include <algorithm>
+
+#include "core/etag.h"
+#include "core/validate.h"
+
+namespace pua {
+
+constexpr uint32_t kProcessedExtra = 1024;  // octets that processing may add: ids, a version
+
+struct Publications::Accepted {
+  bool removal = false;
+  bool has_body = false;
+  bool needs_no_body = false;              // an event without a document: its headers are its state
+  MonoMs wanted_end = kNever;
+  uint32_t version = 0;
+  std::string body, tuple_id;
+  std::string_view content_type;
+};
+
+Status Publications::check(const PublishRequest& q, const EventInfo*& event) const {
+  if (c_.closed()) return {Errc::shutting_down, "the instance is shutting down"};
+  if (q.source <= 0 || (q.source & (q.source - 1))) return {Errc::bad_argument, "source_flag is not one source bit"};
+  event = c_.ports_.bodies.by_flag(q.event);
+  if (!event) return {Errc::unknown_event, "event " + std::to_string(q.event) + " is not registered"};
+  if (auto s = check_uri("pres_uri", q.pres_uri); !s) return s;
+  if (!q.outbound_proxy.empty())
+    if (auto s = check_uri("outbound_proxy", q.outbound_proxy); !s) return s;
+  if (auto s = check_text("id", q.id, kMaxToken); !s) return s;
+  if (auto s = check_text("content_type", q.content_type, kMaxToken); !s) return s;
+  if (q.etag.size() > kMaxEtag) return {Errc::too_large, "etag is longer than " + std::to_string(kMaxEtag) + " octets"};
+  if (!q.etag.empty() && !usable_etag(q.etag)) return {Errc::bad_header, "etag holds a control character, or a blank at an end"};
+  if (auto s = check_headers(q.extra_headers, c_.settings_.max_headers); !s) return s;
+  if (q.body)
+    if (auto s = check_body(*q.body, c_.settings_.max_body); !s) return s;
+  if (q.body && q.body->empty()) return {Errc::bad_body, "body is empty"};
+  if (q.body && q.content_type.empty() && event->content_type.empty())
+    return {Errc::bad_argument, "content_type is missing and event " + std::string(event->name) + " has no default"};
+  if (!q.body && !q.content_type.empty()) return {Errc::bad_argument, "content_type without a body"};
+  if (q.expires > INT32_MAX) return {Errc::bad_argument, "expires is out of range"};
+  return success();
+}
+
+Result<Unit> Publications::prepare_body(const PublishRequest& q, const Place& at, const EventInfo& event, Accepted& a, MonoMs now) {
+  const Record* r = at.record;
+  a.has_body = true;
+  a.version = (r ? std::max(r->doc_version, r->extra && r->extra->waiting ? r->extra->waiting->version : 0) : 0) + 1;
+  // The row that may still come counts on from a number we do not know: seconds are beyond any count, and go on growing.
+  if (at.maybe_in_table) a.version = std::max(a.version, static_cast<uint32_t>((now + c_.epoch_offset_) / 1000 - 1700000000));
+  if (r) a.tuple_id = r->text.get(Record::kTupleId);
+  a.content_type = q.content_type == event.content_type ? std::string_view() : q.content_type;
+  BodyRequest b{q.event, q.content_type.empty() ? event.content_type : q.content_type,
+                *q.body, q.pres_uri, q.id, q.source, a.version, q.publ_info};
+  bool unchanged = false;
+  auto s = c_.ports_.bodies.process(b, a.body, unchanged, a.tuple_id);
+  if (!s) return s;
+  if (unchanged) a.body.assign(*q.body);
+  if (a.body.size() > c_.settings_.max_body + kProcessedExtra) return {Errc::too_large, "processed body is larger than max_body"};
+  return s;
+}
+
+// Where the request would go, and whether it may.
+Status Publications::admit(const PublishRequest& q, const Accepted& a, uint32_t hash, Place& at) const {
+  Record* r = at.record = table_.find({q.source, q.event, q.pres_uri, q.id}, hash);
+  bool exists = r && r->m->state != State::Gone;
+  at.maybe_in_table = maybe_in_table(r);
+  // Without a body one can only change what is there and not on its way out: a removal that is out, or was answered.
+  bool leaving = exists && !(r->extra && r->extra->waiting) &&
+                 (r->m->wanted == Wanted::Leaving || (r->m->wanted == Wanted::Nothing && r->m->state == State::Sending));
+  if (at.maybe_in_table) {
+    if (!q.etag.empty()) return {Errc::loading, "etag cannot be compared yet, the table is being loaded"};
+    if (!a.removal && !q.body && leaving && !a.needs_no_body)   // its owner was told that its removal is kept
+      return {Errc::no_body, "a new publication needs a body"};
+  } else {
+    if (!q.etag.empty() && (!exists || r->etag() != q.etag))
+      return {Errc::bad_etag, "etag does not match the confirmed one"};
+    if (a.removal && !r) return {Errc::no_record, "nothing published under this key"};
+    if (!a.removal && !q.body && (!exists || leaving) && !a.needs_no_body)
+      return {Errc::no_body, "a new publication needs a body"};
+  }
+  return room_for(r, !a.removal);
+}
+
+Status Publications::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
+  const EventInfo* event = nullptr;
+  auto refuse = [&](Status s) {
+    c_.count_.rejected++;
+    return s;
+  };
+  if (auto s = check(q, event); !s) return refuse(s);
+  uint32_t hash = table_.hash_of({q.source, q.event, q.pres_uri, q.id});
+  Accepted a;
+  a.removal = q.expires == 0;
+  a.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
+  a.needs_no_body = event->content_type.empty() && !q.extra_headers.empty();
+  Place at;
+  if (auto s = admit(q, a, hash, at); !s) return refuse(s);
+  if (q.body && !a.removal) {
+    if (auto s = prepare_body(q, at, *event, a, now); !s) return refuse(s);
+    // A processor is the host's code, and may have called anything here meanwhile: look again.
+    if (c_.closed()) return refuse({Errc::shutting_down, "the instance is shutting down"});
+    if (auto s = admit(q, a, hash, at); !s) return refuse(s);
+  }
+  c_.count_.accepted++;
+  if (!at.record) {
+    std::array<std::string_view, Record::kFields> text{};
+    text[Record::kPresUri] = q.pres_uri;
+    text[Record::kId] = q.id;
+    at.record = &make(q.source, q.event, hash, text);
+    renew_call(*at.record);
+  }
+  Record& r = *at.record;
+  if (at.maybe_in_table) wait_for_row(r);
+  if (r.m->state == State::Sending) put_behind(r, a, q, std::move(done), now);
+  else take_over(r, a, q, std::move(done), now);
+  reap();
+  return success();
+}
+
+// Nothing is out: the request becomes what is wanted, at once.
+void Publications::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
+  join(r, std::move(done), q.cb_param, now);
+  if (!a.removal) {
+    auto text = r.text.views();
+    if (a.has_body) {
+      text[Record::kBody] = a.body;
+      text[Record::kContentType] = a.content_type;
+      text[Record::kTupleId] = a.tuple_id;
+      r.whole = r.whole || r.doc_version != a.version;
+      r.doc_version = a.version;
+    } else if (r.m->state == State::Gone || !r.m->publishable) {
+      text[Record::kBody] = {};
+    }
+    if (a.has_body || !q.extra_headers.empty()) text[Record::kExtraHeaders] = q.extra_headers;
+    text[Record::kProxy] = q.outbound_proxy;
+    r.put(text);
+  } else if (!q.outbound_proxy.empty() && r.m->state != State::Gone) {
+    auto text = r.text.views();
+    text[Record::kProxy] = q.outbound_proxy;
+    r.put(text);
+  }
+  bool waited_for_row = r.m->state == State::Idle;
+  request(r, a.removal, a.has_body || (!a.removal && a.needs_no_body), a.wanted_end, now);
+  if (waited_for_row && !c_.loading_) leave_idle(r, now);
+}
+
+void Publications::request(Record& r, bool removal, bool new_body, MonoMs wanted_end, MonoMs now) {
+  apply(r, {.input = Input::Request, .removal = removal, .new_body = new_body, .wanted_end = wanted_end, .no_row = !c_.loading_}, nullptr, now);
+}
+
+// A request is out: this one waits.
+void Publications::put_behind(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
+  RecordExtra& x = r.need_extra();
+  if (a.removal && !wanted(r) && !x.waiting) return x.callers.push(std::move(done), now);   // asked for twice: the one that is out answers both
+  WaitingRequest& w = park(r, std::move(done), q.cb_param, a.removal, now);
+  // A removal that names no way takes back what is there, wherever a publication that waited would have gone.
+  w.has_proxy = !a.removal || !q.outbound_proxy.empty();
+  w.outbound_proxy = q.outbound_proxy;
+  if (a.removal) return;  // a body that waited stays: a later refresh of this key means it
+  w.wanted_end = a.wanted_end;
+  if (a.has_body) {
+    w.has_body = true;
+    w.body = std::move(a.body);
+    w.content_type = a.content_type;
+    w.tuple_id = std::move(a.tuple_id);
+    w.version = a.version;
+  }
+  if (a.has_body || !q.extra_headers.empty()) {
+    w.has_headers = true;
+    w.extra_headers = q.extra_headers;
+  }
+}
+
+void Publications::resume(Record& r, WaitingRequest& w, MonoMs now) {
+  const EventInfo* event = c_.ports_.bodies.by_flag(r.event);
+  bool ended = r.m->wanted != Wanted::Something;   // by the reply, or because it was a removal
+  bool state_at_hand = w.has_body || (w.has_headers && event && event->content_type.empty());
+  if (w.removal && r.m->state == State::Gone) return request(r, true, false, kNever, now);
+  if (!w.removal && ended && !state_at_hand) return tell(r, 412, "Ended, a body is needed", now);   // nobody said what to publish now
+  auto text = r.text.views();
+  if (w.has_body) {  // also before a removal: a refresh that comes before it has left means this body
+    text[Record::kBody] = w.body;
+    text[Record::kContentType] = w.content_type;
+    text[Record::kTupleId] = w.tuple_id;
+    r.whole = r.whole || r.doc_version != w.version;
+    r.doc_version = w.version;
+  }
+  if (w.has_headers) text[Record::kExtraHeaders] = w.extra_headers;
+  if (w.has_proxy) text[Record::kProxy] = w.outbound_proxy;
+  r.put(text);
+  request(r, w.removal, state_at_hand, w.wanted_end, now);
+}
+
+}  // namespace pua

@@ -1,0 +1,110 @@
+// Publications: what goes out by SIP, and what comes back.
+#include <algorithm>
+
+#include "core/destination.h"
+#include "core/etag.h"
+#include "core/publications.h"
+
+namespace pua {
+
+void Publications::change(Record& r, const Effects& fx, const SipReply* reply, const Row* row) {
+  if (fx.new_names) renew_call(r);
+  if (fx.forget_etag) r.text.set(Record::kEtag, {});
+  if (fx.take_etag) r.text.set(Record::kEtag, reply->etag);
+  if (!row) return;
+  auto text = r.text.views();
+  text[Record::kEtag] = row->etag;
+  if (text[Record::kTupleId].empty()) text[Record::kTupleId] = row->tuple_id;
+  if (fx.take_row) {
+    text[Record::kBody] = row->body;
+    text[Record::kContentType] = row->content_type;
+    if (text[Record::kExtraHeaders].empty()) text[Record::kExtraHeaders] = row->extra_headers;   // new ones count
+  }
+  // Whoever wants it published has said where to, and nothing is the parameter. What only ends goes where it was.
+  if (r.m->wanted != Wanted::Something && text[Record::kProxy].empty()) text[Record::kProxy] = row->outbound_proxy;
+  r.put(text);
+}
+
+void Publications::report(Record& r, const Effects& fx, const SipReply*, MonoMs now) {
+  c_.count_.orphans_suspected += fx.orphan;
+  if (fx.ending == Ending::Expired) c_.count_.expired++;
+  if (fx.ending == Ending::GivenUp) c_.count_.given_up++;
+  if (fx.ending == Ending::StateLost) say(lost_gate_, LogLevel::warning, r, 412, "the server lost the state, and there is no body to publish it again", now);
+}
+
+// The proxy of a record that names none.
+std::string_view Publications::default_proxy(const Record& r) const {
+  bool control = (r.source & kControlSources) != 0 && !c_.settings_.presence_server.empty();
+  return control ? c_.settings_.presence_server : c_.settings_.outbound_proxy;
+}
+
+std::string_view Publications::destination(const Record& r) const {
+  write_destination(next_hop(r.proxy(), default_proxy(r), r.pres_uri()), c_.destination_);
+  return c_.destination_;
+}
+
+// A PUBLISH is no dialog: a new Call-ID starts its own CSeq. Taken where it is not known which ones were used already.
+void Publications::renew_call(Record& r) {
+  r.call_number = c_.entropy_();
+  r.tag_number = static_cast<uint32_t>(c_.entropy_());
+  r.cseq = 0;
+}
+
+// Call-ID and From tag of a record.
+void Publications::name_call(const Record& r) const {
+  write_names({r.call_number, r.tag_number}, c_.settings_.host, call_id_, from_tag_);
+}
+
+void Publications::fill(Record& r, SipRequest& q, std::string (&)[2], MonoMs) {
+  const Publication& p = *r.m;
+  if (p.build != Build::Replay) r.cseq++;
+  const EventInfo* event = c_.ports_.bodies.by_flag(r.event);
+  bool full = p.op == Op::Initial || p.op == Op::Modify;
+  name_call(r);
+  q.uri = r.pres_uri();
+  q.from_tag = from_tag_;
+  q.call_id = call_id_;
+  q.event = event ? event->name : std::string_view();
+  if (p.op != Op::Initial) q.if_match = r.etag();
+  if (full && !r.body().empty()) {
+    q.body = r.body();
+    q.content_type = r.text.get(Record::kContentType);
+    if (q.content_type.empty() && event) q.content_type = event->content_type;
+  }
+  if (p.op != Op::Remove) q.extra_headers = r.text.get(Record::kExtraHeaders);
+  q.proxy = !r.proxy().empty() ? r.proxy() : default_proxy(r);
+  switch (p.op) {
+    case Op::Initial: c_.count_.requests_initial++; break;
+    case Op::Refresh: c_.count_.requests_refresh++; break;
+    case Op::Modify: c_.count_.requests_modify++; break;
+    case Op::Remove: c_.count_.requests_remove++; break;
+    case Op::None: break;
+  }
+}
+
+// A SIP-ETag was there, and no SIP-If-Match could carry it.
+static bool no_use_of_etag(const SipReply& r) { return r.etag_unusable || (!r.etag.empty() && !usable_etag(r.etag)); }
+
+Event Publications::heard(Record& r, const SipReply& reply, MonoMs now) {
+  Event e{.input = input_of(classify(reply))};
+  e.etag = no_use_of_etag(reply) ? Tag::Unusable : reply.etag.empty() ? Tag::Missing : Tag::Usable;
+  e.answered = reply.origin == ReplyOrigin::Wire;
+  bool granted = e.answered && e.input == Input::Success && r.m->op != Op::Remove;
+  if (granted && e.etag == Tag::Unusable) {
+    c_.count_.unusable_etag++;
+    say(bad_etag_gate_, LogLevel::warning, r, reply.status,
+        "with a SIP-ETag that cannot be sent back (over 255 octets, or a control character): nobody can refresh or remove this state", now);
+  } else if (granted && e.etag == Tag::Missing) {
+    c_.count_.missing_etag++;
+    say(etag_gate_, LogLevel::warning, r, reply.status, "without SIP-ETag", now);
+  }
+  if (granted && reply.expires < 0) {
+    c_.count_.missing_expires++;
+    say(expires_gate_, LogLevel::notice, r, reply.status, "without Expires, the asked value counts", now);
+  }
+  c_.count_.replies_412 += e.answered && e.input == Input::LostState;
+  count_reply(r, reply, e.input, "the record ends", now);
+  return e;
+}
+
+}  // namespace pua
