@@ -111,7 +111,7 @@ int pua_send_publish(pua_t* p, const publ_info_t* publ) {
     if (!publ) return pua::fail(&h, pua::Errc::bad_argument, "publ is NULL");
     pua::PublishRequest q;
     if (int rc = pua::to_request(h, *publ, q); rc != PUA_OK) return rc;
-    pua::PublishDone done;
+    pua::RequestDone done;
     if (publ->cbrpl) {
       done = [self = h.shared_from_this(), f = publ->cbrpl, param = publ->cbparam](const pua::Outcome& o) {
         pua_reply_s reply{o, self.get(), param, {}};

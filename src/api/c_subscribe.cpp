@@ -91,7 +91,7 @@ int pua_send_subscribe(pua_t* p, const subs_info_t* subs) {
     if (!subs) return pua::fail(&h, pua::Errc::bad_argument, "subs is NULL");
     pua::SubscribeRequest q;
     if (int rc = pua::to_request(h, *subs, q); rc != PUA_OK) return rc;
-    pua::PublishDone done;
+    pua::RequestDone done;
     if (subs->cbrpl) {
       done = [self = h.shared_from_this(), f = subs->cbrpl, param = subs->cbparam](const pua::Outcome& o) {
         pua_reply_s reply{o, self.get(), param, {}};

@@ -112,14 +112,14 @@ Status Instance::run() {
   return loop_->run();
 }
 
-Status Instance::publish(const PublishRequest& request, PublishDone done) {
+Status Instance::publish(const PublishRequest& request, RequestDone done) {
   if (Status s = loop_->check(); !s) return s;
   if (phase_ != Phase::Running) return {Errc::shutting_down, "the instance is shutting down"};
   Frame frame(*this);
   return engine_->publish(request, std::move(done), loop_->now());
 }
 
-Status Instance::subscribe(const SubscribeRequest& request, PublishDone done) {
+Status Instance::subscribe(const SubscribeRequest& request, RequestDone done) {
   if (Status s = loop_->check(); !s) return s;
   if (phase_ != Phase::Running) return {Errc::shutting_down, "the instance is shutting down"};
   Frame frame(*this);

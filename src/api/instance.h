@@ -81,8 +81,8 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
   event_base* base() override { return loop_->base(); }
   Watchdog* watchdog() override { return &loop_->watchdog(); }
   Log& log() override { return log_; }
-  Status publish(const PublishRequest&, PublishDone done) override;
-  Status subscribe(const SubscribeRequest&, PublishDone done) override;
+  Status publish(const PublishRequest&, RequestDone done) override;
+  Status subscribe(const SubscribeRequest&, RequestDone done) override;
   int observe_notifies(int32_t source_mask, NotifyObserver fn) override { return engine_->observe_notifies(source_mask, std::move(fn)); }
   void forget_observer(int handle) override { engine_->forget_observer(handle); }
   ListPage list(const ListFilter& filter, uint64_t cursor, uint32_t limit, const std::function<void(const RecordView&)>& fn) override {

@@ -23,9 +23,9 @@ class Service {
   virtual Log& log() = 0;
 
   // Accepts a request, or says why not (and nothing changes). done is called exactly once, later, from the loop.
-  virtual Status publish(const PublishRequest&, PublishDone done) = 0;
+  virtual Status publish(const PublishRequest&, RequestDone done) = 0;
   // The same for a subscription (RFC 6665).
-  virtual Status subscribe(const SubscribeRequest&, PublishDone done) = 0;
+  virtual Status subscribe(const SubscribeRequest&, RequestDone done) = 0;
 
   // NOTIFYs of subscriptions whose source bit is in the mask, as they come; until the instance ends. Returns a handle.
   virtual int observe_notifies(int32_t source_mask, NotifyObserver) = 0;

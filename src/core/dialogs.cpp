@@ -2,7 +2,7 @@
 
 namespace pua {
 
-void Dialogs::remove(Subscription& s) {
+void Dialogs::remove(SubscriptionRecord& s) {
   if (!s.dialog_hash) return;
   for (auto [at, end] = calls_.equal_range(s.dialog_hash); at != end; ++at) {
     if (at->second != &s) continue;
@@ -12,17 +12,17 @@ void Dialogs::remove(Subscription& s) {
   s.dialog_hash = 0;
 }
 
-Subscription* Dialogs::find(std::string_view call_id, std::string_view local_tag) const {
+SubscriptionRecord* Dialogs::find(std::string_view call_id, std::string_view local_tag) const {
   if (call_id.empty()) return nullptr;
   for (auto [at, end] = calls_.equal_range(hash(call_id)); at != end; ++at) {
-    Subscription& s = *at->second;
-    if (s.call_id() == call_id && s.text.get(Subscription::kLocalTag) == local_tag) return &s;
+    SubscriptionRecord& s = *at->second;
+    if (s.call_id() == call_id && s.text.get(SubscriptionRecord::kLocalTag) == local_tag) return &s;
   }
   return nullptr;
 }
 
-Subscription* Dialogs::only(std::string_view call_id) const {
-  Subscription* found = nullptr;
+SubscriptionRecord* Dialogs::only(std::string_view call_id) const {
+  SubscriptionRecord* found = nullptr;
   for (auto [at, end] = calls_.equal_range(hash(call_id)); at != end; ++at) {
     if (at->second->call_id() != call_id) continue;
     if (found) return nullptr;
@@ -31,7 +31,7 @@ Subscription* Dialogs::only(std::string_view call_id) const {
   return found;
 }
 
-void Dialogs::of_call(std::string_view call_id, const std::function<void(const Subscription&)>& fn) const {
+void Dialogs::of_call(std::string_view call_id, const std::function<void(const SubscriptionRecord&)>& fn) const {
   for (auto [at, end] = calls_.equal_range(hash(call_id)); at != end; ++at)
     if (at->second->call_id() == call_id) fn(*at->second);
 }

@@ -18,35 +18,35 @@ class Dialogs {
   explicit Dialogs(HashKey key) : key_(key) {}
 
   // By its Call-ID as it is now. It must not be there yet.
-  void add(Subscription& s) {
+  void add(SubscriptionRecord& s) {
     s.dialog_hash = hash(s.call_id());
     calls_.emplace(s.dialog_hash, &s);
   }
-  void remove(Subscription&);   // no effect if it is not there
+  void remove(SubscriptionRecord&);   // no effect if it is not there
   // That of this Call-ID and own tag; nullptr: there is none.
-  Subscription* find(std::string_view call_id, std::string_view local_tag) const;
+  SubscriptionRecord* find(std::string_view call_id, std::string_view local_tag) const;
   // The only one of this Call-ID; nullptr: there is none, or more than one.
-  Subscription* only(std::string_view call_id) const;
+  SubscriptionRecord* only(std::string_view call_id) const;
   // Somebody may have it: a hash of it stands there. Cheap.
   bool expects(std::string_view call_id) const { return calls_.find(hash(call_id)) != calls_.end(); }
-  void of_call(std::string_view call_id, const std::function<void(const Subscription&)>& fn) const;
+  void of_call(std::string_view call_id, const std::function<void(const SubscriptionRecord&)>& fn) const;
 
   // By its id, if it has one.
-  void add_id(Subscription& s) {
-    if (!s.text.get(Subscription::kId).empty()) ids_.insert(&s);
+  void add_id(SubscriptionRecord& s) {
+    if (!s.text.get(SubscriptionRecord::kId).empty()) ids_.insert(&s);
   }
-  void remove_id(Subscription& s) { ids_.erase(&s); }
-  void of_id(std::string_view prefix, const std::function<void(const Subscription&)>& fn) const {
+  void remove_id(SubscriptionRecord& s) { ids_.erase(&s); }
+  void of_id(std::string_view prefix, const std::function<void(const SubscriptionRecord&)>& fn) const {
     for (auto at = ids_.lower_bound(prefix); at != ids_.end() && ById::id(*at).starts_with(prefix); ++at) fn(**at);
   }
 
  private:
   struct ById {
     using is_transparent = void;
-    bool operator()(const Subscription* a, const Subscription* b) const { return std::pair(id(a), a) < std::pair(id(b), b); }
-    bool operator()(const Subscription* a, std::string_view b) const { return id(a) < b; }
-    bool operator()(std::string_view a, const Subscription* b) const { return a < id(b); }
-    static std::string_view id(const Subscription* s) { return s->text.get(Subscription::kId); }
+    bool operator()(const SubscriptionRecord* a, const SubscriptionRecord* b) const { return std::pair(id(a), a) < std::pair(id(b), b); }
+    bool operator()(const SubscriptionRecord* a, std::string_view b) const { return id(a) < b; }
+    bool operator()(std::string_view a, const SubscriptionRecord* b) const { return a < id(b); }
+    static std::string_view id(const SubscriptionRecord* s) { return s->text.get(SubscriptionRecord::kId); }
   };
   uint64_t hash(std::string_view call_id) const {
     uint64_t h = SipHash(key_).add(call_id).finish();
@@ -54,8 +54,8 @@ class Dialogs {
   }
 
   HashKey key_;
-  std::multimap<uint64_t, Subscription*> calls_;
-  std::set<Subscription*, ById> ids_;
+  std::multimap<uint64_t, SubscriptionRecord*> calls_;
+  std::set<SubscriptionRecord*, ById> ids_;
 };
 
 }  // namespace pua

@@ -32,13 +32,13 @@ void Engine::start(MonoMs now) {
   ports_.store.load(0, settings_.load_page);
 }
 
-Status Engine::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
+Status Engine::publish(const PublishRequest& q, RequestDone done, MonoMs now) {
   Status s = pubs_.publish(q, std::move(done), now);
   announce();
   return s;
 }
 
-Status Engine::subscribe(const SubscribeRequest& q, PublishDone done, MonoMs now) {
+Status Engine::subscribe(const SubscribeRequest& q, RequestDone done, MonoMs now) {
   Status s = subs_.subscribe(q, std::move(done), now);
   announce();
   return s;

@@ -38,11 +38,11 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
 
   // Takes a request, or refuses it and changes nothing (the Errc of the documentation, the field at fault named).
   // done is called exactly once, from run() or shutdown(), never from here.
-  Status publish(const PublishRequest&, PublishDone done, MonoMs now);
+  Status publish(const PublishRequest&, RequestDone done, MonoMs now);
   void observe(int32_t source_mask, EngineObserver fn);
 
   // The same for a subscription (RFC 6665).
-  Status subscribe(const SubscribeRequest&, PublishDone done, MonoMs now);
+  Status subscribe(const SubscribeRequest&, RequestDone done, MonoMs now);
   NotifyAnswer on_notify(const NotifyRequest&, MonoMs now) override;
   void on_unreadable(const NotifyRequest&, const NotifyAnswer&, MonoMs now) override;
   bool expects(std::string_view call_id) const override { return subs_.expects(call_id); }
@@ -91,8 +91,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   // Records that walks over the tables looked at so far.
   uint64_t looked_at() const { return pubs_.looked_at() + subs_.looked_at(); }
   // For tests and simulation: the record of this key, or nullptr.
-  const Record* find(const RecordKey& k) const { return pubs_.find(k); }
-  const Subscription* find_subscription(const SubscriptionKey& k) const { return subs_.find(k); }
+  const PublicationRecord* find(const PublicationKey& k) const { return pubs_.find(k); }
+  const SubscriptionRecord* find_subscription(const SubscriptionKey& k) const { return subs_.find(k); }
 
   void on_reply(TxnId, const SipReply&, MonoMs now) override;
   RowOp row_of(const StoreHook&, Row& out) override;
@@ -105,7 +105,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   // By what kind of record it is.
   template <class Fn>
   auto of_kind(Entity& e, Fn fn) {
-    return e.kind == Kind::Subscription ? fn(subs_, static_cast<Subscription&>(e)) : fn(pubs_, static_cast<Record&>(e));
+    return e.kind == Kind::Subscription ? fn(subs_, static_cast<SubscriptionRecord&>(e)) : fn(pubs_, static_cast<PublicationRecord&>(e));
   }
   void fire(Entity&, MonoMs now);           // its deadline
   void send_one(MonoMs now);

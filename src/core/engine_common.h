@@ -95,7 +95,7 @@ struct EngineCommon {
   DeadlineHeap<Entity> deadlines_;
   std::deque<Delivery> ready_;
   std::deque<std::pair<int32_t, EngineObserver>> observers_;  // never moved: one may register another
-  std::unordered_map<int32_t, uint64_t> parked_;  // event flag -> rows kept aside
+  std::unordered_map<int32_t, uint64_t> kept_aside_;  // event flag -> rows kept aside
   Stats count_;           // but for what is a sum of measures_
   Measures measures_;
   int64_t epoch_offset_ = 0;

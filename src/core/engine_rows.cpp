@@ -7,8 +7,8 @@ namespace pua {
 
 RowOp Engine::row_of(const StoreHook& hook, Row& out) {
   const Entity& entity = static_cast<const Entity&>(hook);
-  RowOp op = entity.kind == Kind::Subscription ? subs_.row_of(static_cast<const Subscription&>(entity), out)
-                                               : pubs_.row_of(static_cast<const Record&>(entity), out);
+  RowOp op = entity.kind == Kind::Subscription ? subs_.row_of(static_cast<const SubscriptionRecord&>(entity), out)
+                                               : pubs_.row_of(static_cast<const PublicationRecord&>(entity), out);
   // While rows are written again, nobody knows which of them the table holds.
   return op == RowOp::Upsert && !hook.whole && rewrite_ == Rewrite::No ? RowOp::Narrow : op;
 }
@@ -22,9 +22,9 @@ void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
 }
 
 void Engine::event_added(int32_t flag) {
-  auto it = parked_.find(flag);
-  if (it == parked_.end()) return;
-  parked_.erase(it);
+  auto it = kept_aside_.find(flag);
+  if (it == kept_aside_.end()) return;
+  kept_aside_.erase(it);
   // Rows of other packages are in memory already and skipped; a load under way sees the new package anyway.
   load_again_.push_back(flag);
   if (!loading_ && !sweeping()) load_next();

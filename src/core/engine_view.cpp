@@ -64,7 +64,7 @@ Stats Engine::stats() const {
   s.server_holds = static_cast<int64_t>(outbox_.holds());
   pubs_.add_stats(s);
   subs_.add_stats(s);
-  for (auto& [flag, n] : parked_) s.parked += static_cast<int64_t>(n);
+  for (auto& [flag, n] : kept_aside_) s.parked += static_cast<int64_t>(n);
   return s;
 }
 

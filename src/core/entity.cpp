@@ -4,7 +4,7 @@
 
 namespace pua {
 
-void WaiterList::push(PublishDone done, MonoMs now) {
+void WaiterList::push(RequestDone done, MonoMs now) {
   auto w = std::make_unique<Waiter>();
   w->done = std::move(done);
   w->since = static_cast<uint32_t>(now);

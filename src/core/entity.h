@@ -14,7 +14,7 @@ namespace pua {
 // One owner's request, completed exactly once. Owned by the list it stands in.
 struct Waiter {
   std::unique_ptr<Waiter> next;
-  PublishDone done;
+  RequestDone done;
   bool superseded = false;
   uint32_t since = 0;                     // low half of the MonoMs at which it was accepted
 };
@@ -30,7 +30,7 @@ class WaiterList {
   }
   bool empty() const { return !head_; }
   uint32_t size() const { return size_; }
-  void push(PublishDone done, MonoMs now);
+  void push(RequestDone done, MonoMs now);
   void mark_superseded();                 // all that are here now
   void append(WaiterList&& other);
   std::unique_ptr<Waiter> pop();

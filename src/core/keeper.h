@@ -105,9 +105,9 @@ class Keeper {
   R& make(int32_t source, int32_t event, uint32_t hash, const std::array<std::string_view, R::kFields>& text);
   void wait_for_row(R& r);
   // The request that is under way: those before it were replaced by it.
-  void join(R& r, PublishDone done, void* cb_param, MonoMs now);
+  void join(R& r, RequestDone done, void* cb_param, MonoMs now);
   // A request is out: the newest one waits, in place of those that waited before it.
-  Waiting& park(R& r, PublishDone done, void* cb_param, bool removal, MonoMs now);
+  Waiting& park(R& r, RequestDone done, void* cb_param, bool removal, MonoMs now);
   void start_waiting(R& r, MonoMs now);
   void leave_idle(R& r, MonoMs now) {   // the table holds no row of it: it goes its own way
     r.id = c_.next_id_++;
@@ -252,7 +252,7 @@ void Keeper<Self, R>::wait_for_row(R& r) {
 }
 
 template <class Self, class R>
-void Keeper<Self, R>::join(R& r, PublishDone done, void* cb_param, MonoMs now) {
+void Keeper<Self, R>::join(R& r, RequestDone done, void* cb_param, MonoMs now) {
   auto& x = r.need_extra();
   x.callers.mark_superseded();
   x.callers.push(std::move(done), now);
@@ -260,7 +260,7 @@ void Keeper<Self, R>::join(R& r, PublishDone done, void* cb_param, MonoMs now) {
 }
 
 template <class Self, class R>
-typename R::Waiting& Keeper<Self, R>::park(R& r, PublishDone done, void* cb_param, bool removal, MonoMs now) {
+typename R::Waiting& Keeper<Self, R>::park(R& r, RequestDone done, void* cb_param, bool removal, MonoMs now) {
   auto& x = r.need_extra();
   if (!x.waiting) x.waiting = std::make_unique<Waiting>();
   Waiting& w = *x.waiting;
@@ -396,7 +396,7 @@ void Keeper<Self, R>::load_row(const Row& row, MonoMs now) {
     return;
   }
   if (!c_.ports_.bodies.by_flag(row.event)) {
-    if (c_.parked_[row.event]++ == 0) c_.ports_.log.notice("load: rows of event %d are kept aside until it is registered", row.event);
+    if (c_.kept_aside_[row.event]++ == 0) c_.ports_.log.notice("load: rows of event %d are kept aside until it is registered", row.event);
     return;
   }
   Key key = Self::key_of(row);

@@ -43,12 +43,12 @@ Status Publications::check(const PublishRequest& q, const EventInfo*& event) con
 }
 
 Result<Unit> Publications::prepare_body(const PublishRequest& q, const Place& at, const EventInfo& event, Accepted& a, MonoMs now) {
-  const Record* r = at.record;
+  const PublicationRecord* r = at.record;
   a.has_body = true;
   a.version = (r ? std::max(r->doc_version, r->extra && r->extra->waiting ? r->extra->waiting->version : 0) : 0) + 1;
   // The row that may still come counts on from a number we do not know: seconds are beyond any count, and go on growing.
   if (at.maybe_in_table) a.version = std::max(a.version, static_cast<uint32_t>((now + c_.epoch_offset_) / 1000 - 1700000000));
-  if (r) a.tuple_id = r->text.get(Record::kTupleId);
+  if (r) a.tuple_id = r->text.get(PublicationRecord::kTupleId);
   a.content_type = q.content_type == event.content_type ? std::string_view() : q.content_type;
   BodyRequest b{q.event, q.content_type.empty() ? event.content_type : q.content_type,
                 *q.body, q.pres_uri, q.id, q.source, a.version, q.publ_info};
@@ -62,7 +62,7 @@ Result<Unit> Publications::prepare_body(const PublishRequest& q, const Place& at
 
 // Where the request would go, and whether it may.
 Status Publications::admit(const PublishRequest& q, const Accepted& a, uint32_t hash, Place& at) const {
-  Record* r = at.record = table_.find({q.source, q.event, q.pres_uri, q.id}, hash);
+  PublicationRecord* r = at.record = table_.find({q.source, q.event, q.pres_uri, q.id}, hash);
   bool exists = r && r->m->state != State::Gone;
   at.maybe_in_table = maybe_in_table(r);
   // Without a body one can only change what is there and not on its way out: a removal that is out, or was answered.
@@ -82,7 +82,7 @@ Status Publications::admit(const PublishRequest& q, const Accepted& a, uint32_t 
   return room_for(r, !a.removal);
 }
 
-Status Publications::publish(const PublishRequest& q, PublishDone done, MonoMs now) {
+Status Publications::publish(const PublishRequest& q, RequestDone done, MonoMs now) {
   const EventInfo* event = nullptr;
   auto refuse = [&](Status s) {
     c_.count_.rejected++;
@@ -104,13 +104,13 @@ Status Publications::publish(const PublishRequest& q, PublishDone done, MonoMs n
   }
   c_.count_.accepted++;
   if (!at.record) {
-    std::array<std::string_view, Record::kFields> text{};
-    text[Record::kPresUri] = q.pres_uri;
-    text[Record::kId] = q.id;
+    std::array<std::string_view, PublicationRecord::kFields> text{};
+    text[PublicationRecord::kPresUri] = q.pres_uri;
+    text[PublicationRecord::kId] = q.id;
     at.record = &make(q.source, q.event, hash, text);
     renew_call(*at.record);
   }
-  Record& r = *at.record;
+  PublicationRecord& r = *at.record;
   if (at.maybe_in_table) wait_for_row(r);
   if (r.m->state == State::Sending) put_behind(r, a, q, std::move(done), now);
   else take_over(r, a, q, std::move(done), now);
@@ -119,25 +119,25 @@ Status Publications::publish(const PublishRequest& q, PublishDone done, MonoMs n
 }
 
 // Nothing is out: the request becomes what is wanted, at once.
-void Publications::take_over(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
+void Publications::take_over(PublicationRecord& r, Accepted& a, const PublishRequest& q, RequestDone done, MonoMs now) {
   join(r, std::move(done), q.cb_param, now);
   if (!a.removal) {
     auto text = r.text.views();
     if (a.has_body) {
-      text[Record::kBody] = a.body;
-      text[Record::kContentType] = a.content_type;
-      text[Record::kTupleId] = a.tuple_id;
+      text[PublicationRecord::kBody] = a.body;
+      text[PublicationRecord::kContentType] = a.content_type;
+      text[PublicationRecord::kTupleId] = a.tuple_id;
       r.whole = r.whole || r.doc_version != a.version;
       r.doc_version = a.version;
     } else if (r.m->state == State::Gone || !r.m->publishable) {
-      text[Record::kBody] = {};
+      text[PublicationRecord::kBody] = {};
     }
-    if (a.has_body || !q.extra_headers.empty()) text[Record::kExtraHeaders] = q.extra_headers;
-    text[Record::kProxy] = q.outbound_proxy;
+    if (a.has_body || !q.extra_headers.empty()) text[PublicationRecord::kExtraHeaders] = q.extra_headers;
+    text[PublicationRecord::kProxy] = q.outbound_proxy;
     r.put(text);
   } else if (!q.outbound_proxy.empty() && r.m->state != State::Gone) {
     auto text = r.text.views();
-    text[Record::kProxy] = q.outbound_proxy;
+    text[PublicationRecord::kProxy] = q.outbound_proxy;
     r.put(text);
   }
   bool waited_for_row = r.m->state == State::Idle;
@@ -145,15 +145,15 @@ void Publications::take_over(Record& r, Accepted& a, const PublishRequest& q, Pu
   if (waited_for_row && !c_.loading_) leave_idle(r, now);
 }
 
-void Publications::request(Record& r, bool removal, bool new_body, MonoMs wanted_end, MonoMs now) {
+void Publications::request(PublicationRecord& r, bool removal, bool new_body, MonoMs wanted_end, MonoMs now) {
   apply(r, {.input = Input::Request, .removal = removal, .new_body = new_body, .wanted_end = wanted_end, .no_row = !c_.loading_}, nullptr, now);
 }
 
 // A request is out: this one waits.
-void Publications::put_behind(Record& r, Accepted& a, const PublishRequest& q, PublishDone done, MonoMs now) {
-  RecordExtra& x = r.need_extra();
+void Publications::put_behind(PublicationRecord& r, Accepted& a, const PublishRequest& q, RequestDone done, MonoMs now) {
+  PublicationExtra& x = r.need_extra();
   if (a.removal && !wanted(r) && !x.waiting) return x.callers.push(std::move(done), now);   // asked for twice: the one that is out answers both
-  WaitingRequest& w = park(r, std::move(done), q.cb_param, a.removal, now);
+  WaitingPublish& w = park(r, std::move(done), q.cb_param, a.removal, now);
   // A removal that names no way takes back what is there, wherever a publication that waited would have gone.
   w.has_proxy = !a.removal || !q.outbound_proxy.empty();
   w.outbound_proxy = q.outbound_proxy;
@@ -172,7 +172,7 @@ void Publications::put_behind(Record& r, Accepted& a, const PublishRequest& q, P
   }
 }
 
-void Publications::resume(Record& r, WaitingRequest& w, MonoMs now) {
+void Publications::resume(PublicationRecord& r, WaitingPublish& w, MonoMs now) {
   const EventInfo* event = c_.ports_.bodies.by_flag(r.event);
   bool ended = r.m->wanted != Wanted::Something;   // by the reply, or because it was a removal
   bool state_at_hand = w.has_body || (w.has_headers && event && event->content_type.empty());
@@ -180,14 +180,14 @@ void Publications::resume(Record& r, WaitingRequest& w, MonoMs now) {
   if (!w.removal && ended && !state_at_hand) return tell(r, 412, "Ended, a body is needed", now);   // nobody said what to publish now
   auto text = r.text.views();
   if (w.has_body) {  // also before a removal: a refresh that comes before it has left means this body
-    text[Record::kBody] = w.body;
-    text[Record::kContentType] = w.content_type;
-    text[Record::kTupleId] = w.tuple_id;
+    text[PublicationRecord::kBody] = w.body;
+    text[PublicationRecord::kContentType] = w.content_type;
+    text[PublicationRecord::kTupleId] = w.tuple_id;
     r.whole = r.whole || r.doc_version != w.version;
     r.doc_version = w.version;
   }
-  if (w.has_headers) text[Record::kExtraHeaders] = w.extra_headers;
-  if (w.has_proxy) text[Record::kProxy] = w.outbound_proxy;
+  if (w.has_headers) text[PublicationRecord::kExtraHeaders] = w.extra_headers;
+  if (w.has_proxy) text[PublicationRecord::kProxy] = w.outbound_proxy;
   r.put(text);
   request(r, w.removal, state_at_hand, w.wanted_end, now);
 }

@@ -6,11 +6,11 @@
 #include <string>
 
 #include "core/keeper.h"
-#include "core/record.h"
+#include "core/publication_record.h"
 
 namespace pua {
 
-class Publications : public Keeper<Publications, Record> {
+class Publications : public Keeper<Publications, PublicationRecord> {
  public:
   static constexpr Kind kKind = Kind::Publication;
   static constexpr Method kMethod = Method::Publish;
@@ -18,14 +18,14 @@ class Publications : public Keeper<Publications, Record> {
   static constexpr const char* kKindName = "record";
 
   using Keeper::Keeper;
-  Status publish(const PublishRequest&, PublishDone done, MonoMs now);   // contract: core/engine.h
+  Status publish(const PublishRequest&, RequestDone done, MonoMs now);   // contract: core/engine.h
   void add_stats(Stats&) const;
 
  private:
-  friend class Keeper<Publications, Record>;
+  friend class Keeper<Publications, PublicationRecord>;
   struct Accepted;                          // a checked request, body processed
   struct Place {                            // where a request goes
-    Record* record = nullptr;               // nullptr: a new one
+    PublicationRecord* record = nullptr;               // nullptr: a new one
     bool maybe_in_table = false;            // the load under way may still bring its row
   };
 
@@ -33,35 +33,35 @@ class Publications : public Keeper<Publications, Record> {
   Status check(const PublishRequest&, const EventInfo*&) const;
   Status admit(const PublishRequest&, const Accepted&, uint32_t hash, Place&) const;
   Result<Unit> prepare_body(const PublishRequest&, const Place&, const EventInfo&, Accepted&, MonoMs now);
-  void take_over(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
-  void put_behind(Record&, Accepted&, const PublishRequest&, PublishDone, MonoMs now);
-  void resume(Record&, WaitingRequest&, MonoMs now);
-  void request(Record&, bool removal, bool new_body, MonoMs wanted_end, MonoMs now);
+  void take_over(PublicationRecord&, Accepted&, const PublishRequest&, RequestDone, MonoMs now);
+  void put_behind(PublicationRecord&, Accepted&, const PublishRequest&, RequestDone, MonoMs now);
+  void resume(PublicationRecord&, WaitingPublish&, MonoMs now);
+  void request(PublicationRecord&, bool removal, bool new_body, MonoMs wanted_end, MonoMs now);
   // what goes out and comes back (publications_wire.cpp)
-  void change(Record&, const Effects&, const SipReply*, const Row*);
-  void report(Record&, const Effects&, const SipReply*, MonoMs now);
-  void fill(Record&, SipRequest&, std::string (&scratch)[2], MonoMs now);
-  Event heard(Record&, const SipReply&, MonoMs now);
-  std::string_view default_proxy(const Record&) const;
-  std::string_view destination(const Record&) const;
-  void renew_call(Record&);
-  void name_call(const Record&) const;
-  static bool ended(const Record& r) { return r.m->state == State::Gone; }
-  static bool wanted(const Record& r) { return r.m->wanted == Wanted::Something; }
-  static std::string_view etag(const Record& r) { return r.etag(); }
-  static int64_t granted(const Record& r) { return r.m->state == State::Live ? (r.m->grant_end - r.m->sent_at) / 1000 : 0; }
+  void change(PublicationRecord&, const Effects&, const SipReply*, const Row*);
+  void report(PublicationRecord&, const Effects&, const SipReply*, MonoMs now);
+  void fill(PublicationRecord&, SipRequest&, std::string (&scratch)[2], MonoMs now);
+  Event heard(PublicationRecord&, const SipReply&, MonoMs now);
+  std::string_view default_proxy(const PublicationRecord&) const;
+  std::string_view destination(const PublicationRecord&) const;
+  void renew_call(PublicationRecord&);
+  void name_call(const PublicationRecord&) const;
+  static bool ended(const PublicationRecord& r) { return r.m->state == State::Gone; }
+  static bool wanted(const PublicationRecord& r) { return r.m->wanted == Wanted::Something; }
+  static std::string_view etag(const PublicationRecord& r) { return r.etag(); }
+  static int64_t granted(const PublicationRecord& r) { return r.m->state == State::Live ? (r.m->grant_end - r.m->sent_at) / 1000 : 0; }
   // rows, and what others see (publications_rows.cpp)
   static Key key_of(const Row& row) { return {row.flag, row.event, row.pres_uri, row.pres_id}; }
-  static void row_key(const Record&, Row& out);
-  static void put_row(std::array<std::string_view, Record::kFields>& text, const Row&);
-  void fill_row(const Record&, Row& out) const;
+  static void row_key(const PublicationRecord&, Row& out);
+  static void put_row(std::array<std::string_view, PublicationRecord::kFields>& text, const Row&);
+  void fill_row(const PublicationRecord&, Row& out) const;
   const char* unreadable(const Row&) const;
   bool has_state(const Row&) const;
-  void adopt(Record&, const Row&, bool asked, MonoMs now);
+  void adopt(PublicationRecord&, const Row&, bool asked, MonoMs now);
   MonoMs first_refresh(const Publication&, MonoMs now);
-  RecordView view(const Record&, MonoMs now) const;
-  void born(Record&) {}
-  void dies(Record&) {}
+  RecordView view(const PublicationRecord&, MonoMs now) const;
+  void born(PublicationRecord&) {}
+  void dies(PublicationRecord&) {}
 
   LogGate etag_gate_, bad_etag_gate_, expires_gate_, lost_gate_;
   mutable char call_id_[kCallIdSize + 1] = "", from_tag_[9] = "";  // of the record named last, see name_call

@@ -14,35 +14,35 @@ static Op intent_of(const Publication& p) {
   return op == Op::Refresh ? Op::None : op;
 }
 
-void Publications::row_key(const Record& r, Row& out) {
+void Publications::row_key(const PublicationRecord& r, Row& out) {
   out.flag = r.source;
   out.event = r.event;
   out.pres_uri = r.pres_uri();
   out.pres_id = r.pres_id();
 }
 
-void Publications::put_row(std::array<std::string_view, Record::kFields>& text, const Row& row) {
-  text[Record::kPresUri] = row.pres_uri;
-  text[Record::kId] = row.pres_id;
-  text[Record::kTupleId] = row.tuple_id;
-  text[Record::kContentType] = row.content_type;
-  text[Record::kExtraHeaders] = row.extra_headers;
-  text[Record::kProxy] = row.outbound_proxy;
-  text[Record::kBody] = row.body;
-  text[Record::kEtag] = row.etag;
+void Publications::put_row(std::array<std::string_view, PublicationRecord::kFields>& text, const Row& row) {
+  text[PublicationRecord::kPresUri] = row.pres_uri;
+  text[PublicationRecord::kId] = row.pres_id;
+  text[PublicationRecord::kTupleId] = row.tuple_id;
+  text[PublicationRecord::kContentType] = row.content_type;
+  text[PublicationRecord::kExtraHeaders] = row.extra_headers;
+  text[PublicationRecord::kProxy] = row.outbound_proxy;
+  text[PublicationRecord::kBody] = row.body;
+  text[PublicationRecord::kEtag] = row.etag;
 }
 
-void Publications::fill_row(const Record& r, Row& out) const {
+void Publications::fill_row(const PublicationRecord& r, Row& out) const {
   const Publication& p = *r.m;
   name_call(r);
   out.etag = r.etag();
-  out.tuple_id = r.text.get(Record::kTupleId);
+  out.tuple_id = r.text.get(PublicationRecord::kTupleId);
   out.call_id = call_id_;
   out.from_tag = from_tag_;
   out.version = r.doc_version;
-  out.extra_headers = r.text.get(Record::kExtraHeaders);
+  out.extra_headers = r.text.get(PublicationRecord::kExtraHeaders);
   out.body = r.body();
-  out.content_type = r.text.get(Record::kContentType);
+  out.content_type = r.text.get(PublicationRecord::kContentType);
   out.outbound_proxy = r.proxy();
   out.expires = p.grant_end ? to_epoch(p.grant_end, c_.epoch_offset_) : 0;
   // Nothing wanted any more is a wanted end in the past; 1 is never "for ever".
@@ -82,7 +82,7 @@ bool Publications::has_state(const Row& row) const {
 }
 
 // The row becomes the record's; what an owner asked for meanwhile stays what is wanted.
-void Publications::adopt(Record& r, const Row& row, bool asked, MonoMs now) {
+void Publications::adopt(PublicationRecord& r, const Row& row, bool asked, MonoMs now) {
   // The row as it is, but for what an owner asked for meanwhile.
   r.whole = asked || row.sharing_tag != c_.settings_.sharing_tag || c_.rewrite_ != EngineCommon::Rewrite::No;
   r.doc_version = std::max(row.version, r.doc_version);
@@ -122,7 +122,7 @@ MonoMs Publications::first_refresh(const Publication& p, MonoMs now) {
   return now + static_cast<MonoMs>(c_.random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
 }
 
-RecordView Publications::view(const Record& r, MonoMs now) const {
+RecordView Publications::view(const PublicationRecord& r, MonoMs now) const {
   RecordView v;
   const EventInfo* event = c_.ports_.bodies.by_flag(r.event);
   v.id = r.id;
@@ -132,11 +132,11 @@ RecordView Publications::view(const Record& r, MonoMs now) const {
   v.pres_uri = r.pres_uri();
   v.pres_id = r.pres_id();
   v.etag = r.etag();
-  v.tuple_id = r.text.get(Record::kTupleId);
-  v.content_type = r.text.get(Record::kContentType);
+  v.tuple_id = r.text.get(PublicationRecord::kTupleId);
+  v.content_type = r.text.get(PublicationRecord::kContentType);
   if (v.content_type.empty() && event && !r.body().empty()) v.content_type = event->content_type;
   v.body = r.body();
-  v.extra_headers = r.text.get(Record::kExtraHeaders);
+  v.extra_headers = r.text.get(PublicationRecord::kExtraHeaders);
   v.outbound_proxy = r.proxy();
   name_call(r);
   v.call_id = call_id_;

@@ -7,25 +7,25 @@
 
 namespace pua {
 
-void Publications::change(Record& r, const Effects& fx, const SipReply* reply, const Row* row) {
+void Publications::change(PublicationRecord& r, const Effects& fx, const SipReply* reply, const Row* row) {
   if (fx.new_names) renew_call(r);
-  if (fx.forget_etag) r.text.set(Record::kEtag, {});
-  if (fx.take_etag) r.text.set(Record::kEtag, reply->etag);
+  if (fx.forget_etag) r.text.set(PublicationRecord::kEtag, {});
+  if (fx.take_etag) r.text.set(PublicationRecord::kEtag, reply->etag);
   if (!row) return;
   auto text = r.text.views();
-  text[Record::kEtag] = row->etag;
-  if (text[Record::kTupleId].empty()) text[Record::kTupleId] = row->tuple_id;
+  text[PublicationRecord::kEtag] = row->etag;
+  if (text[PublicationRecord::kTupleId].empty()) text[PublicationRecord::kTupleId] = row->tuple_id;
   if (fx.take_row) {
-    text[Record::kBody] = row->body;
-    text[Record::kContentType] = row->content_type;
-    if (text[Record::kExtraHeaders].empty()) text[Record::kExtraHeaders] = row->extra_headers;   // new ones count
+    text[PublicationRecord::kBody] = row->body;
+    text[PublicationRecord::kContentType] = row->content_type;
+    if (text[PublicationRecord::kExtraHeaders].empty()) text[PublicationRecord::kExtraHeaders] = row->extra_headers;   // new ones count
   }
   // Whoever wants it published has said where to, and nothing is the parameter. What only ends goes where it was.
-  if (r.m->wanted != Wanted::Something && text[Record::kProxy].empty()) text[Record::kProxy] = row->outbound_proxy;
+  if (r.m->wanted != Wanted::Something && text[PublicationRecord::kProxy].empty()) text[PublicationRecord::kProxy] = row->outbound_proxy;
   r.put(text);
 }
 
-void Publications::report(Record& r, const Effects& fx, const SipReply*, MonoMs now) {
+void Publications::report(PublicationRecord& r, const Effects& fx, const SipReply*, MonoMs now) {
   c_.count_.orphans_suspected += fx.orphan;
   if (fx.ending == Ending::Expired) c_.count_.expired++;
   if (fx.ending == Ending::GivenUp) c_.count_.given_up++;
@@ -33,29 +33,29 @@ void Publications::report(Record& r, const Effects& fx, const SipReply*, MonoMs 
 }
 
 // The proxy of a record that names none.
-std::string_view Publications::default_proxy(const Record& r) const {
+std::string_view Publications::default_proxy(const PublicationRecord& r) const {
   bool control = (r.source & kControlSources) != 0 && !c_.settings_.presence_server.empty();
   return control ? c_.settings_.presence_server : c_.settings_.outbound_proxy;
 }
 
-std::string_view Publications::destination(const Record& r) const {
+std::string_view Publications::destination(const PublicationRecord& r) const {
   write_destination(next_hop(r.proxy(), default_proxy(r), r.pres_uri()), c_.destination_);
   return c_.destination_;
 }
 
 // A PUBLISH is no dialog: a new Call-ID starts its own CSeq. Taken where it is not known which ones were used already.
-void Publications::renew_call(Record& r) {
+void Publications::renew_call(PublicationRecord& r) {
   r.call_number = c_.entropy_();
   r.tag_number = static_cast<uint32_t>(c_.entropy_());
   r.cseq = 0;
 }
 
 // Call-ID and From tag of a record.
-void Publications::name_call(const Record& r) const {
+void Publications::name_call(const PublicationRecord& r) const {
   write_names({r.call_number, r.tag_number}, c_.settings_.host, call_id_, from_tag_);
 }
 
-void Publications::fill(Record& r, SipRequest& q, std::string (&)[2], MonoMs) {
+void Publications::fill(PublicationRecord& r, SipRequest& q, std::string (&)[2], MonoMs) {
   const Publication& p = *r.m;
   if (p.build != Build::Replay) r.cseq++;
   const EventInfo* event = c_.ports_.bodies.by_flag(r.event);
@@ -68,10 +68,10 @@ void Publications::fill(Record& r, SipRequest& q, std::string (&)[2], MonoMs) {
   if (p.op != Op::Initial) q.if_match = r.etag();
   if (full && !r.body().empty()) {
     q.body = r.body();
-    q.content_type = r.text.get(Record::kContentType);
+    q.content_type = r.text.get(PublicationRecord::kContentType);
     if (q.content_type.empty() && event) q.content_type = event->content_type;
   }
-  if (p.op != Op::Remove) q.extra_headers = r.text.get(Record::kExtraHeaders);
+  if (p.op != Op::Remove) q.extra_headers = r.text.get(PublicationRecord::kExtraHeaders);
   q.proxy = !r.proxy().empty() ? r.proxy() : default_proxy(r);
   switch (p.op) {
     case Op::Initial: c_.count_.requests_initial++; break;
@@ -85,7 +85,7 @@ void Publications::fill(Record& r, SipRequest& q, std::string (&)[2], MonoMs) {
 // A SIP-ETag was there, and no SIP-If-Match could carry it.
 static bool no_use_of_etag(const SipReply& r) { return r.etag_unusable || (!r.etag.empty() && !usable_etag(r.etag)); }
 
-Event Publications::heard(Record& r, const SipReply& reply, MonoMs now) {
+Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs now) {
   Event e{.input = input_of(classify(reply))};
   e.etag = no_use_of_etag(reply) ? Tag::Unusable : reply.etag.empty() ? Tag::Missing : Tag::Usable;
   e.answered = reply.origin == ReplyOrigin::Wire;

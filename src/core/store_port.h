@@ -40,7 +40,7 @@ struct Row {
   int64_t owner_epoch = 0;
   int32_t node = 0;
   int64_t updated_at = 0;
-  int32_t intent = 0;           // core/record.h Op of the request that may be out, 0 = none
+  int32_t intent = 0;           // core/publication_record.h Op of the request that may be out, 0 = none
   int32_t intent_expires = 0;   // its Expires
 };
 

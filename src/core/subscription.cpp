@@ -55,7 +55,7 @@ Input input_of(const SipReply& r, Op op) {
   return Input::Transient;
 }
 
-Op next_op(const Dialogue& m) {
+Op next_op(const Subscription& m) {
   bool there = m.dialog == Dialog::Confirmed;
   switch (m.wanted) {
     case Wanted::Something: return !there ? Op::Initial : m.renew ? Op::Remove : Op::Refresh;
@@ -66,16 +66,16 @@ Op next_op(const Dialogue& m) {
   return there ? Op::Remove : Op::None;
 }
 
-MonoMs removal_end(const Dialogue& m) { return m.grant_end + MonoMs{m.beyond} * 1000; }
+MonoMs removal_end(const Subscription& m) { return m.grant_end + MonoMs{m.beyond} * 1000; }
 
-bool row_over(const Dialogue& m) {
+bool row_over(const Subscription& m) {
   if (m.state == State::Gone || m.state == State::Ending || m.wanted == Wanted::Once) return true;
   return m.wanted != Wanted::Something && m.dialog != Dialog::Confirmed && m.state != State::Idle;
 }
 
 namespace {
 
-using Step = DialogueStep;
+using Step = SubscriptionStep;
 
 constexpr uint8_t kMostGaps = 6;         // 5 s doubled so often is 5 minutes
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
@@ -95,10 +95,10 @@ void take_grant(Step& s, int64_t expires, MonoMs from) {
 
 // A removal of what is not there, or was fetched once, is a fetch (RFC 6665 section 4.4.3).
 void hear_request(Step& s) {
-  Dialogue& m = s.m;
+  Subscription& m = s.m;
   if (m.state == State::Gone) {
     if (s.e.removal && (s.e.has_row || s.e.waited)) return;
-    m = Dialogue{.state = State::Gone, .wanted = Wanted::Once, .wanted_end = m.wanted_end};
+    m = Subscription{.state = State::Gone, .wanted = Wanted::Once, .wanted_end = m.wanted_end};
     s.fx.new_names = true;
   }
   if (s.e.first && s.e.removal) m.wanted = Wanted::Once;
@@ -113,7 +113,7 @@ void hear_request(Step& s) {
 }
 
 void hear_slot(Step& s) {
-  Dialogue& m = s.m;
+  Subscription& m = s.m;
   m.op = next_op(m);
   if (m.op != Op::Initial && m.build == Build::Replay) {
     m.build = Build::Fresh;
@@ -131,7 +131,7 @@ void hear_slot(Step& s) {
 
 // A 2xx to a request that is to keep a subscription, whose dialog stands.
 void hear_success(Step& s) {
-  Dialogue& m = s.m;
+  Subscription& m = s.m;
   if (m.op == Op::Remove || m.op == Op::Fetch || terminated(m)) return;
   m.hold_until = 0;
   bool first = m.op == Op::Initial;
@@ -149,7 +149,7 @@ void hear_success(Step& s) {
 }
 
 void hear_notify(Step& s) {
-  Dialogue& m = s.m;
+  Subscription& m = s.m;
   if (m.probe && !m.heard) m.useless = static_cast<uint8_t>(std::min(m.useless + 1, kMostUseless));
   m.ask = false;
   m.refused = 0;
@@ -174,14 +174,14 @@ void hear_notify(Step& s) {
 }
 
 void hear_refused(Step& s) {
-  Dialogue& m = s.m;
+  Subscription& m = s.m;
   m.refused = static_cast<uint8_t>(std::min(m.refused + 1, 255));
   // While a refresh is out: in place of its answer, or the last one of the dialog.
   if (m.state == State::Sending && m.op == Op::Refresh && (!m.heard || s.e.ended)) m.ask = true;
 }
 
 void hear_restored(Step& s) {
-  Dialogue& m = s.m;
+  Subscription& m = s.m;
   const RestoredDialog& row = *s.e.row;
   if (!row.requested) m.wanted = row.wanted ? Wanted::Something : Wanted::Leaving;
   else if (m.wanted == Wanted::Once) m.wanted = Wanted::Nothing;
@@ -218,7 +218,7 @@ bool is_reply(Input i) { return i >= Input::Success && i <= Input::Shutdown; }
 
 // What holds for every rule.
 void finish(Step& s, State before, Dialog dialog_before, bool over_before) {
-  Dialogue& m = s.m;
+  Subscription& m = s.m;
   Effects& fx = s.fx;
   // The request of the last run was repeated, or its dialog is there: that run may have gone on under these names.
   if (m.build == Build::Replay && is_reply(s.e.input)) {
@@ -242,7 +242,7 @@ void finish(Step& s, State before, Dialog dialog_before, bool over_before) {
 
 }  // namespace
 
-Effects Dialogue::step(Dialogue& m, const Event& e, Random& random, MonoMs now) {
+Effects Subscription::step(Subscription& m, const Event& e, Random& random, MonoMs now) {
   Step s{m, e, random, now, m.grant_end, sub::removal_end(m), m.ask};
   State before = m.state;
   Dialog dialog_before = m.dialog;

@@ -119,16 +119,16 @@ struct Event {                      // an input with what it carries
 };
 
 // EndsAgain: the notifier ended a dialog as soon as it was made, and the one before it; Stands: that is over.
-enum class Outcome : uint8_t { No, Removed, Expired, Refused, NeverSent, Rejected, NotifyMissing, DialogLost, Deaf, EndsAgain, Stands };
+enum class Note : uint8_t { No, Removed, Expired, Refused, NeverSent, Rejected, NotifyMissing, DialogLost, Deaf, EndsAgain, Stands };
 
 struct Effects : CommonEffects {
   bool dialog_changed = false;      // which is all that decides whether its tag, target and route set stand in the row
   bool take_dialog = false;         // remote tag, target and route set come from the reply
   bool skip_cseqs = false;          // the run before may have used them: the request that was repeated is done
-  Outcome outcome = Outcome::No;    // for counters and the log
+  Note note = Note::No;       // for counters and the log
 };
 
-struct Dialogue {
+struct Subscription {
   State state = State::Idle;
   Wanted wanted = Wanted::Something;
   Dialog dialog = Dialog::None;
@@ -160,16 +160,16 @@ struct Dialogue {
   MonoMs hold_until = 0;            // the other side asked for quiet until then
 
   // One step. Precondition: legal(m.state, e.input).
-  static Effects step(Dialogue& m, const Event& e, Random& random, MonoMs now);
+  static Effects step(Subscription& m, const Event& e, Random& random, MonoMs now);
 };
 
-Op next_op(const Dialogue&);
+Op next_op(const Subscription&);
 // Until when there may be something to end over there: a grant above what was asked counts for that.
-MonoMs removal_end(const Dialogue&);
+MonoMs removal_end(const Subscription&);
 // Whether the row is to be deleted: nothing of it may come back after a restart.
-bool row_over(const Dialogue&);
+bool row_over(const Subscription&);
 
-struct DialogueStep;                // subscription.cpp
-std::span<const Rule<State, Input, DialogueStep>> subscription_rules();
+struct SubscriptionStep;                // subscription.cpp
+std::span<const Rule<State, Input, SubscriptionStep>> subscription_rules();
 
 }  // namespace pua::sub

@@ -1,4 +1,4 @@
-// Subscription: one wanted subscription and its dialog. Never moves in memory; only the engine creates, changes and frees it.
+// SubscriptionRecord: one wanted subscription and its dialog. Never moves in memory; only the engine creates, changes and frees it.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ struct SubscriptionExtra {
   bool keep_existing = false;             // while loading: what was asked for counts only if no row comes
 };
 
-struct Subscription : Entity {
+struct SubscriptionRecord : Entity {
   using Key = SubscriptionKey;
   using State = sub::State;
   using Input = sub::Input;
@@ -56,12 +56,12 @@ struct Subscription : Entity {
   enum Field { kPresUri, kId, kWatcher, kTo, kEventId, kContact, kTarget, kExtraHeaders, kProxy, kCallId, kLocalTag, kRemoteTag,
                kRemote, kRouteSet, kBody, kContentType, kFields };
 
-  std::unique_ptr<Subscription> bucket_next;
+  std::unique_ptr<SubscriptionRecord> bucket_next;
   PackedStrings<kFields> text;
   std::unique_ptr<SubscriptionExtra> extra;
   KeptDocument* kept = nullptr;           // of the last NOTIFY, while there is room for it
   MonoMs notified_at = 0;                 // when the last NOTIFY of this run came
-  Machine<sub::Dialogue> m;
+  Machine<sub::Subscription> m;
   uint64_t dialog_hash = 0;               // place in the index by Call-ID, 0: not there
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
   uint32_t cseq = 0;                      // last used in this dialog
@@ -72,7 +72,7 @@ struct Subscription : Entity {
   uint8_t stale = 0;                      // partial documents in a row that were older than the one before
   bool has_remote_cseq = false;           // remote_cseq counts: 0 is a number like others
 
-  Subscription() : Entity(Kind::Subscription) {}
+  SubscriptionRecord() : Entity(Kind::Subscription) {}
   // Replaces the strings. All but Call-ID and own tag are only in a whole row.
   void put(const std::array<std::string_view, kFields>& strings) {
     for (size_t i = 0; i < kFields; i++) whole = whole || (i != kCallId && i != kLocalTag && strings[i] != text.get(i));

@@ -6,7 +6,7 @@
 namespace pua::sub {
 namespace {
 
-using Step = DialogueStep;
+using Step = SubscriptionStep;
 
 constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table is being loaded is answered by then
 constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by no more than this
@@ -95,10 +95,10 @@ void tell_reply(Step& s) { tell(s, 0, ""); }
 void write_row(Step& s) { s.fx.write = Write::Bulk; }
 
 // status 0: the reply says it.
-void end(Step& s, Outcome why, int status, const char* reason) {
+void end(Step& s, Note why, int status, const char* reason) {
   tell(s, status, reason);
   write_row(s);
-  s.fx.outcome = why;
+  s.fx.note = why;
   forget_dialog(s);
   s.m.wanted = Wanted::Leaving;
   s.m.hold_until = 0;
@@ -111,16 +111,16 @@ void queue(Step& s) {
 }
 
 // It is not wanted, and over there it ends by itself: nothing to send, but of a dialog the last NOTIFY is still to come.
-void let_end(Step& s, Outcome why, int status, const char* reason) {
+void let_end(Step& s, Note why, int status, const char* reason) {
   tell(s, status, reason);
   write_row(s);
-  s.fx.outcome = why;
+  s.fx.note = why;
   s.m.wanted = Wanted::Leaving;
   s.m.deadline = s.now + s.e.timer_n;
 }
 
 void back_off(Step& s, int64_t retry_after) {
-  Dialogue& m = s.m;
+  Subscription& m = s.m;
   m.attempts = static_cast<uint8_t>(std::min(m.attempts + 1, 255));
   MonoMs retry = s.now + backoff(m.attempts, retry_after, s.random);
   m.hold_until = retry_after > 0 ? s.now + std::min(retry_after, kMaxRetryAfter) * 1000 : 0;
@@ -149,13 +149,13 @@ void subscribe_anew_later(Step& s, int64_t retry_after) {
 void subscribe_after_end_later(Step& s, bool welcome, int64_t retry_after) {
   bool again = welcome && s.m.quick_try && !stood(s.m, s.now) && retry_after <= 0 && !quiet(s);
   subscribe_anew_later(s, retry_after);
-  if (!again || s.m.looping || s.fx.outcome != Outcome::No) return;
+  if (!again || s.m.looping || s.fx.note != Note::No) return;
   s.m.looping = true;
-  s.fx.outcome = Outcome::EndsAgain;
+  s.fx.note = Note::EndsAgain;
 }
 
 void live(Step& s, MonoMs from) {
-  Dialogue& m = s.m;
+  Subscription& m = s.m;
   m.deadline = m.wanted_end;
   if (m.grant_end < m.wanted_end) {
     MonoMs left = std::max<MonoMs>(m.grant_end - from, 0);
@@ -173,8 +173,8 @@ void ask_for_state(Step& s) {
 void wait_for_row(Step& s) { s.m.deadline = s.now + kIdlePatience; }
 void ended_already(Step& s) { tell(s, 200, "Ended already"); }
 void ending_already(Step& s) { tell(s, 200, "Ending already"); }
-void never_sent(Step& s) { end(s, Outcome::NeverSent, 200, "Nothing subscribed"); }
-void no_subscription(Step& s) { end(s, Outcome::NeverSent, 404, "No such subscription"); }
+void never_sent(Step& s) { end(s, Note::NeverSent, 200, "Nothing subscribed"); }
+void no_subscription(Step& s) { end(s, Note::NeverSent, 404, "No such subscription"); }
 
 void keep_for_later(Step& s) {   // the other side asked for quiet: the change is kept and goes out then
   tell(s, 503, "Retry-After not over yet, kept");
@@ -205,42 +205,42 @@ void give_up_waiting(Step& s) {
   s.m.deadline = kNever;
 }
 void last_notify_missing(Step& s) {
-  end(s, s.m.wanted == Wanted::Once && s.m.notified == Notified::No ? Outcome::NotifyMissing : Outcome::Removed, 0, "");
+  end(s, s.m.wanted == Wanted::Once && s.m.notified == Notified::No ? Note::NotifyMissing : Note::Removed, 0, "");
   s.fx.complete = false;   // its owner was told when the reply came
 }
-void expire(Step& s) { end(s, Outcome::Expired, 480, "Lifetime ended"); }
-void expire_by_itself(Step& s) { let_end(s, Outcome::Expired, 480, "Lifetime ended"); }
+void expire(Step& s) { end(s, Note::Expired, 480, "Lifetime ended"); }
+void expire_by_itself(Step& s) { let_end(s, Note::Expired, 480, "Lifetime ended"); }
 void withdraw_later(Step& s) {
   write_row(s);
-  s.fx.outcome = Outcome::Expired;
+  s.fx.note = Note::Expired;
   s.m.wanted = Wanted::Leaving;
   s.m.deadline = std::min(s.m.hold_until, removal_end(s.m));
 }
 void withdraw(Step& s) {
   write_row(s);
-  s.fx.outcome = Outcome::Expired;
+  s.fx.note = Note::Expired;
   s.m.wanted = Wanted::Leaving;
   queue(s);
   if (s.m.state == State::Queued) tell(s, 480, "Lifetime ended");   // it ended before the request could leave
 }
-void lapse(Step& s) { end(s, Outcome::Removed, 200, "Ended by itself"); }
-void lapse_by_itself(Step& s) { let_end(s, Outcome::Removed, 200, "Ended by itself"); }
+void lapse(Step& s) { end(s, Note::Removed, 200, "Ended by itself"); }
+void lapse_by_itself(Step& s) { let_end(s, Note::Removed, 200, "Ended by itself"); }
 void end_deaf_dialog(Step& s) {   // the other side has a subscription that nobody else would end
-  s.fx.outcome = Outcome::Deaf;
+  s.fx.note = Note::Deaf;
   s.m.renew = true;
   queue(s);
 }
 void notify_missing(Step& s) {    // timer N
-  s.fx.outcome = Outcome::NotifyMissing;
+  s.fx.note = Note::NotifyMissing;
   forget_dialog(s);
   back_off(s, -1);
 }
 void dialog_lapsed_anew(Step& s) {
-  s.fx.outcome = Outcome::DialogLost;
+  s.fx.note = Note::DialogLost;
   subscribe_anew(s);
 }
 void dialog_lapsed_later(Step& s) {
-  s.fx.outcome = Outcome::DialogLost;
+  s.fx.note = Note::DialogLost;
   subscribe_anew_later(s, -1);
 }
 void stay_queued(Step& s) { s.m.deadline = end_of_interest(s.m); }
@@ -265,16 +265,16 @@ void anew_later_as_asked(Step& s) {
   tell_reply(s);
   subscribe_anew_later(s, s.e.retry_after);
 }
-void removed(Step& s) { end(s, Outcome::Removed, 0, ""); }
+void removed(Step& s) { end(s, Note::Removed, 0, ""); }
 void await_last_notify(Step& s) {
   tell_reply(s);
   write_row(s);
   if (s.m.op == Op::Remove) s.m.wanted = Wanted::Leaving;
   s.m.deadline = s.now + s.e.timer_n;
 }
-void terminated_by_notifier(Step& s) { end(s, Outcome::No, 603, "Terminated by the notifier"); }
-void ended_meanwhile(Step& s) { end(s, Outcome::Expired, 0, ""); }
-void ends_by_itself_meanwhile(Step& s) { let_end(s, Outcome::Expired, 0, ""); }
+void terminated_by_notifier(Step& s) { end(s, Note::No, 603, "Terminated by the notifier"); }
+void ended_meanwhile(Step& s) { end(s, Note::Expired, 0, ""); }
+void ends_by_itself_meanwhile(Step& s) { let_end(s, Note::Expired, 0, ""); }
 void withdraw_at_once(Step& s) {
   withdraw(s);
   tell_reply(s);
@@ -290,13 +290,13 @@ void be_live(Step& s) {
   live(s, s.m.sent_at);
   if (s.m.ask) ask_for_state(s);
 }
-void had_ended(Step& s) { end(s, Outcome::Removed, 200, "OK, it had ended"); }
+void had_ended(Step& s) { end(s, Note::Removed, 200, "OK, it had ended"); }
 void dialog_lost_anew(Step& s) {  // its owner hears of the new dialog
-  s.fx.outcome = Outcome::DialogLost;
+  s.fx.note = Note::DialogLost;
   subscribe_anew(s);
 }
 void dialog_lost_later(Step& s) {
-  s.fx.outcome = Outcome::DialogLost;
+  s.fx.note = Note::DialogLost;
   anew_later_as_asked(s);
 }
 void ask_for_longer(Step& s) {    // at once for the first in a row only, under the same Call-ID (RFC 3261 section 8.1.3.5)
@@ -307,7 +307,7 @@ void back_off_as_asked(Step& s) {
   tell_reply(s);
   back_off(s, s.e.retry_after);
 }
-void refused(Step& s) { end(s, Outcome::Refused, 0, ""); }
+void refused(Step& s) { end(s, Note::Refused, 0, ""); }
 void withdraw_made(Step& s) {
   tell_reply(s);
   write_row(s);
@@ -346,16 +346,16 @@ void terminated_while_out(Step& s) {   // the reply says what comes next
   s.fx.new_names = false;              // the request that is out keeps its names
   if (wanted(s) && ended_for_good(s)) {
     s.m.wanted = Wanted::Leaving;
-    s.fx.outcome = Outcome::Rejected;
+    s.fx.note = Note::Rejected;
   }
   if (pause_of(s.e) > 0) s.m.hold_until = s.now + std::min(pause_of(s.e), kMaxRetryAfter) * 1000;
   else if (asks_for_a_pause(s.e.reason)) s.m.hold_until = s.now + backoff(1, -1, s.random);
 }
 void ended_as_told(Step& s) {
-  end(s, Outcome::Removed, 0, "");
+  end(s, Note::Removed, 0, "");
   s.fx.complete = false;
 }
-void rejected(Step& s) { end(s, Outcome::Rejected, 603, "Terminated by the notifier"); }
+void rejected(Step& s) { end(s, Note::Rejected, 603, "Terminated by the notifier"); }
 void pause_queued(Step& s) {
   forget_dialog(s);
   tell(s, 480, "Ended by the notifier for now, kept");
@@ -381,9 +381,9 @@ constexpr State Idle = State::Idle, Intent = State::Intent, Queued = State::Queu
                 Live = State::Live, Backoff = State::Backoff, Ending = State::Ending, Gone = State::Gone, Stay = State{kStay};
 constexpr uint32_t kStanding = states(Intent, Queued, Waiting, Live, Backoff);   // nothing is out, and it has not ended
 
-using DialogueRule = Rule<State, Input, Step>;
+using SubscriptionRule = Rule<State, Input, Step>;
 
-constexpr DialogueRule kRules[] = {
+constexpr SubscriptionRule kRules[] = {
     // Request: an owner wants something else. While a request is out it waits.
     {states(Idle), on(Input::Request), "the table has been loaded", loaded, Idle, nullptr, ""},   // and Loaded follows
     {states(Idle), on(Input::Request), "", nullptr, Idle, wait_for_row, ""},
@@ -490,7 +490,7 @@ constexpr DialogueRule kRules[] = {
 
 }  // namespace
 
-std::span<const DialogueRule> subscription_rules() { return kRules; }
+std::span<const SubscriptionRule> subscription_rules() { return kRules; }
 
 bool legal(State s, Input i) {
   for (const auto& r : kRules)

@@ -7,8 +7,8 @@
 
 namespace pua::sub {
 
-struct DialogueStep {
-  Dialogue& m;
+struct SubscriptionStep {
+  Subscription& m;
   const Event& e;
   Random& random;
   MonoMs now;
@@ -23,26 +23,26 @@ constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake o
 constexpr MonoMs kStood = 30000;         // a dialog that ends sooner, or never brought a NOTIFY, counts as a failure: no loop of new ones
 
 // While queued or backing off: when there is no more use in sending what waits.
-inline MonoMs end_of_interest(const Dialogue& m) {
+inline MonoMs end_of_interest(const Subscription& m) {
   return m.wanted == Wanted::Something ? m.wanted_end : m.wanted == Wanted::Once ? kNever : removal_end(m);
 }
 
-inline bool stood(const Dialogue& m, MonoMs now) { return m.since != 0 && m.notified != Notified::No && now - m.since >= kStood; }
+inline bool stood(const Subscription& m, MonoMs now) { return m.since != 0 && m.notified != Notified::No && now - m.since >= kStood; }
 
 // A dialog that stood for a while ends what was held against those before it.
-inline void note_standing(DialogueStep& s) {
-  Dialogue& m = s.m;
+inline void note_standing(SubscriptionStep& s) {
+  Subscription& m = s.m;
   if (!stood(m, s.now)) return;
   m.attempts = 0;
   m.quick_try = false;
-  if (m.looping && s.fx.outcome == Outcome::No) m.looping = false, s.fx.outcome = Outcome::Stands;
+  if (m.looping && s.fx.note == Note::No) m.looping = false, s.fx.note = Note::Stands;
 }
 
 // Not in step with a notifier that never sends full state.
-inline MonoMs refetch_at(const Dialogue& m) { return m.sent_at + (kRefetchEvery << m.gaps); }
+inline MonoMs refetch_at(const Subscription& m) { return m.sent_at + (kRefetchEvery << m.gaps); }
 
-inline void forget_dialog(DialogueStep& s) {
-  Dialogue& m = s.m;
+inline void forget_dialog(SubscriptionStep& s) {
+  Subscription& m = s.m;
   m.dialog = Dialog::None;
   m.notified = Notified::No;
   m.notify_by = 0;
@@ -57,13 +57,13 @@ inline void forget_dialog(DialogueStep& s) {
 }
 
 // After a 423; 0: there is nothing longer to ask for.
-inline uint32_t longer_expires(const DialogueStep& s) {
+inline uint32_t longer_expires(const SubscriptionStep& s) {
   bool asks = s.m.op == Op::Initial || s.m.op == Op::Refresh;
   return asks ? longer_to_ask(s.m.asked, s.e.min_expires, s.e.ask.most) : 0;
 }
 
 // The dialog was ended by a NOTIFY while its request was out.
-inline bool terminated(const Dialogue& m) {
+inline bool terminated(const Subscription& m) {
   return m.op == Op::Initial || m.op == Op::Fetch ? m.dialog == Dialog::None : m.dialog != Dialog::Confirmed;
 }
 

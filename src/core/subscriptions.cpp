@@ -7,10 +7,10 @@
 
 namespace pua {
 
-static void put_body(std::array<std::string_view, Subscription::kFields>& text, std::string_view body, std::string_view content_type) {
+static void put_body(std::array<std::string_view, SubscriptionRecord::kFields>& text, std::string_view body, std::string_view content_type) {
   if (body.empty()) return;
-  text[Subscription::kBody] = body;
-  text[Subscription::kContentType] = content_type;
+  text[SubscriptionRecord::kBody] = body;
+  text[SubscriptionRecord::kContentType] = content_type;
 }
 
 Status Subscriptions::check(const SubscribeRequest& q) const {
@@ -39,7 +39,7 @@ Status Subscriptions::check(const SubscribeRequest& q) const {
   return success();
 }
 
-Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, MonoMs now) {
+Status Subscriptions::subscribe(const SubscribeRequest& q, RequestDone done, MonoMs now) {
   auto refuse = [&](Status s) {
     c_.count_.rejected++;
     return s;
@@ -47,12 +47,12 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
   if (auto s = check(q); !s) return refuse(s);
   SubscriptionKey key{q.source, q.event, q.pres_uri, q.id, q.watcher_uri, q.to_uri};
   uint32_t hash = table_.hash_of(key);
-  Subscription* s = table_.find(key, hash);
+  SubscriptionRecord* s = table_.find(key, hash);
   if (!s)
     if (auto room = room_for(s, q.expires != 0); !room) return refuse(room);   // a fetch has no row
   // The id parameter is part of what a dialog's NOTIFYs are told apart by (RFC 6665 section 8.2.1): it stays with the dialog.
   bool there = s && s->m->state != sub::State::Gone && s->m->state != sub::State::Ending && s->m->state != sub::State::Idle;
-  if (there && !q.event_id.empty() && q.event_id != s->text.get(Subscription::kEventId))
+  if (there && !q.event_id.empty() && q.event_id != s->text.get(SubscriptionRecord::kEventId))
     return refuse({Errc::bad_argument, "event_id is not that of the subscription that is there; end it first"});
   if (s)
     if (auto room = room_for(s, false); !room) return refuse(room);
@@ -71,11 +71,11 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
   }
   bool first = !s, wait = maybe_in_table(s);
   if (first) {
-    std::array<std::string_view, Subscription::kFields> text{};
-    text[Subscription::kPresUri] = q.pres_uri;
-    text[Subscription::kId] = q.id;
-    text[Subscription::kWatcher] = q.watcher_uri;
-    text[Subscription::kTo] = q.to_uri;
+    std::array<std::string_view, SubscriptionRecord::kFields> text{};
+    text[SubscriptionRecord::kPresUri] = q.pres_uri;
+    text[SubscriptionRecord::kId] = q.id;
+    text[SubscriptionRecord::kWatcher] = q.watcher_uri;
+    text[SubscriptionRecord::kTo] = q.to_uri;
     s = &make(q.source, q.event, hash, text);
     renew_dialog(*s);
   }
@@ -87,7 +87,7 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, PublishDone done, Mon
 }
 
 // Nothing is out: the request becomes what is wanted, at once.
-void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, bool first, PublishDone done, MonoMs now) {
+void Subscriptions::take_over(SubscriptionRecord& s, const SubscribeRequest& q, bool first, RequestDone done, MonoMs now) {
   bool removal = q.expires == 0;
   SubscriptionExtra& x = s.need_extra();
   x.keep_existing = q.keep_existing && !removal && s.m->state == sub::State::Idle && x.callers.empty();
@@ -95,11 +95,11 @@ void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, bool f
   bool fetch = first || s.m->wanted == sub::Wanted::Once || (s.m->state == sub::State::Gone && !EngineCommon::has_row(s));
   if (!removal || fetch) {
     auto text = s.text.views();
-    text[Subscription::kContact] = q.contact;
-    text[Subscription::kTarget] = q.remote_target;
-    text[Subscription::kProxy] = q.outbound_proxy;
-    if (!q.event_id.empty()) text[Subscription::kEventId] = q.event_id;
-    if (!q.extra_headers.empty()) text[Subscription::kExtraHeaders] = q.extra_headers;
+    text[SubscriptionRecord::kContact] = q.contact;
+    text[SubscriptionRecord::kTarget] = q.remote_target;
+    text[SubscriptionRecord::kProxy] = q.outbound_proxy;
+    if (!q.event_id.empty()) text[SubscriptionRecord::kEventId] = q.event_id;
+    if (!q.extra_headers.empty()) text[SubscriptionRecord::kExtraHeaders] = q.extra_headers;
     put_body(text, q.body, q.content_type);
     s.put(text);
   }
@@ -109,7 +109,7 @@ void Subscriptions::take_over(Subscription& s, const SubscribeRequest& q, bool f
 }
 
 // A request is out: this one waits.
-void Subscriptions::put_behind(Subscription& s, const SubscribeRequest& q, PublishDone done, MonoMs now) {
+void Subscriptions::put_behind(SubscriptionRecord& s, const SubscribeRequest& q, RequestDone done, MonoMs now) {
   SubscriptionExtra& x = s.need_extra();
   bool removal = q.expires == 0;
   if (removal && !wanted(s) && !x.waiting) return x.callers.push(std::move(done), now);   // asked for twice: the one that is out answers both
@@ -128,13 +128,13 @@ void Subscriptions::put_behind(Subscription& s, const SubscribeRequest& q, Publi
   w.content_type = q.content_type;
 }
 
-void Subscriptions::resume(Subscription& s, WaitingSubscribe& w, MonoMs now) {
+void Subscriptions::resume(SubscriptionRecord& s, WaitingSubscribe& w, MonoMs now) {
   if (!w.removal) {
     auto text = s.text.views();
-    text[Subscription::kContact] = w.contact;
-    text[Subscription::kTarget] = w.target;
-    text[Subscription::kProxy] = w.outbound_proxy;
-    if (w.has_headers) text[Subscription::kExtraHeaders] = w.extra_headers;
+    text[SubscriptionRecord::kContact] = w.contact;
+    text[SubscriptionRecord::kTarget] = w.target;
+    text[SubscriptionRecord::kProxy] = w.outbound_proxy;
+    if (w.has_headers) text[SubscriptionRecord::kExtraHeaders] = w.extra_headers;
     put_body(text, w.body, w.content_type);
     s.put(text);
   }
@@ -143,12 +143,12 @@ void Subscriptions::resume(Subscription& s, WaitingSubscribe& w, MonoMs now) {
 
 Status Subscriptions::update_contact(const DialogQuery& q, std::string_view contact, MonoMs now) {
   if (auto s = check_uri("contact", contact); !s) return s;
-  Subscription* s = dialogs_.find(q.call_id, q.local_tag);
+  SubscriptionRecord* s = dialogs_.find(q.call_id, q.local_tag);
   if (!s || s->m->dialog != sub::Dialog::Confirmed || s->remote_tag() != q.remote_tag)
     return c_.not_here("no subscription has this dialog");
-  if (s->text.get(Subscription::kRemote) == contact) return success();
+  if (s->text.get(SubscriptionRecord::kRemote) == contact) return success();
   auto text = s->text.views();
-  text[Subscription::kRemote] = contact;
+  text[SubscriptionRecord::kRemote] = contact;
   s->put(text);
   if (!sub::row_over(*s->m)) {
     s->version++;
@@ -158,7 +158,7 @@ Status Subscriptions::update_contact(const DialogQuery& q, std::string_view cont
 }
 
 // The dialog has ended and nobody wants another one, though the answer to its last request is still to come.
-static bool over(const Subscription& s) {
+static bool over(const SubscriptionRecord& s) {
   bool wanted = s.m->wanted == sub::Wanted::Something || s.m->wanted == sub::Wanted::Once;
   bool asked_again = s.extra && s.extra->waiting && !s.extra->waiting->removal;
   return s.m->state == sub::State::Sending && s.m->dialog == sub::Dialog::None && !wanted && !asked_again;
@@ -166,21 +166,21 @@ static bool over(const Subscription& s) {
 
 DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) const {
   DialogFound found = DialogFound::No;
-  auto look = [&](const Subscription& s) {
+  auto look = [&](const SubscriptionRecord& s) {
     if (s.m->state == sub::State::Gone || s.m->state == sub::State::Ending || over(s)) return;
     if (!q.pres_uri.empty() && s.pres_uri() != q.pres_uri) return;
-    if (!q.watcher_uri.empty() && s.text.get(Subscription::kWatcher) != q.watcher_uri) return;
-    if (!q.id.empty() && s.text.get(Subscription::kId) != q.id) return;
+    if (!q.watcher_uri.empty() && s.text.get(SubscriptionRecord::kWatcher) != q.watcher_uri) return;
+    if (!q.id.empty() && s.text.get(SubscriptionRecord::kId) != q.id) return;
     if ((q.event && s.event != q.event) || (q.source && s.source != q.source)) return;
     if (!q.remote_tag.empty() && s.remote_tag() != q.remote_tag) return;
     DialogFound now = s.m->dialog == sub::Dialog::Confirmed ? DialogFound::Established : DialogFound::BeingMade;
     if (now <= found) return;
     found = now;
-    if (id) *id = s.text.get(Subscription::kId);
+    if (id) *id = s.text.get(SubscriptionRecord::kId);
   };
   if (!q.call_id.empty()) {
-    dialogs_.of_call(q.call_id, [&](const Subscription& s) {
-      if (q.local_tag.empty() || s.text.get(Subscription::kLocalTag) == q.local_tag) look(s);
+    dialogs_.of_call(q.call_id, [&](const SubscriptionRecord& s) {
+      if (q.local_tag.empty() || s.text.get(SubscriptionRecord::kLocalTag) == q.local_tag) look(s);
     });
   } else if (!q.pres_uri.empty()) {
     table_.of_uri(q.pres_uri, look);
@@ -189,7 +189,7 @@ DialogFound Subscriptions::find_dialog(const DialogQuery& q, std::string* id) co
 }
 
 void Subscriptions::of_id(std::string_view prefix, const std::function<void(const RecordView&)>& fn, MonoMs now) const {
-  dialogs_.of_id(prefix, [&](const Subscription& s) {
+  dialogs_.of_id(prefix, [&](const SubscriptionRecord& s) {
     if (s.m->state != sub::State::Gone && s.m->state != sub::State::Ending && !over(s)) fn(view(s, now));
   });
 }

@@ -14,7 +14,7 @@
 
 namespace pua {
 
-class Subscriptions : public Keeper<Subscriptions, Subscription> {
+class Subscriptions : public Keeper<Subscriptions, SubscriptionRecord> {
  public:
   static constexpr Kind kKind = Kind::Subscription;
   static constexpr Method kMethod = Method::Subscribe;
@@ -24,7 +24,7 @@ class Subscriptions : public Keeper<Subscriptions, Subscription> {
   Subscriptions(EngineCommon& common, HashKey key) : Keeper(common, key), kept_(common.settings_.notify_keep), dialogs_(key) {}
 
   // --- owners; contracts: core/engine.h
-  Status subscribe(const SubscribeRequest&, PublishDone done, MonoMs now);
+  Status subscribe(const SubscribeRequest&, RequestDone done, MonoMs now);
   Status update_contact(const DialogQuery&, std::string_view contact, MonoMs now);
   DialogFound find_dialog(const DialogQuery&, std::string* id) const;
   void of_id(std::string_view prefix, const std::function<void(const RecordView&)>&, MonoMs now) const;
@@ -39,26 +39,26 @@ class Subscriptions : public Keeper<Subscriptions, Subscription> {
   void add_stats(Stats&) const;
 
  private:
-  friend class Keeper<Subscriptions, Subscription>;
+  friend class Keeper<Subscriptions, SubscriptionRecord>;
 
   // requests (subscriptions.cpp)
   Status check(const SubscribeRequest&) const;
-  void take_over(Subscription&, const SubscribeRequest&, bool first, PublishDone, MonoMs now);
-  void put_behind(Subscription&, const SubscribeRequest&, PublishDone, MonoMs now);
-  void resume(Subscription&, WaitingSubscribe&, MonoMs now);
+  void take_over(SubscriptionRecord&, const SubscribeRequest&, bool first, RequestDone, MonoMs now);
+  void put_behind(SubscriptionRecord&, const SubscribeRequest&, RequestDone, MonoMs now);
+  void resume(SubscriptionRecord&, WaitingSubscribe&, MonoMs now);
   // what goes out and comes back (subscriptions_wire.cpp)
-  void change(Subscription&, const sub::Effects&, const SipReply*, const Row*);
-  void report(Subscription&, const sub::Effects&, const SipReply*, MonoMs now);
-  void fill(Subscription&, SipRequest&, std::string (&scratch)[2], MonoMs now);
-  sub::Event heard(Subscription&, const SipReply&, MonoMs now);
-  void take_dialog(Subscription&, const SipReply&);
-  void renew_dialog(Subscription&);
-  std::string_view contact_of(const Subscription&) const;
-  std::string_view destination(const Subscription&) const;        // valid until the next question of the kind
-  static bool ended(const Subscription& s) { return sub::row_over(*s.m); }
-  static bool wanted(const Subscription& s) { return s.m->wanted == sub::Wanted::Something; }
-  static std::string_view etag(const Subscription&) { return {}; }
-  static int64_t granted(const Subscription&);
+  void change(SubscriptionRecord&, const sub::Effects&, const SipReply*, const Row*);
+  void report(SubscriptionRecord&, const sub::Effects&, const SipReply*, MonoMs now);
+  void fill(SubscriptionRecord&, SipRequest&, std::string (&scratch)[2], MonoMs now);
+  sub::Event heard(SubscriptionRecord&, const SipReply&, MonoMs now);
+  void take_dialog(SubscriptionRecord&, const SipReply&);
+  void renew_dialog(SubscriptionRecord&);
+  std::string_view contact_of(const SubscriptionRecord&) const;
+  std::string_view destination(const SubscriptionRecord&) const;        // valid until the next question of the kind
+  static bool ended(const SubscriptionRecord& s) { return sub::row_over(*s.m); }
+  static bool wanted(const SubscriptionRecord& s) { return s.m->wanted == sub::Wanted::Something; }
+  static std::string_view etag(const SubscriptionRecord&) { return {}; }
+  static int64_t granted(const SubscriptionRecord&);
   // NOTIFYs (subscriptions_notify.cpp)
   std::string allow_events() const;
   NotifyAnswer refuse(int status, std::string reason, std::string headers = {});
@@ -68,24 +68,24 @@ class Subscriptions : public Keeper<Subscriptions, Subscription> {
     std::string text;        // why
   };
   // s: whose owner may have asked for more types than the event has; nullptr: nobody's.
-  Document judge(const Subscription* s, const EventInfo&, const NotifyRequest&) const;
+  Document judge(const SubscriptionRecord* s, const EventInfo&, const NotifyRequest&) const;
   NotifyAnswer take_unsolicited(const EventInfo&, const NotifyRequest&, MonoMs now);
   NotifyAnswer outside_of_dialogs(const EventInfo*, const char* bad_event, const NotifyRequest&, MonoMs now);
-  NotifyAnswer refuse_known(Subscription&, const NotifyRequest&, int status, const char* reason, MonoMs now, std::string headers = {});
+  NotifyAnswer refuse_known(SubscriptionRecord&, const NotifyRequest&, int status, const char* reason, MonoMs now, std::string headers = {});
   void log_notify(LogGate&, const NotifyRequest&, std::string_view uri, int status, const std::string& what, MonoMs now);
-  void count_refused(Subscription&, bool terminated, MonoMs now);
-  NotifyAnswer take(Subscription&, const NotifyRequest&, const Document&, MonoMs now);
+  void count_refused(SubscriptionRecord&, bool terminated, MonoMs now);
+  NotifyAnswer take(SubscriptionRecord&, const NotifyRequest&, const Document&, MonoMs now);
   // rows, and what others see (subscriptions_rows.cpp)
   static Key key_of(const Row& row) { return {row.flag, row.event, row.pres_uri, row.pres_id, row.watcher_uri, row.to_uri}; }
-  static void row_key(const Subscription&, Row& out);
-  static void put_row(std::array<std::string_view, Subscription::kFields>& text, const Row&);
-  void fill_row(const Subscription&, Row& out) const;
+  static void row_key(const SubscriptionRecord&, Row& out);
+  static void put_row(std::array<std::string_view, SubscriptionRecord::kFields>& text, const Row&);
+  void fill_row(const SubscriptionRecord&, Row& out) const;
   const char* unreadable(const Row&) const;
-  void adopt(Subscription&, const Row&, bool asked, MonoMs now);
-  void restore_cseq(Subscription&, const Row&, bool replay, MonoMs now);
-  RecordView view(const Subscription&, MonoMs now) const;
-  void born(Subscription& s) { dialogs_.add_id(s); }
-  void dies(Subscription&);
+  void adopt(SubscriptionRecord&, const Row&, bool asked, MonoMs now);
+  void restore_cseq(SubscriptionRecord&, const Row&, bool replay, MonoMs now);
+  RecordView view(const SubscriptionRecord&, MonoMs now) const;
+  void born(SubscriptionRecord& s) { dialogs_.add_id(s); }
+  void dies(SubscriptionRecord&);
 
   KeptDocuments kept_;
   Dialogs dialogs_;

@@ -39,7 +39,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   const EventInfo* event = n.event.empty() ? nullptr : c_.ports_.bodies.by_name(n.event);
   if (!event && !n.event.empty()) event = c_.ports_.bodies.by_name(package_of(n.event));
   const char* bad_event = event ? nullptr : n.event.empty() ? "Event is missing" : "Bad Event";
-  Subscription* s = dialogs_.find(n.call_id, n.local_tag);
+  SubscriptionRecord* s = dialogs_.find(n.call_id, n.local_tag);
   if (!s || s->m->state == sub::State::Idle) return outside_of_dialogs(event, bad_event, n, now);
   if (bad_event) return refuse_known(*s, n, 489, bad_event, now, allow_events());
   if (n.state.empty()) return refuse_known(*s, n, 400, "Subscription-State is missing", now);
@@ -53,7 +53,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
     if (!ours || package_of(ours->name) != package_of(event->name)) return refuse_known(*s, n, 481, "Subscribed to another event", now);
     event = ours;
   }
-  if (n.event_id != s->text.get(Subscription::kEventId)) return refuse_known(*s, n, 481, "Subscribed with another event id", now);
+  if (n.event_id != s->text.get(SubscriptionRecord::kEventId)) return refuse_known(*s, n, 481, "Subscribed with another event id", now);
   if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse_known(*s, n, 500, "Request Out Of Order", now);
   if (s->has_remote_cseq && n.cseq == s->remote_cseq) {
     c_.count_.notifies_repeated++;
@@ -76,7 +76,7 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
 }
 
 // It says that the dialog we know has ended: not that of another branch.
-static bool ends_dialog(const Subscription& s, const NotifyRequest& n) {
+static bool ends_dialog(const SubscriptionRecord& s, const NotifyRequest& n) {
   return n.state == "terminated" && s.m->dialog == sub::Dialog::Confirmed && n.remote_tag == s.remote_tag();
 }
 
@@ -102,7 +102,7 @@ NotifyAnswer Subscriptions::outside_of_dialogs(const EventInfo* event, const cha
 }
 
 // It is of a dialog of ours and cannot be taken: where that goes on, the subscription is deaf.
-NotifyAnswer Subscriptions::refuse_known(Subscription& s, const NotifyRequest& n, int status, const char* reason, MonoMs now,
+NotifyAnswer Subscriptions::refuse_known(SubscriptionRecord& s, const NotifyRequest& n, int status, const char* reason, MonoMs now,
                                          std::string headers) {
   NotifyAnswer answer = refuse(status, reason, std::move(headers));
   log_notify(refused_gate_, n, s.pres_uri(), status, reason, now);
@@ -117,14 +117,14 @@ void Subscriptions::log_notify(LogGate& gate, const NotifyRequest& n, std::strin
   c_.log_reply(gate, LogLevel::warning, whose.c_str(), uri, status, what.c_str(), now);
 }
 
-void Subscriptions::count_refused(Subscription& s, bool terminated, MonoMs now) {
+void Subscriptions::count_refused(SubscriptionRecord& s, bool terminated, MonoMs now) {
   if (sub::legal(s.m->state, sub::Input::Refused)) apply(s, {.input = sub::Input::Refused, .ended = terminated}, nullptr, now);
   reap();
 }
 
 void Subscriptions::on_unreadable(const NotifyRequest& n, const NotifyAnswer& answer, MonoMs now) {
   if (c_.ended() || !expects(n.call_id)) return;
-  Subscription* s = dialogs_.find(n.call_id, n.local_tag);
+  SubscriptionRecord* s = dialogs_.find(n.call_id, n.local_tag);
   if (!s) s = dialogs_.only(n.call_id);
   log_notify(refused_gate_, n, s ? std::string(s->pres_uri()) : "Call-ID " + std::string(n.call_id), answer.status, answer.reason, now);
   if (s) count_refused(*s, ends_dialog(*s, n), now);
@@ -145,7 +145,7 @@ NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const Notif
 }
 
 // What can be done with the document.
-Subscriptions::Document Subscriptions::judge(const Subscription* s, const EventInfo& event, const NotifyRequest& n) const {
+Subscriptions::Document Subscriptions::judge(const SubscriptionRecord* s, const EventInfo& event, const NotifyRequest& n) const {
   Document out;
   if (n.body.empty() && n.left_out == 0) return out;
   auto bad = [&](BadDocument why, std::string text) {
@@ -158,7 +158,7 @@ Subscriptions::Document Subscriptions::judge(const Subscription* s, const EventI
                                           std::to_string(c_.settings_.max_notify_body));
   if (!n.body_problem.empty()) return bad(BadDocument::Malformed, std::string(n.body_problem));
   if (n.content_type.empty()) return bad(BadDocument::NoType, "it has no Content-Type");
-  std::string_view asked = s ? s->text.get(Subscription::kExtraHeaders) : std::string_view();
+  std::string_view asked = s ? s->text.get(SubscriptionRecord::kExtraHeaders) : std::string_view();
   if (!c_.ports_.bodies.accepts(event.flag, n.content_type) && !asks_for_type(asked, n.content_type))
     return bad(BadDocument::OtherType, "its Content-Type is " + std::string(n.content_type) + ", not " + std::string(event.accept));
   Result<DocumentState> seen = c_.ports_.bodies.inspect(event.flag, n.content_type, n.body);
@@ -167,7 +167,7 @@ Subscriptions::Document Subscriptions::judge(const Subscription* s, const EventI
   return out;
 }
 
-NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const Document& document, MonoMs now) {
+NotifyAnswer Subscriptions::take(SubscriptionRecord& s, const NotifyRequest& n, const Document& document, MonoMs now) {
   const DocumentState& doc = document.state;
   c_.count_.notifies++;
   s.notifies++;
@@ -175,14 +175,14 @@ NotifyAnswer Subscriptions::take(Subscription& s, const NotifyRequest& n, const 
   s.has_remote_cseq = true;
   bool terminated = n.state == "terminated", made = s.m->dialog != sub::Dialog::Confirmed;
   // One that we could never send to does not take the place of one that works.
-  bool moved = !n.contact.empty() && s.text.get(Subscription::kRemote) != n.contact && can_be_target(n.contact);
+  bool moved = !n.contact.empty() && s.text.get(SubscriptionRecord::kRemote) != n.contact && can_be_target(n.contact);
   if (made || moved) {
     auto text = s.text.views();
     if (made) {
-      text[Subscription::kRemoteTag] = n.remote_tag;
-      text[Subscription::kRouteSet] = n.route_set;
+      text[SubscriptionRecord::kRemoteTag] = n.remote_tag;
+      text[SubscriptionRecord::kRouteSet] = n.route_set;
     }
-    if (moved) text[Subscription::kRemote] = n.contact;
+    if (moved) text[SubscriptionRecord::kRemote] = n.contact;
     s.put(text);
   }
   // A partial document counts only on top of the one before it; one that comes late says nothing new.

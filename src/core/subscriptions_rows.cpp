@@ -13,45 +13,45 @@ constexpr int64_t kCseqJump = 1000, kCseqPerSecond = 100, kCseqJumpMax = 1000000
 constexpr uint32_t kCseqMax = 0x7fffffff;
 }  // namespace
 
-void Subscriptions::row_key(const Subscription& s, Row& out) {
+void Subscriptions::row_key(const SubscriptionRecord& s, Row& out) {
   out.flag = s.source;
   out.event = s.event;
   out.pres_uri = s.pres_uri();
-  out.pres_id = s.text.get(Subscription::kId);
-  out.watcher_uri = s.text.get(Subscription::kWatcher);
-  out.to_uri = s.text.get(Subscription::kTo);
+  out.pres_id = s.text.get(SubscriptionRecord::kId);
+  out.watcher_uri = s.text.get(SubscriptionRecord::kWatcher);
+  out.to_uri = s.text.get(SubscriptionRecord::kTo);
 }
 
-void Subscriptions::put_row(std::array<std::string_view, Subscription::kFields>& text, const Row& row) {
-  text[Subscription::kPresUri] = row.pres_uri;
-  text[Subscription::kId] = row.pres_id;
-  text[Subscription::kWatcher] = row.watcher_uri;
-  text[Subscription::kTo] = row.to_uri;
+void Subscriptions::put_row(std::array<std::string_view, SubscriptionRecord::kFields>& text, const Row& row) {
+  text[SubscriptionRecord::kPresUri] = row.pres_uri;
+  text[SubscriptionRecord::kId] = row.pres_id;
+  text[SubscriptionRecord::kWatcher] = row.watcher_uri;
+  text[SubscriptionRecord::kTo] = row.to_uri;
 }
 
-void Subscriptions::dies(Subscription& s) {
+void Subscriptions::dies(SubscriptionRecord& s) {
   dialogs_.remove(s);
   dialogs_.remove_id(s);
   kept_.drop(s.kept);
 }
 
-void Subscriptions::fill_row(const Subscription& s, Row& out) const {
-  const sub::Dialogue& m = *s.m;
+void Subscriptions::fill_row(const SubscriptionRecord& s, Row& out) const {
+  const sub::Subscription& m = *s.m;
   bool there = m.dialog == sub::Dialog::Confirmed;
   if (m.build == sub::Build::Replay) out.updated_at = s.extra->cseq_since;   // the jump that is still to come starts there
-  out.event_id = s.text.get(Subscription::kEventId);
-  out.contact = s.text.get(Subscription::kContact);
-  out.target = s.text.get(Subscription::kTarget);
-  out.extra_headers = s.text.get(Subscription::kExtraHeaders);
-  out.body = s.text.get(Subscription::kBody);
-  out.content_type = s.text.get(Subscription::kContentType);
+  out.event_id = s.text.get(SubscriptionRecord::kEventId);
+  out.contact = s.text.get(SubscriptionRecord::kContact);
+  out.target = s.text.get(SubscriptionRecord::kTarget);
+  out.extra_headers = s.text.get(SubscriptionRecord::kExtraHeaders);
+  out.body = s.text.get(SubscriptionRecord::kBody);
+  out.content_type = s.text.get(SubscriptionRecord::kContentType);
   out.outbound_proxy = s.proxy();
   out.call_id = s.call_id();
-  out.from_tag = s.text.get(Subscription::kLocalTag);
+  out.from_tag = s.text.get(SubscriptionRecord::kLocalTag);
   if (there) {
     out.to_tag = s.remote_tag();
-    out.remote_contact = s.text.get(Subscription::kRemote);
-    out.record_route = s.text.get(Subscription::kRouteSet);
+    out.remote_contact = s.text.get(SubscriptionRecord::kRemote);
+    out.record_route = s.text.get(SubscriptionRecord::kRouteSet);
   }
   out.expires = m.grant_end ? to_epoch(sub::removal_end(m), c_.epoch_offset_) : 0;
   out.desired_expires = m.wanted != sub::Wanted::Something ? 1 : to_epoch(m.wanted_end, c_.epoch_offset_);
@@ -95,40 +95,40 @@ const char* Subscriptions::unreadable(const Row& row) const {
 }
 
 // The row's dialog becomes the subscription's; what an owner asked for meanwhile stays what is wanted.
-void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs now) {
-  const sub::Dialogue& m = *s.m;
+void Subscriptions::adopt(SubscriptionRecord& s, const Row& row, bool asked, MonoMs now) {
+  const sub::Subscription& m = *s.m;
   dialogs_.remove(s);
   // Nobody asked but those who want nothing done where it exists.
   bool existing = asked && s.extra->keep_existing && row.desired_expires != 1 && from_epoch(row.desired_expires, c_.epoch_offset_) > now;
   auto text = s.text.views();
   if (existing) {
-    for (auto f : {Subscription::kEventId, Subscription::kContact, Subscription::kTarget, Subscription::kExtraHeaders, Subscription::kProxy,
-                   Subscription::kBody, Subscription::kContentType})
+    for (auto f : {SubscriptionRecord::kEventId, SubscriptionRecord::kContact, SubscriptionRecord::kTarget, SubscriptionRecord::kExtraHeaders, SubscriptionRecord::kProxy,
+                   SubscriptionRecord::kBody, SubscriptionRecord::kContentType})
       text[f] = {};
   }
-  auto keep = [&](Subscription::Field f, std::string_view stored) {
+  auto keep = [&](SubscriptionRecord::Field f, std::string_view stored) {
     if (text[f].empty()) text[f] = stored;
   };
-  keep(Subscription::kEventId, row.event_id);
-  keep(Subscription::kExtraHeaders, row.extra_headers);
-  if (text[Subscription::kBody].empty() && !row.body.empty() && !row.content_type.empty()) {
-    text[Subscription::kBody] = row.body;
-    text[Subscription::kContentType] = row.content_type;
+  keep(SubscriptionRecord::kEventId, row.event_id);
+  keep(SubscriptionRecord::kExtraHeaders, row.extra_headers);
+  if (text[SubscriptionRecord::kBody].empty() && !row.body.empty() && !row.content_type.empty()) {
+    text[SubscriptionRecord::kBody] = row.body;
+    text[SubscriptionRecord::kContentType] = row.content_type;
   }
   // Whoever wants it has said its way, and what was left empty is the default. What only ends goes where it was.
   if (!asked || existing || m.wanted != sub::Wanted::Something) {
-    keep(Subscription::kContact, row.contact);
-    keep(Subscription::kTarget, row.target);
-    keep(Subscription::kProxy, row.outbound_proxy);
+    keep(SubscriptionRecord::kContact, row.contact);
+    keep(SubscriptionRecord::kTarget, row.target);
+    keep(SubscriptionRecord::kProxy, row.outbound_proxy);
   }
-  text[Subscription::kCallId] = row.call_id;
-  text[Subscription::kLocalTag] = row.from_tag;
-  text[Subscription::kRemoteTag] = row.to_tag;
-  text[Subscription::kRemote] = row.remote_contact;
-  text[Subscription::kRouteSet] = row.record_route;
+  text[SubscriptionRecord::kCallId] = row.call_id;
+  text[SubscriptionRecord::kLocalTag] = row.from_tag;
+  text[SubscriptionRecord::kRemoteTag] = row.to_tag;
+  text[SubscriptionRecord::kRemote] = row.remote_contact;
+  text[SubscriptionRecord::kRouteSet] = row.record_route;
   // A CSeq that is used up cannot go on in its dialog.
   bool named = !row.call_id.empty() && !row.from_tag.empty() && row.cseq <= kCseqMax - kCseqJump;
-  if (named && !row.to_tag.empty()) text[Subscription::kEventId] = row.event_id;   // its NOTIFYs carry it
+  if (named && !row.to_tag.empty()) text[SubscriptionRecord::kEventId] = row.event_id;   // its NOTIFYs carry it
   s.put(text);
   bool replay = named && row.to_tag.empty() && row.intent == static_cast<int32_t>(sub::Op::Initial) && row.intent_expires > 0 && !asked;
   sub::RestoredDialog past;
@@ -157,7 +157,7 @@ void Subscriptions::adopt(Subscription& s, const Row& row, bool asked, MonoMs no
 }
 
 // The row may be older than the last request.
-void Subscriptions::restore_cseq(Subscription& s, const Row& row, bool replay, MonoMs now) {
+void Subscriptions::restore_cseq(SubscriptionRecord& s, const Row& row, bool replay, MonoMs now) {
   int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - (row.updated_at - 1) * 1000 : 0;   // it was rounded up
   int64_t jump = kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
   jump = std::min<int64_t>(jump, kCseqMax - kCseqJump - row.cseq);
@@ -170,9 +170,9 @@ void Subscriptions::restore_cseq(Subscription& s, const Row& row, bool replay, M
   }
 }
 
-RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
+RecordView Subscriptions::view(const SubscriptionRecord& s, MonoMs now) const {
   RecordView v;
-  const sub::Dialogue& m = *s.m;
+  const sub::Subscription& m = *s.m;
   const EventInfo* event = c_.ports_.bodies.by_flag(s.event);
   bool there = m.dialog == sub::Dialog::Confirmed;
   v.kind = Kind::Subscription;
@@ -181,20 +181,20 @@ RecordView Subscriptions::view(const Subscription& s, MonoMs now) const {
   v.event = s.event;
   if (event) v.event_name = event->name;
   v.pres_uri = s.pres_uri();
-  v.pres_id = s.text.get(Subscription::kId);
-  v.watcher_uri = s.text.get(Subscription::kWatcher);
+  v.pres_id = s.text.get(SubscriptionRecord::kId);
+  v.watcher_uri = s.text.get(SubscriptionRecord::kWatcher);
   v.to_uri = s.to_uri();
-  v.event_id = s.text.get(Subscription::kEventId);
-  v.extra_headers = s.text.get(Subscription::kExtraHeaders);
-  v.body = s.text.get(Subscription::kBody);
-  v.content_type = s.text.get(Subscription::kContentType);
+  v.event_id = s.text.get(SubscriptionRecord::kEventId);
+  v.extra_headers = s.text.get(SubscriptionRecord::kExtraHeaders);
+  v.body = s.text.get(SubscriptionRecord::kBody);
+  v.content_type = s.text.get(SubscriptionRecord::kContentType);
   v.outbound_proxy = s.proxy();
   v.contact = contact_of(s);
   v.call_id = s.call_id();
-  v.from_tag = s.text.get(Subscription::kLocalTag);
+  v.from_tag = s.text.get(SubscriptionRecord::kLocalTag);
   v.to_tag = s.remote_tag();
-  v.remote_target = there && !s.text.get(Subscription::kRemote).empty() ? s.text.get(Subscription::kRemote) : s.target();
-  v.route_set = s.text.get(Subscription::kRouteSet);
+  v.remote_target = there && !s.text.get(SubscriptionRecord::kRemote).empty() ? s.text.get(SubscriptionRecord::kRemote) : s.target();
+  v.route_set = s.text.get(SubscriptionRecord::kRouteSet);
   v.state = sub::state_name(m.state);
   v.dialog = m.dialog == sub::Dialog::None || m.state == sub::State::Gone ? "none"
              : !there                                                   ? "early"

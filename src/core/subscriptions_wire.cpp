@@ -10,7 +10,7 @@ namespace pua {
 
 static constexpr std::string_view kAcceptLists = ", multipart/related, application/rlmi+xml";   // RFC 4662 section 5.1
 
-void Subscriptions::change(Subscription& s, const sub::Effects& fx, const SipReply* reply, const Row*) {
+void Subscriptions::change(SubscriptionRecord& s, const sub::Effects& fx, const SipReply* reply, const Row*) {
   if (fx.dialog_changed) s.whole = true;   // only a confirmed dialog's tag, target and route set are in the row
   if (fx.skip_cseqs) s.cseq += s.extra->cseq_jump;   // that run may have gone on under these names
   if (fx.new_names && s.m->state == sub::State::Gone) dialogs_.remove(s);
@@ -18,62 +18,62 @@ void Subscriptions::change(Subscription& s, const sub::Effects& fx, const SipRep
   if (fx.take_dialog && reply) take_dialog(s, *reply);
 }
 
-void Subscriptions::take_dialog(Subscription& s, const SipReply& reply) {
+void Subscriptions::take_dialog(SubscriptionRecord& s, const SipReply& reply) {
   auto text = s.text.views();
   if (s.m->op == sub::Op::Initial) {
-    text[Subscription::kRemoteTag] = reply.to_tag;
-    text[Subscription::kRouteSet] = reply.route_set;
+    text[SubscriptionRecord::kRemoteTag] = reply.to_tag;
+    text[SubscriptionRecord::kRouteSet] = reply.route_set;
   }
-  if (can_be_target(reply.contact)) text[Subscription::kRemote] = reply.contact;
+  if (can_be_target(reply.contact)) text[SubscriptionRecord::kRemote] = reply.contact;
   s.put(text);
 }
 
-int64_t Subscriptions::granted(const Subscription& s) {
+int64_t Subscriptions::granted(const SubscriptionRecord& s) {
   bool stands = s.m->state == sub::State::Live || s.m->state == sub::State::Waiting;
   return stands ? std::max<int64_t>(0, (s.m->grant_end - s.m->sent_at) / 1000) : 0;
 }
 
-void Subscriptions::report(Subscription& s, const sub::Effects& fx, const SipReply* reply, MonoMs now) {
-  if (fx.outcome == sub::Outcome::No) return;
+void Subscriptions::report(SubscriptionRecord& s, const sub::Effects& fx, const SipReply* reply, MonoMs now) {
+  if (fx.note == sub::Note::No) return;
   auto tell_log = [&](LogGate& gate, LogLevel level, const char* what) { say(gate, level, s, reply ? reply->status : 0, what, now); };
-  switch (fx.outcome) {
-    case sub::Outcome::NotifyMissing: {
+  switch (fx.note) {
+    case sub::Note::NotifyMissing: {
       c_.count_.notifies_missing++;
       std::string what = "no NOTIFY came to " + std::string(contact_of(s)) +
                          " in time. Can the notifier reach that address? Some send NOTIFYs to where the request came from (NAT fix-ups)";
       tell_log(missing_gate_, LogLevel::warning, what.c_str());
       break;
     }
-    case sub::Outcome::DialogLost:
+    case sub::Note::DialogLost:
       c_.count_.dialogs_lost++;
       tell_log(ended_gate_, LogLevel::notice, "the dialog is lost, a new one is made");
       break;
-    case sub::Outcome::Deaf:
+    case sub::Note::Deaf:
       c_.count_.dialogs_deaf++;
       tell_log(deaf_gate_, LogLevel::warning, "its NOTIFYs cannot be taken, one after the other: the dialog is ended, and a new one made");
       break;
-    case sub::Outcome::EndsAgain:
+    case sub::Note::EndsAgain:
       tell_log(looping_gate_, LogLevel::warning, "the notifier ends its dialogs as soon as they are made: new ones are made more and more seldom");
       break;
-    case sub::Outcome::Stands: tell_log(stands_gate_, LogLevel::notice, "its dialogs stand again"); break;
-    case sub::Outcome::Rejected:
+    case sub::Note::Stands: tell_log(stands_gate_, LogLevel::notice, "its dialogs stand again"); break;
+    case sub::Note::Rejected:
       tell_log(ended_gate_, LogLevel::notice, "the notifier ended the subscription for good");
       break;
-    case sub::Outcome::Expired: c_.count_.expired++; break;
+    case sub::Note::Expired: c_.count_.expired++; break;
     default: break;
   }
 }
 
 // A dialog that nobody has seen yet. NOTIFYs of the old one are answered 481 from now on.
-void Subscriptions::renew_dialog(Subscription& s) {
+void Subscriptions::renew_dialog(SubscriptionRecord& s) {
   dialogs_.remove(s);
   uint64_t call = c_.entropy_();
   char call_id[kCallIdSize + 1], tag[9];
   write_names({call, static_cast<uint32_t>(c_.entropy_())}, c_.settings_.host, call_id, tag);
   auto text = s.text.views();
-  text[Subscription::kCallId] = call_id;
-  text[Subscription::kLocalTag] = tag;
-  text[Subscription::kRemoteTag] = text[Subscription::kRemote] = text[Subscription::kRouteSet] = {};
+  text[SubscriptionRecord::kCallId] = call_id;
+  text[SubscriptionRecord::kLocalTag] = tag;
+  text[SubscriptionRecord::kRemoteTag] = text[SubscriptionRecord::kRemote] = text[SubscriptionRecord::kRouteSet] = {};
   s.put(text);
   s.cseq = s.remote_cseq = 0;
   s.has_doc = s.has_remote_cseq = false;
@@ -83,23 +83,23 @@ void Subscriptions::renew_dialog(Subscription& s) {
 
 // --- going out -----------------------------------------------------------------------------------------------------
 
-std::string_view Subscriptions::contact_of(const Subscription& s) const {
-  std::string_view own = s.text.get(Subscription::kContact);
+std::string_view Subscriptions::contact_of(const SubscriptionRecord& s) const {
+  std::string_view own = s.text.get(SubscriptionRecord::kContact);
   return own.empty() ? std::string_view(c_.settings_.contact) : own;
 }
 
 // The server that the request goes to first.
-std::string_view Subscriptions::destination(const Subscription& s) const {
+std::string_view Subscriptions::destination(const SubscriptionRecord& s) const {
   bool in_dialog = s.m->dialog == sub::Dialog::Confirmed;
-  std::string_view hop = in_dialog ? first_route(s.text.get(Subscription::kRouteSet)) : std::string_view();
-  std::string_view remote = s.text.get(Subscription::kRemote);
+  std::string_view hop = in_dialog ? first_route(s.text.get(SubscriptionRecord::kRouteSet)) : std::string_view();
+  std::string_view remote = s.text.get(SubscriptionRecord::kRemote);
   if (hop.empty()) hop = next_hop(s.proxy(), c_.settings_.outbound_proxy, in_dialog && !remote.empty() ? remote : s.target());
   write_destination(hop, c_.destination_);
   return c_.destination_;
 }
 
-void Subscriptions::fill(Subscription& s, SipRequest& q, std::string (&scratch)[2], MonoMs now) {
-  const sub::Dialogue& m = *s.m;
+void Subscriptions::fill(SubscriptionRecord& s, SipRequest& q, std::string (&scratch)[2], MonoMs now) {
+  const sub::Subscription& m = *s.m;
   if (m.build != sub::Build::Replay) s.cseq++;
   bool written = s.queue == StoreHook::Queue::Batch || (s.queue == StoreHook::Queue::None && s.written_version != 0);
   if (m.op == sub::Op::Initial && written) {
@@ -110,27 +110,27 @@ void Subscriptions::fill(Subscription& s, SipRequest& q, std::string (&scratch)[
   bool in_dialog = m.op == sub::Op::Refresh || m.op == sub::Op::Remove;
   auto& [event_value, with_lists] = scratch;
   event_value = event ? event->name : std::string_view();
-  if (!s.text.get(Subscription::kEventId).empty()) event_value.append(";id=").append(s.text.get(Subscription::kEventId));
-  q.uri = in_dialog && !s.text.get(Subscription::kRemote).empty() ? s.text.get(Subscription::kRemote) : s.target();
-  q.from = s.text.get(Subscription::kWatcher);
+  if (!s.text.get(SubscriptionRecord::kEventId).empty()) event_value.append(";id=").append(s.text.get(SubscriptionRecord::kEventId));
+  q.uri = in_dialog && !s.text.get(SubscriptionRecord::kRemote).empty() ? s.text.get(SubscriptionRecord::kRemote) : s.target();
+  q.from = s.text.get(SubscriptionRecord::kWatcher);
   q.to = s.to_uri();
   if (in_dialog) {
     q.to_tag = s.remote_tag();
-    q.route_set = s.text.get(Subscription::kRouteSet);
+    q.route_set = s.text.get(SubscriptionRecord::kRouteSet);
   }
-  q.from_tag = s.text.get(Subscription::kLocalTag);
+  q.from_tag = s.text.get(SubscriptionRecord::kLocalTag);
   q.call_id = s.call_id();
   q.event = event_value;
   q.contact = contact_of(s);
-  q.extra_headers = s.text.get(Subscription::kExtraHeaders);
+  q.extra_headers = s.text.get(SubscriptionRecord::kExtraHeaders);
   if (event && !has_header(q.extra_headers, "Accept")) {   // else the owner's says it all
     q.accept = event->accept;
     if (!event->accept.empty() && asks_for_list(q.extra_headers)) q.accept = with_lists.append(event->accept).append(kAcceptLists);
   }
   q.allow_events = c_.ports_.bodies.allow_events();
   if (m.op != sub::Op::Remove) {
-    q.body = s.text.get(Subscription::kBody);
-    q.content_type = s.text.get(Subscription::kContentType);
+    q.body = s.text.get(SubscriptionRecord::kBody);
+    q.content_type = s.text.get(SubscriptionRecord::kContentType);
   }
   q.proxy = !s.proxy().empty() ? s.proxy() : std::string_view(c_.settings_.outbound_proxy);
   switch (m.op) {
@@ -142,7 +142,7 @@ void Subscriptions::fill(Subscription& s, SipRequest& q, std::string (&scratch)[
   }
 }
 
-sub::Event Subscriptions::heard(Subscription& s, const SipReply& reply, MonoMs now) {
+sub::Event Subscriptions::heard(SubscriptionRecord& s, const SipReply& reply, MonoMs now) {
   sub::Event e{.input = sub::input_of(reply, s.m->op)};
   count_reply(s, reply, e.input, "the subscription ends", now);
   e.has_dialog = !reply.to_tag.empty() && reply.to_tag.size() <= kMaxToken;

@@ -138,7 +138,7 @@ uint64_t Table<R>::walk(uint64_t cursor, uint32_t limit, const std::function<voi
   return cursor > UINT32_MAX ? 0 : cursor;
 }
 
-template class Table<Record>;
-template class Table<Subscription>;
+template class Table<PublicationRecord>;
+template class Table<SubscriptionRecord>;
 
 }  // namespace pua

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "base/hash.h"
-#include "core/record.h"
+#include "core/publication_record.h"
 #include "core/subscription_record.h"
 
 namespace pua {
@@ -54,7 +54,7 @@ class Table {
   mutable uint64_t looked_at_ = 0;
 };
 
-extern template class Table<Record>;
-extern template class Table<Subscription>;
+extern template class Table<PublicationRecord>;
+extern template class Table<SubscriptionRecord>;
 
 }  // namespace pua

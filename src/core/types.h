@@ -78,7 +78,7 @@ struct Outcome {
   std::shared_ptr<const ReplyMessage> message;
 };
 
-using PublishDone = std::function<void(const Outcome&)>;
+using RequestDone = std::function<void(const Outcome&)>;
 
 enum class Kind : uint8_t { Publication, Subscription };
 
@@ -92,7 +92,7 @@ struct RecordView {
   int64_t id = 0;                      // record number, as in the database
   int32_t source = 0, event = 0;
   std::string_view event_name, pres_uri, pres_id, etag, tuple_id, content_type, body, extra_headers, outbound_proxy, call_id;
-  std::string_view state;              // "live", "sending" ... (core/record.h)
+  std::string_view state;              // "live", "sending" ... (core/publication_record.h)
   int64_t expires_in = 0;              // s until the server's grant ends (<= 0: none)
   int64_t wanted_in = 0;               // s until the wanted end, kForEver: none
   int64_t next_in_ms = 0;              // until its own deadline, -1: none

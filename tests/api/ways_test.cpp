@@ -54,7 +54,7 @@ TEST(ApiWays, from_a_publish_of_the_c_api_to_the_engine_there_are_three_frames_a
   q.expires = 600;
   // Through pointers that the compiler cannot see through, else it might make one function of the engine and this one.
   auto* volatile send = pua_send_publish;
-  Status (Engine::*volatile publish)(const PublishRequest&, PublishDone, MonoMs) = &Engine::publish;
+  Status (Engine::*volatile publish)(const PublishRequest&, RequestDone, MonoMs) = &Engine::publish;
   Instance& instance = *rig.pua->instance;
   LONGS_EQUAL(PUA_OK, send(rig.pua, &p));
   int by_the_api = g_depth;

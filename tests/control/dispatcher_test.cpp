@@ -233,7 +233,7 @@ TEST(Dispatcher, a_request_dropped_by_the_library_is_answered_all_the_same) {
 
 TEST(Dispatcher, a_completion_that_comes_twice_is_answered_once) {
   send(R"({"jsonrpc":"2.0","method":"pua_publish","params":["sip:a@b",60,"presence"],"id":9})");
-  PublishDone done = world.pua.taken.front().done;
+  RequestDone done = world.pua.taken.front().done;
   Outcome o;
   o.status = 200;
   o.reason = "OK";
@@ -277,7 +277,7 @@ TEST(Dispatcher, reply_name_is_known_before_the_answer) {
 }
 
 TEST(Dispatcher, a_reply_that_outlives_everything_goes_nowhere) {
-  PublishDone done;
+  RequestDone done;
   bool replied = false;
   {
     FakeWorld other;

@@ -43,7 +43,7 @@ struct Taken {
   std::string pres_uri, id, content_type, etag, extra_headers, outbound_proxy;
   int64_t expires;
   std::optional<std::string> body;
-  PublishDone done;
+  RequestDone done;
   std::string watcher_uri, to_uri, contact, remote_target, event_id;  // subscriptions
 };
 
@@ -95,7 +95,7 @@ class FakeInstance : public Service {
   Watchdog* watchdog() override { return nullptr; }
   Log& log() override { return log_; }
 
-  Status publish(const PublishRequest& r, PublishDone done) override {
+  Status publish(const PublishRequest& r, RequestDone done) override {
     if (refuse_next) {
       Error error = *refuse_next;
       refuse_next.reset();
@@ -122,7 +122,7 @@ class FakeInstance : public Service {
     return success();
   }
 
-  Status subscribe(const SubscribeRequest& r, PublishDone done) override {
+  Status subscribe(const SubscribeRequest& r, RequestDone done) override {
     if (refuse_next) {
       Error error = *refuse_next;
       refuse_next.reset();

@@ -4,21 +4,21 @@
 #include <vector>
 
 #include "core/acks.h"
-#include "core/record.h"
+#include "core/publication_record.h"
 
 #include <CppUTest/TestHarness.h>
 
 using namespace pua;
 
 TEST_GROUP(Acks) {
-  Record a, b;
+  PublicationRecord a, b;
   Acks acks;
-  void add(Record& r, uint32_t version, int status, MonoMs deadline = 100) {
+  void add(PublicationRecord& r, uint32_t version, int status, MonoMs deadline = 100) {
     Delivery d;
     d.result.status = status;
     acks.add(r, version, deadline, std::move(d));
   }
-  int pop(Record& r, uint32_t version) {
+  int pop(PublicationRecord& r, uint32_t version) {
     auto ack = acks.pop(r, version);
     return ack ? ack->delivery.result.status : 0;
   }

@@ -185,7 +185,7 @@ TEST(DefectsSubscriptions, no_request_makes_a_second_dialog_of_one_key) {
   q.pres_uri = kAlice;
   q.watcher_uri = kBob;
   q.type = RequestType::Insert;
-  rig.call([&](PublishDone done) { return rig.engine->subscribe(q, std::move(done), rig.now); });
+  rig.call([&](RequestDone done) { return rig.engine->subscribe(q, std::move(done), rig.now); });
   rig.settle();
   TEXT_EQUAL("initial refresh", rig.kinds());
   LONGS_EQUAL(1, rig.stats().subscriptions);

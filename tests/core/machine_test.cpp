@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "core/publication.h"
-#include "core/record.h"
+#include "core/publication_record.h"
 #include "core/subscription.h"
 #include "core/subscription_record.h"
 #include "tests/core/machine_tables.h"
@@ -66,9 +66,9 @@ TEST(Machine, the_headers_and_the_page_say_what_the_lists_say) {
 
 // step() alone writes: these do not compile outside of it.
 TEST(Machine, its_fields_cannot_be_assigned) {
-  static_assert(!FieldsCanBeAssigned<decltype(Record::m)>);
-  static_assert(!FieldsCanBeAssigned<decltype(Subscription::m)>);
-  static_assert(!CanBeReplaced<decltype(Record::m)>);
-  static_assert(!CanBeReplaced<decltype(Subscription::m)>);
+  static_assert(!FieldsCanBeAssigned<decltype(PublicationRecord::m)>);
+  static_assert(!FieldsCanBeAssigned<decltype(SubscriptionRecord::m)>);
+  static_assert(!CanBeReplaced<decltype(PublicationRecord::m)>);
+  static_assert(!CanBeReplaced<decltype(SubscriptionRecord::m)>);
   static_assert(FieldsCanBeAssigned<Publication*>);   // what the first two would be without Machine
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/outbox.h"
-#include "core/record.h"
+#include "core/publication_record.h"
 #include "core/policy.h"
 #include "tests/core/rig.h"
 
@@ -19,11 +19,11 @@ using namespace pua::test;
 
 TEST_GROUP(Outbox) {
   Outbox box{100};
-  std::vector<std::unique_ptr<Record>> records;
+  std::vector<std::unique_ptr<PublicationRecord>> records;
   MonoMs now = 1000;
 
-  Record& add(const std::string& destination, bool owner = true) {
-    auto r = std::make_unique<Record>();
+  PublicationRecord& add(const std::string& destination, bool owner = true) {
+    auto r = std::make_unique<PublicationRecord>();
     r->id = static_cast<int64_t>(records.size());
     records.push_back(std::move(r));
     box.enqueue(*records.back(), destination, owner);
@@ -46,7 +46,7 @@ TEST_GROUP(Outbox) {
 };
 
 TEST(Outbox, a_record_comes_out_once_and_its_transaction_finds_it_once) {
-  Record& r = add("d");
+  PublicationRecord& r = add("d");
   CHECK(box.queued(r));
   LONGS_EQUAL(0, take());
   CHECK_FALSE(box.queued(r));
@@ -86,12 +86,12 @@ TEST(Outbox, no_more_than_max_in_flight_are_out) {
 }
 
 TEST(Outbox, a_record_that_is_queued_again_moves_and_one_taken_out_stays_out) {
-  Record& a = add("d");
+  PublicationRecord& a = add("d");
   add("d");
   box.enqueue(a, "d", true);
   LONGS_EQUAL(1, take());
   LONGS_EQUAL(0, take());
-  Record& c = add("d");
+  PublicationRecord& c = add("d");
   box.remove(c);
   box.remove(c);
   LONGS_EQUAL(-1, take());

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/record.h"
+#include "core/publication_record.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -42,7 +42,7 @@ TEST(WaiterList, each_knows_when_it_came_in_no_more_memory) {
   UNSIGNED_LONGS_EQUAL(1007, list.pop()->since);
   struct Without {
     std::unique_ptr<Waiter> next;
-    PublishDone done;
+    RequestDone done;
     bool superseded;
   };
   LONGS_EQUAL(sizeof(Without), sizeof(Waiter));

@@ -115,10 +115,10 @@ Call& Rig::ask(const Ask& a) {
   q.extra_headers = a.headers;
   q.outbound_proxy = a.proxy;
   q.cb_param = a.cb_param;
-  return call([&](PublishDone done) { return engine->publish(q, std::move(done), now); });
+  return call([&](RequestDone done) { return engine->publish(q, std::move(done), now); });
 }
 
-Call& Rig::call(const std::function<Status(PublishDone)>& take) {
+Call& Rig::call(const std::function<Status(RequestDone)>& take) {
   Call& call = calls.emplace_back();
   bool outer = std::exchange(calling_, true);
   Status s = take([this, &call, life = life_](const Outcome& o) {
@@ -282,12 +282,12 @@ Result<DocumentState> Rig::inspect(int32_t event, std::string_view content_type,
 
 // --- looking in --------------------------------------------------------------------------------------------------
 
-const Record* Rig::record(const std::string& uri, const std::string& id, int32_t event, int32_t source) const {
+const PublicationRecord* Rig::record(const std::string& uri, const std::string& id, int32_t event, int32_t source) const {
   return engine->find({source, event, uri, id});
 }
 
 std::string Rig::state(const std::string& uri) const {
-  const Record* r = record(uri);
+  const PublicationRecord* r = record(uri);
   return r ? state_name(r->m->state) : "none";
 }
 

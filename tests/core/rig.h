@@ -94,7 +94,7 @@ class Rig : public SipPort, public BodiesPort {
 
   // --- owners ---
   Call& ask(const Ask&);                         // the call alone: nothing runs
-  Call& call(const std::function<Status(PublishDone)>& take);   // ... whatever it asks for
+  Call& call(const std::function<Status(RequestDone)>& take);   // ... whatever it asks for
   Call& publish(const std::string& body, int64_t expires = 3600);
   Call& refresh(int64_t expires = 3600);
   Call& remove();
@@ -116,7 +116,7 @@ class Rig : public SipPort, public BodiesPort {
   void insert(const Row&);                       // a row in the table that somebody else has written
 
   // --- looking in ---
-  const Record* record(const std::string& uri = kAlice, const std::string& id = "", int32_t event = kPresence,
+  const PublicationRecord* record(const std::string& uri = kAlice, const std::string& id = "", int32_t event = kPresence,
                        int32_t source = 64) const;
   std::string state(const std::string& uri = kAlice) const;   // "none" without a record
   std::vector<StoredRow> rows();

@@ -59,7 +59,7 @@ Call& SubsRig::ask(const Want& w) {
   q.cb_param = w.cb_param;
   q.body = w.body;
   q.content_type = w.content_type;
-  return call([&](PublishDone done) { return engine->subscribe(q, std::move(done), now); });
+  return call([&](RequestDone done) { return engine->subscribe(q, std::move(done), now); });
 }
 
 Call& SubsRig::subscribe(const Want& w) {
@@ -135,12 +135,12 @@ int SubsRig::refused(const Bring& b) {
 
 // --- looking in --------------------------------------------------------------------------------------------------
 
-const Subscription* SubsRig::sub(const Want& w) const {
+const SubscriptionRecord* SubsRig::sub(const Want& w) const {
   return engine->find_subscription({w.source, w.event, w.uri, w.id, w.watcher, w.to});
 }
 
 std::string SubsRig::state(const Want& w) const {
-  const Subscription* s = sub(w);
+  const SubscriptionRecord* s = sub(w);
   return s ? sub::state_name(s->m->state) : "none";
 }
 

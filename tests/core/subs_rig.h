@@ -73,7 +73,7 @@ class SubsRig : public Rig {
   void end() { notify({.state = "terminated", .reason = "timeout"}); }
 
   // --- looking in ---
-  const Subscription* sub(const Want& w = {}) const;
+  const SubscriptionRecord* sub(const Want& w = {}) const;
   std::string state(const Want& w = {}) const;       // "none" without a subscription
   std::string view_all(const Want& w = {}) const;    // everything a view shows but for its clock and its state of writing
   void text(const Want& w, const std::function<void(const RecordView&)>&) const;

@@ -89,9 +89,9 @@ class Storm {
     if (!legal(m_.state, e.input)) return;
     e.has_row = true;
     e.ask = {60, 86400, 3600};
-    Effects fx = Dialogue::step(m_, e, step_random_, now_);
+    Effects fx = Subscription::step(m_, e, step_random_, now_);
     dialog_ += fx.new_names;
-    deaf_ += fx.outcome == Outcome::Deaf;
+    deaf_ += fx.note == Note::Deaf;
     if (fx.write == Write::Intent) apply({.input = Input::Proceed});
   }
   void send() {
@@ -114,7 +114,7 @@ class Storm {
     coming_.push({now_ + mood.notify_after, false, notify, dialog_});
   }
 
-  Dialogue m_;
+  Subscription m_;
   Random random_, step_random_;
   std::priority_queue<Coming> coming_;
   std::vector<MonoMs> sent_;

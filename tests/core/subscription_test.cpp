@@ -35,8 +35,8 @@ struct Given {
   bool quick_try = false;
   uint8_t attempts = 0;
 
-  Dialogue machine() const {
-    Dialogue m;
+  Subscription machine() const {
+    Subscription m;
     m.state = state;
     m.dialog = dialog;
     m.wanted = wanted;
@@ -65,7 +65,7 @@ struct Line {
   State becomes;
   std::string fx = "";
   int status = 0;
-  Outcome outcome = Outcome::No;
+  Note outcome = Note::No;
 };
 
 std::string flags(const Effects& fx) {
@@ -108,7 +108,7 @@ const std::vector<Line>& lines() {
       {"removed twice", {S::Intent, D::Confirmed, W::Nothing}, {.input = Input::Request}, S::Intent, "i"},
       {"another one before the first has left", {S::Queued, D::None}, {.input = Input::Request}, S::Queued, "q"},
       {"a removal before the first has left", {S::Queued, D::None, W::Nothing}, {.input = Input::Request}, S::Gone,
-       "nwc", 200, Outcome::NeverSent},
+       "nwc", 200, Note::NeverSent},
       {"a removal instead of a refresh", {S::Queued, D::Confirmed, W::Nothing}, {.input = Input::Request}, S::Intent,
        "i"},
       {"a refresh while the first NOTIFY is awaited", {S::Waiting}, {.input = Input::Request}, S::Queued, "q"},
@@ -121,7 +121,7 @@ const std::vector<Line>& lines() {
       {"a removal during back-off", {S::Backoff, D::Confirmed, W::Nothing}, {.input = Input::Request}, S::Intent,
        "i"},
       {"a removal during back-off, without a dialog", {S::Backoff, D::None, W::Nothing}, {.input = Input::Request},
-       S::Gone, "nwc", 200, Outcome::NeverSent},
+       S::Gone, "nwc", 200, Note::NeverSent},
       {"subscribed again while the old dialog ends", {S::Ending}, {.input = Input::Request}, S::Queued, "nqw"},
       {"fetched while the old dialog ends", {S::Ending, D::Confirmed, W::Once}, {.input = Input::Request}, S::Queued,
        "nq"},
@@ -136,35 +136,35 @@ const std::vector<Line>& lines() {
       // --- Due
       {"the table takes long to load", {S::Idle, D::None}, {.input = Input::Due}, S::Idle, "c", 503},
       {"it ends before it could leave", {.state = S::Queued, .dialog = D::None, .wanted_end = kNow},
-       {.input = Input::Due}, S::Gone, "nwc", 480, Outcome::Expired},
+       {.input = Input::Due}, S::Gone, "nwc", 480, Note::Expired},
       {"a removal that could not leave in time", {.state = S::Queued, .wanted = W::Leaving, .grant = 0},
-       {.input = Input::Due}, S::Ending, "wc", 200, Outcome::Removed},
+       {.input = Input::Due}, S::Ending, "wc", 200, Note::Removed},
       {"its lifetime ends while its refresh is queued", {.state = S::Queued, .wanted_end = kNow},
-       {.input = Input::Due}, S::Queued, "qwc", 480, Outcome::Expired},
+       {.input = Input::Due}, S::Queued, "qwc", 480, Note::Expired},
       {"no NOTIFY came within timer N", {.state = S::Waiting, .notified = Notified::No}, {.input = Input::Due},
-       S::Backoff, "nw", 0, Outcome::NotifyMissing},
+       S::Backoff, "nw", 0, Note::NotifyMissing},
       {"its lifetime ends while the first NOTIFY is awaited",
        {.state = S::Waiting, .notified = Notified::No, .wanted_end = kNow}, {.input = Input::Due}, S::Queued, "qw", 0,
-       Outcome::Expired},
+       Note::Expired},
       {"a refresh is due", {S::Live}, {.input = Input::Due}, S::Queued, "q"},
       {"its lifetime ends", {.state = S::Live, .wanted_end = kNow}, {.input = Input::Due}, S::Queued, "qw", 0,
-       Outcome::Expired},
+       Note::Expired},
       {"its lifetime and its grant end", {.state = S::Live, .wanted_end = kNow, .grant = 0}, {.input = Input::Due},
-       S::Ending, "wc", 480, Outcome::Expired},
+       S::Ending, "wc", 480, Note::Expired},
       {"its lifetime ends, and there is no dialog", {.state = S::Backoff, .dialog = D::None, .wanted_end = kNow},
-       {.input = Input::Due}, S::Gone, "nwc", 480, Outcome::Expired},
+       {.input = Input::Due}, S::Gone, "nwc", 480, Note::Expired},
       {"its grant ended", {.state = S::Live, .grant = 0}, {.input = Input::Due}, S::Queued, "nqw", 0,
-       Outcome::DialogLost},
+       Note::DialogLost},
       {"the next try", {S::Backoff}, {.input = Input::Due}, S::Queued, "q"},
       {"the next try of a new dialog", {S::Backoff, D::None}, {.input = Input::Due}, S::Queued, "q"},
       {"its grant ended during back-off", {.state = S::Backoff, .grant = 0}, {.input = Input::Due}, S::Queued, "nqw",
-       0, Outcome::DialogLost},
+       0, Note::DialogLost},
       {"its removal was never answered", {.state = S::Backoff, .wanted = W::Leaving, .grant = 0},
-       {.input = Input::Due}, S::Ending, "wc", 200, Outcome::Removed},
+       {.input = Input::Due}, S::Ending, "wc", 200, Note::Removed},
       {"its last NOTIFY never came", {S::Ending, D::Confirmed, W::Leaving}, {.input = Input::Due}, S::Gone, "nw", 0,
-       Outcome::Removed},
+       Note::Removed},
       {"nothing was fetched", {.state = S::Ending, .wanted = W::Once, .notified = Notified::No},
-       {.input = Input::Due}, S::Gone, "nw", 0, Outcome::NotifyMissing},
+       {.input = Input::Due}, S::Gone, "nw", 0, Note::NotifyMissing},
 
       // --- Success
       {"the 2xx makes the dialog", {S::Sending, D::Early},
@@ -179,26 +179,26 @@ const std::vector<Line>& lines() {
        S::Ending, "wc"},
       {"fetched, and its NOTIFY came first",
        {.state = S::Sending, .dialog = D::None, .wanted = W::Once, .op = Op::Fetch},
-       {.input = Input::Success, .expires = 0}, S::Gone, "nwc", 0, Outcome::Removed},
+       {.input = Input::Success, .expires = 0}, S::Gone, "nwc", 0, Note::Removed},
       {"taken and ended in one breath", {S::Sending, D::Early},
        {.input = Input::Success, .has_dialog = true, .expires = 0}, S::Backoff, "ntwc"},
       {"refreshed, but a NOTIFY had ended it", {.state = S::Sending, .dialog = D::None, .op = Op::Refresh},
        {.input = Input::Success, .expires = 600}, S::Queued, "nqwc"},
       {"refreshed, but a NOTIFY had ended it for good",
        {.state = S::Sending, .dialog = D::None, .wanted = W::Leaving, .op = Op::Refresh},
-       {.input = Input::Success, .expires = 600}, S::Gone, "nwc", 603, Outcome::No},
+       {.input = Input::Success, .expires = 600}, S::Gone, "nwc", 603, Note::No},
       {"removed, and its last NOTIFY came first",
        {.state = S::Sending, .dialog = D::None, .wanted = W::Nothing, .op = Op::Remove},
-       {.input = Input::Success, .expires = 0}, S::Gone, "nwc", 0, Outcome::Removed},
+       {.input = Input::Success, .expires = 0}, S::Gone, "nwc", 0, Note::Removed},
       {"its lifetime ended while its refresh was out", {.state = S::Sending, .wanted_end = kNow},
-       {.input = Input::Success, .expires = 600}, S::Queued, "tqwc", 0, Outcome::Expired},
+       {.input = Input::Success, .expires = 600}, S::Queued, "tqwc", 0, Note::Expired},
 
       // --- the dialog is not there any more
-      {"481 to a refresh", {S::Sending}, {.input = Input::DialogLost}, S::Queued, "nqw", 0, Outcome::DialogLost},
+      {"481 to a refresh", {S::Sending}, {.input = Input::DialogLost}, S::Queued, "nqw", 0, Note::DialogLost},
       {"481 to a refresh again, too soon", {.state = S::Sending, .quick_try = true},
-       {.input = Input::DialogLost, .retry_after = 60}, S::Backoff, "nwc", 0, Outcome::DialogLost},
+       {.input = Input::DialogLost, .retry_after = 60}, S::Backoff, "nwc", 0, Note::DialogLost},
       {"481 to a removal", {S::Sending, D::Confirmed, W::Nothing}, {.input = Input::DialogLost}, S::Gone, "nwc", 200,
-       Outcome::Removed},
+       Note::Removed},
 
       // --- failures
       {"423 to an initial request: at once with Min-Expires", {S::Sending, D::Early},
@@ -218,7 +218,7 @@ const std::vector<Line>& lines() {
       {"a removal fails: it is tried again", {S::Sending, D::Confirmed, W::Nothing}, {.input = Input::Transient},
        S::Backoff, "wc"},
       {"a fetch fails: that was it", {S::Sending, D::Early, W::Once}, {.input = Input::Transient}, S::Gone, "nwc", 0,
-       Outcome::Refused},
+       Note::Refused},
       {"an initial request fails whose dialog a NOTIFY made", {.state = S::Sending, .op = Op::Initial},
        {.input = Input::Transient}, S::Live, "wc"},
       {"a refresh fails whose dialog a NOTIFY ended", {.state = S::Sending, .dialog = D::None, .op = Op::Refresh},
@@ -227,10 +227,10 @@ const std::vector<Line>& lines() {
       {"403 to a refresh", {S::Sending}, {.input = Input::Forbidden}, S::Backoff, "wc"},
       {"401 without credentials", {S::Sending}, {.input = Input::Auth}, S::Backoff, "wc"},
       {"489 to an initial request", {S::Sending, D::Early}, {.input = Input::Fatal}, S::Gone, "nwc", 0,
-       Outcome::Refused},
-      {"400 to a refresh", {S::Sending}, {.input = Input::Fatal}, S::Gone, "nwc", 0, Outcome::Refused},
+       Note::Refused},
+      {"400 to a refresh", {S::Sending}, {.input = Input::Fatal}, S::Gone, "nwc", 0, Note::Refused},
       {"400 to a removal", {S::Sending, D::Confirmed, W::Nothing}, {.input = Input::Fatal}, S::Gone, "nwc", 0,
-       Outcome::Refused},
+       Note::Refused},
       {"400 from a branch, and another made the dialog", {.state = S::Sending, .op = Op::Initial},
        {.input = Input::Fatal}, S::Live, "wc"},
       {"we go down while a request is out", {S::Sending}, {.input = Input::Shutdown}, S::Sending, "c"},
@@ -252,45 +252,45 @@ const std::vector<Line>& lines() {
       {"deactivated", {S::Live}, terminated(Reason::Deactivated), S::Queued, "nqw"},
       {"timeout", {S::Live}, terminated(Reason::Timeout), S::Queued, "nqw"},
       {"timeout at the wanted end, before our timer", {.state = S::Live, .wanted_end = kNow},
-       terminated(Reason::Timeout), S::Gone, "nwc", 480, Outcome::Expired},
+       terminated(Reason::Timeout), S::Gone, "nwc", 480, Note::Expired},
       {"timeout a second before the wanted end", {.state = S::Live, .wanted_end = kNow + kSecond},
-       terminated(Reason::Timeout), S::Gone, "nwc", 480, Outcome::Expired},
+       terminated(Reason::Timeout), S::Gone, "nwc", 480, Note::Expired},
       {"no reason a second before the wanted end", {.state = S::Live, .wanted_end = kNow + kSecond},
-       terminated(Reason::None), S::Gone, "nwc", 480, Outcome::Expired},
+       terminated(Reason::None), S::Gone, "nwc", 480, Note::Expired},
       {"timeout more than a second before the wanted end", {.state = S::Live, .wanted_end = kNow + kSecond + 1},
        terminated(Reason::Timeout), S::Queued, "nqw"},
       {"deactivated a second before the wanted end", {.state = S::Live, .wanted_end = kNow + kSecond},
        terminated(Reason::Deactivated), S::Queued, "nqw"},
       {"deactivated at the wanted end", {.state = S::Live, .wanted_end = kNow}, terminated(Reason::Deactivated),
-       S::Gone, "nwc", 480, Outcome::Expired},
+       S::Gone, "nwc", 480, Note::Expired},
       {"probation", {S::Live}, terminated(Reason::Probation), S::Backoff, "nw"},
       {"probation with retry-after", {S::Live}, terminated(Reason::Probation, 60), S::Backoff, "nw"},
       {"giveup", {S::Live}, terminated(Reason::Giveup), S::Backoff, "nw"},
       {"no reason", {S::Live}, terminated(Reason::None), S::Queued, "nqw"},
       {"no reason, with retry-after", {S::Live}, terminated(Reason::None, 60), S::Backoff, "nw"},
       {"a reason nobody knows", {S::Live}, terminated(Reason::Unknown), S::Queued, "nqw"},
-      {"rejected", {S::Live}, terminated(Reason::Rejected), S::Gone, "nwc", 603, Outcome::Rejected},
-      {"noresource", {S::Live}, terminated(Reason::Noresource), S::Gone, "nwc", 603, Outcome::Rejected},
-      {"invariant", {S::Live}, terminated(Reason::Invariant), S::Gone, "nwc", 603, Outcome::Rejected},
+      {"rejected", {S::Live}, terminated(Reason::Rejected), S::Gone, "nwc", 603, Note::Rejected},
+      {"noresource", {S::Live}, terminated(Reason::Noresource), S::Gone, "nwc", 603, Note::Rejected},
+      {"invariant", {S::Live}, terminated(Reason::Invariant), S::Gone, "nwc", 603, Note::Rejected},
       {"deactivated for the second time, too soon", {.state = S::Live, .quick_try = true},
        terminated(Reason::Deactivated), S::Queued, "nqw"},
       {"ended with its first NOTIFY", {.state = S::Waiting, .notified = Notified::No}, terminated(Reason::Rejected),
-       S::Gone, "nwc", 603, Outcome::Rejected},
+       S::Gone, "nwc", 603, Note::Rejected},
       {"ended while a refresh is queued", {S::Queued}, terminated(Reason::Timeout), S::Queued, "nqw"},
       {"ended for now while a refresh is queued", {S::Queued}, terminated(Reason::Probation, 60), S::Backoff, "nwc",
        480},
       {"ended while a refresh is out: its reply decides", {S::Sending}, terminated(Reason::Timeout), S::Sending},
       {"rejected while a refresh is out", {S::Sending}, terminated(Reason::Rejected), S::Sending, "w", 0,
-       Outcome::Rejected},
+       Note::Rejected},
       {"ended while a removal is committed", {S::Intent, D::Confirmed, W::Nothing}, terminated(Reason::Timeout),
-       S::Gone, "nwc", 200, Outcome::Removed},
+       S::Gone, "nwc", 200, Note::Removed},
       {"ended during back-off", {S::Backoff}, terminated(Reason::Deactivated), S::Queued, "nqw"},
       {"ended during the back-off of its removal", {S::Backoff, D::Confirmed, W::Leaving},
-       terminated(Reason::Timeout), S::Gone, "nwc", 200, Outcome::Removed},
+       terminated(Reason::Timeout), S::Gone, "nwc", 200, Note::Removed},
       {"the last NOTIFY", {S::Ending, D::Confirmed, W::Leaving}, terminated(Reason::Timeout), S::Gone, "nw", 0,
-       Outcome::Removed},
+       Note::Removed},
       {"what was fetched", {S::Ending, D::Confirmed, W::Once}, terminated(Reason::Timeout), S::Gone, "nw", 0,
-       Outcome::Removed},
+       Note::Removed},
 
       // --- NOTIFYs that were refused
       {"refused while a removal is committed", {S::Intent, D::Confirmed, W::Nothing}, {.input = Input::Refused}, S::Intent},
@@ -316,11 +316,11 @@ const std::vector<Line>& lines() {
       {"a dialog comes back that was to be removed", {S::Idle, D::Confirmed, W::Leaving}, {.input = Input::Loaded},
        S::Intent, "i"},
       {"nothing to remove", {S::Idle, D::None, W::Leaving}, {.input = Input::Loaded}, S::Gone, "nwc", 404,
-       Outcome::NeverSent},
+       Note::NeverSent},
       {"its lifetime ended meanwhile", {.state = S::Idle, .wanted_end = kNow}, {.input = Input::Loaded, .due = kNow},
-       S::Queued, "qw", 0, Outcome::Expired},
+       S::Queued, "qw", 0, Note::Expired},
       {"its lifetime and its grant ended meanwhile", {.state = S::Idle, .wanted_end = kNow, .grant = 0},
-       {.input = Input::Loaded, .due = kNow}, S::Gone, "nwc", 480, Outcome::Expired},
+       {.input = Input::Loaded, .due = kNow}, S::Gone, "nwc", 480, Note::Expired},
       {"the row of an ended one is gone", {S::Gone, D::None, W::Leaving}, {.input = Input::Stored}, S::Gone},
       {"the row of an ending one is gone", {S::Ending, D::Confirmed, W::Leaving}, {.input = Input::Stored},
        S::Ending},
@@ -332,12 +332,12 @@ const std::vector<Line>& lines() {
 
 TEST_GROUP(SubscriptionMachine) {
   Random random{1};
-  Dialogue m;
+  Subscription m;
   Effects fx;
   void step(const Given& g, const Event& e) {
     m = g.machine();
     CHECK(legal(m.state, e.input));
-    fx = Dialogue::step(m, whole(e), random, kNow);
+    fx = Subscription::step(m, whole(e), random, kNow);
   }
   // A request asks for what is wanted; all but a new one have a row.
   Event whole(Event e) const {
@@ -356,12 +356,12 @@ TEST_GROUP(SubscriptionMachine) {
 TEST(SubscriptionMachine, each_line_of_the_table) {
   for (const Line& l : lines()) {
     step(l.given, l.event);
-    auto text = [&](State s, const std::string& effects, int status, Outcome o) {
+    auto text = [&](State s, const std::string& effects, int status, Note o) {
       return std::string(l.name) + ": " + state_name(s) + " '" + effects + "' " + std::to_string(status) + " outcome " +
              std::to_string(static_cast<int>(o));
     };
     std::string want = text(l.becomes, l.fx, l.status, l.outcome);
-    STRCMP_EQUAL(want.c_str(), text(m.state, flags(fx), fx.local_status, fx.outcome).c_str());
+    STRCMP_EQUAL(want.c_str(), text(m.state, flags(fx), fx.local_status, fx.note).c_str());
   }
 }
 
@@ -423,7 +423,7 @@ TEST(SubscriptionMachine, no_legal_pair_leaves_a_state_without_a_way_out) {
             bool moving = m.state == State::Sending || m.state == State::Queued;
             bool standing = m.state == State::Live || m.state == State::Waiting || m.state == State::Backoff;
             if ((moving && next_op(m) == Op::None) || (standing && m.wanted == Wanted::Once)) continue;
-            fx = Dialogue::step(m, whole({.input = input, .patience = kNow + 100, .has_dialog = true, .expires = 600}), random, kNow);
+            fx = Subscription::step(m, whole({.input = input, .patience = kNow + 100, .has_dialog = true, .expires = 600}), random, kNow);
             bool way_out = m.state == State::Gone || m.state == State::Sending || fx.write == Write::Intent ||
                            m.state == State::Idle || m.state == State::Queued || m.deadline != kNever ||
                            (m.state == State::Intent && g.state == State::Intent);
@@ -446,7 +446,7 @@ TEST(SubscriptionMachine, what_to_send_follows_from_wanted_and_the_dialog) {
       {W::Leaving, D::None, Op::None}, {W::Leaving, D::Early, Op::None}, {W::Leaving, D::Confirmed, Op::Remove},
   };
   for (auto& r : rows) {
-    Dialogue q;
+    Subscription q;
     q.wanted = r.wanted;
     q.dialog = r.dialog;
     LONGS_EQUAL(static_cast<int>(r.want), static_cast<int>(next_op(q)));
@@ -549,7 +549,7 @@ TEST(SubscriptionMachine, in_a_restored_dialog_a_grant_counts_up_to_what_we_ever
   m.asked = 0;   // of the last run
   Event e = notify(4294967295);
   e.ask.most = 7200;
-  fx = Dialogue::step(m, e, random, kNow);
+  fx = Subscription::step(m, e, random, kNow);
   LONGLONGS_EQUAL(kNow + 7200 * kSecond, m.grant_end);
 }
 
@@ -591,7 +591,7 @@ TEST(SubscriptionMachine, full_state_is_asked_for_at_most_once_in_5_s) {
   Given g{S::Live};
   m = g.machine();
   m.sent_at = kNow - 60 * kSecond;
-  Dialogue::step(m, e, random, kNow);
+  Subscription::step(m, e, random, kNow);
   CHECK(m.deadline <= kNow);
 }
 

@@ -13,14 +13,14 @@
 using namespace pua;
 
 TEST_GROUP(Table) {
-  Table<Record> table{1, {1, 2}};
-  std::vector<Record*> all;
+  Table<PublicationRecord> table{1, {1, 2}};
+  std::vector<PublicationRecord*> all;
 
-  Record& add(const std::string& uri, const std::string& id = "", int32_t source = 64, int32_t event = 1) {
-    auto r = std::make_unique<Record>();
-    std::array<std::string_view, Record::kFields> text{};
-    text[Record::kPresUri] = uri;
-    text[Record::kId] = id;
+  PublicationRecord& add(const std::string& uri, const std::string& id = "", int32_t source = 64, int32_t event = 1) {
+    auto r = std::make_unique<PublicationRecord>();
+    std::array<std::string_view, PublicationRecord::kFields> text{};
+    text[PublicationRecord::kPresUri] = uri;
+    text[PublicationRecord::kId] = id;
     r->text.assign(text);
     r->source = source;
     r->event = event;
@@ -29,15 +29,15 @@ TEST_GROUP(Table) {
     all.push_back(&table.insert(std::move(r)));
     return *all.back();
   }
-  Record* find(const std::string& uri, const std::string& id = "", int32_t source = 64, int32_t event = 1) {
-    RecordKey k{source, event, uri, id};
+  PublicationRecord* find(const std::string& uri, const std::string& id = "", int32_t source = 64, int32_t event = 1) {
+    PublicationKey k{source, event, uri, id};
     return table.find(k, table.hash_of(k));
   }
   static std::string uri(int i) { return "sip:u" + std::to_string(i) + "@example.com"; }
 };
 
 TEST(Table, each_part_of_the_key_counts) {
-  Record& r = add("sip:a", "x", 64, 1);
+  PublicationRecord& r = add("sip:a", "x", 64, 1);
   POINTERS_EQUAL(&r, find("sip:a", "x", 64, 1));
   POINTERS_EQUAL(nullptr, find("sip:b", "x", 64, 1));
   POINTERS_EQUAL(nullptr, find("sip:a", "y", 64, 1));
@@ -48,7 +48,7 @@ TEST(Table, each_part_of_the_key_counts) {
 }
 
 TEST(Table, records_never_move_while_it_grows) {
-  std::map<std::string, Record*> where;
+  std::map<std::string, PublicationRecord*> where;
   for (int i = 0; i < 20000; i++) {
     where[uri(i)] = &add(uri(i));
     if (i % 97 == 0) POINTERS_EQUAL(where[uri(i / 2)], find(uri(i / 2)));
@@ -60,7 +60,7 @@ TEST(Table, records_never_move_while_it_grows) {
 TEST(Table, a_removed_record_is_handed_back_and_gone) {
   for (int i = 0; i < 3000; i++) add(uri(i));
   for (int i = 0; i < 3000; i += 2) {
-    std::unique_ptr<Record> r = table.remove(*all[static_cast<size_t>(i)]);
+    std::unique_ptr<PublicationRecord> r = table.remove(*all[static_cast<size_t>(i)]);
     POINTERS_EQUAL(all[static_cast<size_t>(i)], r.get());
   }
   LONGS_EQUAL(1500, table.size());
@@ -70,9 +70,9 @@ TEST(Table, a_removed_record_is_handed_back_and_gone) {
 TEST(Table, a_walk_sees_each_record_exactly_once_in_steps_of_any_size) {
   for (int i = 0; i < 5000; i++) add(uri(i));
   for (uint32_t limit : {1u, 7u, 100u, 100000u}) {
-    std::map<Record*, int> seen;
+    std::map<PublicationRecord*, int> seen;
     uint64_t cursor = 0;
-    do cursor = table.walk(cursor, limit, [&](Record& r) { seen[&r]++; });
+    do cursor = table.walk(cursor, limit, [&](PublicationRecord& r) { seen[&r]++; });
     while (cursor);
     LONGS_EQUAL(5000, seen.size());
     for (auto& [r, n] : seen) LONGS_EQUAL(1, n);
@@ -81,11 +81,11 @@ TEST(Table, a_walk_sees_each_record_exactly_once_in_steps_of_any_size) {
 
 TEST(Table, a_walk_under_growth_sees_each_old_record_exactly_once) {
   for (int i = 0; i < 1000; i++) add(uri(i));
-  std::map<Record*, int> seen;
+  std::map<PublicationRecord*, int> seen;
   uint64_t cursor = 0;
   int next = 1000;
   do {
-    cursor = table.walk(cursor, 10, [&](Record& r) { seen[&r]++; });
+    cursor = table.walk(cursor, 10, [&](PublicationRecord& r) { seen[&r]++; });
     for (int i = 0; i < 40; i++) add(uri(next++));
   } while (cursor);
   CHECK(next > 4000);  // it doubled meanwhile
@@ -100,7 +100,7 @@ TEST(Table, a_walk_under_removal_sees_each_that_stays_exactly_once) {
   Random random(3);
   uint64_t cursor = 0;
   do {
-    cursor = table.walk(cursor, 10, [&](Record& r) { seen[r.id]++; });
+    cursor = table.walk(cursor, 10, [&](PublicationRecord& r) { seen[r.id]++; });
     for (int i = 0; i < 5; i++) {
       size_t n = random.below(2000);
       if (all[n] && removed.insert(static_cast<int64_t>(n)).second) table.remove(*all[n]), all[n] = nullptr;
@@ -113,38 +113,38 @@ TEST(Table, a_walk_under_removal_sees_each_that_stays_exactly_once) {
 }
 
 TEST(Table, a_walk_over_an_empty_or_sparse_table_ends_in_bounded_steps) {
-  Table<Record> sparse(16, {3, 4});
+  Table<PublicationRecord> sparse(16, {3, 4});
   int calls = 0;
   uint64_t cursor = 0;
-  do cursor = sparse.walk(cursor, 1, [](Record&) {}), calls++;
+  do cursor = sparse.walk(cursor, 1, [](PublicationRecord&) {}), calls++;
   while (cursor);
   CHECK(calls > 100);  // 65,536 empty buckets are not passed in one call
   CHECK(calls < 5000);
 }
 
 TEST(Table, all_records_of_one_uri_are_found_together_also_under_growth) {
-  std::set<Record*> mine;
+  std::set<PublicationRecord*> mine;
   for (int i = 0; i < 3000; i++) {
     add(uri(i));
     if (i % 100 == 0) mine.insert(&add("sip:alice@example.com", "id" + std::to_string(i), 64, 1 << (i % 3)));
     if (i % 250 == 0) {
-      std::multiset<Record*> found;
-      table.of_uri("sip:alice@example.com", [&](Record& r) { found.insert(&r); });
+      std::multiset<PublicationRecord*> found;
+      table.of_uri("sip:alice@example.com", [&](PublicationRecord& r) { found.insert(&r); });
       LONGS_EQUAL(mine.size(), found.size());
       CHECK(std::equal(mine.begin(), mine.end(), found.begin()));
     }
   }
   int none = 0;
-  table.of_uri("sip:nobody@example.com", [&](Record&) { none++; });
+  table.of_uri("sip:nobody@example.com", [&](PublicationRecord&) { none++; });
   LONGS_EQUAL(0, none);
 }
 
 TEST(Table, the_hash_depends_on_the_key_of_the_instance) {
-  Table<Record> other(1, {1, 3});
+  Table<PublicationRecord> other(1, {1, 3});
   int same = 0;
   for (int i = 0; i < 100; i++) {
     std::string u = uri(i);
-    RecordKey k{64, 1, u, {}};
+    PublicationKey k{64, 1, u, {}};
     same += table.hash_of(k) == other.hash_of(k);
   }
   CHECK(same <= 1);
@@ -162,7 +162,7 @@ TEST(Table, the_hash_spreads) {
 
 TEST(Table, it_agrees_with_a_simple_map_over_random_operations) {
   Random random(9);
-  std::map<std::string, Record*> model;
+  std::map<std::string, PublicationRecord*> model;
   for (int i = 0; i < 30000; i++) {
     std::string u = uri(static_cast<int>(random.below(2000)));
     auto it = model.find(u);

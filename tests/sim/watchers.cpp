@@ -187,11 +187,11 @@ void Watchers::run() {
 
 // What must not change where a NOTIFY is refused.
 struct Watchers::Before {
-  explicit Before(const Subscription* s) {
+  explicit Before(const SubscriptionRecord* s) {
     if (!s) return;
     there = true;
     m = *s->m;
-    for (size_t f = 0; f < Subscription::kFields; f++) text[f] = s->text.get(static_cast<Subscription::Field>(f));
+    for (size_t f = 0; f < SubscriptionRecord::kFields; f++) text[f] = s->text.get(static_cast<SubscriptionRecord::Field>(f));
     version = s->version, cseq = s->cseq, remote_cseq = s->remote_cseq, doc_version = s->doc_version, notifies = s->notifies;
     has_doc = s->has_doc;
   }
@@ -205,17 +205,17 @@ struct Watchers::Before {
     return kept && version == o.version && m.state == o.m.state && m.op == o.m.op && m.deadline >= o.m.deadline;
   }
   bool there = false, has_doc = false;
-  sub::Dialogue m;
-  std::array<std::string, Subscription::kFields> text;
+  sub::Subscription m;
+  std::array<std::string, SubscriptionRecord::kFields> text;
   uint32_t version = 0, cseq = 0, remote_cseq = 0, doc_version = 0, notifies = 0;
 };
 
 void Watchers::deliver(const Packet& p) {
   Owner& o = owner(p.key);
-  const Subscription* s = find(o);
+  const SubscriptionRecord* s = find(o);
   if (p.bogus && s && s->m->dialog == sub::Dialog::Early) return;   // another tag would be another branch, and welcome
   Before before(s);
-  bool ours = s && s->call_id() == p.call_id && s->text.get(Subscription::kLocalTag) == p.local_tag && !p.bogus &&
+  bool ours = s && s->call_id() == p.call_id && s->text.get(SubscriptionRecord::kLocalTag) == p.local_tag && !p.bogus &&
               s->m->state != sub::State::Idle && s->m->state != sub::State::Gone;
   bool in_dialog = ours && s->m->dialog == sub::Dialog::Confirmed && s->remote_tag() == p.remote_tag &&
                    s->remote_cseq <= p.cseq;
@@ -332,7 +332,7 @@ void Watchers::update_contact() {
   const ServerDialog* d = notifier_.some_dialog();
   if (!d) return;
   Owner& o = owner(d->key);
-  const Subscription* s = find(o);
+  const SubscriptionRecord* s = find(o);
   bool ours = s && s->m->dialog == sub::Dialog::Confirmed && s->call_id() == d->call_id && s->remote_tag() == d->remote_tag;
   DialogQuery q;
   q.call_id = d->call_id, q.local_tag = d->local_tag, q.remote_tag = d->remote_tag;

@@ -94,7 +94,7 @@ class Watchers {
 
   pua::SubscriptionKey key(const Owner& o) const { return {64, o.event, o.uri, {}, o.watcher, {}}; }
   Owner& owner(int key) { return owners_[static_cast<size_t>(key)]; }
-  const pua::Subscription* find(const Owner& o) const { return stage_.engine_->find_subscription(key(o)); }
+  const pua::SubscriptionRecord* find(const Owner& o) const { return stage_.engine_->find_subscription(key(o)); }
   void completed(size_t call, const pua::Outcome&);
   void ended(Owner&);
   void hold(Owner&, int64_t retry_after);
@@ -105,7 +105,7 @@ class Watchers {
   void taken(const Packet&);
   void handled(const pua::NotifyView&);
   void check_request(const pua::SipRequest&, Owner&);
-  void check_row(const Owner&, const pua::Subscription&, const pua::Row*);
+  void check_row(const Owner&, const pua::SubscriptionRecord&, const pua::Row*);
   void fail(const Owner& o, const std::string& what) { stage_.fail(o.uri + ": " + what); }
 
   Stage& stage_;

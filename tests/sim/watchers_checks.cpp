@@ -49,18 +49,18 @@ void Watchers::check_request(const SipRequest& q, Owner& o) {
 }
 
 // What is not to be written is as it is written.
-void Watchers::check_row(const Owner& o, const Subscription& s, const Row* row) {
+void Watchers::check_row(const Owner& o, const SubscriptionRecord& s, const Row* row) {
   if (!row) return fail(o, "its row is not there though it is not to be written");
   bool there = s.m->dialog == sub::Dialog::Confirmed;
   if (there) {
-    if (row->call_id != s.call_id() || row->from_tag != s.text.get(Subscription::kLocalTag) || row->to_tag != s.remote_tag())
+    if (row->call_id != s.call_id() || row->from_tag != s.text.get(SubscriptionRecord::kLocalTag) || row->to_tag != s.remote_tag())
       fail(o, "its row has another dialog");
   } else if (!row->to_tag.empty() && s.m->state != sub::State::Sending &&
              row->expires * 1000 - Stage::kEpochOffset > stage_.now_) {
     fail(o, "its row has a dialog that is no more");   // one that is lost while a request is out waits for the reply
   }
-  if (there && row->remote_contact != s.text.get(Subscription::kRemote)) fail(o, "its row has another remote target");
-  if (there && row->record_route != s.text.get(Subscription::kRouteSet)) fail(o, "its row has another route set");
+  if (there && row->remote_contact != s.text.get(SubscriptionRecord::kRemote)) fail(o, "its row has another remote target");
+  if (there && row->record_route != s.text.get(SubscriptionRecord::kRouteSet)) fail(o, "its row has another route set");
   bool wanted = s.m->wanted == sub::Wanted::Something;
   if ((row->desired_expires != 1) != wanted) fail(o, "its row wants something else");
   if (wanted && (row->desired_expires == 0) != (s.m->wanted_end == kNever)) fail(o, "its row has another wanted end");
@@ -68,7 +68,7 @@ void Watchers::check_row(const Owner& o, const Subscription& s, const Row* row) 
 
 void Watchers::check_queued() {
   for (Owner& o : owners_) {
-    const Subscription* s = find(o);
+    const SubscriptionRecord* s = find(o);
     if (s && s->m->state == sub::State::Queued && !static_cast<const QueueHook&>(*s).linked()) fail(o, "waits for a slot in no queue");
   }
 }
@@ -77,7 +77,7 @@ void Watchers::check(const SimDisk& disk) {
   if (stage_.engine_->loading()) return;
   loaded_at_ = std::min(loaded_at_, stage_.now_);
   for (const Owner& o : owners_) {
-    const Subscription* s = find(o);
+    const SubscriptionRecord* s = find(o);
     bool gone = !s || s->m->state == sub::State::Gone;
     bool removal_waits = s && s->extra && s->extra->waiting && s->extra->waiting->removal;
     if (o.sure && o.wanted && o.wanted_end > stage_.now_ && gone) fail(o, "is wanted and gone");
@@ -166,7 +166,7 @@ void Watchers::check_healed(std::span<const StoredRow> all) {
   size_t expected_rows = 0;
   for (const Owner& o : owners_) {
     int key = static_cast<int>(&o - owners_.data());
-    const Subscription* s = find(o);
+    const SubscriptionRecord* s = find(o);
     bool wanted = o.sure ? o.wanted && o.wanted_end > stage_.now_ : s != nullptr;
     if (wanted && !s) fail(o, "is wanted and not there");
     if (!wanted && s) fail(o, std::string("is not wanted and still here, state ") + sub::state_name(s->m->state));

@@ -206,7 +206,7 @@ void World::request(int key) {
   if (kind >= 4) q.body = body;
   q.type = static_cast<RequestType>(random_.below(3));
   if (random_.below(20) == 0) q.etag = "wrong";
-  const Record* before = engine_->find({64, 1, o.uri, {}});
+  const PublicationRecord* before = engine_->find({64, 1, o.uri, {}});
   if (before && !before->etag().empty() && random_.below(10) == 0) q.etag = before->etag();
   size_t index = calls_.size();
   bool removal = q.expires == 0;

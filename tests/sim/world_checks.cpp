@@ -37,14 +37,14 @@ void World::check() {
   if (!esc_.violations.empty()) fail(esc_.violations.front());
   if (!disk_.wrong.empty()) fail(disk_.wrong);
   for (Owner& o : owners_) {
-    const Record* r = engine_->find({64, 1, o.uri, {}});
+    const PublicationRecord* r = engine_->find({64, 1, o.uri, {}});
     if (r && r->m->state == State::Queued && !static_cast<const QueueHook&>(*r).linked()) fail(o.uri + " waits for a slot in no queue");
   }
   watchers_.check_queued();
   if (engine_->loading()) return;
   for (auto& [tag, state] : esc_.states()) {
     if (!state.reply_processed || state.excused) continue;
-    const Record* r = engine_->find({64, 1, state.uri, {}});
+    const PublicationRecord* r = engine_->find({64, 1, state.uri, {}});
     if (!r || r->etag() != tag) fail("state " + tag + " of " + state.uri + " is an orphan though its reply was processed");
   }
   check_numbers();
@@ -106,7 +106,7 @@ void World::check_healed() {
   auto all = rows();
   size_t expected_rows = 0;
   for (Owner& o : owners_) {
-    const Record* r = engine_->find({64, 1, o.uri, {}});
+    const PublicationRecord* r = engine_->find({64, 1, o.uri, {}});
     bool sure = o.want != Want::Unsure && !o.ended;
     bool wanted = sure ? o.want == Want::State && o.wanted_end > now_ : r != nullptr;
     if (sure && wanted && (!r || r->m->state != State::Live)) fail(o.uri + " is wanted and not live");

@@ -1,4 +1,4 @@
-// Record: one publication. What is wanted, what is confirmed, and where its machine stands.
+// PublicationRecord: one publication. What is wanted, what is confirmed, and where its machine stands.
 // Records never move in memory. Only the engine creates, changes and frees them.
 #pragma once
 
@@ -16,14 +16,14 @@
 namespace pua {
 
 // Key {source, event, presentity URI, id}.
-struct RecordKey {
+struct PublicationKey {
   int32_t source = 0, event = 0;
   std::string_view pres_uri, id;
 };
 
 // A request that came while another one was out. Replaced by the next one that comes; fields a newer one leaves
 // out stay (a refresh after a modify still carries the modify's body).
-struct WaitingRequest {
+struct WaitingPublish {
   bool removal = false;
   bool has_body = false;                  // body, content_type and tuple_id below count
   bool has_headers = false;
@@ -38,25 +38,25 @@ struct WaitingRequest {
 };
 
 // The parts few records have at any one time.
-struct RecordExtra {
+struct PublicationExtra {
   WaiterList callers;                     // of the request under way
-  std::unique_ptr<WaitingRequest> waiting;
+  std::unique_ptr<WaitingPublish> waiting;
   void* cb_param = nullptr;
 };
 
-struct Record : Entity {
-  using Key = RecordKey;
+struct PublicationRecord : Entity {
+  using Key = PublicationKey;
   using State = pua::State;
   using Input = pua::Input;
   using Event = pua::Event;
   using Effects = pua::Effects;
-  using Waiting = WaitingRequest;
+  using Waiting = WaitingPublish;
   static constexpr int kStates = pua::kStates, kInputs = pua::kInputs;
   enum Field { kPresUri, kId, kEtag, kTupleId, kContentType, kExtraHeaders, kProxy, kBody, kFields };
 
-  std::unique_ptr<Record> bucket_next;
+  std::unique_ptr<PublicationRecord> bucket_next;
   PackedStrings<kFields> text;
-  std::unique_ptr<RecordExtra> extra;
+  std::unique_ptr<PublicationExtra> extra;
   uint64_t call_number = 0;               // Call-ID is this in hex, "@host"; renew_call()
   Machine<Publication> m;
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
@@ -64,7 +64,7 @@ struct Record : Entity {
   uint32_t cseq = 0;                      // last used
   uint32_t tag_number = 0;                // From tag is this in hex
 
-  Record() : Entity(Kind::Publication) {}
+  PublicationRecord() : Entity(Kind::Publication) {}
   // Replaces the strings. All but the entity-tag are only in a whole row.
   void put(const std::array<std::string_view, kFields>& strings) {
     for (size_t i = 0; i < kFields; i++) whole = whole || (i != kEtag && strings[i] != text.get(i));
@@ -75,15 +75,15 @@ struct Record : Entity {
   std::string_view etag() const { return text.get(kEtag); }
   std::string_view body() const { return text.get(kBody); }
   std::string_view proxy() const { return text.get(kProxy); }
-  RecordKey key() const { return {source, event, pres_uri(), pres_id()}; }
-  bool is(const RecordKey& k) const {
+  PublicationKey key() const { return {source, event, pres_uri(), pres_id()}; }
+  bool is(const PublicationKey& k) const {
     return source == k.source && event == k.event && pres_uri() == k.pres_uri && pres_id() == k.id;
   }
-  static void add_rest(SipHash& h, const RecordKey& k) {   // of the key, behind pres_uri
+  static void add_rest(SipHash& h, const PublicationKey& k) {   // of the key, behind pres_uri
     h.add(k.id).add((static_cast<uint64_t>(static_cast<uint32_t>(k.source)) << 32) | static_cast<uint32_t>(k.event));
   }
-  RecordExtra& need_extra() {
-    if (!extra) extra = std::make_unique<RecordExtra>();
+  PublicationExtra& need_extra() {
+    if (!extra) extra = std::make_unique<PublicationExtra>();
     return *extra;
   }
 };
