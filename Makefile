@@ -202,6 +202,6 @@ uninstall: ## remove what was installed (a changed configuration stays)
 clean: ## remove build/
 	rm -rf build
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | sort | expand -t 17
+	@scripts/help.sh Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
