@@ -138,4 +138,15 @@ def a_publish_that_fails_says_that_it_is_kept_and_tried_again(ctx):
     check("backoff" in puactl(puad, "list").stdout, "list does not show that it waits")
 
 
+@suite.test
+def the_snippet_of_c_compiles(ctx):
+    code = re.search(r"^```c\n(.*?)^```", README, re.M | re.S).group(1)
+    source = ctx.dir / "snippet.c"
+    source.write_text("#include <event2/event.h>\n#include <pua/pua.h>\n#include <stdio.h>\n"
+                      "int f(struct event_base *loop, pua_str_t uri, pua_str_t pidf, int (*on_reply)(pua_reply_t *, void *)) {\n"
+                      f"{code}return 0;\n}}\n")
+    done = run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", "-c", source, "-o", ctx.dir / "snippet.o")
+    equal(done.returncode, 0, f"cc said {done.stderr[-700:]}")
+
+
 main_is(suite)
