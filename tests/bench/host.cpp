@@ -6,9 +6,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <fstream>
 
 namespace bench {
 
@@ -146,11 +149,27 @@ void Host::subscribe(unsigned i) {
 // Without measurement a plain turn of libevent. With it, the wait happens outside, so that CPU and wall clock of the
 // turn itself can be told; timers then fire up to 1 ms late.
 // When the loop's last wait ended. libevent's wait is this one, since a program's own functions go before those of its libraries.
-static int64_t woke_wall, woke_cpu, wakes;
+static int64_t woke_wall, woke_cpu, wakes, woke_faults;
+
+static int64_t faults_now() {
+  rusage u{};
+  getrusage(RUSAGE_THREAD, &u);
+  return u.ru_minflt + u.ru_majflt;
+}
+
+int64_t stolen_now() {
+  std::ifstream in("/proc/stat");
+  std::string word;
+  int64_t n = 0;
+  in >> word;
+  for (int i = 0; i < 8; i++) in >> n;   // user nice system idle iowait irq softirq steal
+  return n;
+}
 
 extern "C" __attribute__((visibility("default"))) int epoll_wait(int fd, epoll_event* events, int most, int timeout) {
   int n = epoll_pwait(fd, events, most, timeout, nullptr);
   woke_wall = wall_ns();
+  woke_faults = faults_now();
   woke_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   wakes++;
   return n;
@@ -161,6 +180,7 @@ void Host::turn() {
   if (!measured_) return;
   int64_t c = clock_ns(CLOCK_THREAD_CPUTIME_ID) - woke_cpu, w = wall_ns() - woke_wall;
   turns_.count++;
+  if (c > turns_.cpu_max) turns_.faults = faults_now() - woke_faults;
   turns_.cpu_max = std::max(turns_.cpu_max, c);
   turns_.wall_max = std::max(turns_.wall_max, w);
   turns_.over_10ms_cpu += c > 10000000;

@@ -42,10 +42,10 @@ inline int64_t peak_now() {  // VmHWM, octets
 }
 
 inline std::string turns_json(const Turns& t) {
-  char b[256];
+  char b[512];
   snprintf(b, sizeof b, "\"turns\":%lld,\"turn_cpu_max_ms\":%.3f,\"turn_wall_max_ms\":%.3f,\"turns_over_10ms_cpu\":%lld,"
-           "\"turns_over_20ms_cpu\":%lld", (long long)t.count, double(t.cpu_max) / 1e6, double(t.wall_max) / 1e6,
-           (long long)t.over_10ms_cpu, (long long)t.over_20ms_cpu);
+           "\"turns_over_20ms_cpu\":%lld,\"turn_cpu_max_faults\":%lld,\"stolen_ms\":%lld", (long long)t.count, double(t.cpu_max) / 1e6, double(t.wall_max) / 1e6,
+           (long long)t.over_10ms_cpu, (long long)t.over_20ms_cpu, (long long)t.faults, (long long)t.stolen * 10);
   return b;
 }
 
