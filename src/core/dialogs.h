@@ -1,14 +1,14 @@
-// Dialogs: finds subscriptions by what names their dialogs: by Call-ID, and by the id that their owners gave them. Trees: they never stall
+// Dialogs: finds subscriptions by what names their dialogs: by Call-ID, and by the id that their owners gave them. Neither index ever stalls
 // to grow.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "base/hash.h"
+#include "base/hash_index.h"
 #include "core/subscription_record.h"
 
 namespace pua {
@@ -18,17 +18,14 @@ class Dialogs {
   explicit Dialogs(HashKey key) : key_(key) {}
 
   // By its Call-ID as it is now. It must not be there yet.
-  void add(SubscriptionRecord& s) {
-    s.dialog_hash = hash(s.call_id());
-    calls_.emplace(s.dialog_hash, &s);
-  }
-  void remove(SubscriptionRecord&);   // no effect if it is not there
+  void add(SubscriptionRecord& s) { calls_.add(s, hash(s.call_id())); }
+  void remove(SubscriptionRecord& s) { calls_.remove(s); }   // no effect if it is not there
   // That of this Call-ID and own tag; nullptr: there is none.
   SubscriptionRecord* find(std::string_view call_id, std::string_view local_tag) const;
   // The only one of this Call-ID; nullptr: there is none, or more than one.
   SubscriptionRecord* only(std::string_view call_id) const;
   // Somebody may have it: a hash of it stands there. Cheap.
-  bool expects(std::string_view call_id) const { return calls_.find(hash(call_id)) != calls_.end(); }
+  bool expects(std::string_view call_id) const { return calls_.first(hash(call_id)) != nullptr; }
   void of_call(std::string_view call_id, const std::function<void(const SubscriptionRecord&)>& fn) const;
 
   // By its id, if it has one.
@@ -48,13 +45,10 @@ class Dialogs {
     bool operator()(std::string_view a, const SubscriptionRecord* b) const { return a < id(b); }
     static std::string_view id(const SubscriptionRecord* s) { return s->text.get(SubscriptionRecord::kId); }
   };
-  uint64_t hash(std::string_view call_id) const {
-    uint64_t h = SipHash(key_).add(call_id).finish();
-    return h ? h : 1;   // 0: not there
-  }
+  uint64_t hash(std::string_view call_id) const { return SipHash(key_).add(call_id).finish(); }
 
   HashKey key_;
-  std::multimap<uint64_t, SubscriptionRecord*> calls_;
+  HashIndex<SubscriptionRecord> calls_;
   std::set<SubscriptionRecord*, ById> ids_;
 };
 

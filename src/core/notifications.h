@@ -43,7 +43,7 @@ class Notifications {
     out->reason = n.reason;
     out->content_type = n.content_type;
     out->body = n.body;
-    out->headers = unfolded_block(n.headers, unfolded_);
+    out->headers = n.unfolded ? n.headers : unfolded_block(n.headers, unfolded_);
     out->expires = n.expires;
     out->retry_after = n.retry_after;
     out->gap = gap;

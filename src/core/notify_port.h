@@ -23,6 +23,7 @@ struct NotifyRequest {
   std::string_view route_set;      // of Record-Route in the order it came (the NOTIFY's receiver is the UAS of it)
   std::string_view content_type, body;
   std::string_view headers;        // all header fields as they came, whole lines (core/notify_fields.h: header_block)
+  bool unfolded = false;           // no line of `headers` goes on in the next one
   uint64_t left_out = 0;           // octets of a body that is not here, for it was too long to be held
   std::string_view body_problem;   // why the body cannot be used, whatever is in it; empty: it can be looked at
   std::string_view route_problem;  // why the Record-Route cannot; it counts only where the NOTIFY makes the dialog

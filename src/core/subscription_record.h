@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/hash.h"
+#include "base/hash_index.h"
 #include "base/packed_strings.h"
 #include "core/entity.h"
 #include "core/kept_documents.h"
@@ -44,7 +45,7 @@ struct SubscriptionExtra {
   bool keep_existing = false;             // while loading: what was asked for counts only if no row comes
 };
 
-struct SubscriptionRecord : Entity {
+struct SubscriptionRecord : Entity, HashHook {   // the hook: its place in the index by Call-ID
   using Key = SubscriptionKey;
   using State = sub::State;
   using Input = sub::Input;
@@ -62,7 +63,6 @@ struct SubscriptionRecord : Entity {
   KeptDocument* kept = nullptr;           // of the last NOTIFY, while there is room for it
   MonoMs notified_at = 0;                 // when the last NOTIFY of this run came
   Machine<sub::Subscription> m;
-  uint64_t dialog_hash = 0;               // place in the index by Call-ID, 0: not there
   uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
   uint32_t cseq = 0;                      // last used in this dialog
   uint32_t remote_cseq = 0;               // of the last NOTIFY taken in this dialog and run

@@ -5,22 +5,20 @@
 namespace pua {
 
 void Answers::forget_oldest() {
-  auto it = number_.find(by_age_.front().key);
-  if (it != number_.end() && it->second == first_) number_.erase(it);
+  by_key_.remove(by_age_.front());
   by_age_.pop_front();
-  first_++;
 }
 
 const NotifyAnswer* Answers::find(uint64_t key, MonoMs now) {
   while (!by_age_.empty() && by_age_.front().until <= now) forget_oldest();
-  auto it = number_.find(key);
-  return it == number_.end() ? nullptr : &by_age_[it->second - first_].answer;
+  const Kept* k = by_key_.first(key);
+  return k ? &k->answer : nullptr;
 }
 
 void Answers::keep(uint64_t key, NotifyAnswer answer, MonoMs now) {
   while (!by_age_.empty() && (by_age_.size() >= most_ || by_age_.front().until <= now)) forget_oldest();
-  number_[key] = first_ + by_age_.size();
-  by_age_.push_back({key, now + keep_ms_, std::move(answer)});
+  by_age_.emplace_back(now + keep_ms_, std::move(answer));
+  by_key_.add(by_age_.back(), key);
 }
 
 }  // namespace pua

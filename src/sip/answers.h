@@ -4,8 +4,9 @@
 
 #include <cstdint>
 #include <deque>
-#include <unordered_map>
+#include <utility>
 
+#include "base/hash_index.h"
 #include "base/time.h"
 #include "core/notify_port.h"
 
@@ -22,8 +23,8 @@ class Answers {
   size_t size() const { return by_age_.size(); }
 
  private:
-  struct Kept {
-    uint64_t key;
+  struct Kept : HashHook {
+    Kept(MonoMs t, NotifyAnswer a) : until(t), answer(std::move(a)) {}
     MonoMs until;
     NotifyAnswer answer;
   };
@@ -31,9 +32,8 @@ class Answers {
 
   size_t most_;
   int64_t keep_ms_;
-  std::deque<Kept> by_age_;
-  uint64_t first_ = 0;                            // number of the oldest
-  std::unordered_map<uint64_t, uint64_t> number_; // key -> number
+  std::deque<Kept> by_age_;      // never moved: the index points at them
+  HashIndex<Kept> by_key_;
 };
 
 }  // namespace pua

@@ -81,15 +81,14 @@ int subscription_heap(const Options& o, const std::string& db) {
   malloc_trim(0);
   int64_t rss2 = rss_now();
   // What malloc takes for each part, by the sizes of its types; the rest is what grows with all of them, and the stack's.
-  size_t record = chunk(sizeof(pua::Subscription));
-  size_t strings = chunk(pua::Subscription::kFields * sizeof(uint32_t) + h.strings());
-  size_t node = chunk(4 * sizeof(void*) + sizeof(std::pair<uint64_t, void*>));
+  size_t record = chunk(sizeof(pua::SubscriptionRecord));
+  size_t strings = chunk(pua::SubscriptionRecord::kFields * sizeof(uint32_t) + h.strings());
   double each = double(heap1 - heap0) / n;
   printf("{\"count\":%u,\"heap\":%.1f,\"rss\":%.1f,\"rss_trimmed\":%.1f,\"sqlite_kb\":%lld,\"subs_live\":%lld,\"uri\":%lld,"
-         "\"part_record\":%zu,\"part_strings\":%zu,\"part_dialog_index\":%zu,\"part_rest\":%.1f,"
+         "\"part_record\":%zu,\"part_strings\":%zu,\"part_rest\":%.1f,"
          "\"fill_s\":%.1f,%s,\"loop_max_ms\":%lld}\n",
          n, each, double(rss1 - rss0) / n, double(rss2 - rss0) / n, (long long)(sql1 / 1024), (long long)h.stat("subs_live"),
-         (long long)h.sink_count("uri_max"), record, strings, node, each - double(record + strings + node),
+         (long long)h.sink_count("uri_max"), record, strings, each - double(record + strings),
          double(w) / 1e9, turns_json(h.turns()).c_str(), (long long)h.stat("loop_max_ms"));
   fflush(stdout);
   _exit(0);
