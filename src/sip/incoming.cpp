@@ -76,7 +76,8 @@ void Incoming::take(std::string_view message, NetAddress& to, bool datagram, Mon
   NotifyAnswer a;
   if (read_plain_notify(s, text, request)) {
     counters_.plain++;
-    request.headers = header_block(message);
+    request.headers = s.lines.size() <= kMaxShownOctets ? s.lines : header_block(message);
+    request.unfolded = true;   // else it would be odd
     a = take_plain_notify(s, request, who, now);
   } else {
     a = s.method == "NOTIFY" ? take_odd_notify(message, s, who, now) : answer_other(s.method);

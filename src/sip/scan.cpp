@@ -1,5 +1,9 @@
 #include "sip/scan.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -108,6 +112,20 @@ bool read_first_line(std::string_view line, Scan& out) {
   return true;
 }
 
+// The first CR, LF or NUL; end: there is none.
+const char* line_end(const char* p, const char* end) {
+#ifdef __SSE2__   // sixteen octets at a time: a look for each of the three with memchr took a fourteenth of a NOTIFY's time
+  const __m128i cr = _mm_set1_epi8('\r'), lf = _mm_set1_epi8('\n'), nul = _mm_setzero_si128();
+  for (; end - p >= 16; p += 16) {
+    __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    __m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(octets, cr), _mm_cmpeq_epi8(octets, lf)), _mm_cmpeq_epi8(octets, nul));
+    if (int mask = _mm_movemask_epi8(hits)) return p + __builtin_ctz(static_cast<unsigned>(mask));
+  }
+#endif
+  while (p < end && *p != '\r' && *p != '\n' && *p != 0) p++;
+  return p;
+}
+
 // A header field whose value begins at the colon. false: odd.
 bool take_field(std::string_view name, std::string_view value, Scan& out) {
   uint8_t f = field_of(name);
@@ -140,32 +158,34 @@ std::string_view trimmed(std::string_view v) {
 bool is_response(std::string_view message) { return message.size() >= 4 && same_word(message.substr(0, 4), "SIP/"); }
 
 void scan(std::string_view message, Scan& out) {
-  const char *p = message.data(), *end = p + message.size();
+  const char *p = message.data(), *end = p + message.size(), *fields = p;
   out.kind = Scan::Kind::Odd;
   out.other_version = false;
   out.via_count = 0;
   for (auto& f : out.field) f = {};
-  out.body = {};
+  out.lines = out.body = {};
   bool plain = true, first = true;
   for (;;) {
-    const char* e = static_cast<const char*>(memchr(p, '\n', static_cast<size_t>(end - p)));
-    // Lines end in CRLF, and nowhere else is there a CR.
-    if (!e || e == p || memchr(p, '\r', static_cast<size_t>(e - p)) != e - 1) {
+    // Lines end in CRLF, and nowhere else is there a CR, an LF or a NUL.
+    const char* e = line_end(p, end);
+    for (; e < end && *e == 0; e = line_end(e + 1, end)) plain = false;
+    if (end - e < 2 || e[0] != '\r' || e[1] != '\n') {
       out.kind = Scan::Kind::Odd;
       return;
     }
-    std::string_view line{p, static_cast<size_t>(e - 1 - p)};
-    p = e + 1;
+    std::string_view line{p, static_cast<size_t>(e - p)};
+    p = e + 2;
     if (first) {
       first = false;
       if (!read_first_line(line, out)) plain = false;
+      fields = p;
       continue;
     }
     if (line.empty()) break;
     size_t colon = line.find(':');
     if (colon == kNone || !take_field(line.substr(0, colon), line.substr(colon + 1), out)) plain = false;
   }
-  std::string_view head{message.data(), static_cast<size_t>(p - message.data())};
+  out.lines = {fields, static_cast<size_t>(p - 2 - fields)};
   out.body = {p, static_cast<size_t>(end - p)};
   if (out.has(Field::ContentLength)) {
     int64_t n = 0;
@@ -175,8 +195,7 @@ void scan(std::string_view message, Scan& out) {
       plain = false;
     }
   }
-  if (!plain || !out.via_count || !out.has(Field::From) || !out.has(Field::To) || !out.has(Field::CallId) || !out.has(Field::CSeq) ||
-      memchr(head.data(), 0, head.size()))
+  if (!plain || !out.via_count || !out.has(Field::From) || !out.has(Field::To) || !out.has(Field::CallId) || !out.has(Field::CSeq))
     out.kind = Scan::Kind::Odd;
 }
 

@@ -31,6 +31,7 @@ struct Scan {
   std::string_view vias[kMaxVias];   // one a header field, in order, trimmed
   unsigned via_count = 0;
   std::string_view field[static_cast<unsigned>(Field::kCount)];  // trimmed; without data: the field is not there
+  std::string_view lines;            // of all header fields, where it is not Odd
   std::string_view body;
 
   std::string_view operator[](Field f) const { return field[static_cast<unsigned>(f)]; }
