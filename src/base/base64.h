@@ -1,4 +1,4 @@
-// Base64 (RFC 4648 section 4): octets as text that goes through anything.
+// Base64 (RFC 4648 section 4): any octets as plain text.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 namespace pua {
 
 std::string to_base64(std::string_view octets);
-// false: it is none; `out` is then unspecified. Padding is required, line ends are not allowed.
+// false: the text is no base64, and `out` is unspecified. Padding is required, line ends are not allowed.
 bool from_base64(std::string_view text, std::string& out);
 
 }  // namespace pua

@@ -3,10 +3,11 @@
 
 namespace pua {
 
-// Of accept, socket, open: no descriptor, or no memory of the system for one. It may pass; trying again at once makes a spin.
+// Whether this errno of accept, socket or open says that the system has no descriptor, or no memory for one. That may pass, but
+// whoever tries again at once keeps the loop busy.
 bool out_of_descriptors(int error);
 
-// RLIMIT_NOFILE as it is now.
+// The limit of open files as it is now (RLIMIT_NOFILE).
 int descriptor_limit();
 
 // How many of `reserve` descriptors are really held back where the limit is `limit`: a quarter of the limit at most.

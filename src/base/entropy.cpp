@@ -19,13 +19,14 @@ Result<SystemEntropy> SystemEntropy::open(Source source) {
 
 uint64_t SystemEntropy::next() {
   if (left_ == 0) {
-    // A source that has worked does not fail. If it does all the same, what it gave at the start is secret still.
+    // A source that has worked once does not fail. Should it fail all the same, numbers are made of the key that it gave at the
+    // start, which nobody knows.
     if (source_(numbers_, sizeof numbers_) != static_cast<ssize_t>(sizeof numbers_))
       return SipMac(reserve_).add(++reserve_count_).finish();
     left_ = kNumbers;
   }
   uint64_t n = numbers_[--left_];
-  numbers_[left_] = 0;   // it is used once, and stands nowhere else
+  numbers_[left_] = 0;   // a number that was used must not be found in memory later
   return n;
 }
 

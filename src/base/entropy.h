@@ -1,4 +1,4 @@
-// Entropy: numbers that nobody can guess, whatever other numbers of ours he has seen. For identifiers on the wire and for keys.
+// Entropy: numbers that nobody can guess, however many others he has seen. For identifiers on the wire, and for keys.
 #pragma once
 
 #include <sys/types.h>
@@ -12,10 +12,11 @@
 
 namespace pua {
 
-// The next 64 bits. Injected, so that tests can repeat what they do; in production, next() of a SystemEntropy.
+// Gives the next 64 bits. It is a parameter of whoever needs it, so that tests can give numbers that repeat; in production it
+// is next() of a SystemEntropy.
 using Entropy = std::function<uint64_t()>;
 
-// The system's generator, read some numbers at a time: a system call for each would be felt.
+// The system's generator. Several numbers are read at a time, because a system call for each would cost too much.
 class SystemEntropy {
  public:
   using Source = ssize_t (*)(void* to, size_t octets);   // as getrandom(2): octets given, or -1 with errno
@@ -31,11 +32,11 @@ class SystemEntropy {
   HashKey key();
 
  private:
-  static constexpr size_t kNumbers = 32;   // 256 octets: getrandom gives as many without being interrupted
+  static constexpr size_t kNumbers = 32;   // 256 octets: no signal interrupts a getrandom for no more than these
   explicit SystemEntropy(Source source) : source_(source) {}
 
   Source source_;
-  HashKey reserve_;                        // of what comes where the source fails later
+  HashKey reserve_;                        // the key of the numbers that are given if the source fails later
   uint64_t reserve_count_ = 0;
   uint64_t numbers_[kNumbers] = {};
   size_t left_ = 0;

@@ -5,7 +5,7 @@ namespace pua {
 
 enum class Errc : int {
   ok = 0,
-  generic = -1,          // anything without a name of its own
+  generic = -1,          // an error without a code of its own
   no_record = -9,        // removal, or update, of something that is not there
   no_body = -10,         // a new publication needs a body
   bad_argument = -20,    // a field is missing, negative, or of the wrong kind
@@ -20,7 +20,7 @@ enum class Errc : int {
   wrong_thread = -29,    // called outside the loop's thread
   after_fork = -30,      // the instance belongs to the parent process
   shutting_down = -31,
-  not_supported = -32,   // documented, not in this build
+  not_supported = -32,   // documented, but not in this version
   bad_config = -33,
   store_failed = -34,    // the database could not be opened, or does not fit
   sip_failed = -35,      // the SIP stack could not be started

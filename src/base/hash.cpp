@@ -50,7 +50,7 @@ SipHashOf<B, E>& SipHashOf<B, E>::add(std::string_view s) {
     p += 8;
     n -= 8;
   }
-  uint64_t tail = static_cast<uint64_t>(s.size()) << 56;  // the length closes the field
+  uint64_t tail = static_cast<uint64_t>(s.size()) << 56;  // the field ends with its length
   if (n) {
     uint64_t m = 0;
     memcpy(&m, p, n);

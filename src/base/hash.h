@@ -1,5 +1,6 @@
-// SipHash (Aumasson, Bernstein): keyed, so that nobody outside can aim presentity URIs at one bucket (SipHash, 1-3), or compute
-// what we make of a secret (SipMac, 2-4: a pseudorandom function, for what goes on the wire).
+// SipHash (Aumasson, Bernstein), a hash with a key. SipHash (1-3) is for tables: without the key nobody can choose presentity
+// URIs that all fall into one bucket. SipMac (2-4) is a pseudorandom function, for what goes on the wire: without the key
+// nobody can compute it.
 #pragma once
 
 #include <cstddef>

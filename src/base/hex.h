@@ -1,4 +1,4 @@
-// Hexadecimal text without printf: identifiers are written for each request.
+// Hexadecimal text without printf, which would be slow: identifiers are written for each request.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ inline char* write_hex(char* to, uint64_t v, int digits) {
   return to + digits;
 }
 
-// Exactly these lower case digits, 16 at most, and nothing else. false: something else.
+// Reads text that is 1 to 16 digits in lower case and nothing else. false: it is not.
 inline bool read_hex(std::string_view text, uint64_t& out) {
   if (text.empty() || text.size() > 16) return false;
   uint64_t v = 0;

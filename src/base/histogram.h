@@ -1,4 +1,5 @@
-// Histogram: durations counted by fixed buckets, and their sum. An addition is a few comparisons and two adds, no allocation.
+// Histogram: durations counted in fixed buckets, and their sum. To add one takes a few comparisons and two additions, and no
+// memory.
 #pragma once
 
 #include <array>
@@ -12,8 +13,8 @@ class Histogram {
  public:
   static constexpr size_t kMaxBounds = 16;
 
-  // bounds: upper ends of the buckets in microseconds, ascending; each belongs to its bucket. What is longer than the last
-  // one has a bucket of its own behind them. They live at least as long as this and its copies.
+  // bounds: the upper ends of the buckets in microseconds, ascending; a duration that is equal to one belongs to its bucket.
+  // One more bucket has durations that are longer than the last bound. The array must live as long as this and its copies.
   template <size_t N>
   explicit constexpr Histogram(const int64_t (&bounds)[N]) : bounds_(bounds) {
     static_assert(N <= kMaxBounds);

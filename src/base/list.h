@@ -1,4 +1,4 @@
-// Intrusive doubly linked list: an element stands in at most one list per hook, and leaves it in O(1).
+// Intrusive doubly linked list: an element stands in at most one list for each hook that it has, and leaves it in O(1).
 #pragma once
 
 namespace pua {

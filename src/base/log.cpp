@@ -30,7 +30,7 @@ void Log::write(LogLevel l, const char* fmt, va_list ap) {
   int n = vsnprintf(line, sizeof line, fmt, ap);
   if (n < 0) return;
   if (n >= static_cast<int>(sizeof line)) n = sizeof line - 1;
-  // One event, one line: nothing from outside may forge a second, steer a terminal, or read as something else than it is.
+  // One event makes one line. Text from outside must not forge a second line, steer a terminal, or look like other text.
   std::string_view text(line, static_cast<size_t>(n));
   if (plain(text)) return sink_(l, text);
   sink_(l, harmless(text));

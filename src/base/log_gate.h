@@ -1,4 +1,5 @@
-// Log gate: at most so many lines of one kind in a while, however many events; the next line says how many were left out.
+// Log gate: lets no more than so many lines of one kind pass in a time, however many events there are. The next line that
+// passes says how many were left out.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@ namespace pua {
 class LogGate {
  public:
   explicit LogGate(uint32_t lines = 10, MonoMs window_ms = 1000) : limit_(lines), window_(window_ms), start_(-window_ms) {}
-  // True: write the line. left_out: how many were not written since the last one that was.
+  // true: write the line, and say that `left_out` lines were left out since the last one. false: leave it out.
   bool pass(MonoMs now, uint64_t& left_out) {
     if (now - start_ >= window_ || now < start_) {
       start_ = now;
@@ -29,7 +30,7 @@ class LogGate {
 
   // From when on a line passes; 0: now.
   MonoMs opens() const { return lines_ < limit_ ? 0 : start_ + window_; }
-  // Lines that no other line has told of so far. take_: they are told now.
+  // How many lines were left out of which no line has told so far. take_left_out(): a line tells of them now.
   uint64_t left_out() const { return skipped_; }
   uint64_t take_left_out() { return std::exchange(skipped_, 0); }
 

@@ -7,9 +7,9 @@ namespace pua {
 
 namespace {
 
-constexpr size_t kLongest = 64;   // octets of a word that is compared: the work grows with the square
+constexpr size_t kLongest = 64;   // octets: longer words are not compared, because the work grows with the square of the length
 
-// Letters left out, added, changed, or swapped with their neighbour.
+// How many letters must be left out, added, changed, or swapped with their neighbour to make one word of the other.
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> before, above(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); j++) above[j] = j;

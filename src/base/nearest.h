@@ -1,4 +1,4 @@
-// Nearest: the known name that somebody may have meant who mistyped one.
+// Nearest: finds the known name that somebody has probably meant who mistyped one.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// N strings in one allocation: offsets first, then the octets. Small records need this: one malloc instead of N.
+// N strings in one allocation: first where each ends, then the octets. It keeps records small: one malloc instead of N.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// A small seeded generator (SplitMix64), for jitter. Whoever sees one of its numbers can compute the others: not for keys, and not
-// for anything that goes on the wire (base/entropy.h).
+// A small generator with a seed (SplitMix64), for jitter. Whoever sees one of its numbers can compute the others, so that it
+// must not be used for keys or for anything that goes on the wire (see base/entropy.h).
 #pragma once
 
 #include <cstdint>

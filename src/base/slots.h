@@ -1,8 +1,9 @@
-// Slots: places for T that are used again and again, found by handles that go out of date. A handle names a place and the generation of
-// its use, so that one which was kept for too long finds nothing instead of whoever has the place now.
+// Slots: places for T that are used again and again, found by handles that go out of date. A handle names a place and how often
+// it was used before, so that a handle that was kept for too long finds nothing, and not the element that has the place now.
 //
-// A place stays where it is in memory. Nothing is allocated but for more places than there ever were; what stands in a place is not
-// destroyed when it is given back, so that its memory (strings, say) serves the next one: add() gives it as the last user left it.
+// A place stays where it is in memory. Memory is only allocated when more places are in use than ever before. An element is not
+// destroyed when its place is given back: the next user gets it from add() as the last one left it, so that its memory (of
+// strings, for instance) is used again.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace pua {
 
 using SlotHandle = uint64_t;  // never 0, which may stand for "none"
 
-// What T derives from: the part of a place that is the table's.
+// The part of a place that belongs to Slots. T must derive from it.
 class Slot {
   template <class T>
   friend class Slots;
@@ -29,12 +30,12 @@ class Slots {
  public:
   static constexpr uint32_t kMost = 1u << 20;
 
-  // most: so many are in use at once, and no more.
+  // most: no more places are in use at a time.
   explicit Slots(uint32_t most = kMost) : most_(most) {}
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
 
-  // A place that was free, the one given back last; nullptr: as many are in use as there may be.
+  // A free place, the one that was given back last; nullptr: as many are in use as there may be.
   T* add() {
     static_assert(std::is_base_of_v<Slot, T>);
     if (free_ == Slot::kEnd && !grow()) return nullptr;
@@ -44,7 +45,7 @@ class Slots {
     size_++;
     return &t;
   }
-  // t is in use, here.
+  // Gives back a place, which must be in use.
   void remove(T& t) {
     Slot& s = t;
     s.generation_ = s.generation_ == UINT32_MAX ? 1 : s.generation_ + 1;
@@ -54,20 +55,21 @@ class Slots {
   }
 
   SlotHandle handle(const T& t) const { return static_cast<uint64_t>(slot(t).generation_) << 32 | slot(t).place_; }
-  // What the handle was made of, while it is in use; nullptr for any other number.
+  // The element that the handle was made for, if it still has its place; nullptr for any other number.
   T* find(SlotHandle h) const {
     T* t = in_place(static_cast<uint32_t>(h));
     return t && slot(*t).generation_ == static_cast<uint32_t>(h >> 32) ? t : nullptr;
   }
 
-  // Places are counted from 0. For those who can keep no more than a small number: it may name somebody else by now.
+  // The number of a place, counted from 0, for those who can keep no more than a small number. Later it may name another
+  // element.
   uint32_t place(const T& t) const { return slot(t).place_; }
   T* in_place(uint32_t place) const {
     if (place >= places_) return nullptr;
     T& t = at(place);
     return slot(t).next_free_ == Slot::kInUse ? &t : nullptr;
   }
-  // Each one in use, in the order of places. fn may remove it, or add others.
+  // Calls fn for each element in use, in the order of places. fn may remove it, or add others.
   template <class F>
   void for_each(F fn) const {
     for (uint32_t i = 0; i < places_; i++)

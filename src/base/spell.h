@@ -1,4 +1,5 @@
-// Spell: something that goes wrong for a while. Told when it begins, and when it was not seen for so long; not in between.
+// Spell: something that goes wrong for a while. It is told when it begins, and when it was not seen for kQuietMs, and not in
+// between.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +12,9 @@ namespace pua {
 class Spell {
  public:
   static constexpr int64_t kQuietMs = 10000;
-  // It is seen. true: it was not going on, say so.
+  // To be called whenever it is seen. true: it has begun, tell so.
   bool begins(MonoMs now) { return std::exchange(seen_, now) == kNever; }
-  // true: it went on, and is over, say so. Ask at due().
+  // true: it is over, tell so. To be called at due().
   bool over(MonoMs now) {
     if (seen_ == kNever || now - seen_ < kQuietMs) return false;
     seen_ = kNever;

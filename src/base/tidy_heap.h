@@ -1,7 +1,7 @@
-// Tidying of the heap: to be called where much was freed and little is asked for next.
+// Tidying of the heap: to be called where much memory was freed and little is needed next.
 //
-// glibc keeps what was freed in lists, and sorts all of it at the next allocation that finds no fitting piece. That is cheap
-// now, but takes tens of milliseconds where it comes seconds later and the machine has taken the pages away meanwhile.
+// glibc keeps freed pieces in lists, and sorts them all at the next allocation for which no list has a fitting piece. Now that
+// is cheap. Seconds later, when the machine may have taken the pages away, it takes tens of milliseconds.
 #pragma once
 
 #include <cstdlib>
@@ -9,7 +9,7 @@
 namespace pua {
 
 inline void tidy_heap() {
-  constexpr size_t kPiece = 5000;   // no small one, which may fit at once; nor one that comes by mmap
+  constexpr size_t kPiece = 5000;   // too large for the lists of small pieces, and too small to come from mmap
   void* volatile piece = malloc(kPiece);
   free(piece);
 }

@@ -67,7 +67,7 @@ std::string harmless_json(std::string_view json) {
     if (n != 0 && (space || !misleading(c))) {
       out.append(json, i, n);
     } else {
-      char escape[8];   // all of them are in the first plane
+      char escape[8];   // misleading characters are all below U+10000
       snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c) & 0xffffu);
       out += escape;
     }

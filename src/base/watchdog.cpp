@@ -9,8 +9,8 @@ namespace pua {
 
 namespace {
 
-constexpr int64_t kMarkNs = 1000000;         // how far the CPU mark may lie before a callback: its error
-constexpr int64_t kQuietNs = 10000000000;    // a callback that is always slow says so every 10 s
+constexpr int64_t kMarkNs = 1000000;         // the CPU mark may lie this long before a callback; CPU times are too large by that
+constexpr int64_t kQuietNs = 10000000000;    // a callback that is always slow gets one line in 10 s
 
 int64_t read_clock(clockid_t id) {
   timespec ts{};
@@ -43,7 +43,7 @@ void Watchdog::enter(Scope& s, const char* name) {
   s.began_ = clocks_.wall_ns();
   s.outer_ = top_;
   if (!top_ && s.began_ - cpu_mark_at_ > kMarkNs) {
-    cpu_mark_ = clocks_.cpu_ns();  // a system call: not for each of ten thousand callbacks a second
+    cpu_mark_ = clocks_.cpu_ns();  // a system call, too slow for each of ten thousand callbacks a second
     cpu_mark_at_ = s.began_;
   }
   top_ = &s;
@@ -56,10 +56,10 @@ void Watchdog::leave(Scope& s) {
   bool outermost = !s.outer_;
   if (outermost) times_.add(wall / 1000);
   bool new_max = outermost && wall > report_.max_ns;
-  if (wall <= slow_ns_ && !new_max) return;  // nearly always
+  if (wall <= slow_ns_ && !new_max) return;  // as nearly always
 
   int64_t cpu = clocks_.cpu_ns() - cpu_mark_;
-  if (cpu > wall) cpu = wall;  // what ran between the mark and the callback is not ours
+  if (cpu > wall) cpu = wall;  // the rest ran between the mark and the callback
   bool to_blame = wall - s.blamed_ > slow_ns_;
   const char* culprit = to_blame || s.culprit_ns_ == 0 ? s.name_ : s.culprit_;
   if (to_blame) warn(s.name_, wall, cpu, now);

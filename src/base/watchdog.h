@@ -1,4 +1,4 @@
-// Watchdog: measures every callback of the loop, names the ones that ran too long, and remembers the longest.
+// Watchdog: measures every callback of the loop, names those that ran too long, and remembers the longest.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,11 @@ namespace pua {
 
 class Log;
 
-// Loop thread only. Costs two reads of CLOCK_MONOTONIC a callback, and at most a thousand reads of the thread's CPU clock
-// a second.
+// Only for the thread of the loop. It costs two reads of CLOCK_MONOTONIC a callback, and at most a thousand reads a second of
+// the thread's CPU clock.
 class Watchdog {
  public:
-  // Nanoseconds that never step. Tests give their own.
+  // Clocks in nanoseconds that never step. Tests have their own.
   struct Clocks {
     int64_t (*wall_ns)();
     int64_t (*cpu_ns)();
@@ -25,7 +25,7 @@ class Watchdog {
   struct Report {
     uint64_t slow = 0;         // callbacks over the threshold (each once, however deep the scopes were)
     int64_t max_ns = 0;        // longest callback so far, wall clock
-    const char* max_name = ""; // its name: of the innermost scope that was to blame
+    const char* max_name = ""; // the name of the innermost scope that was to blame for it
     int64_t max_name_cpu_ns = 0;  // CPU time of that callback; up to 1 ms too much
     int64_t max_cpu_ns = 0;    // most CPU time of a callback so far, of those over the threshold and of each new max_ns
   };
@@ -47,14 +47,14 @@ class Watchdog {
   void set_slow_ms(int64_t slow_ms) { slow_ns_ = slow_ms * 1000000; }
   const Report& report() const { return report_; }
   std::vector<Slow> slow_by_name() const;                 // adds up to Report::slow
-  const Histogram& times() const { return times_; }       // wall clock of all callbacks; scopes inside others left out
+  const Histogram& times() const { return times_; }       // wall clock of all callbacks, without the scopes inside them
   bool inside() const { return top_ != nullptr; }  // a callback is running
-  // Lets go of the scopes that are open now: they measure nothing more, and the log may go before they end.
+  // Detaches the scopes that are open now: they measure nothing more, and the log may be destroyed before they end.
   void detach();
-  // Forgets the maxima (not the counts): for measurements that begin now.
+  // Forgets the maxima, but not the counts, for measurements that begin now.
   void reset_max();
 
-  // One callback, or a named part of one: the part is blamed instead of the whole if the time went there.
+  // Measures one callback, or a named part of one. If a part took the time, the part is to blame, and not the whole callback.
   // name: lives as long as the watchdog (a literal). wd: may be null.
   class Scope {
    public:
@@ -82,8 +82,8 @@ class Watchdog {
   struct Named {               // a name that was to blame
     const char* name;
     uint64_t slow;             // outermost callbacks that it made slow
-    int64_t until;             // one line in kQuietNs per name
-    uint64_t held_back;
+    int64_t until;             // no line about it before this time
+    uint64_t held_back;        // lines that were left out because of that
   };
   Named& named(const char* name);
   void enter(Scope& s, const char* name);
