@@ -27,12 +27,12 @@ void Acks::add(Entity& r, uint32_t version, MonoMs deadline, Delivery d) {
   a->deadline = deadline;
   a->delivery = std::move(d);
   Ack** at = &r.acks;
-  while (*at) at = &(*at)->next_of_record;  // one or two: a record has one request out
+  while (*at) at = &(*at)->next_of_record;  // a short walk: a record has one request under way at a time
   *at = a.get();
   all_.push_back(*a.release());
 }
 
-// Both callers hand in the oldest of its record.
+// `a` must be the oldest one of its record, as it is in both functions that call this.
 std::unique_ptr<Ack> Acks::take(Ack& a) {
   List<Ack>::erase(a);
   a.record->acks = a.next_of_record;

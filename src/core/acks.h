@@ -1,5 +1,5 @@
-// Acks: outcomes that wait until the row they speak of is committed. In the order they came, which is the order of their
-// deadlines, and chained per record.
+// Acks: outcomes that wait until the row they speak of is committed. They stand in the order they came, which is the order of
+// their deadlines; those of one record are chained as well.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace pua {
 
-struct OwnedOutcome {                     // an Outcome that owns its strings
+struct OwnedOutcome {                     // an Outcome that owns its strings (core/types.h)
   int status = 0;
   std::string reason, etag;
   ReplyOrigin origin = ReplyOrigin::Local;
@@ -21,17 +21,17 @@ struct OwnedOutcome {                     // an Outcome that owns its strings
   Outcome view() const;
 };
 
-struct Delivery {                         // an outcome on its way to those who wait for it
+struct Delivery {                         // an outcome on its way to its callers and to observers
   OwnedOutcome result;
   WaiterList callers;
-  std::unique_ptr<Snapshot> seen;         // for observers
+  std::unique_ptr<Snapshot> seen;         // the record as observers are to see it; nullptr: none wants to
 };
 
 struct Ack : ListHook {
   Entity* record = nullptr;
   Ack* next_of_record = nullptr;
   uint32_t version = 0;                   // of the row that must be committed
-  MonoMs deadline = 0;                    // ack_wait
+  MonoMs deadline = 0;                    // when the owner is told even without a commit (ack_wait)
   Delivery delivery;
 };
 
@@ -39,11 +39,11 @@ class Acks {
  public:
   ~Acks();
   void add(Entity&, uint32_t version, MonoMs deadline, Delivery);
-  MonoMs next_due() const { return const_cast<List<Ack>&>(all_).empty() ? kNever : const_cast<List<Ack>&>(all_).front()->deadline; }
+  MonoMs next_due() const { return all_.empty() ? kNever : const_cast<List<Ack>&>(all_).front()->deadline; }
   bool empty() const { return all_.empty(); }
-  // The oldest one, whatever it waits for; nullptr: none.
+  // Takes out the oldest one, whatever it waits for; nullptr: there is none.
   std::unique_ptr<Ack> pop();
-  // The oldest one of this record if it asks for no newer version than `version`.
+  // Takes out the oldest one of this record, if it waits for this version or an older one.
   std::unique_ptr<Ack> pop(Entity&, uint32_t version);
 
  private:

@@ -20,13 +20,14 @@ bool is_address(std::string_view host) {
 void write_destination(std::string_view uri, std::string& out) {
   out.clear();
   Uri u;
-  // A number goes nowhere without a proxy, and what cannot be read nowhere at all.
+  // A tel: URI (which needs a next hop) and what cannot be read have no host: the text itself is the destination.
   if (read_uri(uri, u) || u.host.empty()) return append_folded(out, uri);
   std::string_view host = u.host, port = u.port, transport = param_value(u.params, "transport");
   if (std::string_view maddr = param_value(u.params, "maddr"); !maddr.empty()) host = maddr;
   bool secure = u.kind == Scheme::Sips || same_word(transport, "tls");
   if (secure) transport = "tls";
-  // An address leaves nothing to the DNS, and a port leaves no more than the address to it: what they mean is understood.
+  // With an address nothing is asked of the DNS, and with a port no more than the address (RFC 3263 section 4): then UDP is the
+  // default transport, and with an address so is the port.
   bool address = is_address(host);
   if ((address || !port.empty()) && same_word(transport, "udp")) transport = {};
   if (address && port == (secure ? "5061" : "5060")) port = {};

@@ -11,17 +11,19 @@ namespace {
 
 using State = FailureSpell::State;
 
-constexpr size_t kLongestReason = 300;  // octets: what servers and libraries say may be anything
+constexpr size_t kLongestReason = 300;  // octets: servers and libraries may give reasons of any length
 
 int length(std::string_view s, size_t most = 255) { return static_cast<int>(std::min(s.size(), most)); }
 
-// What went wrong, without the server in front where that is the destination itself: the line has named it.
+// What went wrong. If the text begins with the destination, that is cut off, because the line names it already.
 std::string reason_at(std::string_view why, std::string_view destination) {
-  if (why.starts_with(destination) && why.substr(destination.size()).starts_with(": ")) why.remove_prefix(destination.size() + 2);
+  if (why.starts_with(destination) && why.substr(destination.size()).starts_with(": "))
+    why.remove_prefix(destination.size() + 2);
   return shortened(why, kLongestReason);
 }
 
-// Whether the last line is true. A server that asks for quiet again and again is told of like one that comes and goes.
+// Whether the last line is still true. If the server has asked for quiet again, by a good deal longer, that line is old; but
+// then lines come no more often than for a destination that fails and answers in turn.
 bool true_still(const FailureSpell& s, MonoMs now) {
   if (s.state != s.said) return false;
   bool renewed = now >= s.server_quiet_said || s.server_quiet_until > s.server_quiet_said + DestinationLog::kLasting;
@@ -76,7 +78,9 @@ void DestinationLog::forgotten(FailureSpell& s, std::string_view destination) {
   waiting_.remove(s);
   bool last = s.going_on() && s.named;
   s = {};
-  if (last) log_.notice("Nothing is to be sent to %.*s any more; the last requests to it failed.", length(destination), destination.data());
+  if (last)
+    log_.notice("Nothing is to be sent to %.*s any more; the last requests to it failed.", length(destination),
+                destination.data());
 }
 
 void DestinationLog::end(FailureSpell& s, MonoMs now) {
@@ -85,19 +89,21 @@ void DestinationLog::end(FailureSpell& s, MonoMs now) {
   s.quiet_until = now + s.pause;
 }
 
-// Something has changed: it is told now, or later, or needs no line.
+// Something has changed: a line is written now, or later, or none is needed.
 void DestinationLog::settle(FailureSpell& s, std::string_view destination, MonoMs now) {
   if (s.silent) return;
   s.name = destination;
   if (true_still(s, now)) {
-    // Where it failed within a pause and answers: that is told when nothing else comes.
+    // It failed within a pause, without a line, and answers again: if nothing else comes, a line tells of that later.
     waiting_.set(s, s.untold > 0 && !s.going_on() ? std::max(s.quiet_until, now) + kLasting : kNever);
     return;
   }
-  // What comes after the first line of a spell is told at once, all else outside of a pause, or where it lasts.
-  // A failure after the time for which a server asked for quiet may bring the next such time.
+  // If the last line said that requests fail, a change is told at once; else after the pause, or when it has lasted. A failure
+  // after a time of quiet waits, because the server may ask for quiet again at once.
   MonoMs lasts = (s.said == State::Answers ? s.since : now) + kLasting;
-  MonoMs when = s.said == State::Failing ? now : s.said == State::Quiet && s.state == State::Failing ? lasts : std::min(s.quiet_until, lasts);
+  MonoMs when = s.said == State::Failing                              ? now
+                : s.said == State::Quiet && s.state == State::Failing ? lasts
+                                                                      : std::min(s.quiet_until, lasts);
   if (when > now) return waiting_.set(s, s.said == State::Answers ? when : std::min(when, waiting_.due(s)));
   tell(s, destination, now);
 }
@@ -105,17 +111,18 @@ void DestinationLog::settle(FailureSpell& s, std::string_view destination, MonoM
 void DestinationLog::tell(FailureSpell& s, std::string_view destination, MonoMs now) {
   uint64_t more = 0;
   bool begins = s.said == State::Answers;
-  if (begins && s.named && gate_.opens() > now) return waiting_.set(s, gate_.opens());   // the last line about it has to be put right
+  // The last line about it is not true any more, and so must be followed by another one: it waits for the gate to open.
+  if (begins && s.named && gate_.opens() > now) return waiting_.set(s, gate_.opens());
   if (begins && !gate_.pass(now, more)) {
     s.silent = true;
     return waiting_.set(s, kNever);
   }
   waiting_.set(s, kNever);
-  std::string why = s.why, rest = left_out(s, more);   // of its own: whoever reads the log may do anything with it
+  std::string why = s.why, rest = left_out(s, more);   // copies, because a log callback may call anything and change the spell
   MonoMs quiet_ms = s.server_quiet_until - now;
   if (s.state == State::Quiet && quiet_ms <= 0) s.state = State::Failing;
   if (begins) s.told_at = now;
-  else if (s.said != State::Failing) end(s, now);      // it asks for quiet again, or fails in another way
+  else if (s.said != State::Failing) end(s, now);      // it asks for quiet again, or fails otherwise: as if a spell had ended
   s.said = s.state;
   s.named = true;
   s.server_quiet_said = s.server_quiet_until;
@@ -123,16 +130,17 @@ void DestinationLog::tell(FailureSpell& s, std::string_view destination, MonoMs 
   switch (s.state) {
     case State::Answers: break;
     case State::Failing:
-      log_.warning("Requests to %.*s fail: %s. They are kept and tried again%s.", length(destination), destination.data(), why.c_str(),
-                   rest.c_str());
+      log_.warning("Requests to %.*s fail: %s. They are kept and tried again%s.", length(destination), destination.data(),
+                   why.c_str(), rest.c_str());
       break;
     case State::LeftAlone:
-      log_.warning("%.*s does not answer, %u requests failed, the last: %s. Only one request at a time is sent there until it does%s.",
+      log_.warning("%.*s does not answer, %u requests failed, the last: %s. Only one request at a time is sent there until it "
+                   "does%s.",
                    length(destination), destination.data(), failed, why.c_str(), rest.c_str());
       break;
     case State::Quiet:
-      log_.warning("%.*s has asked for quiet (%s): nothing is sent there for %lld s%s.", length(destination), destination.data(),
-                   why.c_str(), static_cast<long long>((quiet_ms + 999) / 1000), rest.c_str());
+      log_.warning("%.*s has asked for quiet (%s): nothing is sent there for %lld s%s.", length(destination),
+                   destination.data(), why.c_str(), static_cast<long long>((quiet_ms + 999) / 1000), rest.c_str());
       break;
   }
 }

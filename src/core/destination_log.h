@@ -1,6 +1,7 @@
-// DestinationLog: one line of the log when requests to a destination begin to fail, with the reason; one when it is left alone; one when
-// it is over. The last line about a destination is true, once nothing has changed for a few seconds. Never more than that, however
-// many requests fail: a destination that comes and goes is told of less and less often, and all of them together have a gate.
+// DestinationLog: the log gets one line when requests to a destination begin to fail, with the reason; one when the destination
+// is left alone; one when it answers again. Once nothing has changed for a few seconds, the last line about a destination is
+// true. There are no more lines than that, however many requests fail: those about a destination that fails and answers in turn
+// become rarer, and a gate limits those about all destinations together.
 #pragma once
 
 #include <cstdint>
@@ -14,51 +15,52 @@
 
 namespace pua {
 
-// What the log knows of one destination.
+// What is kept of one destination for that. A spell begins when requests fail, and ends when one is answered.
 struct FailureSpell {
   enum class State : uint8_t { Answers, Failing, LeftAlone, Quiet };
 
-  State state = State::Answers;   // what is so
-  State said = State::Answers;    // what the last line said, or what is so without one
+  State state = State::Answers;   // how the destination is now
+  State said = State::Answers;    // how it was according to the last line; Answers, if there was none
   bool named = false;             // there was a line about it
-  bool silent = false;            // the gate kept its beginning back, and nobody had heard of it: so is the rest, to the end
-  uint32_t failed = 0;            // requests since it answered
-  uint32_t untold = 0;            // times that it failed and answered since the last line, without one
+  bool silent = false;            // the gate has left out the line of this spell's beginning: its other lines are left out too
+  uint32_t failed = 0;            // requests that failed since it answered last
+  uint32_t untold = 0;            // spells since the last line of which no line has told
   MonoMs since = 0;               // when it began to fail
-  MonoMs told_at = 0;             // when it was told that it fails
-  MonoMs quiet_until = 0;         // no beginning is told before, but one that lasts
-  MonoMs pause = 0;               // what quiet_until was made of
-  MonoMs server_quiet_until = 0;  // State::Quiet: until when it asked for that
-  MonoMs server_quiet_said = 0;   // and what was said of it
+  MonoMs told_at = 0;             // when the log was told of that
+  MonoMs quiet_until = 0;         // end of a pause in which no line tells of a new spell, unless that lasts (kLasting)
+  MonoMs pause = 0;               // length of that pause
+  MonoMs server_quiet_until = 0;  // State::Quiet: until when the server asked for quiet,
+  MonoMs server_quiet_said = 0;   // ... and until when according to the last line
   std::string why;                // the last failure
-  std::string_view name;          // where it waits for a line
+  std::string_view name;          // the destination; set while a line about it may come later
   uint32_t heap_index = kNotInHeap;
 
   bool going_on() const { return state != State::Answers; }
-  // Whether it may be forgotten without a loss to the log.
+  // Whether it may be forgotten, because no line would be different without it.
   bool idle(MonoMs now) const { return !going_on() && quiet_until <= now && heap_index == kNotInHeap; }
 };
 
 class DestinationLog {
  public:
-  // A destination that failed again within the second figure gets pauses between its lines, from the first figure, doubling, to the second.
+  // After a spell there is a pause of kFirstPause in which no line tells of a new one. If a spell is told of within
+  // kLongestPause after the last pause, the next pause is twice as long, up to kLongestPause.
   static constexpr MonoMs kFirstPause = 10000, kLongestPause = 60000;
-  // What lasts so long is told within a pause, too.
+  // A spell that lasts so long is told of within a pause, too.
   static constexpr MonoMs kLasting = 4000;
 
   explicit DestinationLog(Log& log) : log_(log) {}
 
-  // A request to it failed. The name outlives the spell.
+  // A request to the destination failed. The text of the name must live longer than the spell.
   void failed(FailureSpell&, std::string_view destination, std::string_view why, MonoMs now);
-  // Nothing is sent there until it answers a request that is let through now and then; or for quiet_ms, where that is not 0: it asked
-  // for that. After failed().
+  // The destination is left alone: until it answers a probe, or, where quiet_ms is not 0, for the time for which it asked for
+  // quiet. To be called after failed().
   void left_alone(FailureSpell&, std::string_view destination, MonoMs quiet_ms, MonoMs now);
-  // It answered.
+  // It has answered a request.
   void answered(FailureSpell&, std::string_view destination, MonoMs now);
-  // Nobody wants to send anything there any more.
+  // Nothing is to be sent there any more.
   void forgotten(FailureSpell&, std::string_view destination);
 
-  // What is still to be told: when, and one line of it.
+  // When a line that was put off is due, and the writing of one such line.
   MonoMs next_due() const;
   void run(MonoMs now);
 
@@ -70,7 +72,7 @@ class DestinationLog {
 
   Log& log_;
   LogGate gate_{5};
-  DeadlineHeap<FailureSpell> waiting_;   // whose last line is not true any more, or who have something to add
+  DeadlineHeap<FailureSpell> waiting_;   // spells of which a line is still to be written
 };
 
 }  // namespace pua

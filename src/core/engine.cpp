@@ -5,12 +5,13 @@
 namespace pua {
 
 namespace {
-// Bounds of one run(), which its owner repeats as long as it has time: some 10 us, but up to a millisecond where nothing has
-// touched the records for seconds. Then caches and TLB are cold, a virtual machine may have lost the pages (some 100 us each),
-// and taking a deadline out touches eight records.
+// Bounds of one run(), which the caller repeats as long as it has time. One run takes some 10 us, but up to a millisecond where
+// nothing has touched the records for seconds: then caches and TLB are cold, a virtual machine may have lost the pages (some
+// 100 us each), and taking a deadline out touches eight records.
 constexpr int kDeliveriesPerRun = 8;
-constexpr int kEndPerCall = 1024;        // records looked at for open requests in one call of shutdown_some()
-constexpr int kSweepPerRun = 8;          // records left over from loading, told of a silent destination, or withdrawn
+constexpr int kEndPerCall = 1024;        // records that one call of shutdown_some() searches for open requests
+// How many records of each kind of left-over work: whose row did not come, whose destination is held back, that are withdrawn.
+constexpr int kSweepPerRun = 8;
 }  // namespace
 
 Engine::Engine(const EngineSettings& s, Ports ports, Entropy entropy)
@@ -24,8 +25,9 @@ void Engine::reconfigure(const EngineSettings& s) {
   announce();
 }
 
-// New ids are above all that this table has seen: those of rows that are gone, too, unless there were more than a thousand a
-// second. A delete that comes late, of a former process even, then meets no other record's row.
+// New ids begin at the time in milliseconds, and so are larger than all that this table has seen, those of deleted rows
+// included, unless more than a thousand rows a second were made. A delete that comes late, even one of an earlier process, then
+// meets no other record's row.
 void Engine::start(MonoMs now) {
   next_id_ = std::clamp<int64_t>(now + epoch_offset_, 1, kMaxCountedId);
   loading_ = true;
@@ -63,12 +65,12 @@ void Engine::fire(Entity& e, MonoMs now) {
   of_kind(e, [&](auto& keeper, auto& r) { keeper.due(r, now); });
 }
 
-// The next request that may leave, if there is one.
+// Sends the next request that may leave, if there is one.
 void Engine::send_one(MonoMs now) {
   TxnId txn;
   Entity* e = outbox_.take(now, txn);
   if (!e) return;
-  if (deadlines_.due(*e) <= now) {   // its lifetime ends in just this moment
+  if (deadlines_.due(*e) <= now) {   // its lifetime has just ended: the deadline decides whether anything is sent at all
     outbox_.finish(txn, Outbox::Answer::Neutral, now);
     return fire(*e, now);
   }
@@ -97,12 +99,12 @@ void Engine::run(MonoMs now) {
     subs_.reap();
     subs_.handlers().run([this] { return ended(); });
   }
-  if (ended()) return;   // a completion ended the instance
+  if (ended()) return;   // a completion has called shutdown()
   announced_ = kNever;
   announce();
 }
 
-// Whatever was written: where the store keeps nothing, nothing is durable.
+// The outcome as owners see it. Where the store loses everything with the process, no outcome is durable, written or not.
 Outcome Engine::outcome_of(const Delivery& d) const {
   Outcome o = d.result.view();
   o.durable = o.durable && ports_.store.durable();
@@ -151,15 +153,15 @@ void Engine::announce() {
 
 // --- replies ---------------------------------------------------------------------------------------------------
 
-// What a final reply says of its destination. Failures that are our own say nothing.
+// What a final reply says of its destination: that it answers, that it does not, or, where the failure is our own, nothing.
 static Outbox::Answer answer_of(const SipReply& r) {
   if (r.origin == ReplyOrigin::Wire) return Outbox::Answer::Yes;
   if (r.origin == ReplyOrigin::Timeout) return Outbox::Answer::No;
   return r.origin == ReplyOrigin::Transport && !r.ours ? Outbox::Answer::No : Outbox::Answer::Neutral;
 }
 
-// For how many ms the server is to be left alone, by all requests: RFC 3261 section 21.5.4 says so of a 503. Of other replies
-// Retry-After is about what was asked.
+// For how many ms no request at all is to be sent to the server. Only the Retry-After of a 503 asks for that (RFC 3261 section
+// 21.5.4); that of another reply is about the one request.
 static MonoMs quiet_of(const SipReply& r) {
   bool asked = r.origin == ReplyOrigin::Wire && r.status == 503 && r.retry_after > 0;
   return asked ? std::min(r.retry_after, kMaxRetryAfter) * 1000 : 0;
@@ -189,15 +191,15 @@ void Engine::remove_all() {
   announce();
 }
 
-// A piece of the walk. Rows that are loaded from now on are withdrawn as they come.
+// One piece of the walk of remove_all(). Rows that are loaded from now on are withdrawn when they come (adopt()).
 void Engine::remove_some(MonoMs now) {
   if (!removing_subs_) removing_subs_ = pubs_.remove_some(kSweepPerRun, now);
   else if (subs_.remove_some(kSweepPerRun, now)) removing_ = Removing::Walked;
 }
 
 bool Engine::quiet() const {
-  return ready_.empty() && pubs_.quiet() && subs_.quiet() && acks_.empty() && outbox_.in_flight() == 0 && removing_ != Removing::Walk &&
-         !(removing_ == Removing::Walked && loading_) && !rewriting();
+  return ready_.empty() && pubs_.quiet() && subs_.quiet() && acks_.empty() && outbox_.in_flight() == 0 &&
+         removing_ != Removing::Walk && !(removing_ == Removing::Walked && loading_) && !rewriting();
 }
 
 bool Engine::shutdown_some() {
@@ -215,7 +217,7 @@ bool Engine::shutdown_some() {
     if (subs_.take_callers(kEndPerCall, last)) shutdown_ = Shutdown::Over;
   }
   for (Delivery& d : last) {
-    if (!d.result.status) {   // it was still open
+    if (!d.result.status) {   // its request was still open, so that it has no outcome yet
       d.result.status = 487;
       d.result.reason = "Shutdown";
       d.result.origin = ReplyOrigin::Shutdown;

@@ -33,15 +33,15 @@ void EngineCommon::deliver(Entity& e, Delivery d, bool nothing_to_store, MonoMs 
 }
 
 void EngineCommon::settle_acks(Entity& e, uint32_t version, bool ok) {
-  // A failed write settles all: their rows are kept and repeated, their owners need not wait for that.
+  // A failed write settles all outcomes of the record: the write will be repeated, and owners need not wait for that.
   while (auto a = acks_.pop(e, ok ? version : e.version)) {
     a->delivery.result.durable = ok;
     ready_.push_back(std::move(a->delivery));
   }
 }
 
-void EngineCommon::log_reply(LogGate& gate, LogLevel level, const char* method, std::string_view uri, int status, const char* what,
-                             MonoMs now) {
+void EngineCommon::log_reply(LogGate& gate, LogLevel level, const char* method, std::string_view uri, int status,
+                             const char* what, MonoMs now) {
   uint64_t more = 0;
   if (level > ports_.log.level() || !gate.pass(now, more)) return;
   char left_out[64] = "";

@@ -1,4 +1,4 @@
-// Engine: rows. Records become rows when the store asks, rows become records at start.
+// Engine: rows. Records become rows when the store asks for them, rows become records when the table is loaded.
 #include <algorithm>
 
 #include "core/engine.h"
@@ -9,13 +9,13 @@ RowOp Engine::row_of(const StoreHook& hook, Row& out) {
   const Entity& entity = static_cast<const Entity&>(hook);
   RowOp op = entity.kind == Kind::Subscription ? subs_.row_of(static_cast<const SubscriptionRecord&>(entity), out)
                                                : pubs_.row_of(static_cast<const PublicationRecord&>(entity), out);
-  // While rows are written again, nobody knows which of them the table holds.
+  // While every row is being written again, nobody knows which rows the table holds, so that none may be written in part.
   return op == RowOp::Upsert && !hook.whole && rewrite_ == Rewrite::No ? RowOp::Narrow : op;
 }
 
 void Engine::on_stored(StoreHook& hook, uint32_t version, bool ok, MonoMs now) {
   if (ended()) return;
-  // A row that was refused on its own says nothing about the others.
+  // A row that the database refuses by itself says nothing about whether the database takes others.
   if (ok || hook.failures == 0) store_up_ = ok;
   of_kind(static_cast<Entity&>(hook), [&](auto& keeper, auto& r) { keeper.on_stored(r, version, ok, now); });
   announce();
@@ -25,7 +25,8 @@ void Engine::event_added(int32_t flag) {
   auto it = kept_aside_.find(flag);
   if (it == kept_aside_.end()) return;
   kept_aside_.erase(it);
-  // Rows of other packages are in memory already and skipped; a load under way sees the new package anyway.
+  // The load that follows skips rows of other packages, which are in memory already. While a load is under way it waits for its
+  // end.
   load_again_.push_back(flag);
   if (!loading_ && !sweeping()) load_next();
 }
@@ -75,16 +76,16 @@ void Engine::load_row(const Row& row, MonoMs now) {
 
 void Engine::finish_load() {
   if (load_again_.empty()) ended_rows_.clear();
-  loading_ = false;  // what waited for a row that did not come goes on in run()
+  loading_ = false;  // records that waited for a row that did not come go on in run()
   load_only_ = 0;
-  // What was asked for meanwhile, and is in no row, was not loaded.
+  // Records that were made by requests during the load, and have no row, are not among those that were loaded.
   size_t publications = pubs_.loaded(), subscriptions = subs_.loaded();
   if (ports_.store.durable() || publications + subscriptions > 0)
     ports_.log.notice("load: %zu publications, %zu subscriptions", publications, subscriptions);
   if (!load_again_.empty()) load_next();
 }
 
-// Rows of an event package that was registered meanwhile.
+// Loads the rows of an event package that was registered after the load before this one had begun.
 void Engine::load_next() {
   load_only_ = load_again_.back();
   load_again_.pop_back();

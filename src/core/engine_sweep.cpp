@@ -1,5 +1,5 @@
-// Engine: after rows were lost, or older ones were brought back. The table is made equal to the records: every record is written
-// again, and rows that no record stands for are removed.
+// Engine: what is done after rows were lost, or older ones were brought back. The table is made equal to the records: every
+// record is written again (rewrite), and then rows that no record stands for are removed (sweep).
 #include <algorithm>
 
 #include "core/engine.h"
@@ -9,7 +9,7 @@ namespace pua {
 
 namespace {
 constexpr int kRewritePerRun = 8;
-// So many deletions may wait to be written before the next page is read, and how often that is looked at.
+// While at least this many deletions wait to be written, the next page is not read; and how often that is looked at.
 constexpr size_t kMostErasing = 2000;
 constexpr MonoMs kSweepPauseMs = 50;
 }  // namespace
@@ -17,8 +17,8 @@ constexpr MonoMs kSweepPauseMs = 50;
 void Engine::on_rows_lost(MonoMs) {
   if (ended()) return;
   count_.tables_lost++;
-  ports_.log.warning("store: rows were lost, or are older ones: all %zu records are written again, and what else is in the table is "
-                     "removed",
+  ports_.log.warning("store: rows were lost, or are older ones: all %zu records are written again, and what else is in the "
+                     "table is removed",
                      pubs_.size() + subs_.size());
   rewrite_ = Rewrite::Publications;
   rewrite_cursor_ = 0;
@@ -77,14 +77,15 @@ void Engine::sweep_page(std::span<const Row> rows, bool last, MonoMs now) {
     sweep_at_ = now;
   } else {
     sweep_ = Sweep::No;
-    ports_.log.notice("store: %llu rows of the table that no record stands for are removed", static_cast<unsigned long long>(swept_));
+    ports_.log.notice("store: %llu rows of the table that no record stands for are removed",
+                      static_cast<unsigned long long>(swept_));
     if (!load_again_.empty()) load_next();
   }
   announce();
 }
 
-// Does the table hold this row by right? One that is another node's, of an event package that may still be registered, or not
-// readable is none of our business.
+// Does the table hold this row by right? The sweep leaves alone what it cannot judge: rows of another node, of an event package
+// that is not registered (yet), and rows that cannot be read.
 bool Engine::stands(const Row& row, MonoMs now) {
   if (row.owner_epoch != 0 || row.node != 0 || row.sharing_tag != settings_.sharing_tag) return true;
   bool parked = std::find(load_again_.begin(), load_again_.end(), row.event) != load_again_.end();

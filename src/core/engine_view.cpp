@@ -1,4 +1,4 @@
-// Engine: looking in from outside, without changing anything.
+// Engine: lists, views and counters, which change nothing.
 #include <algorithm>
 
 #include "core/engine.h"
@@ -15,14 +15,14 @@ std::vector<std::string_view> state_names(std::optional<Kind> kind) {
   return names;
 }
 
-// Publications first, then subscriptions: a bit above the 32 of a hash tells where it stands. Far from the top: clients take
-// the cursor for a number, signed and often a double.
+// Publications first, then subscriptions: the cursor is a hash of 32 bits, and bit 40 says that it stands among the
+// subscriptions. It is no higher bit, because clients read the cursor as a signed number and often as a double.
 ListPage Engine::list(const ListFilter& f, uint64_t cursor, uint32_t limit,
                       const std::function<void(const RecordView&)>& show, MonoMs now) const {
   constexpr uint64_t kSecond = 1ull << 40;
   ListPage page;
   uint32_t shown = 0;
-  constexpr uint32_t kScan = 5000;  // records looked at in one call, about a millisecond
+  constexpr uint32_t kScan = 5000;  // one call looks at no more records, which takes about a millisecond
   limit = std::max(limit, 1u);
   if (!(cursor & kSecond) && f.kind != Kind::Subscription) {
     cursor = pubs_.list(f, cursor, limit, kScan, page, shown, show, now);

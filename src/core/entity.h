@@ -1,4 +1,5 @@
-// Entity: what publications and subscriptions have in common: a row, a place in a queue, a deadline, owners who wait.
+// Entity: what publications and subscriptions have in common: a row, a place in a queue, a deadline, outcomes that wait for a
+// commit.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 
 namespace pua {
 
-// One owner's request, completed exactly once. Owned by the list it stands in.
+// One request of an owner, which is completed exactly once. The list in which it stands owns it.
 struct Waiter {
   std::unique_ptr<Waiter> next;
   RequestDone done;
@@ -19,19 +20,19 @@ struct Waiter {
   uint32_t since = 0;                     // low half of the MonoMs at which it was accepted
 };
 
-// Waiters in the order they came. The last one is the request that counts; the others were replaced by it.
+// Waiters in the order they came. The last one's request is the one that counts: it has replaced those of the others.
 class WaiterList {
  public:
   WaiterList() = default;
   WaiterList(WaiterList&& o) { append(std::move(o)); }
-  WaiterList& operator=(WaiterList&& o) {   // only ever into an empty list: a waiter is never dropped
+  WaiterList& operator=(WaiterList&& o) {   // appends (to a list that is empty), because a waiter must never be dropped
     append(std::move(o));
     return *this;
   }
   bool empty() const { return !head_; }
   uint32_t size() const { return size_; }
   void push(RequestDone done, MonoMs now);
-  void mark_superseded();                 // all that are here now
+  void mark_superseded();                 // marks all waiters that are here now
   void append(WaiterList&& other);
   std::unique_ptr<Waiter> pop();
 
@@ -44,7 +45,8 @@ class WaiterList {
 struct Ack;
 struct QueueHook : ListHook {};
 
-// Never moves in memory: heap, queues and the table of requests out point at it. Only the engine creates and frees it.
+// It never moves in memory, because the heap, the queues and the table of requests that are out point at it. Only a Keeper
+// (core/keeper.h) creates and frees it.
 struct Entity : StoreHook, QueueHook {
   explicit Entity(Kind k) : kind(k) {}
 
@@ -55,7 +57,7 @@ struct Entity : StoreHook, QueueHook {
   int32_t source = 0, event = 0;
   uint16_t last_status = 0;
   const Kind kind;
-  bool reaping = false;                   // in the engine's list of those to free
+  bool reaping = false;                   // it stands in its keeper's list of records to free
 };
 
 }  // namespace pua

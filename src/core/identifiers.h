@@ -1,8 +1,9 @@
-// Identifiers: what our requests are called on the wire. Whoever sees any number of them can compute no other one.
+// Identifiers: Call-ID, From tag and Via branch of our requests. Nobody can compute one of them, however many others he has
+// seen.
 //
-// Call-ID and From tag are numbers of the system's generator (RFC 3261 sections 8.1.1.4, 19.3), each drawn for itself and used as it
-// is. The Via branch is a MAC of the request, because a stored intent that is repeated after a restart must have it again; its key is
-// kept beside the rows (docs/adr/0012).
+// Call-ID and From tag are random numbers of the system (RFC 3261 sections 8.1.1.4, 19.3), each drawn for itself and used as it
+// is. The Via branch is a MAC of the request, because a request that is repeated after a restart must have the same branch
+// again; the key of the MAC is kept beside the rows (docs/adr/0012).
 #pragma once
 
 #include <cstdint>
@@ -24,15 +25,16 @@ struct CallNumbers {
 
 // Call-ID ("0123456789abcdef@host") and From tag ("01234567") of a call, each with a NUL at its end.
 void write_names(CallNumbers, std::string_view host, char (&call_id)[kCallIdSize + 1], char (&from_tag)[9]);
-// The numbers behind these; false: we would write them otherwise (another host name, or not of our making).
+// Reads the numbers out of both. false: write_names() would not write them so (they have another host name, or are not ours).
 bool read_names(std::string_view call_id, std::string_view from_tag, std::string_view host, CallNumbers& out);
 
-// Via branch of a request as it will leave. The same request has the same one, anything that differs another.
+// The Via branch of a request as it leaves. The same request has the same branch; if anything of it differs, so does the
+// branch.
 constexpr size_t kBranchSize = 7 + 16 + 8;
 std::string_view write_branch(HashKey key, const SipRequest&, char (&out)[kBranchSize]);
 
-// The key as it is kept beside the rows.
+// The key as text, as it is kept beside the rows.
 std::string branch_key_text(HashKey);
-bool read_branch_key(std::string_view text, HashKey& out);   // false: it is none
+bool read_branch_key(std::string_view text, HashKey& out);   // false: the text is no key
 
 }  // namespace pua

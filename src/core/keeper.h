@@ -1,7 +1,8 @@
-// Keeper: what is done alike for all records of one kind, whatever the kind. It owns their table, has their machines take steps and carries
-// out what these say: one request in flight and one that waits behind it, outcomes once their row is committed, deadlines, the queue, rows
-// that are written and rows that come back, walks over all of them. What differs by kind (key, checks, the text of a request, what of a row
-// is what, a view) is in the class that derives from it: Self. What is shared between the kinds is in EngineCommon, below both.
+// Keeper: what is done alike for all records of one kind, whichever kind it is. It owns their table, has their machines take
+// steps and carries out the effects: one request in flight and one that waits behind it, outcomes that wait for a commit,
+// deadlines, the queue, rows that are written and rows that come back, walks over the whole table. What differs by kind (key,
+// checks, the text of a request, what the columns of a row mean, views) is in the class that derives from it: Self. What the
+// kinds share is in EngineCommon.
 #pragma once
 
 #include <algorithm>
@@ -18,15 +19,18 @@
 
 namespace pua {
 
-// Self has, beside what it adds for its owners:
-//   change(r, fx, reply, row, now)  what effects mean for texts and names; before the row is marked
-//   report(r, fx, reply, now)       counters and lines of the log; last, because a log callback is the host's code
-//   view(r, now), granted(r), etag(r), destination(r), ended(r)
-//   fill(r, q, scratch)             the request that leaves now, but for its branch
-//   heard(r, reply, now)            the event that a final reply is
+// Self has these for the functions below, beside what it offers to owners:
+//   change(r, fx, reply, row)       carries out effects on texts and names; called before the row is marked
+//   report(r, fx, reply, now)       counters and lines of the log; called last, because a log callback is the host's code
+//   fill(r, q, scratch, now)        writes the request that leaves now, all but its branch
+//   heard(r, reply, now)            makes a machine's event of a final reply
 //   resume(r, waiting, now)         a request that waited takes effect
-//   born(r), dies(r)                it is in the table, leaves it
-//   key_of(row), row_key(r, row), put_row(text, row), unreadable(row), adopt(r, row, asked, now), fill_row(r, row)
+//   born(r), dies(r)                the record was put into the table, is being taken out of it
+//   view(r, now), granted(r), etag(r), destination(r), wanted(r)
+//   ended(r)                        its row is to be deleted
+//   key_of(row), row_key(r, row), put_row(text, row), fill_row(r, row)      columns of a row
+//   unreadable(row), adopt(r, row, asked, now)                              a row that was loaded
+//   kKind, kMethod, kMethodName, kKindName
 template <class Self, class R>
 class Keeper {
  public:
@@ -41,80 +45,88 @@ class Keeper {
 
   Keeper(EngineCommon& common, HashKey key) : c_(common), table_(std::clamp(common.settings_.hash_size, 1u, 24u), key) {}
 
-  // --- what happens to one record; the engine has found out that it is of this kind
+  // --- what happens to one record; Engine::of_kind has found the keeper of its kind
   void due(R& r, MonoMs now) {
     c_.deadlines_.remove(r);
-    // In state Intent it is the end of our patience with the store, else the machine's own deadline.
+    // In state Intent the deadline says how long we wait for the commit: the request leaves now all the same.
     apply(r, {.input = r.m->state == State::Intent ? Input::Proceed : Input::Due}, nullptr, now);
   }
   void send(R& r, TxnId txn, MonoMs now);
-  // Whether the reply says that the destination answers is the caller's business.
+  // The caller has told the outbox already what the reply says of the destination.
   void on_reply(R& r, const SipReply& reply, MonoMs now);
-  std::string_view destination_of(const R& r) const { return self().destination(r); }   // valid until the next question of the kind
-  // Its destination is held back: the record stays queued, its owner is told now.
+  std::string_view destination_of(const R& r) const { return self().destination(r); }   // valid until the next call
+  // Its destination is held back: the record stays queued, and its owner is told now.
   void unreachable(R& r, const char* why, MonoMs now) {
     if (owned(r)) tell(r, 503, why, now);
   }
   void on_stored(R& r, uint32_t version, bool ok, MonoMs now);
   RowOp row_of(const R& r, Row& out) const;
   void load_row(const Row& row, MonoMs now);
-  // While the table is being loaded: there is no row of this key. A request need not wait for the end of that.
+  // The store has looked for the row of this key, while the table is being loaded, and there is none: the request need not wait
+  // for the end of the load.
   void not_in_table(const Row& row, MonoMs now) {
     Key k = Self::key_of(row);
     if (R* r = table_.find(k, table_.hash_of(k)); r && r->m->state == State::Idle) leave_idle(*r, now);
   }
-  // Does the table hold this row by right? A newer version of a record than ours, of a table that had its own life, is outdone.
+  // Whether the table holds this row by right. If the row has a later version than its record (the table was written to by
+  // somebody else), the record gets a still later one and is written.
   bool stands(const Row& row, MonoMs now);
 
   // --- walks, piece by piece
   bool waits_for_load() const { return !c_.loading_ && !idle_.empty(); }
-  void leave_some(int limit, MonoMs now) {   // those whose row did not come
+  void leave_some(int limit, MonoMs now) {   // up to `limit` records whose row did not come go on without one
     for (int n = 0; n < limit && waits_for_load(); n++) leave_idle(*idle_.front(), now);
   }
-  // Up to `limit` more are withdrawn; true: all were looked at.
+  // Withdraws up to `limit` more records; true: all were looked at.
   bool remove_some(uint32_t limit, MonoMs now);
   void remove_from_the_first() { remove_cursor_ = 0; }
-  // Writes the rows of up to `limit` more again, from `cursor` (0: the beginning); where to go on, 0: all were looked at.
+  // Marks the rows of up to `limit` records to be written again, from `cursor` on (0: the beginning). Returns where to go on;
+  // 0: all were looked at.
   uint64_t rewrite_some(uint64_t cursor, uint32_t limit, MonoMs now);
-  // Hands over the open callers of up to `limit` more; true: all were looked at.
+  // Moves the callers of up to `limit` more records to `out`; true: all were looked at.
   bool take_callers(uint32_t limit, std::deque<Delivery>& out);
-  void reap();   // frees ended records that nothing refers to any more
+  void reap();   // frees ended records that have no row and nothing to do any more
 
   // --- looking in
   size_t size() const { return table_.size(); }
-  size_t loaded() const { return table_.size() - static_cast<size_t>(in(State::Idle)); }   // but for those that wait for their row
+  size_t loaded() const { return table_.size() - static_cast<size_t>(in(State::Idle)); }   // those that wait for no row
   int64_t in(State s) const { return by_state_[static_cast<int>(s)]; }
   uint64_t looked_at() const { return table_.looked_at(); }
   const Coverage& coverage() const { return coverage_; }
   const R* find(const Key& k) const { return table_.find(k, table_.hash_of(k)); }
   bool quiet() const { return in(State::Idle) + in(State::Intent) + in(State::Queued) + in(State::Sending) == 0; }
   std::array<StateCount, kStates> by_state() const;
-  // From `cursor` on up to `limit`, of `scan` looked at. Where to go on, 0: that was all.
+  // Shows records that match, from `cursor` on, until `limit` were shown or `scan` were looked at (counted in shown and page).
+  // Returns where to go on; 0: that was all.
   uint64_t list(const ListFilter& f, uint64_t cursor, uint32_t limit, uint32_t scan, ListPage& page, uint32_t& shown,
                 const std::function<void(const RecordView&)>& show_one, MonoMs now) const;
-  bool show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>& fn, MonoMs now) const;
+  bool show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>& fn,
+            MonoMs now) const;
 
  protected:
   static bool owned(const R& r) { return r.extra && !r.extra->callers.empty(); }
   static uint32_t waiters(const R& r) {
     return r.extra ? r.extra->callers.size() + (r.extra->waiting ? r.extra->waiting->callers.size() : 0) : 0;
   }
-  // Whether there is room for the record, or for one more who waits for it. Errors: too_many_records, backlog_full, too_many_waiters.
+  // r = nullptr: whether a new record may be made; else whether one more caller may wait for r. Errors: too_many_records,
+  // backlog_full, too_many_waiters.
   Status room_for(const R* r, bool with_row) const;
   bool maybe_in_table(const R* r) const { return c_.loading_ && (!r || r->m->state == State::Idle); }
   R& make(int32_t source, int32_t event, uint32_t hash, const std::array<std::string_view, R::kFields>& text);
   void wait_for_row(R& r);
-  // The request that is under way: those before it were replaced by it.
+  // The caller's request takes effect now: it replaces those of earlier callers that are still under way.
   void join(R& r, RequestDone done, void* cb_param, MonoMs now);
-  // A request is out: the newest one waits, in place of those that waited before it.
+  // The caller's request waits, because one is out. It replaces the one that waited before it.
   Waiting& park(R& r, RequestDone done, void* cb_param, bool removal, MonoMs now);
   void start_waiting(R& r, MonoMs now);
-  void leave_idle(R& r, MonoMs now) {   // the table holds no row of it: it goes its own way
+  void leave_idle(R& r, MonoMs now) {   // the table holds no row of it: it goes on as a new record
     r.id = c_.next_id_++;
     apply(r, {.input = Input::Loaded, .no_row = true}, nullptr, now);
   }
-  // Those who wait for the request under way are told this.
-  void tell(R& r, int status, const char* phrase, MonoMs now) { apply(r, {.input = Input::Told, .status = status, .phrase = phrase}, nullptr, now); }
+  // Completes the request under way with this outcome.
+  void tell(R& r, int status, const char* phrase, MonoMs now) {
+    apply(r, {.input = Input::Told, .status = status, .phrase = phrase}, nullptr, now);
+  }
   // The only place where a machine takes a step.
   void apply(R& r, Event e, const SipReply* reply, MonoMs now, const Row* row = nullptr);
   void mark(R& r, Lane lane, MonoMs now) { c_.ports_.store.mark(r, lane, now); }
@@ -125,7 +137,7 @@ class Keeper {
 
   EngineCommon& c_;
   Table<R> table_;
-  List<R, QueueHook> idle_;                 // taken while loading; left when the row comes or the load ends
+  List<R, QueueHook> idle_;                 // records that wait for their row, or for the end of the load
 
  private:
   Self& self() { return static_cast<Self&>(*this); }
@@ -140,7 +152,7 @@ class Keeper {
   std::array<int64_t, kStates> by_state_{};
   uint64_t remove_cursor_ = 0, end_cursor_ = 0;
   LogGate forbidden_gate_, auth_gate_, fatal_gate_, brief_gate_, nothing_gate_, bad_row_gate_;
-  LogGate transient_gate_{3, 60000};        // daily life of a server with many users
+  LogGate transient_gate_{3, 60000};        // fewer lines, because a server with many users answers some requests so every day
 };
 
 // --- steps -----------------------------------------------------------------------------------------------------------
@@ -149,14 +161,14 @@ template <class Self, class R>
 void Keeper<Self, R>::apply(R& r, Event e, const SipReply* reply, MonoMs now, const Row* row) {
   State before = r.m->state;
   if (!legal(before, e.input)) {
-    c_.ports_.log.error("bug: input %s in state %s of %s %lld was ignored", input_name(e.input), state_name(before), Self::kKindName,
-                        static_cast<long long>(r.id));
+    c_.ports_.log.error("bug: input %s in state %s of %s %lld was ignored", input_name(e.input), state_name(before),
+                        Self::kKindName, static_cast<long long>(r.id));
     return;
   }
   coverage_[static_cast<int>(before)][static_cast<int>(e.input)]++;
   e.owner = owned(r);
   e.has_row = EngineCommon::has_row(r);
-  e.patience = c_.store_up_ ? now + c_.settings_.ack_wait_ms : now;   // a store known to be down is not waited for: the next turn goes on
+  e.patience = c_.store_up_ ? now + c_.settings_.ack_wait_ms : now;   // a store that is known to be down is not waited for
   e.ask = expires_rule(c_.settings_, r.event);
   if constexpr (requires { e.timer_n; }) e.timer_n = 64 * static_cast<MonoMs>(c_.settings_.t1_ms);
   Effects fx = r.m.step(e, c_.random_, now);
@@ -164,7 +176,7 @@ void Keeper<Self, R>::apply(R& r, Event e, const SipReply* reply, MonoMs now, co
   by_state_[static_cast<int>(r.m->state)]++;
 
   if (fx.leave_queue) c_.outbox_.remove(r);
-  if (reply && reply->cseq > r.cseq) r.cseq = reply->cseq;   // digest retries count on
+  if (reply && reply->cseq > r.cseq) r.cseq = reply->cseq;   // the repetition with credentials had the next CSeq
   self().change(r, fx, reply, row);
   write(r, fx.write, now);
   if (fx.free) to_reap(r);
@@ -183,7 +195,8 @@ void Keeper<Self, R>::write(R& r, Write how, MonoMs now) {
   mark(r, how == Write::Fast || how == Write::Intent ? Lane::Fast : Lane::Bulk, now);
 }
 
-// The request under way has its outcome: its callers and the observers get it once the row is safe, or cannot be.
+// The request under way has its outcome. Its callers and the observers get it once the row is committed, or cannot be
+// (EngineCommon::deliver).
 template <class Self, class R>
 void Keeper<Self, R>::complete(R& r, const Effects& fx, const SipReply* reply, bool by_timer, MonoMs now) {
   Delivery d;
@@ -205,7 +218,8 @@ void Keeper<Self, R>::complete(R& r, const Effects& fx, const SipReply* reply, b
   out.by_timer = by_timer;
   out.kept = fx.local_status ? fx.local_status == 503 : r.m->state == State::Backoff && out.status >= 300;
   if (seen) d.seen = std::make_unique<Snapshot>(self().view(r, now));
-  bool nothing_to_store = r.m->state != State::Idle && Self::ended(r) && !EngineCommon::has_row(r);   // Idle: there may be a row
+  // In state Idle the table may hold a row that is not known yet.
+  bool nothing_to_store = r.m->state != State::Idle && Self::ended(r) && !EngineCommon::has_row(r);
   c_.deliver(r, std::move(d), nothing_to_store, now);
 }
 
@@ -241,7 +255,7 @@ R& Keeper<Self, R>::make(int32_t source, int32_t event, uint32_t hash, const std
   return r;
 }
 
-// Its row, if there is one, is wanted now and not with its page.
+// The record waits for its row. The store is asked for it at once, instead of when its page comes.
 template <class Self, class R>
 void Keeper<Self, R>::wait_for_row(R& r) {
   if (c_.outbox_.queued(r)) return;
@@ -271,7 +285,7 @@ typename R::Waiting& Keeper<Self, R>::park(R& r, RequestDone done, void* cb_para
   return w;
 }
 
-// The request that was out is done: the newest one that waited takes effect.
+// If the request that was out is done, the one that waited takes effect.
 template <class Self, class R>
 void Keeper<Self, R>::start_waiting(R& r, MonoMs now) {
   if (!r.extra || !r.extra->waiting || r.m->state == State::Sending) return;
@@ -297,13 +311,15 @@ void Keeper<Self, R>::send(R& r, TxnId txn, MonoMs now) {
   std::string fewer;
   if (q.body.empty()) q.extra_headers = without_content_fields(q.extra_headers, fewer);
   char branch[kBranchSize];
-  q.branch = write_branch(c_.branch_key_, q, branch);   // a server recognises by it the request that is repeated after a quick restart
+  // After a quick restart the same request has the same branch, by which the server knows it for a retransmission.
+  q.branch = write_branch(c_.branch_key_, q, branch);
   if (auto s = c_.ports_.sip.send(q); !s) {
     SipReply failed;
     failed.status = 503;
     failed.reason = s.error().message;
     failed.origin = ReplyOrigin::Transport;
-    c_.outbox_.finish(txn, Outbox::Answer::Neutral, now, 0, EngineCommon::failure_of(failed));   // never left: no fault of the destination's
+    // The request never left, which says nothing of the destination.
+    c_.outbox_.finish(txn, Outbox::Answer::Neutral, now, 0, EngineCommon::failure_of(failed));
     on_reply(r, failed, now);
   }
 }
@@ -348,7 +364,7 @@ void Keeper<Self, R>::count_reply(const R& r, const SipReply& reply, Input input
       c_.count_.refused_final++;
       say(fatal_gate_, LogLevel::warning, r, status, ends, now);
       break;
-    case Input::Transient:   // 5xx: the destination is named (core/destination_log.h)
+    case Input::Transient:   // failures with 5xx are told for the destination as a whole (core/destination_log.h)
       if (status < 500 || status > 599) say(transient_gate_, LogLevel::notice, r, status, "kept and tried again", now);
       break;
     default: break;
@@ -373,14 +389,16 @@ RowOp Keeper<Self, R>::row_of(const R& r, Row& out) const {
 
 template <class Self, class R>
 void Keeper<Self, R>::on_stored(R& r, uint32_t version, bool ok, MonoMs now) {
-  if (r.m->state == State::Intent && (!ok || static_cast<int32_t>(version - r.intent_version) >= 0)) apply(r, {.input = Input::Proceed}, nullptr, now);
+  if (r.m->state == State::Intent && (!ok || static_cast<int32_t>(version - r.intent_version) >= 0))
+    apply(r, {.input = Input::Proceed}, nullptr, now);
   c_.settle_acks(r, version, ok);
   if (ok && version == r.version && r.queue == StoreHook::Queue::None) {
     if (Self::ended(r)) r.written_version = 0;   // it has no row any more
     if (Self::ended(r) && legal(r.m->state, Input::Stored)) {
       apply(r, {.input = Input::Stored}, nullptr, now);
-    } else if (r.extra && r.extra->callers.empty() && !r.extra->waiting && !r.acks && !r.extra->cb_param && r.m->state == State::Live) {
-      r.extra.reset();  // back to the small form
+    } else if (r.extra && r.extra->callers.empty() && !r.extra->waiting && !r.acks && !r.extra->cb_param &&
+               r.m->state == State::Live) {
+      r.extra.reset();  // most live records have none, which saves memory
     }
   }
   reap();
@@ -396,14 +414,15 @@ void Keeper<Self, R>::load_row(const Row& row, MonoMs now) {
     return;
   }
   if (!c_.ports_.bodies.by_flag(row.event)) {
-    if (c_.kept_aside_[row.event]++ == 0) c_.ports_.log.notice("load: rows of event %d are kept aside until it is registered", row.event);
+    if (c_.kept_aside_[row.event]++ == 0)
+      c_.ports_.log.notice("load: rows of event %d are kept aside until it is registered", row.event);
     return;
   }
   Key key = Self::key_of(row);
   uint32_t hash = table_.hash_of(key);
   R* known = table_.find(key, hash);
   if (known && known->m->state != State::Idle) return;
-  bool asked = known != nullptr;   // a request came for it before its row did
+  bool asked = known != nullptr;   // an owner's request for this record came before its row
   if (!known) {
     std::array<std::string_view, R::kFields> text{};
     Self::put_row(text, row);
@@ -411,7 +430,7 @@ void Keeper<Self, R>::load_row(const Row& row, MonoMs now) {
   }
   c_.count_.loaded++;
   known->id = row.id;
-  known->version = std::max({known->version, row.record_version, 1u});  // 0 would mean that there is no row to delete
+  known->version = std::max({known->version, row.record_version, 1u});  // not 0, which would mean that there is no row
   known->written_version = known->version;
   self().adopt(*known, row, asked, now);
 }
@@ -444,7 +463,7 @@ void Keeper<Self, R>::reap() {
   for (size_t i = 0; i < reap_.size(); i++) {
     R& r = *reap_[i];
     r.reaping = false;
-    if (r.m->state != State::Gone || r.queue != StoreHook::Queue::None) continue;  // born again meanwhile
+    if (r.m->state != State::Gone || r.queue != StoreHook::Queue::None) continue;  // a request has brought it back meanwhile
     c_.settle_acks(r, r.version, true);
     c_.deadlines_.remove(r);
     self().dies(r);
@@ -461,7 +480,7 @@ bool Keeper<Self, R>::remove_some(uint32_t limit, MonoMs now) {
   std::vector<R*> some;
   remove_cursor_ = table_.walk(remove_cursor_, limit, [&](R& r) { some.push_back(&r); });
   for (R* r : some) {
-    bool revived = r->extra && r->extra->waiting;   // a request may wait behind the removal that is out
+    bool revived = r->extra && r->extra->waiting;   // a removal is out, and a request that waits behind it would bring it back
     if (r->m->state == State::Gone || (!Self::wanted(*r) && !revived)) continue;
     if (r->extra) r->extra->callers.mark_superseded();
     if (r->m->state == State::Sending) {
@@ -508,8 +527,8 @@ auto Keeper<Self, R>::by_state() const -> std::array<StateCount, kStates> {
 }
 
 template <class Self, class R>
-uint64_t Keeper<Self, R>::list(const ListFilter& f, uint64_t cursor, uint32_t limit, uint32_t scan, ListPage& page, uint32_t& shown,
-                               const std::function<void(const RecordView&)>& show_one, MonoMs now) const {
+uint64_t Keeper<Self, R>::list(const ListFilter& f, uint64_t cursor, uint32_t limit, uint32_t scan, ListPage& page,
+                               uint32_t& shown, const std::function<void(const RecordView&)>& show_one, MonoMs now) const {
   do {
     cursor = table_.walk(cursor, 1, [&](R& r) {
       page.scanned++;
@@ -522,8 +541,8 @@ uint64_t Keeper<Self, R>::list(const ListFilter& f, uint64_t cursor, uint32_t li
 }
 
 template <class Self, class R>
-bool Keeper<Self, R>::show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>& fn,
-                           MonoMs now) const {
+bool Keeper<Self, R>::show(std::string_view pres_uri, int32_t event, int32_t source,
+                           const std::function<void(const RecordView&)>& fn, MonoMs now) const {
   bool any = false;
   table_.of_uri(pres_uri, [&](R& r) {
     if ((event && r.event != event) || (source && r.source != source)) return;

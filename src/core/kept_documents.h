@@ -1,5 +1,5 @@
-// Kept documents: the last NOTIFY's document of the subscriptions heard from last, for whoever looks in. Bounded: it is no
-// part of a subscription's own memory.
+// Kept documents: the document of the last NOTIFY, for lists and views. Only the subscriptions whose NOTIFYs came last have
+// one: the documents are not part of the subscriptions, and their number is bounded.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ class KeptDocuments {
   KeptDocuments(const KeptDocuments&) = delete;
   KeptDocuments& operator=(const KeptDocuments&) = delete;
 
-  // at: the subscription's pointer, null at first. Whoever was heard from longest ago makes room.
+  // Keeps what a NOTIFY has brought. at: the subscription's pointer to it, null at first. If there are too many, the one whose
+  // NOTIFY came longest ago is dropped.
   void keep(KeptDocument*& at, std::string_view reason, std::string_view content_type, std::string_view body) {
     if (max_ == 0) return;
     if (at) {
@@ -53,7 +54,7 @@ class KeptDocuments {
   }
 
  private:
-  // Its memory is used again for the next one.
+  // Takes the oldest one away from its subscription, to be used again for another.
   KeptDocument* take_oldest() {
     KeptDocument* d = all_.pop_front();
     *d->owner = nullptr;
@@ -64,7 +65,7 @@ class KeptDocuments {
   }
 
   size_t max_, size_ = 0;
-  List<KeptDocument> all_;           // heard from longest ago first
+  List<KeptDocument> all_;           // in the order of their last NOTIFYs, the oldest first
 };
 
 }  // namespace pua

@@ -1,5 +1,5 @@
-// Measures: what the engine counts beyond the flat list of Stats: how requests ended, by method, and how long things took.
-// Counters since start.
+// Measures: what the engine counts beyond the flat list of Stats: how requests ended, by method, and how long replies and
+// owners took. Counters since the start.
 #pragma once
 
 #include <array>
@@ -14,8 +14,8 @@ enum class Method : uint8_t { Publish, Subscribe };
 constexpr size_t kMethods = 2;
 inline const char* method_name(Method m) { return m == Method::Publish ? "PUBLISH" : "SUBSCRIBE"; }
 
-// How a request ended: by a final reply of a class, or by an outcome that stands for one. Transport: it
-// could not be sent. Local: given up by our own SIP stack.
+// How a request ended: by a final reply of a class, or without one. Transport: it could not be sent. Local: our own SIP stack
+// has given it up.
 enum class Final : uint8_t { C2xx, C3xx, C4xx, C5xx, C6xx, Timeout, Transport, Local };
 constexpr size_t kFinals = 8;
 const char* final_name(Final);
@@ -27,14 +27,14 @@ inline constexpr int64_t kSipBounds[] = {5000,    10000,   25000,   50000,   100
 
 struct MethodMeasures {
   std::array<int64_t, kFinals> finals{};
-  Histogram latency{kSipBounds};   // request left -> final reply over the wire; a repetition with credentials included
+  Histogram latency{kSipBounds};   // from the request to its final reply over the wire, a repetition with credentials included
 
   int64_t of(Final f) const { return finals[static_cast<size_t>(f)]; }
 };
 
 struct Measures {
   std::array<MethodMeasures, kMethods> methods;
-  Histogram waits{kSipBounds};     // an owner's request accepted -> completed; not those that a shutdown completes
+  Histogram waits{kSipBounds};     // from an owner's request to its completion; without those that a shutdown completes
 
   MethodMeasures& of(Method m) { return methods[static_cast<size_t>(m)]; }
   const MethodMeasures& of(Method m) const { return methods[static_cast<size_t>(m)]; }

@@ -1,5 +1,5 @@
-// Notifications: NOTIFYs that were taken and wait for their handlers. A bounded queue whose memory is used again: a NOTIFY
-// costs one copy of what its handlers will be shown, and no allocation once the queue has been as long as it is.
+// Notifications: NOTIFYs that were taken and wait for their handlers. A bounded queue whose memory is used again: each NOTIFY
+// is copied once, and no memory is allocated for it as long as elements of the queue are spare.
 #pragma once
 
 #include <deque>
@@ -28,14 +28,14 @@ struct Notification {
 class Notifications {
  public:
   static constexpr size_t kMax = 10000;
-  static constexpr size_t kSpare = 64;        // that wait to be used again,
-  static constexpr size_t kSpareRoom = 4096;  // with no more octets than this each
+  static constexpr size_t kSpare = 64;        // no more elements are kept to be used again,
+  static constexpr size_t kSpareRoom = 4096;  // and none with more octets than this
 
   bool empty() const { return queue_.empty(); }
   bool full() const { return queue_.size() >= kMax; }
   size_t spare() const { return spare_.size(); }
 
-  // Everything is copied. The document is there once where the record shows the same one as its last.
+  // Copies everything. The document is copied only once, though the record (notify_body) shows it too.
   void push(const RecordView& record, const NotifyRequest& n, bool gap, BadDocument bad) {
     std::unique_ptr<Notification> out = spare_.empty() ? std::make_unique<Notification>() : std::move(spare_.back());
     if (!spare_.empty()) spare_.pop_back();
@@ -56,20 +56,20 @@ class Notifications {
     queue_.push_back(std::move(out));
   }
 
-  // The one that came first. There must be one.
+  // Takes out the one that came first. There must be one.
   std::unique_ptr<Notification> pop() {
     std::unique_ptr<Notification> first = std::move(queue_.front());
     queue_.pop_front();
     return first;
   }
 
-  // Its handlers have seen it: its memory may be used again.
+  // Gives it back after its handlers have seen it: its memory may be used again.
   void done(std::unique_ptr<Notification> n) {
     if (spare_.size() < kSpare && n->seen.room() <= kSpareRoom) spare_.push_back(std::move(n));
   }
 
  private:
-  std::string unfolded_;                      // of the one that comes
+  std::string unfolded_;                      // header fields of the NOTIFY that is being pushed
   std::deque<std::unique_ptr<Notification>> queue_;
   std::vector<std::unique_ptr<Notification>> spare_;
 };

@@ -10,7 +10,7 @@ namespace pua {
 
 namespace {
 
-constexpr int64_t kMaxDelta = 0xffffffff;  // RFC 3261 section 20.19: delta-seconds go up to 2**32 - 1
+constexpr int64_t kMaxDelta = 0xffffffff;  // RFC 3261 section 20.19: delta-seconds go up to 2^32 - 1
 
 char low(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
@@ -33,7 +33,8 @@ bool is_token(std::string_view s) {
   });
 }
 
-// Up to `end`, outside of quoted strings; npos: it does not come. A quoted string that does not end has none.
+// Where `end` stands outside of quoted strings; npos: nowhere. A quoted string that does not end goes on to the end of the
+// text.
 size_t find_unquoted(std::string_view s, char end) {
   bool quoted = false;
   for (size_t i = 0; i < s.size(); i++) {
@@ -52,7 +53,7 @@ struct Parameter {
   std::string_view name, value;  // value empty: none
 };
 
-// Cuts the first part off: up to the next ';'. A quoted string that does not end goes on to the end.
+// Cuts off the first part, up to the next ';' outside of quoted strings.
 std::string_view next_part(std::string_view& rest) {
   size_t end = std::min(find_unquoted(rest, ';'), rest.size());
   std::string_view part = trimmed(rest.substr(0, end));
@@ -60,12 +61,13 @@ std::string_view next_part(std::string_view& rest) {
   return part;
 }
 
-// name[=value], without white space around them and quotes around the value.
+// Reads name[=value], without blanks around the two and quotes around the value.
 Parameter split(std::string_view part) {
   size_t eq = part.find('=');
   Parameter out{trimmed(part.substr(0, eq)), {}};
   if (eq != part.npos) out.value = trimmed(part.substr(eq + 1));
-  if (out.value.size() >= 2 && out.value.front() == '"' && out.value.back() == '"') out.value = trimmed(out.value.substr(1, out.value.size() - 2));
+  if (out.value.size() >= 2 && out.value.front() == '"' && out.value.back() == '"')
+    out.value = trimmed(out.value.substr(1, out.value.size() - 2));
   return out;
 }
 
@@ -100,7 +102,7 @@ bool parse_event_value(std::string_view value, std::string& event, std::string& 
 
 bool parse_subscription_state(std::string_view value, SubscriptionState& out) {
   out = SubscriptionState{};
-  // Some write it in quotes, or put blanks, commas or colons where a semicolon should be.
+  // Some notifiers write the value in quotes, or put blanks, commas or colons where a semicolon should be.
   constexpr std::string_view kBetween = " \t,:\"";
   std::string_view first = next_part(value);
   first.remove_prefix(std::min(first.find_first_not_of('"'), first.size()));
@@ -109,7 +111,7 @@ bool parse_subscription_state(std::string_view value, SubscriptionState& out) {
   out.state = lowered(state);
   first.remove_prefix(state.size());
   first.remove_prefix(std::min(first.find_first_not_of(kBetween), first.size()));
-  if (!first.empty() && first.find('=') == first.npos) return false;   // a second word: which of them counts?
+  if (!first.empty() && first.find('=') == first.npos) return false;   // of two words nobody knows which one counts
   while (!first.empty() || !value.empty()) {
     Parameter p = split(first.empty() ? next_part(value) : std::exchange(first, {}));
     std::string name = lowered(p.name);
@@ -134,14 +136,17 @@ std::string_view header_block(std::string_view message) {
   size_t end = 0;
   while (end < message.size()) {
     size_t line = message.find('\n', end);
-    if (line == message.npos || line >= kMaxShownOctets || message.substr(end, line - end).find_first_not_of('\r') == message.npos) break;
+    if (line == message.npos || line >= kMaxShownOctets) break;
+    if (message.substr(end, line - end).find_first_not_of('\r') == message.npos) break;   // the empty line
     end = line + 1;
   }
   return message.substr(0, end);
 }
 
 std::string_view unfolded_block(std::string_view block, std::string& storage) {
-  auto folded = [&](size_t i) { return block[i] == '\n' && i + 1 < block.size() && (block[i + 1] == ' ' || block[i + 1] == '\t'); };
+  auto folded = [&](size_t i) {
+    return block[i] == '\n' && i + 1 < block.size() && (block[i + 1] == ' ' || block[i + 1] == '\t');
+  };
   bool any = false;
   for (size_t i = 0; i < block.size() && !any; i++) any = folded(i);
   if (!any) return block;
@@ -184,9 +189,9 @@ std::string_view without_content_fields(std::string_view lines, std::string& sto
   for (std::string_view rest = lines; !rest.empty();) {
     std::string_view line = rest.substr(0, std::min(rest.find('\n'), rest.size() - 1) + 1);
     rest.remove_prefix(line.size());
-    if (line[0] != ' ' && line[0] != '\t') {   // else it goes on with the field before it
+    if (line[0] != ' ' && line[0] != '\t') {   // else the line belongs to the field before it
       std::string_view name = trimmed(line.substr(0, line.find(':')));
-      of_body = same_word(name.substr(0, kContent.size()), kContent) || same_word(name, "e");   // e: Content-Encoding
+      of_body = same_word(name.substr(0, kContent.size()), kContent) || same_word(name, "e");   // "e" is Content-Encoding
     }
     any |= of_body;
     if (!of_body) storage.append(line);
@@ -194,7 +199,7 @@ std::string_view without_content_fields(std::string_view lines, std::string& sto
   return any ? std::string_view(storage) : lines;
 }
 
-// Elements of a list with commas between, without parameters.
+// Whether `is` holds for an element of a list with commas; elements are shown to it without their parameters.
 static bool any_element(std::string_view list, const std::function<bool(std::string_view)>& is) {
   while (!list.empty()) {
     size_t end = std::min(find_unquoted(list, ','), list.size());
@@ -219,11 +224,13 @@ bool asks_for_type(std::string_view lines, std::string_view content_type) {
   if ((same_word(type, "multipart/related") || same_word(type, "application/rlmi+xml")) && asks_for_list(lines)) return true;
   auto names_it = [&](std::string_view range) {
     bool all = range.size() >= 2 && range.ends_with("/*");
-    return same_word(range, type) || range == "*/*" || (all && same_word(range.substr(0, range.size() - 1), type.substr(0, range.size() - 1)));
+    return same_word(range, type) || range == "*/*" ||
+           (all && same_word(range.substr(0, range.size() - 1), type.substr(0, range.size() - 1)));
   };
   HeaderField fields[kMaxShownHeaders];
   size_t count = split_headers(lines, fields);
-  return std::any_of(fields, fields + count, [&](const HeaderField& f) { return same_word(f.name, "Accept") && any_element(f.value, names_it); });
+  return std::any_of(fields, fields + count,
+                     [&](const HeaderField& f) { return same_word(f.name, "Accept") && any_element(f.value, names_it); });
 }
 
 }  // namespace pua

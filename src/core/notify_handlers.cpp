@@ -2,7 +2,7 @@
 
 namespace pua {
 
-// Inside a handler it is only emptied: run() may stand in it.
+// While handlers run, the entry is only marked (mask 0) and its function kept, because it may be the one that is running.
 void NotifyHandlers::forget(int handle) {
   for (Handler& h : handlers_) {
     if (h.handle != handle) continue;

@@ -1,4 +1,5 @@
-// Those who hear of NOTIFYs, and the NOTIFYs that wait for them: in the order they came, a few at a time, never inside of what took them.
+// Handlers of NOTIFYs, and the NOTIFYs that wait for them. Handlers are called by run(), for a few NOTIFYs at a time, in the
+// order in which these came, and never inside the call that took a NOTIFY.
 #pragma once
 
 #include <algorithm>
@@ -22,11 +23,11 @@ class NotifyHandlers {
     return std::any_of(handlers_.begin(), handlers_.end(), [&](const Handler& h) { return (h.mask & source) != 0; });
   }
   bool busy() const { return !notifications.empty() || !unsolicited.empty(); }
-  // A few NOTIFYs of each kind. over(): a handler has ended the instance.
+  // Shows a few NOTIFYs of each kind to their handlers. over(): a handler has ended the instance.
   void run(const std::function<bool()>& over);
 
   Notifications notifications;   // of subscriptions
-  Unsolicited unsolicited;       // of none
+  Unsolicited unsolicited;       // of no subscription
 
  private:
   static constexpr int kPerRun = 8;

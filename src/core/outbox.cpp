@@ -29,12 +29,12 @@ Entity* Outbox::pick(Destination& d) {
   return background ? d.background.pop_front() : d.owners.pop_front();
 }
 
-// The destination whose probe is due and that has something to send. One that nobody wanted for long is forgotten: an open
-// one, and a closed one whose failures are kept until then.
+// The destination whose probe is due and for which something waits. Destinations that were not used for long are forgotten
+// here, those with a closed breaker too, which were kept because of their failures.
 Outbox::Destination* Outbox::next_probe(MonoMs now) {
   while (probes_.next() <= now) {
     Destination& d = *probes_.top();
-    if (d.empty() && d.quiet) {   // its time is over, and nothing has waited for that
+    if (d.empty() && d.quiet) {   // the time for which it asked for quiet is over, and nothing waits for it
       set_breaker(d, Breaker::Closed, false, now);
       if (d.out == 0) rest(d, now);
       continue;
@@ -44,7 +44,7 @@ Outbox::Destination* Outbox::next_probe(MonoMs now) {
     if (d.empty() && d.out == 0 && now - d.used > kBreakerForget) {
       forget(d);
     } else if (closed) {
-      probes_.remove(d);   // in use again: finish() comes later
+      probes_.remove(d);   // it is in use again; finish() will put it here again if need be
     } else {
       probes_.set(d, now + kBreakerMax);
     }
@@ -59,7 +59,7 @@ Entity* Outbox::take(MonoMs now, TxnId& txn) {
     set_breaker(*chosen, Breaker::Probing, chosen->quiet, now);
   } else {
     while (Destination* d = ready_.pop_front()) {
-      if (d->empty()) {  // its records went elsewhere meanwhile
+      if (d->empty()) {  // its records have left the queue, for another destination or at their end
         if (d->out == 0) rest(*d, now);
         continue;
       }
@@ -97,7 +97,8 @@ Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now, MonoMs quiet, std::
     d.quiet_until = std::max(d.quiet_until, now + quiet);
     set_breaker(d, Breaker::Open, true, now);
   } else if (answer == Answer::Yes) {
-    bool asked = d.quiet && d.breaker == Breaker::Open;   // of a request from before: the server is still to be left alone
+    // The answer to a request that left before the server asked for quiet does not end the quiet.
+    bool asked = d.quiet && d.breaker == Breaker::Open;
     if (d.breaker != Breaker::Closed && !asked) set_breaker(d, Breaker::Closed, false, now);
   } else if (answer == Answer::No) {
     d.failures++;
@@ -113,22 +114,24 @@ Entity* Outbox::finish(TxnId txn, Answer answer, MonoMs now, MonoMs quiet, std::
 
 void Outbox::tell(Destination& d, Answer answer, std::string_view why, MonoMs now) {
   if (why.empty()) {
-    // An answer to a request from before it asked for quiet is no end of that.
+    // The answer to a request that left before the server asked for quiet does not end the quiet.
     if (answer == Answer::Yes && d.breaker == Breaker::Closed) log_->answered(d.spell, d.name, now);
     return;
   }
   log_->failed(d.spell, d.name, why, now);
-  if (d.breaker == Breaker::Open) log_->left_alone(d.spell, d.name, d.quiet ? std::max<MonoMs>(d.quiet_until - now, 0) : 0, now);
+  if (d.breaker == Breaker::Open)
+    log_->left_alone(d.spell, d.name, d.quiet ? std::max<MonoMs>(d.quiet_until - now, 0) : 0, now);
 }
 
-// Nothing waits for it and nothing is out there: it is forgotten, after a while where it failed lately.
+// Nothing waits for the destination and no request to it is out: it is forgotten, at once, or after a while if it failed
+// lately.
 void Outbox::rest(Destination& d, MonoMs now) {
   if (d.failures == 0 && d.spell.idle(now)) return forget(d);
   if (d.linked()) List<Destination>::erase(d);
   probes_.set(d, now + kBreakerForget + 1);
 }
 
-// The only writer of Destination::breaker; keeps the destination in the structure that fits.
+// The only writer of Destination::breaker. It puts the destination into ready_ or probes_ accordingly.
 void Outbox::set_breaker(Destination& d, Breaker b, bool quiet, MonoMs now) {
   if (d.linked()) List<Destination>::erase(d);
   probes_.remove(d);
@@ -155,7 +158,7 @@ void Outbox::forget(Destination& d) {
   probes_.remove(d);
   count(d, -1);
   std::unique_ptr<Destination> gone = std::move(destinations_.extract(destinations_.find(std::string_view(d.name))).mapped());
-  if (log_) log_->forgotten(gone->spell, gone->name);   // last: a log callback is the host's code
+  if (log_) log_->forgotten(gone->spell, gone->name);   // comes last, because a log callback is the host's code
 }
 
 Entity* Outbox::next_held() {

@@ -1,7 +1,8 @@
-// Outbox: which record may send next. At most max_in_flight requests are out; behind them a queue that is fair between
-// destinations (core/destination.h) and, within one, between owners' requests and refreshes. Two reasons hold a destination back,
-// until one request has gone first and was answered: it does not answer (a breaker, with a probe now and then), or it asked for
-// quiet by a 503 with Retry-After (RFC 3261 section 21.5.4). What fails is told to a log (core/destination_log.h). Pure.
+// Outbox: which record may send next. At most max_in_flight requests are out. The others wait in a queue that is fair between
+// destinations (core/destination.h) and, within one, between owners' requests and refreshes. A destination is held back for two
+// reasons: it does not answer (its breaker is open, and a probe is let through now and then), or it asked for quiet by a 503
+// with Retry-After (RFC 3261 section 21.5.4). Both end when one request, sent before all others, has been answered. Failures
+// are told to core/destination_log.h. Pure.
 #pragma once
 
 #include <algorithm>
@@ -25,27 +26,28 @@ class Outbox {
   explicit Outbox(uint32_t max_in_flight, DestinationLog* log = nullptr) : log_(log) { set_max(max_in_flight); }
 
   void set_max(uint32_t max) { max_ = std::min(max, Slots<Out>::kMost); }
-  // Puts a record at the end of its destination's queue (owner: ahead of refreshes, but never starving them). If it
-  // stands in a queue already it moves.
+  // Puts a record at the end of its destination's queue. owner: an owner waits, so that it goes before refreshes, three to one.
+  // A record that stands in a queue already moves.
   void enqueue(Entity&, std::string_view destination, bool owner);
   void remove(Entity&);                       // no effect if it is not queued
   bool queued(const Entity& r) const { return static_cast<const QueueHook&>(r).linked(); }
 
-  // The next record that may send now, taken out of the queue and given a transaction; nullptr: none may.
+  // Takes the next record that may send now out of its queue, and gives it a transaction; nullptr: none may send.
   Entity* take(MonoMs now, TxnId& txn);
-  // When take() should be tried again though nothing else happens (a probe); kNever: never.
+  // When take() is to be called again even if nothing else happens (for a probe); kNever: not at all.
   MonoMs next_due() const;
 
-  // What a final reply says of the destination: it answers; it is silent; nothing (a failure of our own).
+  // What the end of a request says of the destination. Yes: it answers. No: it is silent. Neutral: nothing, the failure is our
+  // own.
   enum class Answer : uint8_t { Yes, No, Neutral };
-  // The record of a transaction that is out; nullptr: unknown (late, or not ours). Frees the slot. quiet: ms for which the server
-  // asked to be left alone. why: the request failed, whoever is to blame; empty: it did not.
+  // Ends a transaction and frees its slot. Returns its record; nullptr: no such transaction is out. quiet: for how many ms the
+  // server asked to be left alone. why: what failed, whoever is to blame; empty: the request did not fail.
   Entity* finish(TxnId txn, Answer, MonoMs now, MonoMs quiet = 0, std::string_view why = {});
 
-  // Whether and why the destination is held back: its owners should be told now rather than when it comes back.
+  // Whether and why the destination is held back. Owners are told so at once, and not only when it answers again.
   enum class Held : uint8_t { No, Silent, Quiet };
   Held held(std::string_view destination) const;
-  // The next owner's record that is held back and whose owner was not told; it goes on waiting among the refreshes.
+  // The next record that is held back and whose owner is still to be told; it goes on waiting among the refreshes.
   Entity* next_held();
   bool any_held() const { return !opened_.empty(); }
 
@@ -63,12 +65,12 @@ class Outbox {
     std::string name;
     Queue owners, background;
     Breaker breaker = Breaker::Closed;
-    bool quiet = false;                       // it is not closed because the server asked for quiet
-    uint32_t heap_index = kNotInHeap;         // in probes_: open, and no probe out; or closed and idle, and it failed
+    bool quiet = false;                       // the reason why it is held back: the server asked for quiet; else it is silent
+    uint32_t heap_index = kNotInHeap;         // in probes_: open without a probe out, or closed and idle, and failed lately
     uint32_t out = 0;
     uint32_t failures = 0;                    // in a row
-    uint8_t turn = 0;                         // of four, three are the owners'
-    MonoMs wait = 0;                          // before the next probe
+    uint8_t turn = 0;                         // counts requests: three of four are owners'
+    MonoMs wait = 0;                          // from one probe to the next
     MonoMs quiet_until = 0;
     MonoMs used = 0;                          // when something was last sent
     FailureSpell spell;
@@ -94,10 +96,10 @@ class Outbox {
     size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
   };
   std::unordered_map<std::string, std::unique_ptr<Destination>, Hash, std::equal_to<>> destinations_;
-  List<Destination> ready_;                   // closed, perhaps with something queued; served in turn
-  DeadlineHeap<Destination> probes_;
+  List<Destination> ready_;                   // closed breakers, perhaps with something queued; served in turn
+  DeadlineHeap<Destination> probes_;          // when a probe may leave, or a destination be forgotten
   Slots<Out> out_;
-  std::vector<std::string> opened_;           // breakers whose owners are still to be told
+  std::vector<std::string> opened_;           // names of destinations whose owners are still to be told that they are held back
 };
 
 }  // namespace pua

@@ -22,7 +22,7 @@ ReplyClass classify(const SipReply& r) {
     case 415:
     case 420:
     case 489: return ReplyClass::Fatal;
-    default: return ReplyClass::Transient;  // what nobody listed must not cost a record
+    default: return ReplyClass::Transient;  // a status that is not listed must not end a record
   }
 }
 

@@ -13,8 +13,9 @@ const char* op_name(Op o) {
   return names[static_cast<int>(o)];
 }
 const char* input_name(Input i) {
-  static constexpr const char* names[] = {"request", "proceed", "slot", "due", "success", "lost_state", "too_brief", "transient",
-                                          "forbidden", "auth", "fatal", "shutdown", "restored", "loaded", "stored", "told"};
+  static constexpr const char* names[] = {"request",   "proceed",   "slot", "due",   "success",  "lost_state", "too_brief",
+                                          "transient", "forbidden", "auth", "fatal", "shutdown", "restored",   "loaded",
+                                          "stored",    "told"};
   return names[static_cast<int>(i)];
 }
 
@@ -45,7 +46,7 @@ struct PublicationStep {
   const Event& e;
   Random& random;
   MonoMs now;
-  bool had_etag;      // before the input: an entity-tag was known
+  bool had_etag;      // an entity-tag was known before this input
   Effects fx = {};
 };
 
@@ -54,10 +55,13 @@ namespace {
 using Step = PublicationStep;
 
 MonoMs removal_end(const Publication& p) { return p.grant_end + kRemovalGrace; }
-// While queued or backing off: when the record's lifetime changes what there is to do.
+// When something else than the waiting request is due, because the wanted lifetime, or what the server holds, has ended. This
+// bounds the deadline while a record is queued or backs off.
 MonoMs end_of_interest(const Publication& p) { return p.wanted == Wanted::Something ? p.wanted_end : removal_end(p); }
-int64_t granted(const Publication& p, const Event& e) { return e.expires < 0 ? p.asked : std::min<int64_t>(e.expires, p.asked); }
-// After a 423; 0: there is nothing longer to ask for.
+int64_t granted(const Publication& p, const Event& e) {
+  return e.expires < 0 ? p.asked : std::min<int64_t>(e.expires, p.asked);
+}
+// What to ask for after a 423 (RFC 3903 section 5); 0: we may ask for nothing longer.
 uint32_t longer_expires(const Step& s) {
   return s.p.op == Op::Remove ? 0 : longer_to_ask(s.p.asked, s.e.min_expires, s.e.ask.most);
 }
@@ -78,7 +82,7 @@ void hear_request(Step& s) {
   if (p.known == Known::Current) p.known = Known::Changed;
 }
 
-// What is to be sent is sent now.
+// The request leaves now: which one it is, and what it asks for, is settled here.
 void hear_slot(Step& s) {
   Publication& p = s.p;
   p.op = next_op(p);
@@ -87,7 +91,8 @@ void hear_slot(Step& s) {
     p.asked = 0;
   } else if (p.build != Build::Replay) {
     uint32_t fresh = expires_to_ask(s.e.ask, p.wanted_end == kNever ? kNever : p.wanted_end - s.now, p.server_min);
-    // The Expires that the intent in the database names is kept while it is about right, else this is another request.
+    // The Expires that the intent in the row names is kept while it is right to two seconds. Else this is another request than
+    // the row describes, and gets a new Call-ID.
     bool named = p.op == Op::Modify && p.build == Build::Named;
     bool keep = named && fresh <= p.asked && p.asked <= fresh + 2;
     s.fx.new_names = named && !keep;
@@ -96,7 +101,7 @@ void hear_slot(Step& s) {
   if (p.build == Build::Named) p.build = Build::Fresh;
 }
 
-// A 2xx. Where it grants nothing, nothing is there: it was stored and dropped in one breath.
+// A 2xx. With Expires: 0 the server has stored the state and dropped it at once, so that it holds nothing.
 void hear_success(Step& s) {
   Publication& p = s.p;
   if (p.op == Op::Remove) return;
@@ -107,8 +112,9 @@ void hear_success(Step& s) {
     return;
   }
   s.fx.take_etag = s.e.etag == Tag::Usable;
-  // Without a SIP-ETag: an old one is kept; with none yet, live until the refresh point and then in full. One that cannot be sent
-  // back has taken the place of the old one over there.
+  // Each 2xx must bring a SIP-ETag (RFC 3903 section 6). Where there is none, the old one is kept; without an old one the
+  // publication is live until its refresh is due, and then publishes in full. One that cannot be sent back has replaced the old
+  // one at the server.
   s.fx.forget_etag = s.e.etag == Tag::Unusable;
   if (s.fx.forget_etag) p.known = Known::Never;
   else if (s.fx.take_etag || p.known != Known::Never) p.known = Known::Current;
@@ -130,7 +136,7 @@ void hear_too_brief(Step& s) {
   if (uint32_t longer = longer_expires(s)) s.p.server_min = longer;
 }
 
-// The row of an earlier run. What an owner has asked for meanwhile stays what is wanted.
+// The row of an earlier run. If an owner has made a request meanwhile, that stays what is wanted.
 void hear_restored(Step& s) {
   Publication& p = s.p;
   const RestoredPublication& row = *s.e.row;
@@ -139,7 +145,8 @@ void hear_restored(Step& s) {
   p.sent_at = s.now;
   if (row.requested) {
     s.fx.new_names = true;
-    // Nothing was wanted any more, and its owner was told so: a second removal makes that no less, only a body changes it.
+    // The publication had ended, or was being removed and its owner knows that. A second removal changes nothing about it; only
+    // a request with a body brings it back.
     bool leaving = row.wanted_end <= s.now;
     if (leaving && !p.publishable && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;
     if (p.publishable) {
@@ -155,12 +162,13 @@ void hear_restored(Step& s) {
   p.publishable = row.state;
   if (row.intent == Op::Modify && p.known == Known::Current) p.known = Known::Changed;
   if (row.named && (row.intent == Op::Remove || (row.intent != Op::None && row.asked > 0))) {
-    // What may have been out when the last run ended goes out again, the same to the octet.
+    // The request that may have been out when the last run ended goes out again, equal octet by octet.
     p.build = Build::Replay;
     p.op = row.intent;
     p.asked = row.asked;
   } else {
-    s.fx.new_names = true;   // what was used since the row was written is not known, or it cannot be said again
+    // Under the old Call-ID nobody knows which CSeqs were used since the row was written, or we cannot write its names again.
+    s.fx.new_names = true;
   }
 }
 
@@ -200,7 +208,7 @@ bool was_removal_or_none_known(const Step& s) { return s.p.op == Op::Remove || s
 bool ended_before_request(const Step& s) {
   return s.e.row->requested && s.e.row->wanted_end <= s.now && !s.p.publishable && s.p.wanted == Wanted::Something;
 }
-bool live_again(const Step& s) {   // also without an entity-tag (2xx without SIP-ETag), until the refresh point
+bool live_again(const Step& s) {   // without an entity-tag too (a 2xx without SIP-ETag), until the refresh is due
   Op op = next_op(s.p);
   return s.e.due >= 0 && (op == Op::Refresh || (op == Op::Initial && s.p.grant_end > s.now));
 }
@@ -215,7 +223,7 @@ void tell(Step& s, int status, const char* reason) {
 
 void write_row(Step& s) { s.fx.write = s.e.owner ? Write::Fast : Write::Bulk; }
 
-// status 0: the reply says it.
+// Ends the record. status 0: the outcome is that of the reply.
 void end(Step& s, Ending why, int status, const char* reason) {
   tell(s, status, reason);
   write_row(s);
@@ -243,10 +251,11 @@ void back_off(Step& s) {
 void wait_for_row(Step& s) { s.p.deadline = s.now + kIdlePatience; }
 void ended_already(Step& s) { tell(s, 200, "Ended already"); }
 void leave_behind(Step& s) { end(s, Ending::LeftBehind, 202, "No usable SIP-ETag to remove it by: ends with its grant"); }
-void never_sent(Step& s) { end(s, Ending::NeverSent, 200, "Nothing published"); }   // what may be there unheard of lapses by itself
+// Should the server hold a state all the same, because its reply was lost, that lapses by itself.
+void never_sent(Step& s) { end(s, Ending::NeverSent, 200, "Nothing published"); }
 void no_record(Step& s) { end(s, Ending::NeverSent, 404, "No record"); }
 
-void keep_for_later(Step& s) {   // the server asked for quiet: the change is kept, goes out then, and its owner knows it
+void keep_for_later(Step& s) {   // the server asked for quiet: the change is kept, and its owner is told that it leaves later
   tell(s, 503, "Retry-After not over yet, kept");
   write_row(s);
   s.p.deadline = std::min(s.p.hold_until, end_of_interest(s.p));
@@ -275,11 +284,11 @@ void expire(Step& s) {
   end(s, failing && s.e.input == Input::Due ? Ending::GivenUp : Ending::Expired, 480, "Lifetime ended");
 }
 
-// The state that the server holds is withdrawn.
+// Queues the removal of the state that the server holds.
 void withdraw(Step& s) {
   s.p.wanted = Wanted::Leaving;
   queue(s);
-  // Whose request is still queued: its lifetime ended before it could leave.
+  // An owner whose request is still queued is told that the lifetime ended before it could leave.
   if (s.p.state == State::Queued) tell(s, 480, "Lifetime ended");
 }
 
@@ -321,7 +330,7 @@ void withdraw_at_once(Step& s) {
 void be_live(Step& s) {
   tell(s, 0, "");
   write_row(s);
-  // A grant that reaches the wanted end needs no refresh: it is withdrawn at that.
+  // A grant that reaches the wanted end needs no refresh: the publication is withdrawn then.
   if (s.p.grant_end >= s.p.wanted_end) s.p.deadline = s.p.wanted_end;
   else s.p.deadline = std::min(s.p.wanted_end, s.p.sent_at + refresh_after(static_cast<uint32_t>(granted(s.p, s.e)), s.random));
 }
@@ -334,19 +343,20 @@ void publish_in_full(Step& s) {
   queue(s);
 }
 
-void ask_for_longer(Step& s) {   // at once for the first in a row only: a server that raises its bound each time gets no storm
+// At once, but for the first 423 in a row only, so that a server which raises its bound each time gets no storm of requests.
+void ask_for_longer(Step& s) {
   s.p.attempts = 1;
   queue(s);
 }
 
 void fail(Step& s) {
   back_off(s);
-  s.fx.orphan = !s.e.answered && s.p.op != Op::Remove;   // the server may have stored what we never heard of
+  s.fx.orphan = !s.e.answered && s.p.op != Op::Remove;   // the server may have stored the state, and its reply was lost
 }
 
 void refused(Step& s) { end(s, Ending::Refused, 0, ""); }
 
-// The record ends, but the server still holds its last good state under an entity-tag we know.
+// The record ends, but first the state that the server still holds, under an entity-tag that we know, is removed.
 void refused_withdraw(Step& s) {
   withdraw_at_once(s);
   s.fx.ending = Ending::Refused;
@@ -360,81 +370,92 @@ void no_body_to_go_on_with(Step& s) {
   s.p.wanted = Wanted::Leaving;
 }
 
-void live_until_due(Step& s) { s.p.deadline = std::min(s.p.wanted_end, s.p.grant_end >= s.p.wanted_end ? s.p.wanted_end : s.e.due); }
+void live_until_due(Step& s) {
+  s.p.deadline = std::min(s.p.wanted_end, s.p.grant_end >= s.p.wanted_end ? s.p.wanted_end : s.e.due);
+}
 void tell_as_said(Step& s) { tell(s, s.e.status, s.e.phrase); }
 
 // --- the rules -------------------------------------------------------------------------------------------------------
 
-constexpr State Idle = State::Idle, Intent = State::Intent, Queued = State::Queued, Sending = State::Sending, Live = State::Live,
-                Backoff = State::Backoff, Gone = State::Gone;
+constexpr State Idle = State::Idle, Intent = State::Intent, Queued = State::Queued, Sending = State::Sending,
+                Live = State::Live, Backoff = State::Backoff, Gone = State::Gone;
 
 using PublicationRule = Rule<State, Input, Step>;
 
 constexpr PublicationRule kRules[] = {
-    // Request: an owner wants something else. While a request is out it waits.
-    {states(Idle), on(Input::Request), "the table has been loaded", loaded, Idle, nullptr, ""},   // and Loaded follows
+    // Request: an owner wants something else. It does not come in Sending: Keeper lets it wait until the reply is there.
+    {states(Idle), on(Input::Request), "the table has been loaded", loaded, Idle, nullptr, ""},   // the input Loaded follows
     {states(Idle), on(Input::Request), "", nullptr, Idle, wait_for_row, ""},
     {states(Gone), on(Input::Request), "it is a removal", is_removal, Gone, ended_already, ""},
-    {states(Intent, Queued, Live, Backoff), on(Input::Request), "a removal of what a server holds without an entity-tag", left_behind, Gone, leave_behind, "RFC 3903 4.5"},
+    {states(Intent, Queued, Live, Backoff), on(Input::Request), "a removal of what the server holds without an entity-tag",
+     left_behind, Gone, leave_behind, "RFC 3903 4.5"},
     {states(Intent, Queued, Live, Backoff, Gone), on(Input::Request), "nothing to send", nothing_to_send, Gone, never_sent, ""},
     {states(Backoff), on(Input::Request), "the server asked for quiet", quiet, Backoff, keep_for_later, "RFC 3261 20.33"},
-    {states(Intent, Queued, Live, Backoff), on(Input::Request), "a modification or removal", intent_first, Intent, commit_first, ""},
+    {states(Intent, Queued, Live, Backoff), on(Input::Request), "a modification or removal",
+     intent_first, Intent, commit_first, "RFC 3903 4.4, 4.5"},
     {states(Intent, Queued, Live, Backoff, Gone), on(Input::Request), "", nullptr, Queued, send_now, "RFC 3903 4.2, 4.3"},
 
     {states(Intent), on(Input::Proceed), "", nullptr, Queued, queue, ""},
     {states(Queued), on(Input::Slot), "", nullptr, Sending, [](Step& s) { s.p.deadline = kNever; }, "RFC 3903 4"},
 
-    // Due: the record's own deadline.
+    // Due: the record's own deadline has come.
     {states(Idle), on(Input::Due), "", nullptr, Idle, give_up_waiting, ""},
-    {states(Queued, Live, Backoff), on(Input::Due), "at the wanted end, and no server holds it", at_wanted_end_nothing_there, Gone, expire, ""},
-    {states(Backoff), on(Input::Due), "at the wanted end, and the server asked for quiet", at_wanted_end_quiet, Backoff, withdraw_later, "RFC 3261 20.33"},
+    {states(Queued, Live, Backoff), on(Input::Due), "at the wanted end, and no server holds it",
+     at_wanted_end_nothing_there, Gone, expire, ""},
+    {states(Backoff), on(Input::Due), "at the wanted end, and the server asked for quiet",
+     at_wanted_end_quiet, Backoff, withdraw_later, "RFC 3261 20.33"},
     {states(Queued, Live, Backoff), on(Input::Due), "at the wanted end", at_wanted_end, Queued, withdraw, "RFC 3903 4.5"},
-    {states(Queued, Live, Backoff), on(Input::Due), "not wanted, and it has lapsed over there", lapsed, Gone, lapse, ""},
+    {states(Queued, Live, Backoff), on(Input::Due), "not wanted, and it has lapsed at the server", lapsed, Gone, lapse, ""},
     {states(Queued), on(Input::Due), "", nullptr, Queued, stay_queued, ""},
     {states(Live, Backoff), on(Input::Due), "", nullptr, Queued, try_again, "RFC 3903 4.3"},
 
     // Replies.
     {states(Sending), on(Input::Success), "to a removal", was_removal, Gone, removed, "RFC 3903 4.5"},
     {states(Sending), on(Input::Success), "it grants nothing", granted_nothing, Backoff, granted_none, ""},
-    {states(Sending), on(Input::Success), "past the wanted end, and no server holds it", at_end_by_clock_nothing_there, Gone, ended_while_out, ""},
+    {states(Sending), on(Input::Success), "past the wanted end, and no server holds it",
+     at_end_by_clock_nothing_there, Gone, ended_while_out, ""},
     {states(Sending), on(Input::Success), "past the wanted end", at_end_by_clock, Queued, withdraw_at_once, "RFC 3903 4.5"},
-    {states(Sending), on(Input::Success), "", nullptr, Live, be_live, "RFC 3903 4.1"},
+    {states(Sending), on(Input::Success), "", nullptr, Live, be_live, "RFC 3903 4.1, 5"},
     {states(Sending), on(Input::LostState), "to a removal", was_removal, Gone, removed, "RFC 3903 5"},
     {states(Sending), on(Input::LostState), "nothing to publish in full", no_state, Gone, state_lost, "RFC 3903 5"},
     {states(Sending), on(Input::LostState), "again, or no entity-tag was sent", lost_twice, Backoff, back_off, ""},
     {states(Sending), on(Input::LostState), "past the wanted end", at_end_by_clock, Gone, expire, ""},
     {states(Sending), on(Input::LostState), "", nullptr, Queued, publish_in_full, "RFC 3903 5"},
-    {states(Sending), on(Input::TooBrief), "nothing longer may be asked for, or again", no_longer_expires, Backoff, back_off, "RFC 3903 5"},
+    {states(Sending), on(Input::TooBrief), "nothing longer may be asked for, or again",
+     no_longer_expires, Backoff, back_off, "RFC 3903 5"},
     {states(Sending), on(Input::TooBrief), "", nullptr, Queued, ask_for_longer, "RFC 3903 5"},
-    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "", nullptr, Backoff, fail, ""},
-    {states(Sending), on(Input::Fatal), "to a removal, or no server holds it", was_removal_or_none_known, Gone, refused, ""},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "", nullptr, Backoff, fail, "RFC 3261 20.33"},
+    {states(Sending), on(Input::Fatal), "to a removal, or no server holds it",
+     was_removal_or_none_known, Gone, refused, "RFC 3261 21.4"},
     {states(Sending), on(Input::Fatal), "", nullptr, Queued, refused_withdraw, "RFC 3903 4.5"},
     {states(Sending), on(Input::Shutdown), "", nullptr, Sending, tell_reply, ""},
 
     // Rows.
-    {states(Idle), on(Input::Restored), "it had ended before its owner asked for it, without a body", ended_before_request, Idle, no_body_to_go_on_with, ""},
+    {states(Idle), on(Input::Restored), "it had ended, and its owner has asked for it again without a body",
+     ended_before_request, Idle, no_body_to_go_on_with, ""},
     {states(Idle), on(Input::Restored), "", nullptr, Idle, nullptr, ""},
-    {states(Idle), on(Input::Loaded), "at the wanted end, and no server holds it", at_wanted_end_nothing_there, Gone, expire, ""},
+    {states(Idle), on(Input::Loaded), "at the wanted end, and no server holds it",
+     at_wanted_end_nothing_there, Gone, expire, ""},
     {states(Idle), on(Input::Loaded), "at the wanted end", at_wanted_end, Queued, withdraw, "RFC 3903 4.5"},
     {states(Idle), on(Input::Loaded), "nothing to send", nothing_to_send, Gone, no_record, ""},
     {states(Idle), on(Input::Loaded), "as the server holds it", live_again, Live, live_until_due, ""},
-    {states(Idle), on(Input::Loaded), "a modification or removal", intent_first, Intent, commit_first, ""},
-    {states(Idle), on(Input::Loaded), "", nullptr, Queued, send_now, ""},
+    {states(Idle), on(Input::Loaded), "a modification or removal", intent_first, Intent, commit_first, "RFC 3903 4.4, 4.5"},
+    {states(Idle), on(Input::Loaded), "", nullptr, Queued, send_now, "RFC 3903 4.2, 4.3"},
     {states(Gone), on(Input::Stored), "", nullptr, Gone, nullptr, ""},
 
-    // The request under way has an outcome that is not the machine's.
+    // Told: the engine has decided on the outcome of the request under way (Keeper::tell).
     {states(Queued), on(Input::Told), "", nullptr, Queued, tell_as_said, ""},
     {states(Gone), on(Input::Told), "", nullptr, Gone, tell_as_said, ""},
 };
 
 bool is_reply(Input i) { return i >= Input::Success && i <= Input::Shutdown; }
 
-// What holds for every rule.
+// What is done after every rule.
 void finish(Step& s, State before, Op planned) {
   Publication& p = s.p;
   Effects& fx = s.fx;
-  // The row may name the next CSeq for what was planned (its intent): anything else goes out under a new Call-ID. So does what comes
-  // after a request of an earlier run was repeated.
+  // The row may name the next CSeq for the request that was planned (its intent), so that any other request goes out under a
+  // new Call-ID. So does the request that follows one of an earlier run that was repeated.
   bool waited = before == State::Intent || before == State::Queued || before == State::Backoff;
   bool replanned = waited && (s.e.input == Input::Request || next_op(p) != planned);
   bool repeated = p.build == Build::Replay && (is_reply(s.e.input) || (s.e.input == Input::Loaded && next_op(p) != p.op));
@@ -444,8 +465,8 @@ void finish(Step& s, State before, Op planned) {
     p.asked = expires_to_ask(s.e.ask, p.wanted_end == kNever ? kNever : p.wanted_end - s.now, p.server_min);
     p.build = Build::Named;
   }
-  // What an owner wants is committed in parallel with an initial publication or a new lifetime. The bulk lane takes
-  // it within 200 ms; a server that answers sooner makes one row of intent and result.
+  // What an owner asks for with an initial publication or a new lifetime is written while its request is out. The bulk lane
+  // does that within 200 ms; if the server answers sooner, one write holds both the wish and its result.
   bool wish = fx.enqueue && s.e.owner && (s.e.input == Input::Request || s.e.input == Input::Loaded);
   if (fx.write == Write::No && wish) fx.write = Write::Wish;
   fx.leave_queue = (before == State::Queued || before == State::Idle) && p.state != before;
@@ -453,7 +474,7 @@ void finish(Step& s, State before, Op planned) {
   fx.free = p.state == State::Gone && !s.e.has_row;
   if (fx.free) fx.write = Write::No;
   fx.not_kept = fx.not_kept || (s.e.input == Input::Loaded && s.e.no_row && p.state == State::Gone);
-  if (fx.complete && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;   // its owner knows now
+  if (fx.complete && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;   // the owner is being told
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// PublicationRecord: one publication. What is wanted, what is confirmed, and where its machine stands.
-// Records never move in memory. Only the engine creates, changes and frees them.
+// PublicationRecord: one publication: its texts, its machine, and its callers. Records never move in memory. Only Publications
+// creates, changes and frees them.
 #pragma once
 
 #include <cstdint>
@@ -21,23 +21,23 @@ struct PublicationKey {
   std::string_view pres_uri, id;
 };
 
-// A request that came while another one was out. Replaced by the next one that comes; fields a newer one leaves
-// out stay (a refresh after a modify still carries the modify's body).
+// The request that waits because another one is out. A newer one replaces it, but what the newer one leaves out stays: a
+// refresh that comes after a modification still carries the modification's body.
 struct WaitingPublish {
   bool removal = false;
   bool has_body = false;                  // body, content_type and tuple_id below count
   bool has_headers = false;
-  bool has_proxy = false;                 // outbound_proxy counts, also where it is empty: the default again
+  bool has_proxy = false;                 // outbound_proxy counts; where it is empty, the default is used again
   MonoMs wanted_end = kNever;
   uint32_t version = 0;
   std::string body, content_type, tuple_id, extra_headers, outbound_proxy;
   void* cb_param = nullptr;
   WaiterList callers;
 
-  void make_removal() { removal = true, has_proxy = false; }   // one that names no way: it goes where the record went
+  void make_removal() { removal = true, has_proxy = false; }   // it names no next hop, so it goes where the publication went
 };
 
-// The parts few records have at any one time.
+// What only few records have at a time.
 struct PublicationExtra {
   WaiterList callers;                     // of the request under way
   std::unique_ptr<WaitingPublish> waiting;
@@ -57,15 +57,15 @@ struct PublicationRecord : Entity {
   std::unique_ptr<PublicationRecord> bucket_next;
   PackedStrings<kFields> text;
   std::unique_ptr<PublicationExtra> extra;
-  uint64_t call_number = 0;               // Call-ID is this in hex, "@host"; renew_call()
+  uint64_t call_number = 0;               // the Call-ID is this in hexadecimal, "@host" (core/identifiers.h)
   Machine<Publication> m;
-  uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
+  uint32_t intent_version = 0;            // state Intent: the row's version that must be committed before the request leaves
   uint32_t doc_version = 0;
   uint32_t cseq = 0;                      // last used
-  uint32_t tag_number = 0;                // From tag is this in hex
+  uint32_t tag_number = 0;                // the From tag is this in hexadecimal
 
   PublicationRecord() : Entity(Kind::Publication) {}
-  // Replaces the strings. All but the entity-tag are only in a whole row.
+  // Replaces the strings. If any but the entity-tag has changed, the next write carries the whole row.
   void put(const std::array<std::string_view, kFields>& strings) {
     for (size_t i = 0; i < kFields; i++) whole = whole || (i != kEtag && strings[i] != text.get(i));
     text.assign(strings);
@@ -79,7 +79,7 @@ struct PublicationRecord : Entity {
   bool is(const PublicationKey& k) const {
     return source == k.source && event == k.event && pres_uri() == k.pres_uri && pres_id() == k.id;
   }
-  static void add_rest(SipHash& h, const PublicationKey& k) {   // of the key, behind pres_uri
+  static void add_rest(SipHash& h, const PublicationKey& k) {   // adds what the key has besides pres_uri
     h.add(k.id).add((static_cast<uint64_t>(static_cast<uint32_t>(k.source)) << 32) | static_cast<uint32_t>(k.event));
   }
   PublicationExtra& need_extra() {

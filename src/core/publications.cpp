@@ -7,12 +7,12 @@
 
 namespace pua {
 
-constexpr uint32_t kProcessedExtra = 1024;  // octets that processing may add: ids, a version
+constexpr uint32_t kProcessedExtra = 1024;  // octets that processing may add to a body: ids, a version
 
 struct Publications::Accepted {
   bool removal = false;
   bool has_body = false;
-  bool needs_no_body = false;              // an event without a document: its headers are its state
+  bool needs_no_body = false;              // an event without documents, whose state is in header fields
   MonoMs wanted_end = kNever;
   uint32_t version = 0;
   std::string body, tuple_id;
@@ -30,7 +30,8 @@ Status Publications::check(const PublishRequest& q, const EventInfo*& event) con
   if (auto s = check_text("id", q.id, kMaxToken); !s) return s;
   if (auto s = check_text("content_type", q.content_type, kMaxToken); !s) return s;
   if (q.etag.size() > kMaxEtag) return {Errc::too_large, "etag is longer than " + std::to_string(kMaxEtag) + " octets"};
-  if (!q.etag.empty() && !usable_etag(q.etag)) return {Errc::bad_header, "etag holds a control character, or a blank at an end"};
+  if (!q.etag.empty() && !usable_etag(q.etag))
+    return {Errc::bad_header, "etag holds a control character, or a blank at an end"};
   if (auto s = check_headers(q.extra_headers, c_.settings_.max_headers); !s) return s;
   if (q.body)
     if (auto s = check_body(*q.body, c_.settings_.max_body); !s) return s;
@@ -42,11 +43,13 @@ Status Publications::check(const PublishRequest& q, const EventInfo*& event) con
   return success();
 }
 
-Result<Unit> Publications::prepare_body(const PublishRequest& q, const Place& at, const EventInfo& event, Accepted& a, MonoMs now) {
+Result<Unit> Publications::prepare_body(const PublishRequest& q, const Place& at, const EventInfo& event, Accepted& a,
+                                        MonoMs now) {
   const PublicationRecord* r = at.record;
   a.has_body = true;
   a.version = (r ? std::max(r->doc_version, r->extra && r->extra->waiting ? r->extra->waiting->version : 0) : 0) + 1;
-  // The row that may still come counts on from a number we do not know: seconds are beyond any count, and go on growing.
+  // The versions of a row that may still come are not known, and the new one must be larger. Time in seconds is larger than any
+  // count of documents gets, and goes on growing.
   if (at.maybe_in_table) a.version = std::max(a.version, static_cast<uint32_t>((now + c_.epoch_offset_) / 1000 - 1700000000));
   if (r) a.tuple_id = r->text.get(PublicationRecord::kTupleId);
   a.content_type = q.content_type == event.content_type ? std::string_view() : q.content_type;
@@ -56,21 +59,22 @@ Result<Unit> Publications::prepare_body(const PublishRequest& q, const Place& at
   auto s = c_.ports_.bodies.process(b, a.body, unchanged, a.tuple_id);
   if (!s) return s;
   if (unchanged) a.body.assign(*q.body);
-  if (a.body.size() > c_.settings_.max_body + kProcessedExtra) return {Errc::too_large, "processed body is larger than max_body"};
+  if (a.body.size() > c_.settings_.max_body + kProcessedExtra)
+    return {Errc::too_large, "processed body is larger than max_body"};
   return s;
 }
 
-// Where the request would go, and whether it may.
+// Finds the record that the request is for, and says whether it may be accepted.
 Status Publications::admit(const PublishRequest& q, const Accepted& a, uint32_t hash, Place& at) const {
   PublicationRecord* r = at.record = table_.find({q.source, q.event, q.pres_uri, q.id}, hash);
   bool exists = r && r->m->state != State::Gone;
   at.maybe_in_table = maybe_in_table(r);
-  // Without a body one can only change what is there and not on its way out: a removal that is out, or was answered.
+  // A request without a body needs a publication that goes on: not one whose removal is out, or is known to its owner.
   bool leaving = exists && !(r->extra && r->extra->waiting) &&
                  (r->m->wanted == Wanted::Leaving || (r->m->wanted == Wanted::Nothing && r->m->state == State::Sending));
   if (at.maybe_in_table) {
     if (!q.etag.empty()) return {Errc::loading, "etag cannot be compared yet, the table is being loaded"};
-    if (!a.removal && !q.body && leaving && !a.needs_no_body)   // its owner was told that its removal is kept
+    if (!a.removal && !q.body && leaving && !a.needs_no_body)   // its owner was told that the removal is kept
       return {Errc::no_body, "a new publication needs a body"};
   } else {
     if (!q.etag.empty() && (!exists || r->etag() != q.etag))
@@ -98,7 +102,7 @@ Status Publications::publish(const PublishRequest& q, RequestDone done, MonoMs n
   if (auto s = admit(q, a, hash, at); !s) return refuse(s);
   if (q.body && !a.removal) {
     if (auto s = prepare_body(q, at, *event, a, now); !s) return refuse(s);
-    // A processor is the host's code, and may have called anything here meanwhile: look again.
+    // The body processor is the host's code, and may have called any function of the library: look again.
     if (c_.closed()) return refuse({Errc::shutting_down, "the instance is shutting down"});
     if (auto s = admit(q, a, hash, at); !s) return refuse(s);
   }
@@ -118,7 +122,7 @@ Status Publications::publish(const PublishRequest& q, RequestDone done, MonoMs n
   return success();
 }
 
-// Nothing is out: the request becomes what is wanted, at once.
+// No request is out, so that this one takes effect at once.
 void Publications::take_over(PublicationRecord& r, Accepted& a, const PublishRequest& q, RequestDone done, MonoMs now) {
   join(r, std::move(done), q.cb_param, now);
   if (!a.removal) {
@@ -146,18 +150,21 @@ void Publications::take_over(PublicationRecord& r, Accepted& a, const PublishReq
 }
 
 void Publications::request(PublicationRecord& r, bool removal, bool new_body, MonoMs wanted_end, MonoMs now) {
-  apply(r, {.input = Input::Request, .removal = removal, .new_body = new_body, .wanted_end = wanted_end, .no_row = !c_.loading_}, nullptr, now);
+  Event e{.input = Input::Request, .removal = removal, .new_body = new_body, .wanted_end = wanted_end, .no_row = !c_.loading_};
+  apply(r, e, nullptr, now);
 }
 
-// A request is out: this one waits.
+// A request is out, so that this one waits.
 void Publications::put_behind(PublicationRecord& r, Accepted& a, const PublishRequest& q, RequestDone done, MonoMs now) {
   PublicationExtra& x = r.need_extra();
-  if (a.removal && !wanted(r) && !x.waiting) return x.callers.push(std::move(done), now);   // asked for twice: the one that is out answers both
+  // The removal was asked for twice: the reply to the one that is out is the outcome of both.
+  if (a.removal && !wanted(r) && !x.waiting) return x.callers.push(std::move(done), now);
   WaitingPublish& w = park(r, std::move(done), q.cb_param, a.removal, now);
-  // A removal that names no way takes back what is there, wherever a publication that waited would have gone.
+  // A removal that names no next hop goes to the server that has the publication, even where a request that waited named
+  // another one.
   w.has_proxy = !a.removal || !q.outbound_proxy.empty();
   w.outbound_proxy = q.outbound_proxy;
-  if (a.removal) return;  // a body that waited stays: a later refresh of this key means it
+  if (a.removal) return;  // a body that waited stays: a refresh that comes before the removal has left means that body
   w.wanted_end = a.wanted_end;
   if (a.has_body) {
     w.has_body = true;
@@ -177,9 +184,9 @@ void Publications::resume(PublicationRecord& r, WaitingPublish& w, MonoMs now) {
   bool ended = r.m->wanted != Wanted::Something;   // by the reply, or because it was a removal
   bool state_at_hand = w.has_body || (w.has_headers && event && event->content_type.empty());
   if (w.removal && r.m->state == State::Gone) return request(r, true, false, kNever, now);
-  if (!w.removal && ended && !state_at_hand) return tell(r, 412, "Ended, a body is needed", now);   // nobody said what to publish now
+  if (!w.removal && ended && !state_at_hand) return tell(r, 412, "Ended, a body is needed", now);   // nothing to publish
   auto text = r.text.views();
-  if (w.has_body) {  // also before a removal: a refresh that comes before it has left means this body
+  if (w.has_body) {  // with a removal too: a refresh that comes before the removal has left means this body
     text[PublicationRecord::kBody] = w.body;
     text[PublicationRecord::kContentType] = w.content_type;
     text[PublicationRecord::kTupleId] = w.tuple_id;

@@ -1,5 +1,5 @@
-// Publications: what of the engine's work is theirs alone (RFC 3903): owners' requests and their documents, the text of a PUBLISH, what of a
-// row is what. All that holds for subscriptions as well is Keeper's.
+// Publications: the part of the engine that only publications need (RFC 3903): owners' requests and their documents, the text
+// of a PUBLISH, what the columns of a row mean. What subscriptions need as well is in Keeper (keeper.h).
 #pragma once
 
 #include <memory>
@@ -23,9 +23,9 @@ class Publications : public Keeper<Publications, PublicationRecord> {
 
  private:
   friend class Keeper<Publications, PublicationRecord>;
-  struct Accepted;                          // a checked request, body processed
-  struct Place {                            // where a request goes
-    PublicationRecord* record = nullptr;               // nullptr: a new one
+  struct Accepted;                          // a request that was checked, and its body processed
+  struct Place {                            // which record a request is for
+    PublicationRecord* record = nullptr;    // nullptr: one that is still to be made
     bool maybe_in_table = false;            // the load under way may still bring its row
   };
 
@@ -49,7 +49,9 @@ class Publications : public Keeper<Publications, PublicationRecord> {
   static bool ended(const PublicationRecord& r) { return r.m->state == State::Gone; }
   static bool wanted(const PublicationRecord& r) { return r.m->wanted == Wanted::Something; }
   static std::string_view etag(const PublicationRecord& r) { return r.etag(); }
-  static int64_t granted(const PublicationRecord& r) { return r.m->state == State::Live ? (r.m->grant_end - r.m->sent_at) / 1000 : 0; }
+  static int64_t granted(const PublicationRecord& r) {
+    return r.m->state == State::Live ? (r.m->grant_end - r.m->sent_at) / 1000 : 0;
+  }
   // rows, and what others see (publications_rows.cpp)
   static Key key_of(const Row& row) { return {row.flag, row.event, row.pres_uri, row.pres_id}; }
   static void row_key(const PublicationRecord&, Row& out);
@@ -64,7 +66,7 @@ class Publications : public Keeper<Publications, PublicationRecord> {
   void dies(PublicationRecord&) {}
 
   LogGate etag_gate_, bad_etag_gate_, expires_gate_, lost_gate_;
-  mutable char call_id_[kCallIdSize + 1] = "", from_tag_[9] = "";  // of the record named last, see name_call
+  mutable char call_id_[kCallIdSize + 1] = "", from_tag_[9] = "";  // of the record for which name_call() was called last
 };
 
 }  // namespace pua

@@ -1,4 +1,4 @@
-// Publications: rows, and what others see.
+// Publications: rows, views and gauges.
 #include <algorithm>
 
 #include "core/etag.h"
@@ -7,7 +7,7 @@
 
 namespace pua {
 
-// What is still to be done at the server, as the row tells it. A refresh leaves no trace: repeating it does no harm.
+// The request that the row says is still to be done. A refresh is not noted, because to send it a second time does no harm.
 static Op intent_of(const Publication& p) {
   if (p.state == State::Live || p.state == State::Idle) return Op::None;
   Op op = p.state == State::Sending ? p.op : next_op(p);
@@ -45,24 +45,25 @@ void Publications::fill_row(const PublicationRecord& r, Row& out) const {
   out.content_type = r.text.get(PublicationRecord::kContentType);
   out.outbound_proxy = r.proxy();
   out.expires = p.grant_end ? to_epoch(p.grant_end, c_.epoch_offset_) : 0;
-  // Nothing wanted any more is a wanted end in the past; 1 is never "for ever".
+  // If nothing is wanted any more, the wanted end lies in the past. 1 does; 0 would mean "for ever".
   out.desired_expires = p.wanted != Wanted::Something ? 1 : to_epoch(p.wanted_end, c_.epoch_offset_);
   Op intent = intent_of(p);
   out.intent = static_cast<int32_t>(intent);
   if (intent != Op::None) {
     bool out_now = p.state == State::Sending, next = p.state == State::Intent;
-    if (!out_now && p.build != Build::Replay) out.cseq++;   // what goes out next
-    // The Expires of the request that is out or leaves as soon as this row is committed; 0: not known, not repeatable.
+    if (!out_now && p.build != Build::Replay) out.cseq++;   // the CSeq of the request that goes out next
+    // The Expires of the request that is out, or leaves as soon as this row is committed. 0: it is not known yet, so that the
+    // request cannot be repeated.
     if (intent != Op::Remove && (out_now || next)) out.intent_expires = static_cast<int32_t>(p.asked);
   }
 }
 
-// Why a row cannot be taken; nullptr: it can.
+// The first column that makes the row unreadable; nullptr: the row can be used.
 const char* Publications::unreadable(const Row& row) const {
   auto odd = [](int64_t seconds) { return seconds < 0 || seconds > kMaxEpoch; };
   if (row.id <= 0 || row.id > kMaxRowId) return "id";
   if (row.record_version >= kMaxRowVersion) return "record_version";
-  if (row.owner_epoch != 0) return "owner_epoch";   // of a node: there are none in this version
+  if (row.owner_epoch != 0) return "owner_epoch";   // a row of another node, which this version does not know
   if (row.flag <= 0) return "flag";
   if (odd(row.expires)) return "expires";
   if (odd(row.desired_expires)) return "desired_expires";
@@ -76,14 +77,14 @@ const char* Publications::unreadable(const Row& row) const {
   return nullptr;
 }
 
-// Whether it holds all that an initial request needs: of some events the state is in header fields.
+// Whether the row holds all that an initial request needs. The state of some events is in header fields, without a body.
 bool Publications::has_state(const Row& row) const {
   return !row.body.empty() || (c_.ports_.bodies.by_flag(row.event)->content_type.empty() && !row.extra_headers.empty());
 }
 
-// The row becomes the record's; what an owner asked for meanwhile stays what is wanted.
+// The record goes on from the row. If an owner has made a request meanwhile, that stays what is wanted.
 void Publications::adopt(PublicationRecord& r, const Row& row, bool asked, MonoMs now) {
-  // The row as it is, but for what an owner asked for meanwhile.
+  // The row in the table is whole and true, so that narrow writes are enough, unless something of it is different now.
   r.whole = asked || row.sharing_tag != c_.settings_.sharing_tag || c_.rewrite_ != EngineCommon::Rewrite::No;
   r.doc_version = std::max(row.version, r.doc_version);
   r.cseq = std::min<uint32_t>(row.cseq, 0x7fff0000u);
@@ -109,8 +110,9 @@ void Publications::adopt(PublicationRecord& r, const Row& row, bool asked, MonoM
   apply(r, {.input = Input::Loaded, .due = past.intent == Op::None ? due : -1}, nullptr, now);
 }
 
-// Refreshes after a restart are spread: over the second half of the time until the refresh point of what is left of the grant, or,
-// where that has passed, over a time that grows with their number.
+// When to refresh first after a restart. The refreshes of many publications are spread: each over the second half of the time
+// until what is left of its grant is due for a refresh, or, if its grant (nearly) ended meanwhile, over a time that grows with
+// the number of rows.
 MonoMs Publications::first_refresh(const Publication& p, MonoMs now) {
   MonoMs left = p.grant_end - now;
   if (left > 2000) {

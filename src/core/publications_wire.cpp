@@ -18,10 +18,13 @@ void Publications::change(PublicationRecord& r, const Effects& fx, const SipRepl
   if (fx.take_row) {
     text[PublicationRecord::kBody] = row->body;
     text[PublicationRecord::kContentType] = row->content_type;
-    if (text[PublicationRecord::kExtraHeaders].empty()) text[PublicationRecord::kExtraHeaders] = row->extra_headers;   // new ones count
+    // Header fields that an owner's request brought meanwhile take the place of the row's.
+    if (text[PublicationRecord::kExtraHeaders].empty()) text[PublicationRecord::kExtraHeaders] = row->extra_headers;
   }
-  // Whoever wants it published has said where to, and nothing is the parameter. What only ends goes where it was.
-  if (r.m->wanted != Wanted::Something && text[PublicationRecord::kProxy].empty()) text[PublicationRecord::kProxy] = row->outbound_proxy;
+  // An owner who wants it published has named the next hop, or none for the configured one. A removal that names none goes
+  // where the publication went.
+  if (r.m->wanted != Wanted::Something && text[PublicationRecord::kProxy].empty())
+    text[PublicationRecord::kProxy] = row->outbound_proxy;
   r.put(text);
 }
 
@@ -29,10 +32,11 @@ void Publications::report(PublicationRecord& r, const Effects& fx, const SipRepl
   c_.count_.orphans_suspected += fx.orphan;
   if (fx.ending == Ending::Expired) c_.count_.expired++;
   if (fx.ending == Ending::GivenUp) c_.count_.given_up++;
-  if (fx.ending == Ending::StateLost) say(lost_gate_, LogLevel::warning, r, 412, "the server lost the state, and there is no body to publish it again", now);
+  if (fx.ending == Ending::StateLost)
+    say(lost_gate_, LogLevel::warning, r, 412, "the server lost the state, and there is no body to publish it again", now);
 }
 
-// The proxy of a record that names none.
+// The next hop of a record that names none.
 std::string_view Publications::default_proxy(const PublicationRecord& r) const {
   bool control = (r.source & kControlSources) != 0 && !c_.settings_.presence_server.empty();
   return control ? c_.settings_.presence_server : c_.settings_.outbound_proxy;
@@ -43,14 +47,15 @@ std::string_view Publications::destination(const PublicationRecord& r) const {
   return c_.destination_;
 }
 
-// A PUBLISH is no dialog: a new Call-ID starts its own CSeq. Taken where it is not known which ones were used already.
+// Takes a new Call-ID and From tag, with which CSeq begins anew. PUBLISH makes no dialog, so that this is possible at any time;
+// it is needed where nobody knows which CSeqs were used under the old Call-ID.
 void Publications::renew_call(PublicationRecord& r) {
   r.call_number = c_.entropy_();
   r.tag_number = static_cast<uint32_t>(c_.entropy_());
   r.cseq = 0;
 }
 
-// Call-ID and From tag of a record.
+// Writes Call-ID and From tag of a record to call_id_ and from_tag_.
 void Publications::name_call(const PublicationRecord& r) const {
   write_names({r.call_number, r.tag_number}, c_.settings_.host, call_id_, from_tag_);
 }
@@ -82,7 +87,7 @@ void Publications::fill(PublicationRecord& r, SipRequest& q, std::string (&)[2],
   }
 }
 
-// A SIP-ETag was there, and no SIP-If-Match could carry it.
+// The reply has a SIP-ETag, and no SIP-If-Match can hold it.
 static bool no_use_of_etag(const SipReply& r) { return r.etag_unusable || (!r.etag.empty() && !usable_etag(r.etag)); }
 
 Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs now) {
@@ -93,7 +98,9 @@ Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs no
   if (granted && e.etag == Tag::Unusable) {
     c_.count_.unusable_etag++;
     say(bad_etag_gate_, LogLevel::warning, r, reply.status,
-        "with a SIP-ETag that cannot be sent back (over 255 octets, or a control character): nobody can refresh or remove this state", now);
+        "with a SIP-ETag that cannot be sent back (over 255 octets, or a control character): nobody can refresh or remove this "
+        "state",
+        now);
   } else if (granted && e.etag == Tag::Missing) {
     c_.count_.missing_etag++;
     say(etag_gate_, LogLevel::warning, r, reply.status, "without SIP-ETag", now);

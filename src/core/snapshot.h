@@ -1,4 +1,4 @@
-// Snapshot: a copy of a record's view that outlives the record, its texts in one block of memory.
+// Snapshot: a copy of a record's view that outlives the record, with its texts in one block of memory.
 #pragma once
 
 #include <cstring>
@@ -10,21 +10,21 @@
 
 namespace pua {
 
-// A RecordView that owns its strings: observers see the record as it was when its request ended.
+// A RecordView that owns its strings. Observers see by it the record as it was when its request ended.
 class Snapshot {
  public:
   Snapshot() = default;
   explicit Snapshot(const RecordView& v) { take(v); }
 
-  // Another record's view in its place; the block is used again where it is large enough. `more`: views that are to point
-  // into the block too, as long as this one is kept. Throws std::bad_alloc.
+  // Copies another view in place of the last one; the block is used again where it is large enough. `more`: other texts to be
+  // copied into the block; these views then point there. Throws std::bad_alloc.
   void take(const RecordView& v, std::initializer_list<std::string_view*> more = {}) {
     view = v;
     size_t octets = 0;
     for (std::string_view RecordView::*f : kTexts) octets += (view.*f).size();
     for (const std::string_view* text : more) octets += text->size();
     if (octets > room_) {
-      room_ = 0;  // if there is no memory
+      room_ = 0;  // stays 0 if the allocation throws
       block_.reset(new char[octets]);
       room_ = octets;
     }
@@ -32,7 +32,7 @@ class Snapshot {
     for (std::string_view RecordView::*f : kTexts) at = put(view.*f, at);
     for (std::string_view* text : more) at = put(*text, at);
   }
-  size_t room() const { return room_; }  // octets that it holds
+  size_t room() const { return room_; }  // octets of the block
 
   static constexpr std::string_view RecordView::*kTexts[] = {
       &RecordView::event_name, &RecordView::pres_uri, &RecordView::pres_id, &RecordView::etag, &RecordView::tuple_id,
@@ -46,7 +46,7 @@ class Snapshot {
  private:
   static char* put(std::string_view& text, char* at) {
     if (text.empty()) {
-      text = {};  // not even a pointer to what may be gone
+      text = {};  // an empty view, too, must not point into the record, which may be gone
       return at;
     }
     memcpy(at, text.data(), text.size());

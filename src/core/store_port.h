@@ -16,13 +16,13 @@ namespace pua {
 
 enum class Lane : uint8_t { Bulk, Fast };  // Fast: a caller waits for the commit
 
-constexpr int64_t kMaxRowId = 1000000000000000;  // nobody counts so far: a row with a larger id is damaged
-constexpr int64_t kMaxCountedId = kMaxRowId / 2;  // new ids follow the largest one up to here
-constexpr uint32_t kMaxRowVersion = 0x80000000u;  // nor so far: a row that cannot be replaced by a newer one is damaged
+constexpr int64_t kMaxRowId = 1000000000000000;   // counting never gets there: a row with a larger id is damaged
+constexpr int64_t kMaxCountedId = kMaxRowId / 2;  // new ids follow the largest one in the table, if that is no larger than this
+constexpr uint32_t kMaxRowVersion = 0x80000000u;  // counting never gets there: a row with this version, or more, is damaged
 
 // One row of table `pua`. Views stay valid as long as the call that shows them. Times: EpochS; 0 = none / for ever.
 struct Row {
-  int64_t id = 0;            // primary key, given by the engine, never reused: also a late delete of a former one hits nobody
+  int64_t id = 0;            // primary key, given by the engine; never used twice, so that a late delete finds no other row
   int32_t flag = 0;          // source bit
   int32_t event = 0;         // event bit
   std::string_view pres_uri, pres_id, watcher_uri, to_uri;   // with flag and event: the unique key
@@ -40,75 +40,78 @@ struct Row {
   int64_t owner_epoch = 0;
   int32_t node = 0;
   int64_t updated_at = 0;
-  int32_t intent = 0;           // core/publication_record.h Op of the request that may be out, 0 = none
+  int32_t intent = 0;           // the request that may be out, an Op of core/publication.h or core/subscription.h; 0 = none
   int32_t intent_expires = 0;   // its Expires
 };
 
-// The part of a record that the store owns. A Record derives from it; nobody else touches it.
+// What the store keeps with each record: an Entity (core/entity.h) derives from it. The comment of each field says who writes
+// it.
 struct StoreHook {
-  // Where the record stands. Batch: being written; Aside: its row was refused on its own and is retried slowly.
+  // The store's queue in which the record stands. Batch: its row is being written. Aside: the database refuses its row by
+  // itself, and the write is tried again slowly.
   enum class Queue : uint8_t { None, Bulk, Fast, Batch, Aside };
   StoreHook* prev = nullptr;
   StoreHook* next = nullptr;
   MonoMs dirty_since = 0;        // when it was first marked since the last write
-  uint32_t version = 0;          // engine: bumped by each change worth storing
+  uint32_t version = 0;          // engine: one more with each change that the row is to hold
   uint32_t written_version = 0;  // store: version of the row that was last committed
   Queue queue = Queue::None;
-  bool remark = false;           // store: marked again while its batch was under way
-  bool remark_fast = false;
-  // The next write carries the whole row: engine: something changed that a narrow write does not carry (RowOp); store: no whole
-  // row of this record is known to be committed.
+  bool remark = false;           // store: marked again while its batch was being written,
+  bool remark_fast = false;      // ... and in the fast lane
+  // The next write must carry the whole row. The engine sets it when something has changed that a narrow write does not carry
+  // (RowOp), the store when it does not know of any whole row of this record that was committed.
   bool whole = true;
-  uint8_t failures = 0;          // store: how often its row was refused on its own
-  bool stray = false;            // store: one of its own, for a row that no record stands for (StorePort::erase)
+  uint8_t failures = 0;          // store: how often the database has refused its row by itself
+  bool stray = false;            // store: no record of the engine's, but made by the store to delete a row (StorePort::erase)
 };
 
 struct StorePort {
   virtual ~StorePort() = default;
-  // The record's row no longer matches: write it. Never calls back from inside. Marking twice is cheap.
+  // The row is older than the record: write it. Never calls back inside this call. Marking twice is cheap.
   virtual void mark(StoreHook&, Lane, MonoMs now) = 0;
-  // Records whose row waits to be written. Cheap.
+  // How many records wait for their row to be written. Cheap.
   virtual size_t backlog() const = 0;
-  // Ask for the next page of rows with id > after. Answered by on_page.
+  // Asks for the next page of rows with id > after. Answered by on_page.
   virtual void load(int64_t after, uint32_t limit) = 0;
-  // Ask for the row of this key (its six columns count), out of turn while the table is being loaded. Answered by on_found,
-  // unless the store cannot read now: then the row comes with its page.
+  // Asks for the row of this key (its six columns count) ahead of its page, while the table is being loaded. Answered by
+  // on_found. Where the store cannot read now there is no answer, and the row comes with its page.
   virtual void find(const Row& key) = 0;
-  // The largest id that stands somewhere in the database without a row, 0: none. New rows get larger ones: what is left of a removed row
-  // would count as theirs. Asked when a page or a row has come.
+  // The largest id that something in the database names although there is no row of it (SQLite's journal of narrow writes); 0:
+  // none. New rows get larger ids, because what is left of a removed row would count as part of a new row with its id. The
+  // engine asks when a page or a row has come.
   virtual int64_t top_id() const { return 0; }
-  // Deletes a row that no record stands for, when there is time, unless the one in the table is newer (id, owner_epoch,
-  // record_version and node count). Nobody is told.
+  // Deletes a row that no record stands for, when there is time, unless the row in the table is newer (of the argument id,
+  // owner_epoch, record_version and node count). There is no answer.
   virtual void erase(const Row&, MonoMs now) = 0;
-  // How many of those still wait.
+  // How many such deletions still wait.
   virtual size_t erasing() const = 0;
-  // false: what it takes goes with the process. Nothing is ever durable then.
+  // false: everything is lost with the process, so that no outcome is ever durable.
   virtual bool durable() const = 0;
 };
 
-// Narrow: of a row that is there, what a record changes by itself: see PUA_NARROW_COLUMNS in store/columns.h. All of `out` is
-// filled in, so that a store may write it as a whole.
+// Narrow: write only the columns that change with each refresh (PUA_NARROW_COLUMNS in store/columns.h), because the row is
+// there. All columns are filled in all the same, so that a store may write the whole row instead.
 enum class RowOp : uint8_t { Upsert, Narrow, Delete };
 
 // Implemented by the engine. Called from the store's own turn.
 struct StoreSink {
   virtual ~StoreSink() = default;
-  // What to write for this record now. Views into the record: valid until the next call into the engine.
+  // What to write for this record now. The views point into the record and are valid until the next call into the engine.
   // Narrow: nothing else has changed since a whole row was committed (StoreHook::whole).
-  // Delete: only id and the three that order rows are looked at (owner_epoch, record_version, node); a row in the
+  // Delete: only id, and the columns that say which row is newer (owner_epoch, record_version, node), count; a row in the
   // database that is newer by these stays.
   virtual RowOp row_of(const StoreHook&, Row& out) = 0;
-  // The row was committed with that version (ok), or this attempt failed and will be repeated (not ok).
-  // May free the record (a deleted row of an ended record): do not touch the hook afterwards. If more was marked
-  // while it was written, the store has queued the hook again before this call.
+  // The row was committed with that version (ok), or this attempt failed and will be repeated (not ok). The call may free the
+  // record (when the row of an ended record was deleted): do not touch the hook afterwards. If the record was marked again
+  // meanwhile, the store has queued it again before this call.
   virtual void on_stored(StoreHook&, uint32_t version, bool ok, MonoMs now) = 0;
-  // One page of rows at start, perhaps fewer than asked for: `last` alone says that there are no more. error
-  // non-empty: the load failed; the store tries the same page again, later and later.
+  // One page of rows that load() asked for. There may be fewer rows than asked for: `last` alone says that no more follow. If
+  // error is not empty, the page could not be read; the store tries it again after longer and longer pauses.
   virtual void on_page(std::span<const Row> rows, bool last, std::string_view error, MonoMs now) = 0;
   // The row of `key`, nullptr: there is none. top: the largest id in the table, up to kMaxRowId; 0: no row.
   virtual void on_found(const Row& key, const Row* row, int64_t top, MonoMs now) = 0;
-  // The table was away and is there again, or is another one than it was (made anew, an older copy): what was written before may
-  // not be in it any more, and what was removed may be back.
+  // The table was away and is there again, or another one stands in its place (made anew, or an older copy): rows that were
+  // written may be missing, and rows that were deleted may be back.
   virtual void on_rows_lost(MonoMs now) = 0;
 };
 

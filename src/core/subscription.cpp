@@ -9,13 +9,14 @@
 namespace pua::sub {
 
 const char* state_name(State s) {
-  static constexpr const char* names[] = {"idle", "intent", "queued", "sending", "waiting", "live", "backoff", "ending", "gone"};
+  static constexpr const char* names[] = {"idle", "intent",  "queued", "sending", "waiting",
+                                          "live", "backoff", "ending", "gone"};
   return names[static_cast<int>(s)];
 }
 const char* input_name(Input i) {
-  static constexpr const char* names[] = {"request", "proceed", "slot", "due", "success", "dialog_lost", "too_brief", "transient",
-                                          "forbidden", "auth", "fatal", "shutdown", "notify", "refused", "terminated", "restored",
-                                          "loaded", "stored", "told"};
+  static constexpr const char* names[] = {"request",   "proceed",   "slot",   "due",     "success", "dialog_lost", "too_brief",
+                                          "transient", "forbidden", "auth",   "fatal",   "shutdown", "notify",     "refused",
+                                          "terminated", "restored", "loaded", "stored",  "told"};
   return names[static_cast<int>(i)];
 }
 
@@ -29,8 +30,9 @@ Reason reason_of(std::string_view s) {
   return Reason::Unknown;
 }
 
-// RFC 6665 section 4.1.2.2, RFC 5057 section 5.1: these end the subscription of the dialog they come in. (502 stands in the second
-// alone: the way to the remote target is gone. A new dialog finds another, and costs little where the old one goes on over there.)
+// These statuses end the subscription of the dialog in which they come (RFC 6665 section 4.1.2.2, RFC 5057 section 5.1). Only
+// RFC 5057 lists 502: the way to the remote target is gone. A new dialog may find another way, and if the notifier keeps the
+// old one too, that costs little.
 static bool ends_dialog(int status) {
   switch (status) {
     case 404: case 405: case 410: case 416: case 480: case 481: case 482: case 483: case 484: case 485: case 489: case 501:
@@ -41,7 +43,8 @@ static bool ends_dialog(int status) {
 }
 
 Input input_of(const SipReply& r, Op op) {
-  if (r.origin == ReplyOrigin::Wire && ends_dialog(r.status) && (op == Op::Refresh || op == Op::Remove)) return Input::DialogLost;
+  if (r.origin == ReplyOrigin::Wire && ends_dialog(r.status) && (op == Op::Refresh || op == Op::Remove))
+    return Input::DialogLost;
   switch (classify(r)) {
     case ReplyClass::Success: return Input::Success;
     case ReplyClass::TooBrief: return Input::TooBrief;
@@ -77,13 +80,14 @@ namespace {
 
 using Step = SubscriptionStep;
 
-constexpr uint8_t kMostGaps = 6;         // 5 s doubled so often is 5 minutes
-constexpr int64_t kMaxDelta = 0xffffffff;  // s: what a header field can say (RFC 3261 section 20.19)
-constexpr int64_t kMaxBeyond = 3600;     // s: no longer is an end worth sending because more was granted than asked
-constexpr int kMostUseless = 9;          // 5 s doubled so often is 43 minutes
+constexpr uint8_t kMostGaps = 6;         // 5 s doubled six times are some 5 minutes
+constexpr int64_t kMaxDelta = 0xffffffff;  // s: the most that a header field can say (RFC 3261 section 20.19)
+constexpr int64_t kMaxBeyond = 3600;     // s: for no longer is a removal tried because more was granted than asked
+constexpr int kMostUseless = 9;          // 5 s doubled nine times are some 43 minutes
 
-// A grant above what was asked counts as asked (RFC 6665 section 4.1.2.1): it must not keep us from asking again for years. In a
-// restored dialog that was not refreshed yet nobody knows what was asked: not more than we ever may.
+// A notifier may not grant more than was asked (RFC 6665 section 4.1.2.1). If it does, what was asked counts: else a grant of
+// years would keep us from asking again. What was asked for in a restored dialog that was not refreshed yet is not known, but
+// it was no more than the most that we may ask for.
 void take_grant(Step& s, int64_t expires, MonoMs from) {
   int64_t most = s.m.asked ? s.m.asked : s.e.ask.most > 0 ? s.e.ask.most : kMaxDelta;
   int64_t granted = std::min(expires, most);
@@ -93,7 +97,7 @@ void take_grant(Step& s, int64_t expires, MonoMs from) {
 
 // --- what an input says by itself ------------------------------------------------------------------------------------
 
-// A removal of what is not there, or was fetched once, is a fetch (RFC 6665 section 4.4.3).
+// A removal where there is no subscription, or where there was only a fetch, is a fetch (RFC 6665 section 4.4.3).
 void hear_request(Step& s) {
   Subscription& m = s.m;
   if (m.state == State::Gone) {
@@ -108,10 +112,11 @@ void hear_request(Step& s) {
   } else if (m.wanted == Wanted::Something) {
     m.wanted = Wanted::Nothing;
   }
-  // What ends there has its own NOTIFYs to come: this is another dialog.
+  // The dialog that is ending has its last NOTIFY still to come, so that the new subscription gets a dialog of its own.
   if (m.state == State::Ending && (m.wanted == Wanted::Something || m.wanted == Wanted::Once)) forget_dialog(s);
 }
 
+// The request leaves now: which one it is, and what it asks for, is settled here.
 void hear_slot(Step& s) {
   Subscription& m = s.m;
   m.op = next_op(m);
@@ -120,7 +125,8 @@ void hear_slot(Step& s) {
     s.fx.skip_cseqs = true;
   }
   if (m.op == Op::Remove || m.op == Op::Fetch) m.asked = 0;
-  else if (m.build == Build::Fresh) m.asked = expires_to_ask(s.e.ask, m.wanted_end == kNever ? kNever : m.wanted_end - s.now, m.server_min);
+  else if (m.build == Build::Fresh)
+    m.asked = expires_to_ask(s.e.ask, m.wanted_end == kNever ? kNever : m.wanted_end - s.now, m.server_min);
   m.sent_at = s.now;
   m.probe = std::exchange(m.ask, false);
   if (!m.probe) m.useless = 0;
@@ -129,7 +135,7 @@ void hear_slot(Step& s) {
   if (m.dialog == Dialog::None) m.dialog = Dialog::Early;
 }
 
-// A 2xx to a request that is to keep a subscription, whose dialog stands.
+// A 2xx. What follows counts if the request was to make or keep the subscription, and no NOTIFY has ended the dialog meanwhile.
 void hear_success(Step& s) {
   Subscription& m = s.m;
   if (m.op == Op::Remove || m.op == Op::Fetch || terminated(m)) return;
@@ -140,10 +146,11 @@ void hear_success(Step& s) {
     m.since = s.now;
     s.fx.take_dialog = true;
   } else if (!first) {
-    s.fx.take_dialog = true;      // target refresh: the remote tag stays
+    s.fx.take_dialog = true;      // a target refresh (RFC 6665 section 4.4.1): the remote tag stays
     note_standing(s);
   }
-  // An earlier NOTIFY has said it better, but for a refresh that is answered in full.
+  // A NOTIFY that came before this 2xx counts for the grant (RFC 6665 section 4.1.2.1), unless this is the answer to a refresh
+  // and has an Expires.
   if (!m.told || (!first && s.e.expires >= 0)) take_grant(s, s.e.expires < 0 ? m.asked : s.e.expires, m.sent_at);
   if (first && m.notified == Notified::No) m.notify_by = m.sent_at + s.e.timer_n;
 }
@@ -161,11 +168,11 @@ void hear_notify(Step& s) {
   }
   m.notified = s.e.notified;
   m.notify_by = 0;
-  // One that says in one breath that the subscription goes on and that nothing is left of it says nothing of its end.
+  // A NOTIFY with expires=0 that does not say "terminated" contradicts itself: the grant stays as it was.
   m.told |= s.e.expires > 0;
   if (s.e.expires > 0) take_grant(s, s.e.expires, s.now);
   else if (!m.grant_end) m.grant_end = s.now + static_cast<MonoMs>(m.asked) * 1000;
-  // A whole new grant is worth a row; a rounded one is not.
+  // The row is written if the grant has changed, but not for the few seconds by which NOTIFYs round it.
   if (made || std::abs(removal_end(m) - s.removal_end) > 10000) s.fx.write = Write::Bulk;
   if (s.e.full) m.gap = Gap::No, m.gaps = 0;
   if (!s.e.refetch) return;
@@ -176,7 +183,7 @@ void hear_notify(Step& s) {
 void hear_refused(Step& s) {
   Subscription& m = s.m;
   m.refused = static_cast<uint8_t>(std::min(m.refused + 1, 255));
-  // While a refresh is out: in place of its answer, or the last one of the dialog.
+  // While a refresh is out, a refused NOTIFY stands in place of the one that answers it, or is the last one of the dialog.
   if (m.state == State::Sending && m.op == Op::Refresh && (!m.heard || s.e.ended)) m.ask = true;
 }
 
@@ -188,7 +195,8 @@ void hear_restored(Step& s) {
   if (!row.requested || row.existing) m.wanted_end = row.wanted_end;
   m.grant_end = row.grant_end;
   m.since = m.sent_at = s.now;
-  m.dialog = row.dialog ? Dialog::Confirmed : row.replay ? Dialog::Early : Dialog::None;   // Early: a NOTIFY to its first request makes it
+  // Early: the NOTIFY that answers the first request, which may have been sent by the last run, makes the dialog.
+  m.dialog = row.dialog ? Dialog::Confirmed : row.replay ? Dialog::Early : Dialog::None;
   if (row.replay) {
     m.build = Build::Replay;
     m.asked = row.asked;
@@ -216,28 +224,30 @@ void hear(Step& s) {
 
 bool is_reply(Input i) { return i >= Input::Success && i <= Input::Shutdown; }
 
-// What holds for every rule.
+// What is done after every rule.
 void finish(Step& s, State before, Dialog dialog_before, bool over_before) {
   Subscription& m = s.m;
   Effects& fx = s.fx;
-  // The request of the last run was repeated, or its dialog is there: that run may have gone on under these names.
+  // A reply to the repeated request of the last run is here. That run may have used further CSeqs under these names: skip them.
   if (m.build == Build::Replay && is_reply(s.e.input)) {
     m.build = Build::Fresh;
     fx.skip_cseqs = true;
   }
   if (fx.new_names) m.build = Build::Fresh;
   fx.dialog_changed = m.dialog != dialog_before;
-  // Loaded with a time to refresh is a row that nobody asked for; else an owner may have been told already that it is kept.
+  // Loaded with a time to refresh (due) means that no owner has asked for the row. Without one, an owner may have been told
+  // already that the request is kept, so that it must be written.
   bool asked = s.e.input == Input::Loaded ? s.e.due < 0 : s.e.input == Input::Request && s.e.owner;
   bool over = row_over(m);
   if (fx.write == Write::No && over != over_before) fx.write = Write::Bulk;
-  if (fx.write == Write::No && fx.enqueue && asked && !over) fx.write = Write::Wish;   // what is wanted, and the names of its dialog
+  // The row must hold what is wanted, and the names of the dialog that is being made.
+  if (fx.write == Write::No && fx.enqueue && asked && !over) fx.write = Write::Wish;
   if (fx.write == Write::Bulk && s.e.owner) fx.write = Write::Fast;
   if (over && !s.e.has_row) fx.write = Write::No;
   fx.leave_queue = (before == State::Queued || before == State::Idle) && m.state != before;
   fx.free = m.state == State::Gone && !s.e.has_row;
   fx.not_kept = s.e.input == Input::Loaded && s.e.no_row && m.state == State::Gone;
-  if (fx.complete && m.wanted == Wanted::Nothing) m.wanted = Wanted::Leaving;   // its owner knows now
+  if (fx.complete && m.wanted == Wanted::Nothing) m.wanted = Wanted::Leaving;   // the owner is being told
 }
 
 }  // namespace
@@ -248,7 +258,9 @@ Effects Subscription::step(Subscription& m, const Event& e, Random& random, Mono
   Dialog dialog_before = m.dialog;
   bool over_before = row_over(m);
   hear(s);
-  if (e.input == Input::Request || e.input == Input::Restored) over_before = row_over(m);   // what is wanted now is no news of the dialog
+  // These two change what is wanted, which by itself is no reason to write or delete the row: finish() looks for other changes
+  // only.
+  if (e.input == Input::Request || e.input == Input::Restored) over_before = row_over(m);
   const auto* rule = find_rule(subscription_rules(), before, e.input, s);
   if (!rule) return {};
   if (rule->act) rule->act(s);

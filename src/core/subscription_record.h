@@ -1,4 +1,5 @@
-// SubscriptionRecord: one wanted subscription and its dialog. Never moves in memory; only the engine creates, changes and frees it.
+// SubscriptionRecord: one subscription: its texts, its dialog, its machine, its callers. Records never move in memory. Only
+// Subscriptions creates, changes and frees them.
 #pragma once
 
 #include <cstdint>
@@ -20,32 +21,32 @@ struct SubscriptionKey {
   std::string_view pres_uri, id, watcher_uri, to_uri;
 };
 
-// A request that came while another one was out. Replaced by the next one that comes; header fields, body and callback parameter that
-// a newer one leaves out stay.
+// The request that waits because another one is out. A newer one replaces it, but header fields, body and callback parameter
+// that the newer one leaves out stay.
 struct WaitingSubscribe {
   bool removal = false;
   bool has_headers = false;
   MonoMs wanted_end = kNever;
   std::string contact, target, extra_headers, outbound_proxy;
-  std::string body, content_type;         // empty: the one before
+  std::string body, content_type;         // empty: the body that the record has stays
   void* cb_param = nullptr;
   WaiterList callers;
 
   void make_removal() { removal = true; }
 };
 
-// The parts few subscriptions have at any one time.
+// What only few subscriptions have at a time.
 struct SubscriptionExtra {
   WaiterList callers;                     // of the request under way
   std::unique_ptr<WaitingSubscribe> waiting;
-  // Of a request of the last run that is repeated: how many CSeqs that run may have used behind it, and since when.
+  // Where a request of the last run is repeated: how many CSeqs that run may have used after it, and when its row was written.
   uint32_t cseq_jump = 0;
   int64_t cseq_since = 0;                 // EpochS
   void* cb_param = nullptr;
-  bool keep_existing = false;             // while loading: what was asked for counts only if no row comes
+  bool keep_existing = false;             // all requests during the load had keep_existing: they count only without a row
 };
 
-struct SubscriptionRecord : Entity, HashHook {   // the hook: its place in the index by Call-ID
+struct SubscriptionRecord : Entity, HashHook {   // HashHook: where it stands in the index by Call-ID (core/dialogs.h)
   using Key = SubscriptionKey;
   using State = sub::State;
   using Input = sub::Input;
@@ -60,20 +61,20 @@ struct SubscriptionRecord : Entity, HashHook {   // the hook: its place in the i
   std::unique_ptr<SubscriptionRecord> bucket_next;
   PackedStrings<kFields> text;
   std::unique_ptr<SubscriptionExtra> extra;
-  KeptDocument* kept = nullptr;           // of the last NOTIFY, while there is room for it
+  KeptDocument* kept = nullptr;           // the last NOTIFY's document, while it is among those that are kept
   MonoMs notified_at = 0;                 // when the last NOTIFY of this run came
   Machine<sub::Subscription> m;
-  uint32_t intent_version = 0;            // StoreHook::version that must be committed before the request leaves
+  uint32_t intent_version = 0;            // state Intent: the row's version that must be committed before the request leaves
   uint32_t cseq = 0;                      // last used in this dialog
   uint32_t remote_cseq = 0;               // of the last NOTIFY taken in this dialog and run
   uint32_t doc_version = 0;               // of the last document
   uint32_t notifies = 0;                  // taken in this run
-  bool has_doc = false;                   // doc_version counts
-  uint8_t stale = 0;                      // partial documents in a row that were older than the one before
-  bool has_remote_cseq = false;           // remote_cseq counts: 0 is a number like others
+  bool has_doc = false;                   // doc_version is known, and no change before it is missing
+  uint8_t stale = 0;                      // partial documents in a row that were no newer than the one before
+  bool has_remote_cseq = false;           // remote_cseq is known (0 is a possible CSeq)
 
   SubscriptionRecord() : Entity(Kind::Subscription) {}
-  // Replaces the strings. All but Call-ID and own tag are only in a whole row.
+  // Replaces the strings. If any but Call-ID and local tag has changed, the next write carries the whole row.
   void put(const std::array<std::string_view, kFields>& strings) {
     for (size_t i = 0; i < kFields; i++) whole = whole || (i != kCallId && i != kLocalTag && strings[i] != text.get(i));
     text.assign(strings);
@@ -82,14 +83,14 @@ struct SubscriptionRecord : Entity, HashHook {   // the hook: its place in the i
   std::string_view call_id() const { return text.get(kCallId); }
   std::string_view remote_tag() const { return text.get(kRemoteTag); }
   std::string_view proxy() const { return text.get(kProxy); }
-  // Request-URI of an initial request, and To.
+  // The Request-URI of an initial request, and the URI of To.
   std::string_view target() const { return text.get(kTarget).empty() ? pres_uri() : text.get(kTarget); }
   std::string_view to_uri() const { return text.get(kTo).empty() ? pres_uri() : text.get(kTo); }
   bool is(const SubscriptionKey& k) const {
     return source == k.source && event == k.event && pres_uri() == k.pres_uri && text.get(kId) == k.id &&
            text.get(kWatcher) == k.watcher_uri && text.get(kTo) == k.to_uri;
   }
-  static void add_rest(SipHash& h, const SubscriptionKey& k) {   // of the key, behind pres_uri
+  static void add_rest(SipHash& h, const SubscriptionKey& k) {   // adds what the key has besides pres_uri
     h.add(k.id).add(k.watcher_uri).add(k.to_uri);
     h.add((static_cast<uint64_t>(static_cast<uint32_t>(k.source)) << 32) | static_cast<uint32_t>(k.event));
   }

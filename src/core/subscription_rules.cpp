@@ -1,4 +1,4 @@
-// The rules of the subscription machine: guards, actions, and the list of them. What an input says by itself is in subscription.cpp.
+// The rules of the subscription machine: guards, actions, and the list. What an input says by itself is in subscription.cpp.
 #include <algorithm>
 
 #include "core/subscription_step.h"
@@ -8,8 +8,8 @@ namespace {
 
 using Step = SubscriptionStep;
 
-constexpr MonoMs kIdlePatience = 5000;   // a request that came while the table is being loaded is answered by then
-constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds is early by no more than this
+constexpr MonoMs kIdlePatience = 5000;   // a request that came during the load is answered after this long at the latest
+constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds ends a subscription up to this early
 
 // --- guards ----------------------------------------------------------------------------------------------------------
 
@@ -34,7 +34,8 @@ bool lapsed(const Step& s) { return to_end(s) && over_there(s); }
 bool deaf_from_the_start(const Step& s) { return s.m.refused > 0 && wanted(s); }
 bool deaf(const Step& s) { return s.m.probe && !s.m.heard && s.m.refused >= kDeaf && wanted(s); }
 
-// Whether a new dialog may be tried at once: not where that was done a moment ago, nor before the other side's time.
+// Whether a new dialog may be tried at once: not if one was tried at once a moment ago, and not if the other side has asked for
+// a pause.
 bool at_once(const Step& s, int64_t retry_after) {
   return (!s.m.quick_try || stood(s.m, s.now)) && !quiet(s) && retry_after <= 0;
 }
@@ -45,7 +46,9 @@ bool was_removal(const Step& s) { return s.m.op == Op::Remove; }
 bool was_end(const Step& s) { return s.m.op == Op::Remove || s.m.op == Op::Fetch; }
 bool was_fetch(const Step& s) { return s.m.op == Op::Fetch; }
 bool deaf_dialog_ended(const Step& s) { return was_removal(s) && wanted(s); }
-bool deaf_dialog_ended_at_once(const Step& s) { return deaf_dialog_ended(s) && s.m.notified != Notified::No && at_once(s, -1); }
+bool deaf_dialog_ended_at_once(const Step& s) {
+  return deaf_dialog_ended(s) && s.m.notified != Notified::No && at_once(s, -1);
+}
 bool was_end_terminated(const Step& s) { return was_end(s) && terminated(s.m); }
 bool terminated_not_wanted(const Step& s) { return terminated(s.m) && not_wanted(s); }
 bool terminated_at_once(const Step& s) { return terminated(s.m) && at_once(s, -1); }
@@ -76,7 +79,7 @@ bool ended_for_good(const Step& s) {
 }
 bool at_end_by_notifier(const Step& s) {
   MonoMs early = s.e.reason == Reason::Timeout || s.e.reason == Reason::None ? kMoment : 0;
-  return s.m.wanted_end - early <= s.now;   // before our own timer
+  return s.m.wanted_end - early <= s.now;   // the NOTIFY may come before our own timer
 }
 bool pause_asked(const Step& s) { return asks_for_a_pause(s.e.reason) || pause_of(s.e) > 0; }
 bool anew_at_once(const Step& s) { return !asks_for_a_pause(s.e.reason) && at_once(s, pause_of(s.e)); }
@@ -94,7 +97,7 @@ void tell(Step& s, int status, const char* reason) {
 void tell_reply(Step& s) { tell(s, 0, ""); }
 void write_row(Step& s) { s.fx.write = Write::Bulk; }
 
-// status 0: the reply says it.
+// Ends the record. status 0: the outcome is that of the reply.
 void end(Step& s, Note why, int status, const char* reason) {
   tell(s, status, reason);
   write_row(s);
@@ -110,7 +113,8 @@ void queue(Step& s) {
   s.fx.enqueue = true;
 }
 
-// It is not wanted, and over there it ends by itself: nothing to send, but of a dialog the last NOTIFY is still to come.
+// The subscription is not wanted, and ends at the notifier by itself: there is nothing to send, but the last NOTIFY of the
+// dialog is still to come (RFC 6665 section 4.4.1).
 void let_end(Step& s, Note why, int status, const char* reason) {
   tell(s, status, reason);
   write_row(s);
@@ -125,13 +129,13 @@ void back_off(Step& s, int64_t retry_after) {
   MonoMs retry = s.now + backoff(m.attempts, retry_after, s.random);
   m.hold_until = retry_after > 0 ? s.now + std::min(retry_after, kMaxRetryAfter) * 1000 : 0;
   MonoMs end = end_of_interest(m);
-  // When the dialog lapses a new one is due, but not sooner than the other side asked for.
+  // When the grant ends a new dialog is due, but not before the time that the other side asked for.
   if (m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something && !m.hold_until) end = std::min(end, m.grant_end);
   m.deadline = std::min(retry, end);
   write_row(s);
 }
 
-// The dialog is lost, the subscription still wanted.
+// The dialog is lost, and the subscription still wanted: a new dialog is made at once, or later.
 void subscribe_anew(Step& s) {
   note_standing(s);
   forget_dialog(s);
@@ -145,7 +149,8 @@ void subscribe_anew_later(Step& s, int64_t retry_after) {
   if (s.m.hold_until > s.now) retry_after = std::max(retry_after, (s.m.hold_until - s.now + 999) / 1000);
   back_off(s, retry_after);
 }
-// The same where the notifier has ended the dialog, and a new one would be welcome but for the one that was tried a moment ago.
+// As subscribe_anew_later(), where the notifier has ended the dialog. welcome: the NOTIFY allows a new one at once. If that is
+// put off only because one was tried a moment ago, the notifier ends dialogs as soon as they are made, and the log is told so.
 void subscribe_after_end_later(Step& s, bool welcome, int64_t retry_after) {
   bool again = welcome && s.m.quick_try && !stood(s.m, s.now) && retry_after <= 0 && !quiet(s);
   subscribe_anew_later(s, retry_after);
@@ -164,7 +169,7 @@ void live(Step& s, MonoMs from) {
   if (m.refetch) m.deadline = std::min(m.deadline, refetch_at(m));
 }
 
-// NOTIFYs were refused: the next request comes sooner.
+// NOTIFYs were refused: the next request leaves sooner.
 void ask_for_state(Step& s) {
   s.m.ask = true;
   s.m.deadline = std::min(s.m.deadline, s.m.sent_at + (kRefetchEvery << s.m.useless));
@@ -176,7 +181,7 @@ void ending_already(Step& s) { tell(s, 200, "Ending already"); }
 void never_sent(Step& s) { end(s, Note::NeverSent, 200, "Nothing subscribed"); }
 void no_subscription(Step& s) { end(s, Note::NeverSent, 404, "No such subscription"); }
 
-void keep_for_later(Step& s) {   // the other side asked for quiet: the change is kept and goes out then
+void keep_for_later(Step& s) {   // the other side asked for quiet: the change is kept, and its owner told that it leaves later
   tell(s, 503, "Retry-After not over yet, kept");
   write_row(s);
   s.m.deadline = std::min(s.m.hold_until, end_of_interest(s.m));
@@ -188,7 +193,7 @@ void begin_again(Step& s) {
   s.m.attempts = 0;
   s.m.quick_try = false;
 }
-// A removal that somebody wants must be in the row before it leaves: a restart must not bring the subscription back.
+// The row must say that the subscription is being removed before the removal leaves, so that a restart does not bring it back.
 void commit_first(Step& s) {
   begin_again(s);
   s.fx.write = Write::Intent;
@@ -206,7 +211,7 @@ void give_up_waiting(Step& s) {
 }
 void last_notify_missing(Step& s) {
   end(s, s.m.wanted == Wanted::Once && s.m.notified == Notified::No ? Note::NotifyMissing : Note::Removed, 0, "");
-  s.fx.complete = false;   // its owner was told when the reply came
+  s.fx.complete = false;   // the owner was told when the reply came
 }
 void expire(Step& s) { end(s, Note::Expired, 480, "Lifetime ended"); }
 void expire_by_itself(Step& s) { let_end(s, Note::Expired, 480, "Lifetime ended"); }
@@ -221,11 +226,11 @@ void withdraw(Step& s) {
   s.fx.note = Note::Expired;
   s.m.wanted = Wanted::Leaving;
   queue(s);
-  if (s.m.state == State::Queued) tell(s, 480, "Lifetime ended");   // it ended before the request could leave
+  if (s.m.state == State::Queued) tell(s, 480, "Lifetime ended");   // the lifetime ended before the request could leave
 }
 void lapse(Step& s) { end(s, Note::Removed, 200, "Ended by itself"); }
 void lapse_by_itself(Step& s) { let_end(s, Note::Removed, 200, "Ended by itself"); }
-void end_deaf_dialog(Step& s) {   // the other side has a subscription that nobody else would end
+void end_deaf_dialog(Step& s) {   // else the notifier would keep its subscription until the grant ends
   s.fx.note = Note::Deaf;
   s.m.renew = true;
   queue(s);
@@ -279,7 +284,8 @@ void withdraw_at_once(Step& s) {
   withdraw(s);
   tell_reply(s);
 }
-void await_notify(Step& s) {      // also after a refresh that an owner asked for meanwhile: timer N is that of the first request
+// Timer N runs from the first request on, even where an owner has asked for a refresh before the first NOTIFY.
+void await_notify(Step& s) {
   tell_reply(s);
   write_row(s);
   s.m.deadline = std::min(s.m.notify_by, s.m.wanted_end);
@@ -291,7 +297,7 @@ void be_live(Step& s) {
   if (s.m.ask) ask_for_state(s);
 }
 void had_ended(Step& s) { end(s, Note::Removed, 200, "OK, it had ended"); }
-void dialog_lost_anew(Step& s) {  // its owner hears of the new dialog
+void dialog_lost_anew(Step& s) {  // the owner's outcome is that of the request that makes the new dialog
   s.fx.note = Note::DialogLost;
   subscribe_anew(s);
 }
@@ -299,7 +305,8 @@ void dialog_lost_later(Step& s) {
   s.fx.note = Note::DialogLost;
   anew_later_as_asked(s);
 }
-void ask_for_longer(Step& s) {    // at once for the first in a row only, under the same Call-ID (RFC 3261 section 8.1.3.5)
+// At once, but for the first 423 in a row only; under the same Call-ID (RFC 3261 section 8.1.3.5).
+void ask_for_longer(Step& s) {
   s.m.attempts = 1;
   queue(s);
 }
@@ -313,14 +320,15 @@ void withdraw_made(Step& s) {
   write_row(s);
   queue(s);
 }
-void live_made(Step& s) {         // the reply was lost or came from another branch, but a NOTIFY made the dialog: it stands
+// The request failed (the reply was lost, or came from another branch), but a NOTIFY has made the dialog, and that counts.
+void live_made(Step& s) {
   tell_reply(s);
   write_row(s);
   live(s, s.now);
 }
 void fail(Step& s) {
   tell_reply(s);
-  if (s.m.op == Op::Initial) forget_dialog(s);   // whatever an unheard answer made gets 481 to its NOTIFYs
+  if (s.m.op == Op::Initial) forget_dialog(s);   // if a lost answer has made a dialog, 481 to its NOTIFYs will end it
   back_off(s, s.e.retry_after);
 }
 
@@ -328,7 +336,7 @@ void live_by_notify(Step& s) {
   live(s, s.now);
   if (s.m.wanted_end <= s.now) s.m.deadline = s.now;
 }
-// What a NOTIFY that was taken means for the next refresh of a dialog that is live.
+// Sets the time of the next refresh after a NOTIFY was taken.
 void after_notify(Step& s) {
   if (s.asked) live(s, s.m.sent_at);
   if (s.m.refetch) s.m.deadline = std::min(s.m.deadline, refetch_at(s.m));
@@ -340,10 +348,10 @@ void first_notify(Step& s) {
 void shorter_removal(Step& s) {
   if (to_end(s)) s.m.deadline = std::min(s.m.deadline, removal_end(s.m));
 }
-void terminated_while_out(Step& s) {   // the reply says what comes next
+void terminated_while_out(Step& s) {   // what comes next is decided when the reply is here
   note_standing(s);
   forget_dialog(s);
-  s.fx.new_names = false;              // the request that is out keeps its names
+  s.fx.new_names = false;              // the request that is out keeps its Call-ID and tag
   if (wanted(s) && ended_for_good(s)) {
     s.m.wanted = Wanted::Leaving;
     s.fx.note = Note::Rejected;
@@ -361,7 +369,7 @@ void pause_queued(Step& s) {
   tell(s, 480, "Ended by the notifier for now, kept");
   back_off(s, pause_of(s.e));
 }
-void stay_queued_anew(Step& s) {       // what goes out is an initial request now
+void stay_queued_anew(Step& s) {       // the request that waits is an initial one now
   forget_dialog(s);
   queue(s);
   write_row(s);
@@ -369,122 +377,165 @@ void stay_queued_anew(Step& s) {       // what goes out is an initial request no
 void anew_after_pause(Step& s) { subscribe_after_end_later(s, !asks_for_a_pause(s.e.reason), pause_of(s.e)); }
 
 void live_until_due(Step& s) {
-  s.m.refetch = true;   // also where a NOTIFY comes before that: it may bring less than the state
+  s.m.refetch = true;   // even if a NOTIFY comes before that: it may bring less than the full state
   s.m.deadline = std::min({s.m.wanted_end, s.m.grant_end, s.e.due});
 }
-void make_when_due(Step& s) { s.m.deadline = std::min(s.m.wanted_end, s.e.due); }   // its grant has ended meanwhile: spread like the others
+// The grant has ended meanwhile. The new dialog is made at a time that is spread like that of refreshes.
+void make_when_due(Step& s) { s.m.deadline = std::min(s.m.wanted_end, s.e.due); }
 void tell_as_said(Step& s) { tell(s, s.e.status, s.e.phrase); }
 
 // --- the rules -------------------------------------------------------------------------------------------------------
 
-constexpr State Idle = State::Idle, Intent = State::Intent, Queued = State::Queued, Sending = State::Sending, Waiting = State::Waiting,
-                Live = State::Live, Backoff = State::Backoff, Ending = State::Ending, Gone = State::Gone, Stay = State{kStay};
-constexpr uint32_t kStanding = states(Intent, Queued, Waiting, Live, Backoff);   // nothing is out, and it has not ended
+constexpr State Idle = State::Idle, Intent = State::Intent, Queued = State::Queued, Sending = State::Sending,
+                Waiting = State::Waiting, Live = State::Live, Backoff = State::Backoff, Ending = State::Ending,
+                Gone = State::Gone, Stay = State{kStay};
+constexpr uint32_t kStanding = states(Intent, Queued, Waiting, Live, Backoff);   // no request is out, and it has not ended
 
 using SubscriptionRule = Rule<State, Input, Step>;
 
 constexpr SubscriptionRule kRules[] = {
-    // Request: an owner wants something else. While a request is out it waits.
-    {states(Idle), on(Input::Request), "the table has been loaded", loaded, Idle, nullptr, ""},   // and Loaded follows
+    // Request: an owner wants something else. It does not come in Sending: Keeper lets it wait until the reply is there.
+    {states(Idle), on(Input::Request), "the table has been loaded", loaded, Idle, nullptr, ""},   // the input Loaded follows
     {states(Idle), on(Input::Request), "", nullptr, Idle, wait_for_row, ""},
-    {states(Gone), on(Input::Request), "a removal, and its row is still to be deleted", removal_of_what_ended, Gone, ended_already, ""},
+    {states(Gone), on(Input::Request), "a removal, and its row is still to be deleted",
+     removal_of_what_ended, Gone, ended_already, ""},
     {states(Ending), on(Input::Request), "it is still not wanted", to_end, Ending, ending_already, ""},
     {kStanding, on(Input::Request), "nothing to send", nothing_to_send, Gone, never_sent, ""},
     {states(Backoff), on(Input::Request), "the other side asked for quiet", quiet, Backoff, keep_for_later, "RFC 3261 20.33"},
-    {kStanding, on(Input::Request), "a removal", intent_first, Intent, commit_first, ""},
+    {kStanding, on(Input::Request), "a removal", intent_first, Intent, commit_first, "RFC 6665 4.1.2.3"},
     {kStanding | states(Ending, Gone), on(Input::Request), "", nullptr, Queued, send_now, "RFC 6665 4.1.2"},
 
     {states(Intent), on(Input::Proceed), "", nullptr, Queued, queue, ""},
     {states(Queued), on(Input::Slot), "", nullptr, Sending, leave_for_good, "RFC 6665 4.1.2"},
 
-    // Due: the record's own deadline.
+    // Due: the record's own deadline has come.
     {states(Idle), on(Input::Due), "", nullptr, Idle, give_up_waiting, ""},
     {states(Ending), on(Input::Due), "", nullptr, Gone, last_notify_missing, "RFC 6665 4.1.2.4"},
-    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "at the wanted end, without a dialog", at_end_no_dialog, Gone, expire, ""},
-    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "at the wanted end, and it has ended over there", at_end_over_there, Ending, expire_by_itself, ""},
-    {states(Backoff), on(Input::Due), "at the wanted end, and the other side asked for quiet", at_end_quiet, Backoff, withdraw_later, "RFC 3261 20.33"},
+    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "at the wanted end, without a dialog",
+     at_end_no_dialog, Gone, expire, ""},
+    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "at the wanted end, and it has ended at the notifier",
+     at_end_over_there, Ending, expire_by_itself, "RFC 6665 4.4.1"},
+    {states(Backoff), on(Input::Due), "at the wanted end, and the other side asked for quiet",
+     at_end_quiet, Backoff, withdraw_later, "RFC 3261 20.33"},
     {states(Queued, Waiting, Live, Backoff), on(Input::Due), "at the wanted end", at_end, Queued, withdraw, "RFC 6665 4.1.2.3"},
-    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "not wanted, ended over there, without a dialog", lapsed_no_dialog, Gone, lapse, ""},
-    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "not wanted, and it has ended over there", lapsed, Ending, lapse_by_itself, ""},
+    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "not wanted, ended at the notifier, without a dialog",
+     lapsed_no_dialog, Gone, lapse, ""},
+    {states(Queued, Waiting, Live, Backoff), on(Input::Due), "not wanted, and it has ended at the notifier",
+     lapsed, Ending, lapse_by_itself, "RFC 6665 4.4.1"},
     {states(Waiting), on(Input::Due), "NOTIFYs came, and were refused", deaf_from_the_start, Queued, end_deaf_dialog, ""},
     {states(Waiting), on(Input::Due), "", nullptr, Backoff, notify_missing, "RFC 6665 4.1.2.4"},
-    {states(Live, Backoff), on(Input::Due), "the grant has ended", dialog_lapsed_at_once, Queued, dialog_lapsed_anew, "RFC 6665 4.1.2.2"},
-    {states(Live, Backoff), on(Input::Due), "the grant has ended a second time", dialog_lapsed, Backoff, dialog_lapsed_later, ""},
-    {states(Live), on(Input::Due), "deaf: asked for state, and nothing that can be taken came", deaf, Queued, end_deaf_dialog, ""},
+    {states(Live, Backoff), on(Input::Due), "the grant has ended",
+     dialog_lapsed_at_once, Queued, dialog_lapsed_anew, "RFC 6665 4.1.2.2"},
+    {states(Live, Backoff), on(Input::Due), "the grant has ended, and a new dialog was tried a moment ago",
+     dialog_lapsed, Backoff, dialog_lapsed_later, "RFC 6665 4.1.2.2"},
+    {states(Live), on(Input::Due), "deaf: full state was asked for, and nothing came that could be taken",
+     deaf, Queued, end_deaf_dialog, ""},
     {states(Live, Backoff), on(Input::Due), "", nullptr, Queued, queue, "RFC 6665 4.1.2.2"},
     {states(Queued), on(Input::Due), "", nullptr, Queued, stay_queued, ""},
 
     // Replies.
     {states(Sending), on(Input::Success), "the deaf dialog is ended", deaf_dialog_ended_at_once, Queued, subscribe_anew, ""},
-    {states(Sending), on(Input::Success), "the deaf dialog is ended, which brought no NOTIFY or not for the first time", deaf_dialog_ended, Backoff, anew_later, ""},
-    {states(Sending), on(Input::Success), "to a removal or fetch, and the last NOTIFY has come", was_end_terminated, Gone, removed, "RFC 6665 4.1.2.3"},
-    {states(Sending), on(Input::Success), "to a removal or fetch", was_end, Ending, await_last_notify, "RFC 6665 4.1.2.3"},
-    {states(Sending), on(Input::Success), "a NOTIFY has ended it for good", terminated_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
-    {states(Sending), on(Input::Success), "a NOTIFY has ended the dialog", terminated_at_once, Queued, anew_told, "RFC 6665 4.1.3"},
-    {states(Sending), on(Input::Success), "a NOTIFY has ended the dialog, and a pause is due", was_terminated, Backoff, ended_anew_later, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Success), "the deaf dialog is ended, which brought no NOTIFY, or was made a moment ago",
+     deaf_dialog_ended, Backoff, anew_later, ""},
+    {states(Sending), on(Input::Success), "to a removal or fetch, and the last NOTIFY has come",
+     was_end_terminated, Gone, removed, "RFC 6665 4.1.2.3, 4.4.3"},
+    {states(Sending), on(Input::Success), "to a removal or fetch",
+     was_end, Ending, await_last_notify, "RFC 6665 4.1.2.3, 4.4.3"},
+    {states(Sending), on(Input::Success), "a NOTIFY has ended it for good",
+     terminated_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Success), "a NOTIFY has ended the dialog",
+     terminated_at_once, Queued, anew_told, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Success), "a NOTIFY has ended the dialog, and a pause is due",
+     was_terminated, Backoff, ended_anew_later, "RFC 6665 4.1.3"},
     {states(Sending), on(Input::Success), "it grants nothing", granted_nothing, Backoff, anew_later, ""},
-    {states(Sending), on(Input::Success), "not wanted any more, without a dialog", not_wanted_no_dialog, Gone, ended_meanwhile, ""},
-    {states(Sending), on(Input::Success), "not wanted any more, and it has ended over there", not_wanted_over_there, Ending, ends_by_itself_meanwhile, ""},
-    {states(Sending), on(Input::Success), "not wanted any more", not_wanted_any_more, Queued, withdraw_at_once, "RFC 6665 4.1.2.3"},
-    {states(Sending), on(Input::Success), "the first NOTIFY has not come", notify_awaited, Waiting, await_notify, "RFC 6665 4.1.2.4"},
+    {states(Sending), on(Input::Success), "not wanted any more, without a dialog",
+     not_wanted_no_dialog, Gone, ended_meanwhile, ""},
+    {states(Sending), on(Input::Success), "not wanted any more, and it has ended at the notifier",
+     not_wanted_over_there, Ending, ends_by_itself_meanwhile, "RFC 6665 4.4.1"},
+    {states(Sending), on(Input::Success), "not wanted any more",
+     not_wanted_any_more, Queued, withdraw_at_once, "RFC 6665 4.1.2.3"},
+    {states(Sending), on(Input::Success), "the first NOTIFY has not come",
+     notify_awaited, Waiting, await_notify, "RFC 6665 4.1.2.4"},
     {states(Sending), on(Input::Success), "", nullptr, Live, be_live, "RFC 6665 4.1.2.1"},
     {states(Sending), on(Input::DialogLost), "not wanted, to a removal", not_wanted_after_end, Gone, had_ended, "RFC 5057 5.1"},
-    {states(Sending), on(Input::DialogLost), "a NOTIFY has ended it for good", not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
-    {states(Sending), on(Input::DialogLost), "", lost_at_once, Queued, dialog_lost_anew, "RFC 6665 4.1.2.2"},
-    {states(Sending), on(Input::DialogLost), "not for the first time, or a pause is due", nullptr, Backoff, dialog_lost_later, ""},
-    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended it, to a removal or fetch", no_dialog_not_wanted_after_end, Gone, removed, ""},
-    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended it for good", no_dialog_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
-    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended the dialog", no_dialog_at_once, Queued, anew_told, "RFC 6665 4.1.3"},
-    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended the dialog, and a pause is due", no_dialog, Backoff, ended_anew_later_as_asked, ""},
+    {states(Sending), on(Input::DialogLost), "a NOTIFY has ended it for good",
+     not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::DialogLost), "a new dialog may be tried at once",
+     lost_at_once, Queued, dialog_lost_anew, "RFC 6665 4.1.2.2"},
+    {states(Sending), on(Input::DialogLost), "a new dialog was tried a moment ago, or a pause is due",
+     nullptr, Backoff, dialog_lost_later, "RFC 6665 4.1.2.2"},
+    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended it, to a removal or fetch",
+     no_dialog_not_wanted_after_end, Gone, removed, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended it for good",
+     no_dialog_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended the dialog",
+     no_dialog_at_once, Queued, anew_told, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended the dialog, and a pause is due",
+     no_dialog, Backoff, ended_anew_later_as_asked, "RFC 6665 4.1.3"},
     {states(Sending), on(Input::TooBrief), "for the first time", longer_at_once, Queued, ask_for_longer, "RFC 3261 21.4.17"},
-    {states(Sending), on(Input::TooBrief), "nothing longer may be asked for, or again", nullptr, Backoff, back_off_as_asked, ""},
-    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "to the end of a deaf dialog", deaf_dialog_ended, Backoff, anew_later_as_asked, ""},
+    {states(Sending), on(Input::TooBrief), "nothing longer may be asked for, or again",
+     nullptr, Backoff, back_off_as_asked, "RFC 3261 21.4.17"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "to the end of a deaf dialog",
+     deaf_dialog_ended, Backoff, anew_later_as_asked, ""},
     {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "to a fetch", was_fetch, Gone, refused, ""},
-    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has made the dialog, which is not wanted", made_by_notify_not_wanted, Queued, withdraw_made, ""},
-    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has made the dialog", made_by_notify, Live, live_made, "RFC 6665 4.1.2.4"},
-    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended it, to a removal", no_dialog_not_wanted_after_end, Gone, removed, ""},
-    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended it for good", no_dialog_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
-    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended the dialog", no_dialog_at_once, Queued, anew_told, "RFC 6665 4.1.3"},
-    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended the dialog, and a pause is due", no_dialog, Backoff, ended_anew_later_as_asked, ""},
-    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "", nullptr, Backoff, fail, ""},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has made the dialog, which is not wanted",
+     made_by_notify_not_wanted, Queued, withdraw_made, "RFC 6665 4.1.2.3"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has made the dialog",
+     made_by_notify, Live, live_made, "RFC 6665 4.1.2.4"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended it, to a removal",
+     no_dialog_not_wanted_after_end, Gone, removed, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended it for good",
+     no_dialog_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended the dialog",
+     no_dialog_at_once, Queued, anew_told, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended the dialog, and a pause is due",
+     no_dialog, Backoff, ended_anew_later_as_asked, "RFC 6665 4.1.3"},
+    {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "", nullptr, Backoff, fail, "RFC 6665 4.1.2.2"},
     {states(Sending), on(Input::Fatal), "to the end of a deaf dialog", deaf_dialog_ended, Backoff, anew_later_as_asked, ""},
-    {states(Sending), on(Input::Fatal), "a NOTIFY has made the dialog, which is not wanted", made_by_notify_not_wanted, Queued, withdraw_made, ""},
+    {states(Sending), on(Input::Fatal), "a NOTIFY has made the dialog, which is not wanted",
+     made_by_notify_not_wanted, Queued, withdraw_made, "RFC 6665 4.1.2.3"},
     {states(Sending), on(Input::Fatal), "a NOTIFY has made the dialog", made_by_notify, Live, live_made, "RFC 6665 4.1.2.4"},
-    {states(Sending), on(Input::Fatal), "", nullptr, Gone, refused, "RFC 5057 5.1"},
+    {states(Sending), on(Input::Fatal), "", nullptr, Gone, refused, "RFC 3261 21.4"},
     {states(Sending), on(Input::Shutdown), "", nullptr, Sending, tell_reply, ""},
 
     // NOTIFYs.
     {states(Waiting), on(Input::Notify), "", nullptr, Live, first_notify, "RFC 6665 4.1.2.4"},
     {states(Live), on(Input::Notify), "the grant is another one", grant_moved, Live, first_notify, "RFC 6665 4.1.2.1"},
     {states(Live), on(Input::Notify), "", nullptr, Live, after_notify, "RFC 6665 4.1.3"},
-    {states(Queued), on(Input::Notify), "", nullptr, Queued, stay_queued, ""},   // a deadline in the queue either ends it or queues it again
-    {states(Backoff), on(Input::Notify), "", nullptr, Backoff, shorter_removal, ""},
+    {states(Queued), on(Input::Notify), "", nullptr, Queued, stay_queued, "RFC 6665 4.1.3"},
+    {states(Backoff), on(Input::Notify), "", nullptr, Backoff, shorter_removal, "RFC 6665 4.1.3"},
     {states(Intent, Sending, Ending), on(Input::Notify), "", nullptr, Stay, nullptr, "RFC 6665 4.1.3"},
-    {states(Live), on(Input::Refused), "one too many, in place of an answer, or the last one of its dialog", asks_now, Live, ask_for_state, ""},
+    {states(Live), on(Input::Refused), "too many in a row, one in place of an answer, or the last one",
+     asks_now, Live, ask_for_state, ""},
     {kStanding | states(Sending, Ending), on(Input::Refused), "", nullptr, Stay, nullptr, ""},
     {states(Sending), on(Input::Terminated), "", nullptr, Sending, terminated_while_out, "RFC 6665 4.1.3"},
     {states(Ending), on(Input::Terminated), "", nullptr, Gone, ended_as_told, "RFC 6665 4.1.2.3"},
     {kStanding, on(Input::Terminated), "not wanted", not_wanted, Gone, had_ended, "RFC 6665 4.1.3"},
     {kStanding, on(Input::Terminated), "at the wanted end", at_end_by_notifier, Gone, expire, "RFC 6665 4.1.3"},
     {kStanding, on(Input::Terminated), "rejected, noresource, invariant", ended_for_good, Gone, rejected, "RFC 6665 4.1.3"},
-    {states(Queued), on(Input::Terminated), "probation, giveup, or retry-after", pause_asked, Backoff, pause_queued, "RFC 6665 4.1.3"},
+    {states(Queued), on(Input::Terminated), "probation, giveup, or retry-after",
+     pause_asked, Backoff, pause_queued, "RFC 6665 4.1.3"},
     {states(Queued), on(Input::Terminated), "", nullptr, Queued, stay_queued_anew, "RFC 6665 4.1.3"},
-    {states(Intent, Waiting, Live, Backoff), on(Input::Terminated), "deactivated, timeout, or without a reason", anew_at_once, Queued, subscribe_anew, "RFC 6665 4.1.3"},
-    {states(Intent, Waiting, Live, Backoff), on(Input::Terminated), "probation, giveup, retry-after, or soon after the last one", nullptr, Backoff, anew_after_pause, "RFC 6665 4.1.3"},
+    {states(Intent, Waiting, Live, Backoff), on(Input::Terminated), "deactivated, timeout, or without a reason",
+     anew_at_once, Queued, subscribe_anew, "RFC 6665 4.1.3"},
+    {states(Intent, Waiting, Live, Backoff), on(Input::Terminated),
+     "probation, giveup, retry-after, or a new dialog was tried a moment ago",
+     nullptr, Backoff, anew_after_pause, "RFC 6665 4.1.3"},
 
     // Rows.
     {states(Idle), on(Input::Restored), "", nullptr, Idle, nullptr, ""},
     {states(Idle), on(Input::Loaded), "at the wanted end, without a dialog", at_end_no_dialog, Gone, expire, ""},
-    {states(Idle), on(Input::Loaded), "at the wanted end, and it has ended over there", at_end_over_there, Ending, expire_by_itself, ""},
+    {states(Idle), on(Input::Loaded), "at the wanted end, and it has ended at the notifier",
+     at_end_over_there, Ending, expire_by_itself, "RFC 6665 4.4.1"},
     {states(Idle), on(Input::Loaded), "at the wanted end", at_end, Queued, withdraw, "RFC 6665 4.1.2.3"},
     {states(Idle), on(Input::Loaded), "nothing to send", nothing_to_send, Gone, no_subscription, ""},
     {states(Idle), on(Input::Loaded), "its dialog stands", as_it_stands, Live, live_until_due, ""},
     {states(Idle), on(Input::Loaded), "its dialog has ended meanwhile", to_be_made_anew, Backoff, make_when_due, ""},
-    {states(Idle), on(Input::Loaded), "a removal", intent_first, Intent, commit_first, ""},
-    {states(Idle), on(Input::Loaded), "", nullptr, Queued, send_now, ""},
+    {states(Idle), on(Input::Loaded), "a removal", intent_first, Intent, commit_first, "RFC 6665 4.1.2.3"},
+    {states(Idle), on(Input::Loaded), "", nullptr, Queued, send_now, "RFC 6665 4.1.2"},
     {states(Ending, Gone), on(Input::Stored), "", nullptr, Stay, nullptr, ""},
 
-    // The request under way has an outcome that is not the machine's.
+    // Told: the engine has decided on the outcome of the request under way (Keeper::tell).
     {states(Queued, Live, Backoff), on(Input::Told), "", nullptr, Stay, tell_as_said, ""},
 };
 

@@ -1,4 +1,5 @@
-// What the rules of the subscription machine (subscription_rules.cpp) and its step share: a step under way, and what it looks at.
+// What the rules of the subscription machine (subscription_rules.cpp) and its step (subscription.cpp) share: a step under way,
+// and helpers.
 #pragma once
 
 #include <algorithm>
@@ -12,24 +13,27 @@ struct SubscriptionStep {
   const Event& e;
   Random& random;
   MonoMs now;
-  // Before the input:
+  // As they were before the input:
   MonoMs grant_end;
   MonoMs removal_end;
-  bool asked;          // refused NOTIFYs had brought the next request forward
+  bool asked;          // Subscription::ask
   Effects fx = {};
 };
 
-constexpr MonoMs kRefetchEvery = 5000;   // between two refreshes for the sake of a partial document's gap, or of refused NOTIFYs
-constexpr MonoMs kStood = 30000;         // a dialog that ends sooner, or never brought a NOTIFY, counts as a failure: no loop of new ones
+constexpr MonoMs kRefetchEvery = 5000;   // the least time between two refreshes that ask for full state
+// A dialog that ends sooner, or never brought a NOTIFY, counts as a failure: else new dialogs would be made in a loop.
+constexpr MonoMs kStood = 30000;
 
-// While queued or backing off: when there is no more use in sending what waits.
+// From when on it is of no use to send what waits. This bounds the deadline while a record is queued or backs off.
 inline MonoMs end_of_interest(const Subscription& m) {
   return m.wanted == Wanted::Something ? m.wanted_end : m.wanted == Wanted::Once ? kNever : removal_end(m);
 }
 
-inline bool stood(const Subscription& m, MonoMs now) { return m.since != 0 && m.notified != Notified::No && now - m.since >= kStood; }
+inline bool stood(const Subscription& m, MonoMs now) {
+  return m.since != 0 && m.notified != Notified::No && now - m.since >= kStood;
+}
 
-// A dialog that stood for a while ends what was held against those before it.
+// If the dialog has stood for a while, failures of the dialogs before it do not count any more.
 inline void note_standing(SubscriptionStep& s) {
   Subscription& m = s.m;
   if (!stood(m, s.now)) return;
@@ -38,7 +42,7 @@ inline void note_standing(SubscriptionStep& s) {
   if (m.looping && s.fx.note == Note::No) m.looping = false, s.fx.note = Note::Stands;
 }
 
-// Not in step with a notifier that never sends full state.
+// When to ask for full state: less and less often, where the notifier never sends any.
 inline MonoMs refetch_at(const Subscription& m) { return m.sent_at + (kRefetchEvery << m.gaps); }
 
 inline void forget_dialog(SubscriptionStep& s) {
@@ -56,18 +60,19 @@ inline void forget_dialog(SubscriptionStep& s) {
   s.fx.new_names = true;
 }
 
-// After a 423; 0: there is nothing longer to ask for.
+// What to ask for after a 423 (RFC 3261 section 21.4.17); 0: we may ask for nothing longer.
 inline uint32_t longer_expires(const SubscriptionStep& s) {
   bool asks = s.m.op == Op::Initial || s.m.op == Op::Refresh;
   return asks ? longer_to_ask(s.m.asked, s.e.min_expires, s.e.ask.most) : 0;
 }
 
-// The dialog was ended by a NOTIFY while its request was out.
+// Whether a NOTIFY has ended the dialog while the request was out.
 inline bool terminated(const Subscription& m) {
   return m.op == Op::Initial || m.op == Op::Fetch ? m.dialog == Dialog::None : m.dialog != Dialog::Confirmed;
 }
 
-// These mean that a new subscription is welcome at once, whatever else stands there (RFC 6665 section 4.1.3).
+// After these two reasons a new subscription may be made at once, whatever the NOTIFY's retry-after is (RFC 6665 section
+// 4.1.3).
 inline bool welcome_at_once(Reason r) { return r == Reason::Deactivated || r == Reason::Timeout; }
 inline bool asks_for_a_pause(Reason r) { return r == Reason::Probation || r == Reason::Giveup; }
 inline int64_t pause_of(const Event& e) { return welcome_at_once(e.reason) ? -1 : e.retry_after; }

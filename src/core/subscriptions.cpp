@@ -7,7 +7,8 @@
 
 namespace pua {
 
-static void put_body(std::array<std::string_view, SubscriptionRecord::kFields>& text, std::string_view body, std::string_view content_type) {
+static void put_body(std::array<std::string_view, SubscriptionRecord::kFields>& text, std::string_view body,
+                     std::string_view content_type) {
   if (body.empty()) return;
   text[SubscriptionRecord::kBody] = body;
   text[SubscriptionRecord::kContentType] = content_type;
@@ -16,7 +17,8 @@ static void put_body(std::array<std::string_view, SubscriptionRecord::kFields>& 
 Status Subscriptions::check(const SubscribeRequest& q) const {
   if (c_.closed()) return {Errc::shutting_down, "the instance is shutting down"};
   if (q.source <= 0 || (q.source & (q.source - 1))) return {Errc::bad_argument, "source_flag is not one source bit"};
-  if (!c_.ports_.bodies.by_flag(q.event)) return {Errc::unknown_event, "event " + std::to_string(q.event) + " is not registered"};
+  if (!c_.ports_.bodies.by_flag(q.event))
+    return {Errc::unknown_event, "event " + std::to_string(q.event) + " is not registered"};
   if (auto s = check_uri("pres_uri", q.pres_uri); !s) return s;
   if (auto s = check_uri("watcher_uri", q.watcher_uri); !s) return s;
   const std::pair<const char*, std::string_view> uris[] = {{"to_uri", q.to_uri}, {"contact", q.contact},
@@ -34,7 +36,8 @@ Status Subscriptions::check(const SubscribeRequest& q) const {
   if (auto s = check_headers(q.extra_headers, c_.settings_.max_headers); !s) return s;
   if (auto s = check_body(q.body, c_.settings_.max_body); !s) return s;
   if (auto s = check_text("content_type", q.content_type, kMaxToken); !s) return s;
-  if (!q.body.empty() && q.content_type.empty()) return {Errc::bad_argument, "body is there, and content_type does not say what it is"};
+  if (!q.body.empty() && q.content_type.empty())
+    return {Errc::bad_argument, "body is there, and content_type does not say what it is"};
   if (q.expires > INT32_MAX) return {Errc::bad_argument, "expires is out of range"};
   return success();
 }
@@ -50,7 +53,8 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, RequestDone done, Mon
   SubscriptionRecord* s = table_.find(key, hash);
   if (!s)
     if (auto room = room_for(s, q.expires != 0); !room) return refuse(room);   // a fetch has no row
-  // The id parameter is part of what a dialog's NOTIFYs are told apart by (RFC 6665 section 8.2.1): it stays with the dialog.
+  // NOTIFYs are matched to their subscription by the id of Event too (RFC 6665 section 8.2.1), so that it cannot change in a
+  // dialog.
   bool there = s && s->m->state != sub::State::Gone && s->m->state != sub::State::Ending && s->m->state != sub::State::Idle;
   if (there && !q.event_id.empty() && q.event_id != s->text.get(SubscriptionRecord::kEventId))
     return refuse({Errc::bad_argument, "event_id is not that of the subscription that is there; end it first"});
@@ -58,7 +62,7 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, RequestDone done, Mon
     if (auto room = room_for(s, false); !room) return refuse(room);
   c_.count_.accepted++;
   bool wanted = s && s->m->state != sub::State::Gone && s->m->wanted == sub::Wanted::Something && s->m->wanted_end > now;
-  if (s && s->extra && s->extra->waiting)   // in the order they came
+  if (s && s->extra && s->extra->waiting)   // the request that waits decides, because it comes before this one
     wanted = !s->extra->waiting->removal && s->extra->waiting->wanted_end > now;
   if (q.keep_existing && wanted) {
     Delivery d;
@@ -86,7 +90,7 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, RequestDone done, Mon
   return success();
 }
 
-// Nothing is out: the request becomes what is wanted, at once.
+// No request is out, so that this one takes effect at once.
 void Subscriptions::take_over(SubscriptionRecord& s, const SubscribeRequest& q, bool first, RequestDone done, MonoMs now) {
   bool removal = q.expires == 0;
   SubscriptionExtra& x = s.need_extra();
@@ -104,15 +108,18 @@ void Subscriptions::take_over(SubscriptionRecord& s, const SubscribeRequest& q, 
     s.put(text);
   }
   bool waited_for_row = s.m->state == sub::State::Idle;
-  apply(s, {.input = sub::Input::Request, .removal = removal, .first = first, .wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever, .no_row = !c_.loading_}, nullptr, now);
+  MonoMs wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
+  Event e{.input = Input::Request, .removal = removal, .first = first, .wanted_end = wanted_end, .no_row = !c_.loading_};
+  apply(s, e, nullptr, now);
   if (waited_for_row && !c_.loading_) leave_idle(s, now);
 }
 
-// A request is out: this one waits.
+// A request is out, so that this one waits.
 void Subscriptions::put_behind(SubscriptionRecord& s, const SubscribeRequest& q, RequestDone done, MonoMs now) {
   SubscriptionExtra& x = s.need_extra();
   bool removal = q.expires == 0;
-  if (removal && !wanted(s) && !x.waiting) return x.callers.push(std::move(done), now);   // asked for twice: the one that is out answers both
+  // The removal was asked for twice: the reply to the one that is out is the outcome of both.
+  if (removal && !wanted(s) && !x.waiting) return x.callers.push(std::move(done), now);
   WaitingSubscribe& w = park(s, std::move(done), q.cb_param, removal, now);
   if (removal) return;
   w.wanted_end = q.expires > 0 ? now + q.expires * 1000 : kNever;
@@ -157,7 +164,8 @@ Status Subscriptions::update_contact(const DialogQuery& q, std::string_view cont
   return success();
 }
 
-// The dialog has ended and nobody wants another one, though the answer to its last request is still to come.
+// Whether a subscription in state Sending is over for its owner: the dialog has ended and nobody wants another one, though the
+// reply to its last request is still to come.
 static bool over(const SubscriptionRecord& s) {
   bool wanted = s.m->wanted == sub::Wanted::Something || s.m->wanted == sub::Wanted::Once;
   bool asked_again = s.extra && s.extra->waiting && !s.extra->waiting->removal;

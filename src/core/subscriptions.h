@@ -1,5 +1,5 @@
-// Subscriptions: what of the engine's work is theirs alone (RFC 6665): owners' requests, dialogs, the text of a SUBSCRIBE, NOTIFYs, what of a
-// row is what. All that holds for publications as well is Keeper's.
+// Subscriptions: the part of the engine that only subscriptions need (RFC 6665): owners' requests, dialogs, the text of a
+// SUBSCRIBE, NOTIFYs, what the columns of a row mean. What publications need as well is in Keeper (keeper.h).
 #pragma once
 
 #include <array>
@@ -54,7 +54,7 @@ class Subscriptions : public Keeper<Subscriptions, SubscriptionRecord> {
   void take_dialog(SubscriptionRecord&, const SipReply&);
   void renew_dialog(SubscriptionRecord&);
   std::string_view contact_of(const SubscriptionRecord&) const;
-  std::string_view destination(const SubscriptionRecord&) const;        // valid until the next question of the kind
+  std::string_view destination(const SubscriptionRecord&) const;        // valid until the next call
   static bool ended(const SubscriptionRecord& s) { return sub::row_over(*s.m); }
   static bool wanted(const SubscriptionRecord& s) { return s.m->wanted == sub::Wanted::Something; }
   static std::string_view etag(const SubscriptionRecord&) { return {}; }
@@ -65,13 +65,15 @@ class Subscriptions : public Keeper<Subscriptions, SubscriptionRecord> {
   struct Document {
     DocumentState state;
     BadDocument bad = BadDocument::No;
-    std::string text;        // why
+    std::string text;        // what is wrong, in words
   };
-  // s: whose owner may have asked for more types than the event has; nullptr: nobody's.
+  // Looks at the document. s: the subscription, whose owner may have asked for other content types than those of the event;
+  // nullptr: an unsolicited NOTIFY.
   Document judge(const SubscriptionRecord* s, const EventInfo&, const NotifyRequest&) const;
   NotifyAnswer take_unsolicited(const EventInfo&, const NotifyRequest&, MonoMs now);
   NotifyAnswer outside_of_dialogs(const EventInfo*, const char* bad_event, const NotifyRequest&, MonoMs now);
-  NotifyAnswer refuse_known(SubscriptionRecord&, const NotifyRequest&, int status, const char* reason, MonoMs now, std::string headers = {});
+  NotifyAnswer refuse_known(SubscriptionRecord&, const NotifyRequest&, int status, const char* reason, MonoMs now,
+                            std::string headers = {});
   void log_notify(LogGate&, const NotifyRequest&, std::string_view uri, int status, const std::string& what, MonoMs now);
   void count_refused(SubscriptionRecord&, bool terminated, MonoMs now);
   NotifyAnswer take(SubscriptionRecord&, const NotifyRequest&, const Document&, MonoMs now);
@@ -82,6 +84,7 @@ class Subscriptions : public Keeper<Subscriptions, SubscriptionRecord> {
   void fill_row(const SubscriptionRecord&, Row& out) const;
   const char* unreadable(const Row&) const;
   void adopt(SubscriptionRecord&, const Row&, bool asked, MonoMs now);
+  static void restore_text(SubscriptionRecord&, const Row&, bool named, bool asked, bool existing);
   void restore_cseq(SubscriptionRecord&, const Row&, bool replay, MonoMs now);
   RecordView view(const SubscriptionRecord&, MonoMs now) const;
   void born(SubscriptionRecord& s) { dialogs_.add_id(s); }
@@ -92,7 +95,7 @@ class Subscriptions : public Keeper<Subscriptions, SubscriptionRecord> {
   NotifyHandlers handlers_;
   LogGate missing_gate_, no_dialog_gate_, ended_gate_, deaf_gate_;
   LogGate looping_gate_{3, 60000}, stands_gate_{3, 60000};
-  LogGate refused_gate_{3, 60000}, bad_document_gate_{3, 60000};   // whoever sends NOTIFYs brings them about
+  LogGate refused_gate_{3, 60000}, bad_document_gate_{3, 60000};   // few lines, because anybody can send NOTIFYs
 };
 
 }  // namespace pua

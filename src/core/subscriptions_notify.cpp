@@ -1,5 +1,5 @@
-// Subscriptions: NOTIFYs (RFC 6665 section 4.1.3). Dialog, state and CSeq decide whether one is taken. Its document is another matter: one
-// that nobody can use is left out, and what the NOTIFY says of the subscription counts all the same.
+// Subscriptions: NOTIFYs (RFC 6665 section 4.1.3). Dialog, event, Subscription-State and CSeq decide whether a NOTIFY is taken.
+// Its document does not: if it cannot be used it is left out, and what the NOTIFY says of the subscription counts all the same.
 #include <algorithm>
 
 #include "core/destination.h"
@@ -11,10 +11,13 @@
 namespace pua {
 
 namespace {
-constexpr int kStaleInARow = 2;             // one may have been overtaken; a notifier whose versions begin anew sends nothing else
-constexpr size_t kKeepBody = 1024;          // a longer document is shown to the handlers only
+// After so many partial documents in a row with old versions full state is asked for. One may have been overtaken by another
+// NOTIFY; more come from a notifier that counts its versions from the start again.
+constexpr int kStaleInARow = 2;
+constexpr size_t kKeepBody = 1024;          // a longer document is shown to handlers, but not kept for views
 
-// Of an Event the package counts, and its id; no other parameter does (RFC 3265 section 7.2.1): ";sla" may be there or not.
+// The event package without parameters. But for its package and its id nothing in Event counts (RFC 3265 section 7.2.1), so
+// that ";sla" may be there or not.
 std::string_view package_of(std::string_view event) { return event.substr(0, event.find(';')); }
 
 sub::Notified notified_of(std::string_view state) {
@@ -28,14 +31,15 @@ NotifyAnswer Subscriptions::refuse(int status, std::string reason, std::string h
   return {status, std::move(reason), std::move(headers)};
 }
 
-// What a 489 must say (RFC 6665 section 8.2.2).
+// The header field that a 489 must have (RFC 6665 section 8.2.2).
 std::string Subscriptions::allow_events() const {
   std::string_view names = c_.ports_.bodies.allow_events();
   return names.empty() ? std::string() : "Allow-Events: " + std::string(names) + "\r\n";
 }
 
 NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
-  if (c_.ended()) return refuse(503, "Shutting down", "Retry-After: 5\r\n");   // not 481: the dialog goes on after a restart
+  // Not 481, which would end the dialog: it goes on after a restart.
+  if (c_.ended()) return refuse(503, "Shutting down", "Retry-After: 5\r\n");
   const EventInfo* event = n.event.empty() ? nullptr : c_.ports_.bodies.by_name(n.event);
   if (!event && !n.event.empty()) event = c_.ports_.bodies.by_name(package_of(n.event));
   const char* bad_event = event ? nullptr : n.event.empty() ? "Event is missing" : "Bad Event";
@@ -44,25 +48,29 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   if (bad_event) return refuse_known(*s, n, 489, bad_event, now, allow_events());
   if (n.state.empty()) return refuse_known(*s, n, 400, "Subscription-State is missing", now);
   if (s->m->state == sub::State::Gone || s->m->dialog == sub::Dialog::None) return refuse(481, "Subscription Does Not Exist");
-  // The first branch of a forked request that made a dialog is kept, the others end by this answer.
+  // Where the request was forked, the first branch that makes a dialog is kept (RFC 6665 section 4.1.2.4 leaves that to us);
+  // 481 ends the subscriptions of the others.
   if (n.remote_tag.empty()) return refuse_known(*s, n, 400, "From has no tag", now);
   bool made = s->m->dialog != sub::Dialog::Confirmed;
   if (!made && s->remote_tag() != n.remote_tag) return refuse_known(*s, n, 481, "Another branch was first", now);
   if (event->flag != s->event) {
     const EventInfo* ours = c_.ports_.bodies.by_flag(s->event);
-    if (!ours || package_of(ours->name) != package_of(event->name)) return refuse_known(*s, n, 481, "Subscribed to another event", now);
+    if (!ours || package_of(ours->name) != package_of(event->name))
+      return refuse_known(*s, n, 481, "Subscribed to another event", now);
     event = ours;
   }
-  if (n.event_id != s->text.get(SubscriptionRecord::kEventId)) return refuse_known(*s, n, 481, "Subscribed with another event id", now);
+  if (n.event_id != s->text.get(SubscriptionRecord::kEventId))
+    return refuse_known(*s, n, 481, "Subscribed with another event id", now);
   if (s->has_remote_cseq && n.cseq < s->remote_cseq) return refuse_known(*s, n, 500, "Request Out Of Order", now);
   if (s->has_remote_cseq && n.cseq == s->remote_cseq) {
     c_.count_.notifies_repeated++;
-    if (!s->m->heard) count_refused(*s, false, now);   // in place of an answer: from a notifier that does not count
+    // Where a NOTIFY is awaited as an answer, this is no repetition, but comes from a notifier whose CSeq does not grow.
+    if (!s->m->heard) count_refused(*s, false, now);
     return {};
   }
-  // A host hands in what it likes; what goes into a row must come out of it again.
+  // The tag will stand in the row, and a host can hand in anything: take only what could be read from a row again.
   if (made && !check_tag("From", n.remote_tag)) return refuse_known(*s, n, 400, "From tag is not usable", now);
-  // Within a dialog it says nothing (RFC 3261 section 12.2).
+  // Record-Route counts only where it makes the dialog, and not within one (RFC 3261 section 12.2).
   if (made && (!n.route_problem.empty() || !check_text("Record-Route", n.route_set, kMaxRoutes)))
     return refuse_known(*s, n, 400, "Record-Route is not usable", now);
   if (handlers_.notifications.full()) return refuse(503, "Too many NOTIFYs at once", "Retry-After: 1\r\n");
@@ -75,22 +83,24 @@ NotifyAnswer Subscriptions::on_notify(const NotifyRequest& n, MonoMs now) {
   return take(*s, shown, doc, now);
 }
 
-// It says that the dialog we know has ended: not that of another branch.
+// Whether the NOTIFY says that the dialog which we know has ended, and not that of another branch.
 static bool ends_dialog(const SubscriptionRecord& s, const NotifyRequest& n) {
   return n.state == "terminated" && s.m->dialog == sub::Dialog::Confirmed && n.remote_tag == s.remote_tag();
 }
 
-// No dialog of ours has its Call-ID and our tag.
-NotifyAnswer Subscriptions::outside_of_dialogs(const EventInfo* event, const char* bad_event, const NotifyRequest& n, MonoMs now) {
+// Answers a NOTIFY whose Call-ID and To tag are those of no dialog of ours.
+NotifyAnswer Subscriptions::outside_of_dialogs(const EventInfo* event, const char* bad_event, const NotifyRequest& n,
+                                               MonoMs now) {
   NotifyAnswer answer;
   if (bad_event) {
     answer = refuse(489, bad_event, allow_events());
   } else if (c_.loading_) {
     return refuse(503, "Not loaded yet", "Retry-After: 1\r\n");
   } else if (n.local_tag.empty() && handlers_.unsolicited.wanted(event->flag)) {
-    // Outside of a dialog, that is: who believes in a dialog with us is told that there is none.
+    // It has no To tag, and so is outside of any dialog. With one, its sender believes in a dialog with us, and is told (481)
+    // that there is none.
     answer = take_unsolicited(*event, n, now);
-    if (answer.status == 200) {   // a dialog that it names all the same did not hear it
+    if (answer.status == 200) {   // if it was meant for a dialog with this Call-ID, that has not heard it
       on_unreadable(n, {200, "taken as one outside of any dialog, as its To has no tag", ""}, now);
       return answer;
     }
@@ -101,9 +111,10 @@ NotifyAnswer Subscriptions::outside_of_dialogs(const EventInfo* event, const cha
   return answer;
 }
 
-// It is of a dialog of ours and cannot be taken: where that goes on, the subscription is deaf.
-NotifyAnswer Subscriptions::refuse_known(SubscriptionRecord& s, const NotifyRequest& n, int status, const char* reason, MonoMs now,
-                                         std::string headers) {
+// Refuses a NOTIFY of a dialog of ours. It is counted, because a dialog all of whose NOTIFYs are refused is deaf
+// (core/subscription.h).
+NotifyAnswer Subscriptions::refuse_known(SubscriptionRecord& s, const NotifyRequest& n, int status, const char* reason,
+                                         MonoMs now, std::string headers) {
   NotifyAnswer answer = refuse(status, reason, std::move(headers));
   log_notify(refused_gate_, n, s.pres_uri(), status, reason, now);
   count_refused(s, ends_dialog(s, n), now);
@@ -111,7 +122,8 @@ NotifyAnswer Subscriptions::refuse_known(SubscriptionRecord& s, const NotifyRequ
 }
 
 // One line of the log about a NOTIFY, with its sender where that is known.
-void Subscriptions::log_notify(LogGate& gate, const NotifyRequest& n, std::string_view uri, int status, const std::string& what, MonoMs now) {
+void Subscriptions::log_notify(LogGate& gate, const NotifyRequest& n, std::string_view uri, int status, const std::string& what,
+                               MonoMs now) {
   std::string whose = "NOTIFY";
   if (!n.sender.empty()) whose.append(" from ").append(n.sender);
   c_.log_reply(gate, LogLevel::warning, whose.c_str(), uri, status, what.c_str(), now);
@@ -126,7 +138,8 @@ void Subscriptions::on_unreadable(const NotifyRequest& n, const NotifyAnswer& an
   if (c_.ended() || !expects(n.call_id)) return;
   SubscriptionRecord* s = dialogs_.find(n.call_id, n.local_tag);
   if (!s) s = dialogs_.only(n.call_id);
-  log_notify(refused_gate_, n, s ? std::string(s->pres_uri()) : "Call-ID " + std::string(n.call_id), answer.status, answer.reason, now);
+  std::string whom = s ? std::string(s->pres_uri()) : "Call-ID " + std::string(n.call_id);
+  log_notify(refused_gate_, n, whom, answer.status, answer.reason, now);
   if (s) count_refused(*s, ends_dialog(*s, n), now);
 }
 
@@ -139,13 +152,14 @@ NotifyAnswer Subscriptions::take_unsolicited(const EventInfo& event, const Notif
     c_.count_.notifies_bad_document++;
     log_notify(bad_document_gate_, n, n.to_uri, 200, "taken, but its document cannot be used: " + doc.text, now);
   }
-  handlers_.unsolicited.push({event.flag, event.name, n.event_id, n.to_uri, n.from_uri, n.state, shown ? n.content_type : std::string_view(),
-                     shown ? n.body : std::string_view(), n.headers, doc.bad});
+  handlers_.unsolicited.push({event.flag, event.name, n.event_id, n.to_uri, n.from_uri, n.state,
+                              shown ? n.content_type : std::string_view(), shown ? n.body : std::string_view(), n.headers,
+                              doc.bad});
   return {};
 }
 
-// What can be done with the document.
-Subscriptions::Document Subscriptions::judge(const SubscriptionRecord* s, const EventInfo& event, const NotifyRequest& n) const {
+Subscriptions::Document Subscriptions::judge(const SubscriptionRecord* s, const EventInfo& event,
+                                             const NotifyRequest& n) const {
   Document out;
   if (n.body.empty() && n.left_out == 0) return out;
   auto bad = [&](BadDocument why, std::string text) {
@@ -160,7 +174,8 @@ Subscriptions::Document Subscriptions::judge(const SubscriptionRecord* s, const 
   if (n.content_type.empty()) return bad(BadDocument::NoType, "it has no Content-Type");
   std::string_view asked = s ? s->text.get(SubscriptionRecord::kExtraHeaders) : std::string_view();
   if (!c_.ports_.bodies.accepts(event.flag, n.content_type) && !asks_for_type(asked, n.content_type))
-    return bad(BadDocument::OtherType, "its Content-Type is " + std::string(n.content_type) + ", not " + std::string(event.accept));
+    return bad(BadDocument::OtherType,
+               "its Content-Type is " + std::string(n.content_type) + ", not " + std::string(event.accept));
   Result<DocumentState> seen = c_.ports_.bodies.inspect(event.flag, n.content_type, n.body);
   if (!seen) return bad(BadDocument::Malformed, seen.error().message);
   out.state = *seen;
@@ -174,7 +189,7 @@ NotifyAnswer Subscriptions::take(SubscriptionRecord& s, const NotifyRequest& n, 
   s.remote_cseq = n.cseq;
   s.has_remote_cseq = true;
   bool terminated = n.state == "terminated", made = s.m->dialog != sub::Dialog::Confirmed;
-  // One that we could never send to does not take the place of one that works.
+  // A Contact that we could never send to does not take the place of a remote target that works.
   bool moved = !n.contact.empty() && s.text.get(SubscriptionRecord::kRemote) != n.contact && can_be_target(n.contact);
   if (made || moved) {
     auto text = s.text.views();
@@ -185,7 +200,8 @@ NotifyAnswer Subscriptions::take(SubscriptionRecord& s, const NotifyRequest& n, 
     if (moved) text[SubscriptionRecord::kRemote] = n.contact;
     s.put(text);
   }
-  // A partial document counts only on top of the one before it; one that comes late says nothing new.
+  // A partial document holds changes to the one before it. If others are missing in between, there is a gap; if its version is
+  // old, it was overtaken and says nothing new.
   bool gap = false, stale = false;
   if (doc.kind == DocumentState::Kind::Partial) {
     stale = s.has_doc && doc.version <= s.doc_version;
@@ -196,7 +212,7 @@ NotifyAnswer Subscriptions::take(SubscriptionRecord& s, const NotifyRequest& n, 
   s.stale = stale ? static_cast<uint8_t>(std::min(s.stale + 1, 255)) : 0;
   if (doc.kind != DocumentState::Kind::Opaque && !stale) {
     s.doc_version = doc.version;
-    s.has_doc = !gap;      // what was missed is missing still: full state must come first
+    s.has_doc = !gap;      // after a gap only a full document makes the state known again
   }
   s.notified_at = now;
   kept_.keep(s.kept, n.reason, n.content_type, stale || n.body.size() > kKeepBody ? std::string_view() : n.body);

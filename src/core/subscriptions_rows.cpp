@@ -1,4 +1,4 @@
-// Subscriptions: rows, and what others see.
+// Subscriptions: rows, views and gauges.
 #include <algorithm>
 
 #include "core/subscriptions.h"
@@ -7,8 +7,9 @@
 namespace pua {
 
 namespace {
-// The row may be older than the last request: CSeq goes on behind anything that can have been used since (RFC 3261 section 12.2.1.1).
-// A hundred a second: two restarts in a row, with nothing written between them, must not meet either.
+// The row may be older than the last request, and CSeq must grow within a dialog (RFC 3261 section 12.2.1.1). So it goes on
+// kCseqJump after that of the row, and kCseqPerSecond more for each second since the row was written: if the process starts
+// twice with nothing written in between, the second start goes on behind what the first one used (docs/adr/0007).
 constexpr int64_t kCseqJump = 1000, kCseqPerSecond = 100, kCseqJumpMax = 10000000;
 constexpr uint32_t kCseqMax = 0x7fffffff;
 }  // namespace
@@ -38,7 +39,7 @@ void Subscriptions::dies(SubscriptionRecord& s) {
 void Subscriptions::fill_row(const SubscriptionRecord& s, Row& out) const {
   const sub::Subscription& m = *s.m;
   bool there = m.dialog == sub::Dialog::Confirmed;
-  if (m.build == sub::Build::Replay) out.updated_at = s.extra->cseq_since;   // the jump that is still to come starts there
+  if (m.build == sub::Build::Replay) out.updated_at = s.extra->cseq_since;   // the jump of CSeq, still to come, needs that time
   out.event_id = s.text.get(SubscriptionRecord::kEventId);
   out.contact = s.text.get(SubscriptionRecord::kContact);
   out.target = s.text.get(SubscriptionRecord::kTarget);
@@ -59,19 +60,19 @@ void Subscriptions::fill_row(const SubscriptionRecord& s, Row& out) const {
   sub::Op op = out_now ? m.op : sub::next_op(m);
   if (op == sub::Op::Remove && m.wanted != sub::Wanted::Something) {
     out.intent = static_cast<int32_t>(op);
-  } else if (op == sub::Op::Initial && out_now) {   // repeated to the octet after a quick restart
+  } else if (op == sub::Op::Initial && out_now) {   // after a quick restart the same request goes out again
     out.intent = static_cast<int32_t>(op);
     out.intent_expires = static_cast<int32_t>(m.asked);
   }
 }
 
-// Why a row cannot be taken; nullptr: it can.
+// The first column that makes the row unreadable; nullptr: the row can be used.
 const char* Subscriptions::unreadable(const Row& row) const {
   auto odd = [](int64_t seconds) { return seconds < 0 || seconds > kMaxEpoch; };
   auto no_uri = [](std::string_view uri) { return !uri.empty() && !check_uri("uri", uri); };
   if (row.id <= 0 || row.id > kMaxRowId) return "id";
   if (row.record_version >= kMaxRowVersion) return "record_version";
-  if (row.owner_epoch != 0) return "owner_epoch";   // of a node: there are none in this version
+  if (row.owner_epoch != 0) return "owner_epoch";   // a row of another node, which this version does not know
   if (odd(row.updated_at)) return "updated_at";
   if (row.flag <= 0) return "flag";
   if (odd(row.expires)) return "expires";
@@ -94,16 +95,13 @@ const char* Subscriptions::unreadable(const Row& row) const {
   return nullptr;
 }
 
-// The row's dialog becomes the subscription's; what an owner asked for meanwhile stays what is wanted.
-void Subscriptions::adopt(SubscriptionRecord& s, const Row& row, bool asked, MonoMs now) {
-  const sub::Subscription& m = *s.m;
-  dialogs_.remove(s);
-  // Nobody asked but those who want nothing done where it exists.
-  bool existing = asked && s.extra->keep_existing && row.desired_expires != 1 && from_epoch(row.desired_expires, c_.epoch_offset_) > now;
+// Puts the row's texts into the record, but for those that an owner's request has brought meanwhile (asked, and not existing).
+void Subscriptions::restore_text(SubscriptionRecord& s, const Row& row, bool named, bool asked, bool existing) {
   auto text = s.text.views();
   if (existing) {
-    for (auto f : {SubscriptionRecord::kEventId, SubscriptionRecord::kContact, SubscriptionRecord::kTarget, SubscriptionRecord::kExtraHeaders, SubscriptionRecord::kProxy,
-                   SubscriptionRecord::kBody, SubscriptionRecord::kContentType})
+    for (auto f : {SubscriptionRecord::kEventId, SubscriptionRecord::kContact, SubscriptionRecord::kTarget,
+                   SubscriptionRecord::kExtraHeaders, SubscriptionRecord::kProxy, SubscriptionRecord::kBody,
+                   SubscriptionRecord::kContentType})
       text[f] = {};
   }
   auto keep = [&](SubscriptionRecord::Field f, std::string_view stored) {
@@ -115,8 +113,9 @@ void Subscriptions::adopt(SubscriptionRecord& s, const Row& row, bool asked, Mon
     text[SubscriptionRecord::kBody] = row.body;
     text[SubscriptionRecord::kContentType] = row.content_type;
   }
-  // Whoever wants it has said its way, and what was left empty is the default. What only ends goes where it was.
-  if (!asked || existing || m.wanted != sub::Wanted::Something) {
+  // An owner who wants the subscription has named contact, target and next hop, or left them empty for their defaults.
+  // Otherwise those of the row stay.
+  if (!asked || existing || !wanted(s)) {
     keep(SubscriptionRecord::kContact, row.contact);
     keep(SubscriptionRecord::kTarget, row.target);
     keep(SubscriptionRecord::kProxy, row.outbound_proxy);
@@ -126,13 +125,26 @@ void Subscriptions::adopt(SubscriptionRecord& s, const Row& row, bool asked, Mon
   text[SubscriptionRecord::kRemoteTag] = row.to_tag;
   text[SubscriptionRecord::kRemote] = row.remote_contact;
   text[SubscriptionRecord::kRouteSet] = row.record_route;
-  // A CSeq that is used up cannot go on in its dialog.
-  bool named = !row.call_id.empty() && !row.from_tag.empty() && row.cseq <= kCseqMax - kCseqJump;
-  if (named && !row.to_tag.empty()) text[SubscriptionRecord::kEventId] = row.event_id;   // its NOTIFYs carry it
+  if (named && !row.to_tag.empty()) text[SubscriptionRecord::kEventId] = row.event_id;   // that of the dialog, which goes on
   s.put(text);
-  bool replay = named && row.to_tag.empty() && row.intent == static_cast<int32_t>(sub::Op::Initial) && row.intent_expires > 0 && !asked;
+}
+
+// The subscription goes on with the row's dialog. If an owner has made a request meanwhile, that stays what is wanted.
+void Subscriptions::adopt(SubscriptionRecord& s, const Row& row, bool asked, MonoMs now) {
+  const sub::Subscription& m = *s.m;
+  dialogs_.remove(s);
+  // All who asked for it meanwhile only want it to exist (keep_existing), and the row says that it does: what the row says
+  // counts, and nothing of their requests.
+  bool wanted_still = row.desired_expires != 1 && from_epoch(row.desired_expires, c_.epoch_offset_) > now;
+  bool existing = asked && s.extra->keep_existing && wanted_still;
+  // Where CSeq has no room for the jump, the dialog cannot go on.
+  bool named = !row.call_id.empty() && !row.from_tag.empty() && row.cseq <= kCseqMax - kCseqJump;
+  restore_text(s, row, named, asked, existing);
+  bool initial_out = row.intent == static_cast<int32_t>(sub::Op::Initial) && row.intent_expires > 0;
+  bool replay = named && row.to_tag.empty() && initial_out && !asked;
   sub::RestoredDialog past;
-  bool removing = row.desired_expires == 1 || row.intent == static_cast<int32_t>(sub::Op::Remove) || c_.removing_ != EngineCommon::Removing::No;
+  bool removing = row.desired_expires == 1 || row.intent == static_cast<int32_t>(sub::Op::Remove) ||
+                  c_.removing_ != EngineCommon::Removing::No;
   past.wanted = !removing;
   past.dialog = named && !row.to_tag.empty();
   past.replay = replay;
@@ -146,23 +158,26 @@ void Subscriptions::adopt(SubscriptionRecord& s, const Row& row, bool asked, Mon
     restore_cseq(s, row, replay, now);
   }
   apply(s, {.input = sub::Input::Restored, .row = &past}, nullptr, now);
-  // The row as it is, but for what an owner asked for meanwhile, and for a dialog that begins anew.
+  // The row in the table is whole and true, so that narrow writes are enough, unless something of it is different now.
   s.whole = asked || m.dialog == sub::Dialog::None || row.sharing_tag != c_.settings_.sharing_tag;
-  // Every dialog is refreshed once, to fetch its state: spread over a time that grows with their number.
+  // After a restart every dialog is refreshed once, to fetch its state. The refreshes are spread over a time that grows with
+  // their number.
   MonoMs window = std::min<MonoMs>(kLoadSpread, c_.count_.loaded);
   if (m.grant_end > now) window = std::min(window, (m.grant_end - now) / 2);
-  MonoMs due = asked && !existing ? -1 : now + static_cast<MonoMs>(c_.random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
+  MonoMs due = -1;
+  if (!asked || existing)
+    due = now + static_cast<MonoMs>(c_.random_.below(static_cast<uint64_t>(std::max<MonoMs>(window, 1))));
   apply(s, {.input = sub::Input::Loaded, .due = due}, nullptr, now);
   if (existing && s.extra && !s.extra->callers.empty()) tell(s, 200, "Exists already", now);
 }
 
-// The row may be older than the last request.
+// Where CSeq goes on in the row's dialog: see kCseqJump.
 void Subscriptions::restore_cseq(SubscriptionRecord& s, const Row& row, bool replay, MonoMs now) {
-  int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - (row.updated_at - 1) * 1000 : 0;   // it was rounded up
+  int64_t age = row.updated_at > 0 ? now + c_.epoch_offset_ - (row.updated_at - 1) * 1000 : 0;   // the row has whole seconds
   int64_t jump = kCseqJump + std::clamp<int64_t>(age * kCseqPerSecond / 1000, 0, kCseqJumpMax);
   jump = std::min<int64_t>(jump, kCseqMax - kCseqJump - row.cseq);
   s.cseq = row.cseq;
-  if (replay) {   // the jump comes after it was repeated
+  if (replay) {   // the repeated request has the row's CSeq; the jump comes after it (Effects::skip_cseqs)
     s.need_extra().cseq_jump = static_cast<uint32_t>(jump);
     s.extra->cseq_since = row.updated_at;
   } else {
@@ -193,7 +208,8 @@ RecordView Subscriptions::view(const SubscriptionRecord& s, MonoMs now) const {
   v.call_id = s.call_id();
   v.from_tag = s.text.get(SubscriptionRecord::kLocalTag);
   v.to_tag = s.remote_tag();
-  v.remote_target = there && !s.text.get(SubscriptionRecord::kRemote).empty() ? s.text.get(SubscriptionRecord::kRemote) : s.target();
+  std::string_view remote = s.text.get(SubscriptionRecord::kRemote);
+  v.remote_target = there && !remote.empty() ? remote : s.target();
   v.route_set = s.text.get(SubscriptionRecord::kRouteSet);
   v.state = sub::state_name(m.state);
   v.dialog = m.dialog == sub::Dialog::None || m.state == sub::State::Gone ? "none"

@@ -11,8 +11,8 @@ namespace pua {
 static constexpr std::string_view kAcceptLists = ", multipart/related, application/rlmi+xml";   // RFC 4662 section 5.1
 
 void Subscriptions::change(SubscriptionRecord& s, const sub::Effects& fx, const SipReply* reply, const Row*) {
-  if (fx.dialog_changed) s.whole = true;   // only a confirmed dialog's tag, target and route set are in the row
-  if (fx.skip_cseqs) s.cseq += s.extra->cseq_jump;   // that run may have gone on under these names
+  if (fx.dialog_changed) s.whole = true;   // the row has remote tag, target and route set of a confirmed dialog only (fill_row)
+  if (fx.skip_cseqs) s.cseq += s.extra->cseq_jump;   // the last run may have used these CSeqs
   if (fx.new_names && s.m->state == sub::State::Gone) dialogs_.remove(s);
   else if (fx.new_names) renew_dialog(s);
   if (fx.take_dialog && reply) take_dialog(s, *reply);
@@ -35,12 +35,15 @@ int64_t Subscriptions::granted(const SubscriptionRecord& s) {
 
 void Subscriptions::report(SubscriptionRecord& s, const sub::Effects& fx, const SipReply* reply, MonoMs now) {
   if (fx.note == sub::Note::No) return;
-  auto tell_log = [&](LogGate& gate, LogLevel level, const char* what) { say(gate, level, s, reply ? reply->status : 0, what, now); };
+  auto tell_log = [&](LogGate& gate, LogLevel level, const char* what) {
+    say(gate, level, s, reply ? reply->status : 0, what, now);
+  };
   switch (fx.note) {
     case sub::Note::NotifyMissing: {
       c_.count_.notifies_missing++;
       std::string what = "no NOTIFY came to " + std::string(contact_of(s)) +
-                         " in time. Can the notifier reach that address? Some send NOTIFYs to where the request came from (NAT fix-ups)";
+                         " in time. Can the notifier reach that address? Some send NOTIFYs to where the request came from "
+                         "(NAT fix-ups)";
       tell_log(missing_gate_, LogLevel::warning, what.c_str());
       break;
     }
@@ -50,10 +53,12 @@ void Subscriptions::report(SubscriptionRecord& s, const sub::Effects& fx, const 
       break;
     case sub::Note::Deaf:
       c_.count_.dialogs_deaf++;
-      tell_log(deaf_gate_, LogLevel::warning, "its NOTIFYs cannot be taken, one after the other: the dialog is ended, and a new one made");
+      tell_log(deaf_gate_, LogLevel::warning,
+               "its NOTIFYs cannot be taken, one after the other: the dialog is ended, and a new one made");
       break;
     case sub::Note::EndsAgain:
-      tell_log(looping_gate_, LogLevel::warning, "the notifier ends its dialogs as soon as they are made: new ones are made more and more seldom");
+      tell_log(looping_gate_, LogLevel::warning,
+               "the notifier ends its dialogs as soon as they are made: new ones are made more and more seldom");
       break;
     case sub::Note::Stands: tell_log(stands_gate_, LogLevel::notice, "its dialogs stand again"); break;
     case sub::Note::Rejected:
@@ -64,7 +69,7 @@ void Subscriptions::report(SubscriptionRecord& s, const sub::Effects& fx, const 
   }
 }
 
-// A dialog that nobody has seen yet. NOTIFYs of the old one are answered 481 from now on.
+// Takes Call-ID and tag for a new dialog. NOTIFYs of the old one are answered 481 from now on.
 void Subscriptions::renew_dialog(SubscriptionRecord& s) {
   dialogs_.remove(s);
   uint64_t call = c_.entropy_();
@@ -88,7 +93,7 @@ std::string_view Subscriptions::contact_of(const SubscriptionRecord& s) const {
   return own.empty() ? std::string_view(c_.settings_.contact) : own;
 }
 
-// The server that the request goes to first.
+// The server to which the next request goes first.
 std::string_view Subscriptions::destination(const SubscriptionRecord& s) const {
   bool in_dialog = s.m->dialog == sub::Dialog::Confirmed;
   std::string_view hop = in_dialog ? first_route(s.text.get(SubscriptionRecord::kRouteSet)) : std::string_view();
@@ -103,14 +108,15 @@ void Subscriptions::fill(SubscriptionRecord& s, SipRequest& q, std::string (&scr
   if (m.build != sub::Build::Replay) s.cseq++;
   bool written = s.queue == StoreHook::Queue::Batch || (s.queue == StoreHook::Queue::None && s.written_version != 0);
   if (m.op == sub::Op::Initial && written) {
-    s.version++;   // the row was written while the request waited for its turn: say that it is out now
+    s.version++;   // the row was written while the request waited for a slot: it must say now that the request is out
     mark(s, Lane::Bulk, now);
   }
   const EventInfo* event = c_.ports_.bodies.by_flag(s.event);
   bool in_dialog = m.op == sub::Op::Refresh || m.op == sub::Op::Remove;
   auto& [event_value, with_lists] = scratch;
   event_value = event ? event->name : std::string_view();
-  if (!s.text.get(SubscriptionRecord::kEventId).empty()) event_value.append(";id=").append(s.text.get(SubscriptionRecord::kEventId));
+  std::string_view event_id = s.text.get(SubscriptionRecord::kEventId);
+  if (!event_id.empty()) event_value.append(";id=").append(event_id);
   q.uri = in_dialog && !s.text.get(SubscriptionRecord::kRemote).empty() ? s.text.get(SubscriptionRecord::kRemote) : s.target();
   q.from = s.text.get(SubscriptionRecord::kWatcher);
   q.to = s.to_uri();
@@ -123,9 +129,10 @@ void Subscriptions::fill(SubscriptionRecord& s, SipRequest& q, std::string (&scr
   q.event = event_value;
   q.contact = contact_of(s);
   q.extra_headers = s.text.get(SubscriptionRecord::kExtraHeaders);
-  if (event && !has_header(q.extra_headers, "Accept")) {   // else the owner's says it all
+  if (event && !has_header(q.extra_headers, "Accept")) {   // an Accept of the owner's takes the place of the event's
     q.accept = event->accept;
-    if (!event->accept.empty() && asks_for_list(q.extra_headers)) q.accept = with_lists.append(event->accept).append(kAcceptLists);
+    if (!event->accept.empty() && asks_for_list(q.extra_headers))
+      q.accept = with_lists.append(event->accept).append(kAcceptLists);
   }
   q.allow_events = c_.ports_.bodies.allow_events();
   if (m.op != sub::Op::Remove) {
@@ -147,7 +154,8 @@ sub::Event Subscriptions::heard(SubscriptionRecord& s, const SipReply& reply, Mo
   count_reply(s, reply, e.input, "the subscription ends", now);
   e.has_dialog = !reply.to_tag.empty() && reply.to_tag.size() <= kMaxToken;
   if (e.input == sub::Input::Success && s.m->op == sub::Op::Initial && s.m->dialog == sub::Dialog::Early && !e.has_dialog)
-    say(no_dialog_gate_, LogLevel::warning, s, reply.status, "no dialog can be made of its To tag and Record-Route, only of a NOTIFY", now);
+    say(no_dialog_gate_, LogLevel::warning, s, reply.status,
+        "no dialog can be made of its To tag and Record-Route, only of a NOTIFY", now);
   return e;
 }
 

@@ -9,8 +9,8 @@ namespace pua {
 template <class R>
 typename Table<R>::Array Table<R>::make(uint32_t log2) {
   Array a;
-  // calloc gives untouched zero pages for large arrays: no time is spent here however large it is. A unique_ptr of
-  // all zero octets is an empty one on every platform we build for.
+  // For large arrays calloc gives zero pages that nobody has touched, so that no time is spent here however large the array is.
+  // All octets zero are an empty unique_ptr on every platform that we build for.
   a.slots = static_cast<Bucket*>(calloc(1ull << log2, sizeof(Bucket)));
   if (!a.slots) throw std::bad_alloc();
   a.log2 = log2;
@@ -30,7 +30,7 @@ template <class R>
 Table<R>::~Table() {
   for (Array* a : {&now_, &next_}) {
     for (uint64_t i = 0; i < a->size(); i++) {
-      while (a->slots[i]) a->slots[i] = std::move(a->slots[i]->bucket_next);  // not recursively
+      while (a->slots[i]) a->slots[i] = std::move(a->slots[i]->bucket_next);  // one by one, where a destructor would recurse
     }
     drop(*a);
   }
@@ -79,7 +79,7 @@ void Table<R>::grow_some() {
     next_ = make(now_.log2 + 1);
     moved_ = 0;
   }
-  // Two buckets an insertion: done before the next doubling is due.
+  // With two buckets an insertion it is done before the table must double again.
   for (int n = 0; n < 2 && moved_ < now_.size(); n++) {
     Bucket& from = now_.slots[moved_];
     while (from) {
@@ -133,7 +133,7 @@ uint64_t Table<R>::walk(uint64_t cursor, uint32_t limit, const std::function<voi
     }
     uint64_t width = 1ull << (32 - log2);
     cursor = (cursor / width + 1) * width;
-    if (seen >= limit || ++empty > 4ull * limit + 64) break;  // a sparse table is walked in bounded steps too
+    if (seen >= limit || ++empty > 4ull * limit + 64) break;  // the second bound is for tables with few records
   }
   return cursor > UINT32_MAX ? 0 : cursor;
 }

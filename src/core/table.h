@@ -1,5 +1,5 @@
-// Record table: owns the records, finds them by key. Chained hash over the top bits of a keyed hash; it doubles by
-// moving a few buckets with each insertion, so no call ever stalls. Walking goes in hash order, which growth keeps.
+// Record table: owns the records and finds them by key. A chained hash table over the top bits of a keyed hash. It doubles by
+// moving a few buckets with each insertion, so that no call stalls. Walks go in the order of the hashes, which growth keeps.
 #pragma once
 
 #include <functional>
@@ -20,18 +20,18 @@ class Table {
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
 
-  // Top 8 bits from the presentity URI alone, the rest from the whole key: one URI's records stand in one 256th of
-  // the table, so that they can be found together without an index of their own.
+  // The top 8 bits are made of the presentity URI alone, the rest of the whole key. So all records of one URI stand in one
+  // 256th of the table, and are found together without another index.
   uint32_t hash_of(const typename R::Key&) const;
   R* find(const typename R::Key&, uint32_t hash) const;
-  R& insert(std::unique_ptr<R>);       // its key must not be there yet; sets nothing but the chain
+  R& insert(std::unique_ptr<R>);       // its key must not be there yet; its hash must be set
   std::unique_ptr<R> remove(R&);
   size_t size() const { return size_; }
 
-  // All records of one presentity URI. fn must not insert or remove.
+  // Calls fn for all records of one presentity URI. fn must not insert or remove.
   void of_uri(std::string_view pres_uri, const std::function<void(R&)>& fn) const;
-  // Visits up to `limit` records in hash order from `cursor` (0: the beginning), whole buckets at a time. Returns the
-  // cursor to go on with, 0 when all were seen. fn must not insert or remove.
+  // Visits records in the order of their hashes from `cursor` on (0: the beginning), whole buckets at a time, until it has seen
+  // `limit` of them or many empty buckets. Returns the cursor to go on with, 0: all were seen. fn must not insert or remove.
   uint64_t walk(uint64_t cursor, uint32_t limit, const std::function<void(R&)>& fn) const;
   uint64_t looked_at() const { return looked_at_; }  // records visited by walks so far
 
@@ -48,7 +48,7 @@ class Table {
   void grow_some();
 
   HashKey key_;
-  Array now_, next_;        // next_: being filled; buckets of now_ below moved_ are there already
+  Array now_, next_;        // next_ is filled while the table grows: the buckets of now_ below moved_ were moved there
   uint64_t moved_ = 0;
   size_t size_ = 0;
   mutable uint64_t looked_at_ = 0;

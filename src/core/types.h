@@ -18,10 +18,10 @@ enum class RequestType : uint8_t { Auto, Insert, Update };  // flag 0, INSERT_TY
 
 constexpr int64_t kForEver = -1;  // wanted lifetime without an end
 
-// Source bits of the control interface: MI_PUBLISH, under which its publications are, and MI_ASYN_PUBLISH of migrated rows.
+// Source bits of the control interface: its publications have MI_PUBLISH; rows that were migrated may have MI_ASYN_PUBLISH.
 constexpr int32_t kMiPublish = 1 << 6, kControlSources = kMiPublish | (1 << 7);
 
-// What an owner asks for. Views are copied by the call that takes them.
+// A publication as its owner asks for it (RFC 3903). The call that accepts the request copies all views.
 struct PublishRequest {
   int32_t source = 0;                  // source bit, part of the key
   int32_t event = 0;                   // event bit, part of the key
@@ -32,7 +32,7 @@ struct PublishRequest {
   std::string_view content_type;       // empty: the event's default
   std::string_view etag;               // empty: any; else must be the confirmed one
   std::string_view extra_headers;      // lines, each ending in CRLF
-  // Next hop; empty: the configured one, or none. A removal without one goes where its record went.
+  // Next hop; empty: the configured one, or none. A removal that names no next hop goes where the publication went.
   std::string_view outbound_proxy;
   void* cb_param = nullptr;            // kept with the record, shown to observers
   const void* publ_info = nullptr;     // for body processors of the C API
@@ -41,10 +41,11 @@ struct PublishRequest {
 // A subscription as its owner asks for it (RFC 6665). Key: source, event, pres_uri, id, watcher_uri, to_uri.
 struct SubscribeRequest {
   int32_t source = 0, event = 0;       // one bit each
-  std::string_view pres_uri, id;       // id: tells subscriptions apart (documentation); not the Event id
+  std::string_view pres_uri, id;       // id: tells several subscriptions of a watcher apart; that of Event is event_id
   std::string_view watcher_uri;        // From
   std::string_view to_uri;             // To; empty: pres_uri
-  // Each request but a removal says the way anew: what it leaves empty is the default again, whatever an earlier one said.
+  // Each request but a removal names contact, target and next hop anew: a field that it leaves empty gets its default again,
+  // whatever an earlier request said.
   std::string_view contact;            // where NOTIFYs are to come; empty: the listener's address
   std::string_view remote_target;      // Request-URI of the initial request; empty: pres_uri
   std::string_view event_id;           // id parameter of Event; empty: none
@@ -52,11 +53,13 @@ struct SubscribeRequest {
   RequestType type = RequestType::Auto;
   bool keep_existing = false;          // internal_update_flag: do nothing if it exists
   std::string_view extra_headers, outbound_proxy;
-  std::string_view body, content_type; // goes with each SUBSCRIBE but a removal: a filter (RFC 4660), a list (RFC 5367); empty: the one before
+  // Goes with each SUBSCRIBE but a removal: a filter (RFC 4660) or a list (RFC 5367); empty: the body of an earlier request
+  // stays.
+  std::string_view body, content_type;
   void* cb_param = nullptr;
 };
 
-// Which dialog is meant. Empty fields and 0 match any, but one of call_id and pres_uri is needed.
+// A question for a dialog. Empty fields and 0 match any dialog, but call_id or pres_uri must be given.
 struct DialogQuery {
   std::string_view call_id = {}, local_tag = {}, remote_tag = {};
   std::string_view pres_uri = {}, watcher_uri = {}, id = {};
@@ -64,9 +67,9 @@ struct DialogQuery {
 };
 enum class DialogFound : uint8_t { No, Unknown, BeingMade, Established };  // Unknown: it may still be loaded
 
-// How a request ended. Views and message are valid during the callback; message may be kept (shared).
+// How a request ended. The views are valid during the callback; the message may be kept for longer, because it is shared.
 struct Outcome {
-  int status = 0;                      // final SIP status, or a synthetic one (origin tells)
+  int status = 0;                      // final SIP status, or one made here (origin says which)
   std::string_view reason;
   ReplyOrigin origin = ReplyOrigin::Wire;
   std::string_view etag;               // entity-tag now confirmed, empty: none
@@ -74,7 +77,7 @@ struct Outcome {
   bool durable = false;                // the row with this state was committed before this call
   bool superseded = false;             // a newer request replaced this one and went out instead
   bool by_timer = false;               // observers only: a refresh, not an owner's request
-  bool kept = false;                   // it failed for now: what was asked for is kept and tried again
+  bool kept = false;                   // the request failed for now; what was asked for is kept and tried again
   std::shared_ptr<const ReplyMessage> message;
 };
 
@@ -82,17 +85,18 @@ using RequestDone = std::function<void(const Outcome&)>;
 
 enum class Kind : uint8_t { Publication, Subscription };
 
-// The names of the states that records of this kind have, of both where none is given: RecordView::state.
+// The names of the states that records of this kind can be in, as RecordView::state shows them; without a kind, those of both
+// kinds.
 std::vector<std::string_view> state_names(std::optional<Kind> kind);
 
-// A record as lists and observers see it. Views are valid during the call that shows them. Fields that the kind does not
-// have are empty.
+// A record as lists and observers see it. The views are valid during the call that shows them. Fields that the other kind alone
+// has are empty.
 struct RecordView {
   Kind kind = Kind::Publication;
   int64_t id = 0;                      // record number, as in the database
   int32_t source = 0, event = 0;
   std::string_view event_name, pres_uri, pres_id, etag, tuple_id, content_type, body, extra_headers, outbound_proxy, call_id;
-  std::string_view state;              // "live", "sending" ... (core/publication_record.h)
+  std::string_view state;              // "live", "sending" ...: state_name() of core/publication.h, core/subscription.h
   int64_t expires_in = 0;              // s until the server's grant ends (<= 0: none)
   int64_t wanted_in = 0;               // s until the wanted end, kForEver: none
   int64_t next_in_ms = 0;              // until its own deadline, -1: none
@@ -101,10 +105,10 @@ struct RecordView {
   int last_status = 0;                 // of the last final reply
   uint32_t waiters = 0;
   bool removing = false;               // wanted: nothing
-  bool stored = false;                 // the row is as this view is
+  bool stored = false;                 // the row of this state has been committed
   // Subscriptions:
   std::string_view watcher_uri, to_uri, from_tag, to_tag, contact, remote_target, route_set, event_id;
-  std::string_view dialog;             // "none", "early", "pending", "active"
+  std::string_view dialog;             // "none", "early", "confirmed" (by a 2xx alone), "pending", "active"
   std::string_view notify_state, notify_reason, notify_content_type, notify_body;  // of the last NOTIFY
   int64_t notify_ago_ms = -1;          // since it came, -1: none in this run
   uint32_t notify_cseq = 0, notifies = 0;
@@ -113,22 +117,22 @@ struct RecordView {
 };
 
 // What is wrong with the document of a NOTIFY that was taken.
-enum class BadDocument : uint8_t { No, TooLarge, NoType, OtherType, Malformed };  // values stand in pua.h
+enum class BadDocument : uint8_t { No, TooLarge, NoType, OtherType, Malformed };  // the values are those of PUA_DOC_* in pua.h
 
 constexpr const char* bad_document_name(BadDocument b) {
   constexpr const char* names[] = {"", "too_large", "no_content_type", "other_content_type", "malformed"};
   return names[static_cast<int>(b)];
 }
 
-// A NOTIFY as handlers get it. Views are valid during the call.
+// A NOTIFY as handlers get it. The views are valid during the call.
 struct NotifyView {
-  const RecordView& record;            // as it was when the NOTIFY had been taken
+  const RecordView& record;            // the subscription as it was just after the NOTIFY had been taken
   std::string_view state, reason;      // Subscription-State: "active", "pending", "terminated", other; reason
   int64_t expires = -1, retry_after = -1;  // s, -1: not said
   std::string_view content_type, body; // empty: none
-  bool gap = false;                    // a partial document with changes missing before it; full state was asked for
-  std::string_view headers = {};       // header fields, unfolded, whole lines; as many as core/notify_fields.h says
-  BadDocument bad = BadDocument::No;   // body is left out, or shown all the same (EngineSettings::bad_documents)
+  bool gap = false;                    // the document is partial and changes before it are missing; full state is asked for
+  std::string_view headers = {};       // header fields, unfolded, whole lines; at most kMaxShownOctets (core/notify_fields.h)
+  BadDocument bad = BadDocument::No;   // if not No: the body is left out, or shown flagged (EngineSettings::bad_documents)
 };
 using NotifyObserver = std::function<void(const NotifyView&)>;
 
@@ -153,8 +157,8 @@ struct ListPage {
   uint32_t scanned = 0;                // records looked at
 };
 
-// Counters since start and gauges now; one list gives names to the C ABI, the control interface and the man page.
-// X(name, kind c|g, help)
+// Counters since the start, and gauges. The C ABI, the control interface and the man page all take the names from this list.
+// X(name, kind: c counter or g gauge, help)
 #define PUA_STATS(X)                                                                                   \
   X(records, g, "publications in memory")                                                              \
   X(live, g, "publications confirmed by the server")                                                   \
@@ -238,28 +242,28 @@ struct Stats {
 #undef X
 };
 
-// What the engine may be told by configuration. Reasons for the fixed numbers: core/policy.h.
+// What configuration can set in the engine. The numbers that are fixed stand in core/policy.h, with their reasons.
 struct EngineSettings {
-  uint32_t hash_size = 9;              // power of two of the first table
+  uint32_t hash_size = 9;              // the first table has 2 to this power buckets
   uint32_t min_expires = 300;
   uint32_t max_expires = 86400;
   std::vector<std::pair<int32_t, uint32_t>> max_expires_by_event;  // event bit, s
   uint32_t default_expires = 3600;
   uint32_t max_records = 2000000;
-  uint32_t max_backlog = 500000;       // rows that may wait for a store that takes nothing
+  uint32_t max_backlog = 500000;       // rows that may wait while the store takes none
   uint32_t max_waiters = 32;           // per record
   uint32_t max_body = 16384;           // octets
   uint32_t max_notify_body = 262144;   // octets
-  bool bad_documents = false;          // of NOTIFYs: shown to handlers, flagged; else left out
-  uint32_t notify_keep = 1000;         // documents of NOTIFYs kept for those who look in
+  bool bad_documents = false;          // true: handlers see documents that cannot be used, flagged; false: they are left out
+  uint32_t notify_keep = 1000;         // documents of NOTIFYs that are kept for lists and views
   uint32_t max_headers = 4096;         // octets of extra_headers
   uint32_t max_in_flight = 2000;
   uint32_t ack_wait_ms = 100;
-  uint32_t t1_ms = 500;                // RFC 3261 T1: timer N is 64 of it
+  uint32_t t1_ms = 500;                // T1 of RFC 3261; timer N (RFC 6665 section 4.1.2.4) is 64 times as long
   uint32_t load_page = 500;            // rows a page
   std::string outbound_proxy;
-  std::string presence_server;         // in its place for publications of kControlSources; empty: outbound_proxy
-  std::string contact;                 // of subscriptions that name none; empty: they must
+  std::string presence_server;         // next hop of publications of kControlSources; empty: outbound_proxy
+  std::string contact;                 // of subscriptions that name no contact; empty: they must name one
   std::string sharing_tag;
   std::string host = "localhost";      // right side of our Call-IDs
 };

@@ -1,5 +1,6 @@
-// Unsolicited NOTIFYs: those of no subscription, as voice mail servers send them to a line (RFC 3842 section 2; RFC 6665 knows none). They are
-// taken where somebody asked for them, and wait here for their handlers. Bounded: anybody can send them.
+// Unsolicited NOTIFYs: NOTIFYs that belong to no subscription, as voice mail servers send them to a line (RFC 3842 section 2;
+// RFC 6665 has none). They are taken where an observer wants them, and wait here for it. The queue is bounded, because anybody
+// can send them.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace pua {
 struct UnsolicitedView {
   int32_t event = 0;                        // its bit
   std::string_view event_name, event_id;
-  std::string_view to_uri, from_uri;        // whom it is for, and of whom
+  std::string_view to_uri, from_uri;        // of To and From
   std::string_view state;                   // of Subscription-State
   std::string_view content_type, body, headers;
   BadDocument bad = BadDocument::No;        // as in NotifyView
@@ -29,8 +30,8 @@ using UnsolicitedObserver = std::function<void(const UnsolicitedView&)>;
 
 class Unsolicited {
  public:
-  static constexpr size_t kMax = 1000;      // that wait
-  static constexpr size_t kMaxOctets = 4u << 20;
+  static constexpr size_t kMax = 1000;      // no more NOTIFYs wait,
+  static constexpr size_t kMaxOctets = 4u << 20;   // nor more octets of them
 
   void observe(int32_t event_mask, UnsolicitedObserver fn) { observers_.emplace_back(event_mask, std::move(fn)); }
   bool wanted(int32_t event) const {
@@ -45,7 +46,7 @@ class Unsolicited {
     k.view.headers = unfolded_block(k.view.headers, unfolded);
     size_t octets = 0;
     for (std::string_view UnsolicitedView::*t : kTexts) octets += (k.view.*t).size();
-    k.text.reserve(octets);   // the views point there: it does not move when the vector does
+    k.text.reserve(octets);   // the views point into this block, which stays in place when the vector is moved
     for (std::string_view UnsolicitedView::*t : kTexts) {
       std::string_view& view = k.view.*t;
       size_t at = k.text.size();
@@ -56,7 +57,8 @@ class Unsolicited {
     queue_.push_back(std::move(k));
   }
 
-  // The one that came first is shown to those who want its event. over(): they ended the instance. There must be one.
+  // Shows the NOTIFY that came first to the observers of its event, and removes it; there must be one. over(): an observer has
+  // ended the instance.
   void show_one(const std::function<bool()>& over) {
     Kept k = std::move(queue_.front());
     queue_.pop_front();
@@ -74,7 +76,7 @@ class Unsolicited {
       &UnsolicitedView::event_name, &UnsolicitedView::event_id, &UnsolicitedView::to_uri, &UnsolicitedView::from_uri,
       &UnsolicitedView::state, &UnsolicitedView::content_type, &UnsolicitedView::body, &UnsolicitedView::headers};
 
-  std::deque<std::pair<int32_t, UnsolicitedObserver>> observers_;   // a deque: one may be added while others are called
+  std::deque<std::pair<int32_t, UnsolicitedObserver>> observers_;   // a deque: an observer may add another one while it runs
   std::deque<Kept> queue_;
   size_t octets_ = 0;
 };

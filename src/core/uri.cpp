@@ -51,8 +51,9 @@ const char* read_host(std::string_view s, Uri& out) {
     if (end == s.npos || end == 1 || s.substr(1, end - 1).find_first_not_of("0123456789abcdefABCDEF:.") != s.npos)
       return " has an IPv6 address that is none";
     end++;
-  } else if (std::any_of(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(end),
-                         [](char c) { return !raw_in_uri(c) || std::string_view("/%[]@").find(c) != std::string_view::npos; })) {
+  } else if (std::any_of(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(end), [](char c) {
+               return !raw_in_uri(c) || std::string_view("/%[]@").find(c) != std::string_view::npos;
+             })) {
     return s.find('@') != s.npos ? " holds more than one '@'" : " has a host that is none";
   }
   out.host = s.substr(0, end);
@@ -83,7 +84,8 @@ const char* read_uri(std::string_view text, Uri& out) {
   size_t colon = text.find(':');
   if (colon == text.npos || colon == 0) return " has no scheme";
   out.scheme = text.substr(0, colon);
-  bool word = std::all_of(out.scheme.begin(), out.scheme.end(), [](char c) { return alnum(c) || c == '+' || c == '-' || c == '.'; });
+  bool word = std::all_of(out.scheme.begin(), out.scheme.end(),
+                          [](char c) { return alnum(c) || c == '+' || c == '-' || c == '.'; });
   if (!word || digit(out.scheme[0])) return " has no scheme";
   out.kind = scheme_of(out.scheme);
   out.bare = text;
@@ -140,7 +142,8 @@ std::string_view first_contact_uri(std::string_view value) {
     }
   }
   uri = trimmed(bracket ? uri : value);
-  if (!bracket) uri = uri.substr(0, uri.find_first_of(";? \t"));   // without brackets these are no part of it (section 20)
+  // Without angle brackets the parameters belong to the header field, and not to the URI (RFC 3261 section 20).
+  if (!bracket) uri = uri.substr(0, uri.find_first_of(";? \t"));
   if (uri == "*") return {};
   Uri u;
   return read_uri(uri, u) ? uri : u.bare;
@@ -183,7 +186,7 @@ void write_routes(std::string_view routes, std::string& out) {
 
 namespace {
 
-// Where the parameter begins: its name, '=' and value. npos: it is not there.
+// The parameter: its name, '=' and value. Empty: it is not there.
 std::string_view find_param(std::string_view params, std::string_view name) {
   while (!params.empty()) {
     std::string_view one = params.substr(0, params.find(';'));

@@ -1,6 +1,6 @@
-// URIs, taken apart: the one reader of all rooms. Parts are views into the text, as they stand there: nothing is unescaped,
-// folded to small letters, or copied. What goes out is what came in: "sip:a%3Bb@h" and "sip:a;b@h" are two presentities
-// (RFC 3261 section 19.1.4).
+// URIs, taken apart. All rooms read URIs by this. The parts are views into the text as it is: nothing is unescaped, folded to
+// small letters, or copied. What goes out is what came in, because "sip:a%3Bb@h" and "sip:a;b@h" are two presentities (RFC 3261
+// section 19.1.4).
 #pragma once
 
 #include <cstdint>
@@ -21,32 +21,34 @@ struct Uri {
   std::string_view params;    // behind the first ';': "lr;transport=tcp"
   std::string_view headers;   // behind '?'
   std::string_view tail;      // what follows host or number, up to the headers: ":5060;lr"
-  std::string_view bare;      // the URI without its header part, as a Request-URI may hold it (section 19.1.1)
+  std::string_view bare;      // the URI without its header part, which a Request-URI must not have (section 19.1.1)
   bool has_user = false, has_password = false, has_headers = false;
 };
 
-// Reads RFC 3261 section 19.1 and 25.1, RFC 3859 and RFC 3966, liberally: the user part ends at the first '@' and may hold
-// ';', '?', '/' and '#', it may be empty, and octets that may not stand raw (below) are let through in user, password, number
-// and parameters. Of other schemes only scheme and rest are told apart.
-// null: `out` is filled. Else what is wrong, to be put behind the name of the field: " has no host". Refused are: control
-// characters, blanks, quotes and angle brackets; '%' without two hexadecimal digits; hosts, ports and schemes that are none
-// (they know no escapes, so nothing there can be escaped); more than one '@'.
+// Reads URIs of RFC 3261 sections 19.1 and 25.1, RFC 3859 and RFC 3966, liberally: the user part ends at the first '@', may be
+// empty, and may hold ';', '?', '/' and '#'; octets that must not stand raw (raw_in_uri) are let through in user, password,
+// number and parameters. URIs of other schemes are only cut into scheme and rest.
+// Returns null, and `out` is filled; else what is wrong, to be put behind the name of the field: " has no host". Refused are
+// control characters, blanks, quotes and angle brackets; '%' without two hexadecimal digits; hosts, ports and schemes that are
+// not well-formed (no octet of theirs may be escaped); more than one '@'.
 const char* read_uri(std::string_view text, Uri& out);
 
 // The URI of the first element of a Contact, name-addr or addr-spec ("\"x\" <sip:a@h?y=z>;q=1, <sip:b@h>"), without its header
-// part, which no Request-URI may hold; as it stands there where it cannot be read. "": there is none, or it is "*".
+// part, which a Request-URI must not have; if the URI cannot be read, all of it. "": there is none, or it is "*".
 std::string_view first_contact_uri(std::string_view contact);
 
-// May this octet stand raw in user, password, number and parameters of a URI? Letters, digits, -_.!~*'() ;/?:@&=+$, % [ ].
+// Whether this octet may stand in user, password, number and parameters of a URI without an escape: letters, digits, -_.!~*'()
+// ;/?:@&=+$, % [ ].
 bool raw_in_uri(char c);
 
-// Appends the URI as it goes out: octets that may not stand raw are escaped ('#' as "%23", UTF-8 octet by octet), all else is
-// as it came. The same for every scheme and every field.
+// Appends the URI as it goes out: octets that must not stand raw are escaped ('#' as "%23", UTF-8 octet by octet), all others
+// are as they came. This is the same for every scheme and every field.
 void write_uri(std::string_view uri, std::string& out);
-// The same for a list of routes, "<sip:a;lr>, \"x\" <sip:b>;y=1": what stands in angle brackets are URIs.
+// Does so for the URIs of a list of routes, which stand in angle brackets: "<sip:a;lr>, \"x\" <sip:b>;y=1".
 void write_routes(std::string_view routes, std::string& out);
 
-// The value of a parameter among `params`, "" where it has none or is not there. Names have no case. name: small letters.
+// The value of a parameter among `params`; "": it has none, or is not there. The case of names does not count. name: in small
+// letters.
 std::string_view param_value(std::string_view params, std::string_view name);
 bool has_param(std::string_view params, std::string_view name);
 

@@ -24,7 +24,8 @@ Status check_uri(std::string_view field, std::string_view uri) {
   if (const char* why = read_uri(uri, u)) return bad(why);
   if (u.kind == Scheme::Other) return bad(" is not a sip:, sips:, pres: or tel: URI");
   if (u.port == "*") return bad(" has a port that is no number");
-  // They would be read as header fields to put into the request (RFC 3261 19.1.1). In a user part '?' is an octet like others.
+  // What stands behind '?' is read as header fields to put into the request (RFC 3261 section 19.1.1). In the user part '?' has
+  // no meaning.
   if (u.has_headers) return bad(" holds header fields behind '?'");
   return success();
 }

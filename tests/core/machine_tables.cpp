@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kWidth = 128;
 
-// What there is to say of one machine.
+// One machine, and the texts that are made of its list of rules.
 template <class Rules, class State, class Input>
 struct Described {
   Rules rules;
@@ -54,8 +54,9 @@ struct Described {
   std::string page() const {
     std::string out = "| state | input | where | next | says |\n|---|---|---|---|---|\n";
     for (const auto& r : rules)
-      out += "| " + names(r.from, states, state_name) + " | " + names(r.on, inputs, input_name) + " | " + (*r.guard ? r.guard : r.holds ? "?" : "else") + " | " +
-             (static_cast<uint8_t>(r.to) == kStay ? "stays" : state_name(r.to)) + " | " + r.source + " |\n";
+      out += "| " + names(r.from, states, state_name) + " | " + names(r.on, inputs, input_name) + " | " +
+             (*r.guard ? r.guard : "else") + " | " + (static_cast<uint8_t>(r.to) == kStay ? "stays" : state_name(r.to)) + " | " +
+             r.source + " |\n";
     return out;
   }
 
@@ -108,9 +109,13 @@ std::string with_subscription_table(const std::string& header) { return with_tab
 std::string machines_page() {
   return "# Machines\n"
          "How publications and subscriptions change, rule by rule. This page is made from the lists in `src/core/publication.cpp` and\n"
-         "`src/core/subscription_rules.cpp` by `build/release/tests/core/unit --write-machines .`, and a test compares it with them.\n\n"
-         "A step takes the first rule of its state and input that holds. What an input says by itself (what is wanted, what was granted, that\n"
-         "a dialog was made) stands in the fields by then. \"Says\" names the section that asks for a rule; where it is empty the rule is ours.\n\n"
+         "`src/core/subscription_rules.cpp` by `build/release/tests/core/unit --write-machines .`, and a test compares it with them.\n"
+         "\n"
+         "A step looks at the rules for its state and its input in the order of the page, and takes the first one whose condition (\"where\")\n"
+         "holds; \"else\" holds always. Before that, what the input says by itself has been written into the fields of the record: what is\n"
+         "wanted, how long the grant is, that a dialog was made. \"Next\" is the state after the step. \"Says\" names the section of an RFC that\n"
+         "asks for the rule; where it is empty, the rule is our own. The words are those of `docs/glossary.md`.\n"
+         "\n"
          "## Publications (RFC 3903)\n\n" +
          publication().page() + "\n## Subscriptions (RFC 6665)\n\n" + subscription().page();
 }
