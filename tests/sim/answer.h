@@ -1,4 +1,4 @@
-// What comes back of a request that left, and when.
+// The answer to a request that left, and when it comes.
 #pragma once
 
 #include <string>

@@ -90,18 +90,19 @@ Answer Esc::process(const pua::SipRequest& q, MonoMs now) {
   if (!q.body.empty()) s.body = q.body;
   s.expires = now + a.expires * 1000;
   s.reply_processed = false;
-  static constexpr const char* odd[] = {"", "", " blank", ":@;,", "\""};   // tokens, and what goes for one
+  static constexpr const char* odd[] = {"", "", " blank", ":@;,", "\""};   // entity-tags that are tokens, and some that are not
   std::string etag = "e" + std::to_string(next_etag_) + odd[next_etag_ % 5];
   next_etag_++;
   if (chance(mood.no_etag)) {
-    // A broken server: it stores, but tells no tag; the client keeps the old one, so the state keeps it too.
+    // A broken server, which stores the state but sends no SIP-ETag. The client keeps its old entity-tag, and so does the state
+    // here.
     if (!q.if_match.empty()) etag = q.if_match;
     s.excused = true;
   } else {
     a.etag = etag;
   }
   static constexpr int64_t boasts[] = {1, 600, 4294960000};
-  if (chance(mood.boast)) a.expires += boasts[random_.below(3)];   // it says more than it holds
+  if (chance(mood.boast)) a.expires += boasts[random_.below(3)];   // it says that it granted more than it did
   if (chance(mood.no_expires)) a.expires = -1, s.expires = now + q.expires * 1000;
   states_[etag] = s;
   return a;

@@ -1,4 +1,4 @@
-// A scripted event state compositor (RFC 3903 section 6) and the network before it. It may misbehave as told.
+// A scripted event state compositor (RFC 3903 section 6), and the network in front of it. Its Mood says how they misbehave.
 #pragma once
 
 #include <map>
@@ -16,8 +16,8 @@ using pua::MonoMs;
 struct ServerState {             // one publication as the server holds it
   std::string uri, body;
   MonoMs expires = 0;
-  bool reply_processed = false;  // the client saw the reply that carried this entity-tag
-  bool excused = false;          // why it may be an orphan: the client was killed, or its removal was refused
+  bool reply_processed = false;  // the client was given the reply with this entity-tag
+  bool excused = false;          // it may be an orphan: the client was killed, its removal refused, or no entity-tag was sent
 };
 
 struct Mood {                    // chances in percent, per request
@@ -31,7 +31,7 @@ class Esc {
  public:
   explicit Esc(pua::Random& random) : random_(random) {}
   Mood mood;
-  // Decides the fate of one request and does what it does to the server's state.
+  // Decides what becomes of one request, and changes the server's state accordingly.
   Answer handle(const pua::SipRequest& q, MonoMs now);
   void restart() { states_.clear(), by_branch_.clear(); }
   void expire(MonoMs now);
@@ -43,7 +43,7 @@ class Esc {
   Answer process(const pua::SipRequest& q, MonoMs now);
   pua::Random& random_;
   std::map<std::string, ServerState> states_;    // by entity-tag
-  std::map<std::string, Answer> by_branch_;      // transactions still known: a repeated request gets the same answer
+  std::map<std::string, Answer> by_branch_;      // transactions that are remembered: a repeated request gets the same answer
   std::map<std::string, std::string> branch_of_; // Call-ID and CSeq -> branch
   uint64_t next_etag_ = 1;
 };

@@ -7,7 +7,7 @@
 
 using namespace pua;
 
-// One line for each legal pair, and how often it was met.
+// Prints one line for each legal pair of state and input, and how often it has occurred.
 template <class State, class Input, class Counts, class Legal, class StateName, class InputName>
 static void show(const Counts& counts, Legal is_legal, StateName state_name, InputName input_name, int& legal, int& met) {
   for (size_t s = 0; s < counts.size(); s++) {

@@ -4,11 +4,12 @@ namespace sim {
 
 using namespace pua;
 
-static constexpr MonoMs kTimeout = 32000;      // 64 T1: a transaction is given up, or forgotten
+static constexpr MonoMs kTimeout = 32000;      // 64 T1: after this time a transaction is given up, or forgotten
 
 // --- SUBSCRIBE -------------------------------------------------------------------------------------------------------
 
-// RFC 3261 section 12.2.1.1; the one request that may have a number again is the same one. false: it has come before.
+// Checks that CSeq grows (RFC 3261 section 12.2.1.1); only a repetition of a request may have its number again. false: it is
+// one.
 bool Notifier::count(const SipRequest& q, uint32_t cseq, const std::string& branch) {
   auto& seen = requests_[std::string(q.call_id)];
   if (auto same = seen.find(cseq); same != seen.end()) {
@@ -83,7 +84,7 @@ Answer Notifier::process(const SipRequest& q, int key) {
     return fail(kinds[below(5)]);
   }
   bool initial = q.to_tag.empty();
-  if (stage_.chance(mood.dialog_ends)) {   // in a dialog these end it, outside some end the wish (RFC 5057 section 5.1)
+  if (stage_.chance(mood.dialog_ends)) {   // these end the dialog; some of them, to an initial request, the subscription
     static constexpr int kinds[] = {404, 405, 410, 416, 480, 482, 483, 484, 485, 489, 501, 502, 604};
     if (auto d = find(q.call_id, q.to_tag); d != dialogs_.end()) dialogs_.erase(d);
     return fail(kinds[below(13)]);
@@ -99,7 +100,7 @@ Answer Notifier::process(const SipRequest& q, int key) {
     return fail(423);
   }
   size_t first = initial ? dialogs_.size() : static_cast<size_t>(at - dialogs_.begin());
-  if (initial && stage_.chance(mood.fork)) make(q, key);   // another branch took it too, its 2xx goes nowhere
+  if (initial && stage_.chance(mood.fork)) make(q, key);   // another branch has accepted it too, and its 2xx is lost
   ServerDialog& d = initial ? make(q, key) : *at;
   int64_t grant = stage_.chance(mood.zero_grant) ? 0 : std::min<int64_t>(q.expires, mood.max_grant);
   static constexpr int64_t boasts[] = {1, 600, 4294960000};
@@ -144,7 +145,7 @@ ServerDialog& Notifier::make(const SipRequest& q, int key) {
   static constexpr const char* routes[] = {"", "<sip:p1.example.com;lr>",
                                            "<sip:p1.example.com;lr>, <sip:p2.example.com;lr>"};
   d.route_set = routes[stage_.random_.below(3)];
-  d.cseq = static_cast<uint32_t>(stage_.random_.below(10) ? stage_.random_.below(1000) : -1);   // the first may be 0
+  d.cseq = static_cast<uint32_t>(stage_.random_.below(10) ? stage_.random_.below(1000) : -1);   // -1: its first CSeq is 0
   d.pending = stage_.chance(mood.pending);
   dialogs_.push_back(d);
   return dialogs_.back();
@@ -158,7 +159,8 @@ Notifier::Dialogs::iterator Notifier::find(std::string_view call_id, std::string
 
 // --- NOTIFY ----------------------------------------------------------------------------------------------------------
 
-// The next NOTIFY of this dialog. The package with partial documents has them for changes, full ones for SUBSCRIBEs.
+// The next NOTIFY of this dialog. Where the package has partial documents, changes are sent as such, and SUBSCRIBEs are
+// answered by full ones.
 Packet Notifier::packet(ServerDialog& d, bool full, const char* state, const char* reason) {
   Packet p;
   p.key = d.key;
@@ -173,7 +175,8 @@ Packet Notifier::packet(ServerDialog& d, bool full, const char* state, const cha
   p.route_set = d.route_set;
   p.cseq = ++d.cseq;
   bool ended = p.state == "terminated";
-  if (!ended && !stage_.chance(mood.no_state_expires)) p.expires = std::max<int64_t>(0, (d.expires - stage_.now_) / 1000) + d.boast;
+  if (!ended && !stage_.chance(mood.no_state_expires))
+    p.expires = std::max<int64_t>(0, (d.expires - stage_.now_) / 1000) + d.boast;
   std::string seq = std::to_string(state_of(d.key));
   if (d.event == "presence") {
     p.content_type = "application/pidf+xml";
@@ -206,12 +209,12 @@ void Notifier::send(Packet p) {
 Packet Notifier::take() {
   Packet p = std::move(network_.begin()->second);
   network_.erase(network_.begin());
-  // It came while the subscriber was dead: repeated until the transaction is given up.
+  // It was sent while the subscriber was dead, and repeated until the transaction was given up.
   if (!p.timeout && !p.bogus && stage_.now_ - p.sent > kTimeout) p.timeout = true;
   return p;
 }
 
-// RFC 6665 section 4.2.2: which answers end the subscription.
+// What an answer to a NOTIFY does to the subscription (RFC 6665 section 4.2.2).
 void Notifier::answered(const Packet& p, const NotifyAnswer& a) {
   auto d = find(p.call_id, p.remote_tag);
   if (p.bogus || d == dialogs_.end()) return;
@@ -222,7 +225,7 @@ void Notifier::answered(const Packet& p, const NotifyAnswer& a) {
   if (p.answer_lost) return;
   if (a.status == 481 || a.status == 489) dialogs_.erase(d);
   if (a.status != 503 || p.cseq != d->cseq) return;
-  Packet again = packet(*d, !p.partial, p.state.c_str(), p.reason.c_str());   // Retry-After: the same state once more
+  Packet again = packet(*d, !p.partial, p.state.c_str(), p.reason.c_str());   // after Retry-After the state is sent again
   again.sent = stage_.now_ + 1000;
   network_.emplace(again.sent, std::move(again));
 }

@@ -1,5 +1,5 @@
-// A scripted notifier (RFC 6665 section 4.2) with the network before it: SUBSCRIBEs come in, NOTIFYs go out. It may
-// misbehave as told.
+// A scripted notifier (RFC 6665 section 4.2), and the network in front of it: SUBSCRIBEs come in, NOTIFYs go out. Its mood says
+// how they misbehave.
 #pragma once
 
 #include <array>
@@ -20,21 +20,21 @@ struct NotifierMood {           // chances in percent
   int zero_grant = 0, boast = 0, no_expires = 0, no_tag = 0, forget = 0, fork = 0, pending = 0, moved = 0;
   // per NOTIFY
   int silent = 0, lose_notify = 0, lose_answer = 0, repeat = 0, late = 0, no_state_expires = 0, skip_version = 0;
-  int keeps = 0;                // a NOTIFY without an answer does not end the dialog
+  int keeps = 0;                // the dialog goes on after a NOTIFY without an answer
   uint32_t max_grant = 3600;
 };
 
 struct ServerDialog {           // one subscription as the notifier holds it
   int key = 0;
-  std::string call_id, local_tag, remote_tag;   // local: of the subscriber, as everywhere here
+  std::string call_id, local_tag, remote_tag;   // local_tag is the subscriber's, as everywhere in this folder
   std::string event, event_id, contact, route_set;
   MonoMs expires = 0;
   uint32_t cseq = 0, version = 0;
-  int64_t boast = 0;            // s more than it is, said of the grant
+  int64_t boast = 0;            // s by which the grant is less than it says
   bool pending = false;
 };
 
-struct Packet {                 // a NOTIFY on its way, or the news that one got no answer
+struct Packet {                 // a NOTIFY on its way, or the end of one that got no answer (timeout)
   MonoMs sent = 0;
   bool timeout = false, answer_lost = false, bogus = false;
   int key = 0;
@@ -69,17 +69,17 @@ class Notifier {
   explicit Notifier(Stage& stage) : stage_(stage) {}
   NotifierMood mood;
 
-  // Decides the fate of one request and does what it does to the notifier's state. key: of the resource.
+  // Decides what becomes of one request, and changes the notifier's state accordingly. key: the resource's number.
   Answer handle(const pua::SipRequest&, int key);
-  void change(int key);         // the resource has a new state: all who watch it are told
+  void change(int key);         // the resource has a new state, of which all its watchers are told
   void terminate_one();         // ends one subscription, for one reason or another
-  void move_one();              // one dialog has another Contact from now on, and says so
-  void send_bogus();            // a NOTIFY that nobody may take
+  void move_one();              // one dialog has another Contact from now on, and a NOTIFY says so
+  void send_bogus();            // sends a NOTIFY that must not be taken
   void restart() { dialogs_.clear(), transactions_.clear(); }
   void expire();
 
   MonoMs next_due() const { return network_.empty() ? pua::kNever : network_.begin()->first; }
-  Packet take();                // what is due first
+  Packet take();                // takes out the packet that is due first
   void answered(const Packet&, const pua::NotifyAnswer&);
 
   int state_of(int key) const { return states_[static_cast<size_t>(key)]; }

@@ -70,7 +70,8 @@ const Row* SimDisk::find(int64_t id) const {
   return &merged_.emplace_back(merged(*row, line)).row();
 }
 
-// All of the row is offered with a narrow write: what it does not carry must stand there already.
+// Looks at a narrow write. All columns of the row are filled in, so that those which it does not write can be compared with the
+// table: they must be there already.
 void SimDisk::look_at(const Row& narrow) {
   const Row* there = find(narrow.id);
   if (there && row_order(*there) > row_order(narrow)) return;
@@ -80,7 +81,8 @@ void SimDisk::look_at(const Row& narrow) {
   }
   Row after = *there;
   take_narrow(after, narrow);
-  if (const char* column = first_difference(after, narrow)) wrong = "a narrow write of row " + std::to_string(narrow.id) + " though its " + column + " has changed";
+  if (const char* column = first_difference(after, narrow))
+    wrong = "a narrow write of row " + std::to_string(narrow.id) + " though its " + column + " has changed";
 }
 
 WriteResult SimDisk::one(Lane lane, RowOp op, const Row& r, MonoMs now) {

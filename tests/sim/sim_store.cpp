@@ -53,7 +53,7 @@ void SimStore::write(Lane lane, RowSource& rows, MonoMs now) {
   Batch& b = batch_[static_cast<int>(lane)];
   b.items.clear();
   b.active = true;
-  size_t n = std::min<size_t>(rows.size(), 1 + random_.below(32));  // the rest is deferred
+  size_t n = std::min<size_t>(rows.size(), 1 + random_.below(32));  // the others are left for the next batch
   for (size_t i = 0; i < n; i++) {
     Row r;
     RowOp op = rows.row(i, r);
@@ -76,7 +76,7 @@ void SimStore::finish(Lane lane, Batch& b, MonoMs now) {
     results.assign(items.size(), WriteResult::FailedRetry);
     report.down = mode == StoreMode::Down;
     report.error = "simulated failure";
-    // A commit whose answer was lost has happened all the same.
+    // Only the answer was lost: the commit has happened.
     if (!immediate_ && random_.below(4) == 0) {
       std::vector<WriteResult> ignored;
       to_disk(items, ignored, now);
@@ -92,7 +92,7 @@ void SimStore::finish(Lane lane, Batch& b, MonoMs now) {
 void SimStore::load(int64_t after, uint32_t limit, MonoMs now) {
   load_ = {now + static_cast<MonoMs>(random_.below(40)), after, limit, true, {}};
   if (random_.below(2)) return;
-  KeepPage keep;   // as MariaDB's adapter fetches the next page while the engine works on one
+  KeepPage keep;   // MariaDB's adapter too reads the next page while the engine works on one
   disk_.attach(&keep);
   disk_.load(after, limit, now);
   load_.early.emplace(std::move(keep.rows), keep.last);

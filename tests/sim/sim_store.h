@@ -1,4 +1,4 @@
-// The simulated database: a disk that survives kills, behind an adapter that fails and stalls as told.
+// The simulated database: a disk that survives kills, behind an adapter that fails and stalls as `mode` says.
 #pragma once
 
 #include <functional>
@@ -18,9 +18,9 @@ enum class StoreMode { Ok, Slow, Failing, Down };
 
 class SimStore : public pua::StoreAdapter {
  public:
-  // immediate: writes end inside the call, as with SQLite; else they end later, a lane each, as with MariaDB.
+  // immediate: writes end inside the call, as with SQLite; else they end later, one batch a lane, as with MariaDB.
   SimStore(SimDisk& disk, pua::Random& random, bool immediate) : disk_(disk), random_(random), immediate_(immediate) {
-    if (!immediate) disk_.fold_all();   // a table for another kind of database is made by puadbctl, which sees the journal
+    if (!immediate) disk_.fold_all();   // puadbctl, which takes a table to another database, reads the journal too
     disk_.journaled = immediate;
   }
   StoreMode mode = StoreMode::Ok;
@@ -36,13 +36,13 @@ class SimStore : public pua::StoreAdapter {
   std::string name() const override { return "sim"; }
   MonoMs next_due() const override;
   void run(MonoMs now) override;
-  // SIGKILL: what was under way may or may not have reached the disk.
+  // SIGKILL: a batch that is being written may or may not reach the disk.
   void kill(MonoMs now);
 
  private:
   struct Item { pua::RowOp op; pua::StoredRow row; };
   struct Batch { MonoMs due = 0; std::vector<Item> items; bool active = false; };
-  // early: the page as it was when it was asked for; else it is read when it is given.
+  // early: the page was read when it was asked for; else it is read when it is delivered.
   struct Load {
     MonoMs due = 0;
     int64_t after = 0;

@@ -1,4 +1,4 @@
-// What the parts of a world share: its clock, its chance, the engine, and the first thing that was found wrong.
+// What the parts of a world share: its clock, its random numbers, the engine, and the first failure.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ struct Stage {
   void fail(const std::string& what) {
     if (failure_.empty()) failure_ = what;
   }
-  void say(const char* fmt, ...) __attribute__((format(printf, 2, 3)));   // a line of the trace
+  void say(const char* fmt, ...) __attribute__((format(printf, 2, 3)));   // writes a line of the trace
   bool chance(int percent) { return percent > 0 && random_.below(100) < static_cast<uint64_t>(percent); }
 
   static constexpr MonoMs kEpochOffset = 5000000000;   // rows hold calendar time

@@ -1,4 +1,4 @@
-// What owners, notifier and network do, and what the model makes of it. The checks are in watchers_checks.cpp.
+// What owners, notifier and network do, and how the model follows it. The checks are in watchers_checks.cpp.
 #include "watchers.h"
 
 #include <algorithm>
@@ -14,11 +14,11 @@ using namespace pua;
 static const EventInfo kPackages[] = {{1, "presence", "application/pidf+xml", "application/pidf+xml"},
                                       {2, "presence.winfo", "application/watcherinfo+xml", "application/watcherinfo+xml"}};
 
-// A subscription whose request outside a dialog got this is no more (core/policy.h).
+// Whether this status to an initial request ends the subscription (core/policy.h).
 static bool fatal(int status) {
   return status == 400 || status == 405 || status == 406 || status == 413 || status == 415 || status == 420 || status == 489;
 }
-// The same in a dialog: 405 and 489 end the dialog only.
+// Whether it does so to a request in a dialog. 405 and 489 only end the dialog there.
 static bool fatal_in_dialog(int status) { return fatal(status) && status != 405 && status != 489; }
 
 Watchers::Watchers(Stage& stage) : stage_(stage) {
@@ -43,7 +43,7 @@ const EventInfo* Watchers::by_name(std::string_view name) const {
   return nullptr;
 }
 
-// "p 7": state 7; "full 2 7", "part 3 8": version, state.
+// Documents are "p 7" (state 7), "full 2 7" and "part 3 8" (version, state).
 Result<DocumentState> Watchers::inspect(std::string_view content_type, std::string_view body) const {
   DocumentState d;
   if (body == "broken") return Error{Errc::bad_body, "broken"};
@@ -74,7 +74,7 @@ void Watchers::request(int key) {
   q.type = static_cast<RequestType>(random.below(3));
   bool removal = q.expires == 0, loading = stage_.engine_->loading();
   MonoMs end = q.expires > 0 ? stage_.now_ + q.expires * 1000 : kNever;
-  bool stays = q.keep_existing && o.sure && o.wanted && o.wanted_end > stage_.now_ && !loading;   // it does nothing
+  bool stays = q.keep_existing && o.sure && o.wanted && o.wanted_end > stage_.now_ && !loading;   // the request changes nothing
   size_t index = calls_.size();
   calls_.push_back({key, ++seq_, removal, q.keep_existing, end, 0});
   Status s = stage_.engine_->subscribe(q, [this, index](const Outcome& out) { completed(index, out); }, stage_.now_);
@@ -86,11 +86,11 @@ void Watchers::request(int key) {
     return;
   }
   if (stays) return;
-  if (removal || !o.sure || o.wanted_end <= stage_.now_) o.hold_until = 0;   // it is another subscription
+  if (removal || !o.sure || o.wanted_end <= stage_.now_) o.hold_until = 0;   // Retry-After was about the subscription before
   o.pause_until = 0;
   o.last_seq = seq_;
   (removal ? o.removal_seq : o.subscribe_seq) = seq_;
-  if (q.keep_existing && (loading || !o.sure)) {   // whether it was there decides which lifetime counts
+  if (q.keep_existing && (loading || !o.sure)) {   // the model does not know whether it exists, and so which lifetime counts
     o.sure = false;
     o.ended_seq = seq_;
     o.wanted = true;
@@ -149,7 +149,7 @@ void Watchers::replied(int key, const Answer& a) {
     } else if (o.out_initial ? fatal(a.status) && !stands : fatal_in_dialog(a.status)) {
       ended(o);
     } else if (!(o.out_initial && stands) && a.status != 423 && o.ended_seq != o.out_seq) {
-      hold(o, a.retry_after);   // of a 423, Min-Expires says more
+      hold(o, a.retry_after);   // not of a 423, which is answered at once with a longer Expires
     }
   }
   o.out = false;
@@ -159,7 +159,8 @@ void Watchers::hold(Owner& o, int64_t retry_after) {
   if (o.wanted && retry_after > 0) o.hold_until = stage_.now_ + std::min(retry_after, kMaxRetryAfter) * 1000;
 }
 
-// Ended from outside. A request that came while one was out takes effect all the same.
+// The subscription was ended by the notifier. A request of its owner that came while a SUBSCRIBE was out takes effect all the
+// same.
 void Watchers::ended(Owner& o) {
   o.ended_seq = o.out ? o.out_seq : o.last_seq;
   if (o.out && o.out_expires && o.out_answers) o.refused_seq = o.out_seq;
@@ -185,7 +186,7 @@ void Watchers::run() {
   }
 }
 
-// What must not change where a NOTIFY is refused.
+// What of a subscription must not change when a NOTIFY is refused.
 struct Watchers::Before {
   explicit Before(const SubscriptionRecord* s) {
     if (!s) return;
@@ -195,11 +196,12 @@ struct Watchers::Before {
     version = s->version, cseq = s->cseq, remote_cseq = s->remote_cseq, doc_version = s->doc_version, notifies = s->notifies;
     has_doc = s->has_doc;
   }
-  // after: a request may leave sooner.
+  // The deadline alone may be different after it: the next request may leave sooner.
   bool same(const Before& after) const {
     const Before& o = after;
-    bool kept = there == o.there && text == o.text && cseq == o.cseq && remote_cseq == o.remote_cseq && doc_version == o.doc_version &&
-                notifies == o.notifies && has_doc == o.has_doc && m.wanted == o.m.wanted && m.dialog == o.m.dialog &&
+    bool kept = there == o.there && text == o.text && cseq == o.cseq && remote_cseq == o.remote_cseq &&
+                doc_version == o.doc_version && notifies == o.notifies && has_doc == o.has_doc &&
+                m.wanted == o.m.wanted && m.dialog == o.m.dialog &&
                 m.notified == o.m.notified && m.attempts == o.m.attempts && m.wanted_end == o.m.wanted_end &&
                 m.grant_end == o.m.grant_end && m.hold_until == o.m.hold_until;
     return kept && version == o.version && m.state == o.m.state && m.op == o.m.op && m.deadline >= o.m.deadline;
@@ -213,7 +215,7 @@ struct Watchers::Before {
 void Watchers::deliver(const Packet& p) {
   Owner& o = owner(p.key);
   const SubscriptionRecord* s = find(o);
-  if (p.bogus && s && s->m->dialog == sub::Dialog::Early) return;   // another tag would be another branch, and welcome
+  if (p.bogus && s && s->m->dialog == sub::Dialog::Early) return;   // it would rightly be taken, as another branch of a fork
   Before before(s);
   bool ours = s && s->call_id() == p.call_id && s->text.get(SubscriptionRecord::kLocalTag) == p.local_tag && !p.bogus &&
               s->m->state != sub::State::Idle && s->m->state != sub::State::Gone;
@@ -225,7 +227,7 @@ void Watchers::deliver(const Packet& p) {
              p.remote_tag.c_str(), p.cseq, p.state.c_str(), p.reason.c_str(), static_cast<long long>(p.expires),
              p.body.c_str(), p.bogus ? " bogus" : "", a.status, a.reason.c_str());
   if (a.status == 200) {
-    if (p.bogus) fail(o, "a NOTIFY was taken that is none");
+    if (p.bogus) fail(o, "a forged NOTIFY was taken");
     else taken(p);
   } else {
     if (must_take) fail(o, "a NOTIFY of the dialog was refused: " + std::to_string(a.status) + " " + a.reason);
@@ -243,7 +245,7 @@ void Watchers::taken(const Packet& p) {
   if (d.ended) fail(o, "a NOTIFY was taken in a dialog that had ended");
   if (d.remote_tag != p.remote_tag) fail(o, "a NOTIFY of another branch was taken");
   if (!made && p.cseq < d.cseq) fail(o, "a NOTIFY with an old CSeq was taken");
-  if (d.cseq == p.cseq) {   // repeated
+  if (d.cseq == p.cseq) {   // a repetition, which the engine may count as refused
     o.refused++;
     return;
   }
@@ -265,12 +267,12 @@ void Watchers::taken(const Packet& p) {
   if (p.state != "terminated") return;
   d.ended = true;
   bool for_good = p.reason == "rejected" || p.reason == "noresource" || p.reason == "invariant";
-  // A notifier that counts in whole seconds is early by up to one.
+  // A notifier that counts in whole seconds may end the subscription up to one second early.
   bool ran_out = (p.reason.empty() || p.reason == "timeout") && o.wanted && o.wanted_end <= stage_.now_ + 1000;
-  bool at_once = p.reason == "deactivated" || p.reason == "timeout";   // whatever else stands there (RFC 6665 section 4.1.3)
+  bool at_once = p.reason == "deactivated" || p.reason == "timeout";   // retry-after does not count (RFC 6665 section 4.1.3)
   if (for_good || (ran_out && !o.out)) ended(o);
   else if (!at_once && (!o.out || o.out_expires)) hold(o, p.retry_after);
-  // Less than the shortest back-off.
+  // After these a pause is due: no less than the shortest back-off with its jitter, which is 1.5 s.
   if ((p.reason == "probation" || p.reason == "giveup") && o.wanted && !o.out) o.pause_until = stage_.now_ + 1400;
 }
 
@@ -303,7 +305,8 @@ void Watchers::change_moods() {
       m.dialog_ends = some(20), m.digest = some(50), m.lose_reply = some(10), m.retry_after = 50;
       break;
     case 3:
-      m.forget = some(30), m.no_tag = some(20), m.no_expires = some(20), m.zero_grant = some(10), m.boast = some(30), m.fork = some(50);
+      m.forget = some(30), m.no_tag = some(20), m.no_expires = some(20), m.zero_grant = some(10), m.boast = some(30);
+      m.fork = some(50);
       m.moved = some(30), m.lose_reply = some(10), m.slow = some(30), m.too_brief = some(20);
       break;
     case 4:
@@ -315,7 +318,7 @@ void Watchers::change_moods() {
       m.too_brief = some(20);
       break;
   }
-  if (random.below(12) == 0) m.lose_request = 100;   // not there at all
+  if (random.below(12) == 0) m.lose_request = 100;   // the notifier does not answer at all
   static constexpr uint32_t grants[] = {3600, 3600, 600, 60, 7200};
   m.max_grant = grants[random.below(5)];
 }
@@ -323,11 +326,11 @@ void Watchers::change_moods() {
 void Watchers::heal() {
   NotifierMood& m = notifier_.mood = NotifierMood{};
   m.max_grant = 1200;
-  if (stage_.random_.below(2)) m.no_expires = 100;   // only its NOTIFYs say what it granted
-  else m.no_state_expires = 100;                     // only its answers do
+  if (stage_.random_.below(2)) m.no_expires = 100;   // only its NOTIFYs say how much it grants,
+  else m.no_state_expires = 100;                     // ... or only its answers do
 }
 
-// A host took a request with a new Contact on its own socket.
+// A host has received a request with a new Contact on its own socket.
 void Watchers::update_contact() {
   const ServerDialog* d = notifier_.some_dialog();
   if (!d) return;

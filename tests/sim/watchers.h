@@ -1,5 +1,4 @@
-// The half of a world that subscribes: owners who ask, the notifier they watch, what the model knows of both sides, and
-// what must always hold.
+// The half of a world that subscribes: owners who ask, the notifier that they watch, a model of both sides, and the checks.
 #pragma once
 
 #include <array>
@@ -31,24 +30,24 @@ class Watchers {
   bool accepts(int32_t event, std::string_view content_type) const { return by_flag(event)->accept == content_type; }
   pua::Result<pua::DocumentState> inspect(std::string_view content_type, std::string_view body) const;
 
-  // A SUBSCRIBE leaves; its answer. key_of: whose it is.
+  // A SUBSCRIBE has left: checks it, and gives its answer. key_of(): the number of the owner whose request it is.
   static int key_of(const pua::SipRequest&);
   Answer send(const pua::SipRequest&, int key);
   void replied(int key, const Answer&);          // the answer is about to be given to the engine
   MonoMs next_due() const { return notifier_.next_due(); }
-  void run();                                    // one NOTIFY that is due
+  void run();                                    // delivers one NOTIFY that is due
 
   void booted();
-  // The process is gone; what stands on the disk is what the next one knows.
+  // The process was killed; the next one knows what the disk holds.
   void killed(std::span<const StoredRow>);
   void check_queued();
   void check(const SimDisk&);
   void check_healed(std::span<const StoredRow>);
-  void check_gaps();                             // the network has been calm for some minutes
-  void calm();                                   // and for longer than any grant
-  void check_quiet();                            // and for two hours more
+  void check_gaps();                             // to be called when nothing has failed for some minutes,
+  void calm();                                   // ... for longer than any grant,
+  void check_quiet();                            // ... and for two hours more
   void check_completed(const char* when);
-  void want_nothing();                           // all are to be removed
+  void want_nothing();                           // all subscriptions are to be removed
   void check_removed();
 
  private:
@@ -57,37 +56,37 @@ class Watchers {
     std::string uri, watcher, contact, event_id, target;
     int32_t event = 1;
     bool wanted = false;
-    bool sure = true;                            // false: an answer may have ended it
+    bool sure = true;                            // false: the model does not know whether it is wanted still
     MonoMs wanted_end = pua::kNever;
     int last_seq = 0, subscribe_seq = 0, removal_seq = 0;   // newest accepted request; of each kind
-    int ended_seq = 0;                           // newest request that an end from outside covered
-    int refused_seq = 0;                         // newest request that was out while its subscription was ended for good
-    int durable_seq = 0;                         // newest request reported durable, and what it wanted
+    int ended_seq = 0;                           // newest request that was ended by the notifier
+    int refused_seq = 0;                         // newest request that was out when its subscription was ended for good
+    int durable_seq = 0;                         // newest request that was reported durable, and what it asked for
     Durable durable = Durable::Unknown;
     MonoMs durable_end = pua::kNever;
     // The subscriber's side:
     std::string call;                            // of the dialog that it is making or has
-    bool out = false;                            // a SUBSCRIBE is out, and what it is
+    bool out = false;                            // a SUBSCRIBE is out; the next fields describe it
     bool out_initial = false;
     int64_t out_expires = 0;
-    int out_seq = 0;                             // newest request when it left
-    bool out_answers = false;                    // its answer is that request's
+    int out_seq = 0;                             // newest request of the owner when it left
+    bool out_answers = false;                    // its answer is the outcome of that request
     MonoMs hold_until = 0;                       // the notifier asked for quiet until then
-    MonoMs pause_until = 0;                      // probation, giveup: later, unless an owner asks
-    int refused = 0;                             // NOTIFYs of its dialog, in a row
-    bool restored = false;                       // its dialog is of the last run, and not refreshed in this one yet
-    MonoMs gap_at = pua::kNever;                 // a document was missed and full state not yet asked for since
-    int seen = -1;                               // state that the handler was told last, -1: not whole
+    MonoMs pause_until = 0;                      // after probation and giveup no request leaves before, unless an owner asks
+    int refused = 0;                             // refused NOTIFYs of its dialog, in a row
+    bool restored = false;                       // its dialog is of the last run, and was not refreshed in this one yet
+    MonoMs gap_at = pua::kNever;                 // since when changes are missing and full state was not asked for; kNever: no
+    int seen = -1;                               // the state that the handler was told last, -1: it had a gap
   };
   struct Call { int key = 0, seq = 0; bool removal = false, keep = false; MonoMs end = pua::kNever; int completed = 0; };
-  struct Dialog {                                // as the subscriber must know it
+  struct Dialog {                                // a dialog as the subscriber must know it
     std::string remote_tag, target, route_set;
     bool ended = false;
     int64_t cseq = -1;                           // of the last NOTIFY taken in this run
     bool has_doc = false;
     uint32_t version = 0;
-    bool missed = false, asked = false;          // a document, and a request has left since
-    int gaps = 0;                                // in a row that were asked about and came again
+    bool missed = false, asked = false;          // changes are missing; a request has left since
+    int gaps = 0;                                // how often in a row a gap came again after a request for full state
   };
   struct Expected { int key; std::string state, body; };
   struct Before;                                 // a subscription as it was before a NOTIFY
@@ -113,12 +112,12 @@ class Watchers {
   std::vector<Owner> owners_;
   std::vector<Call> calls_;
   std::map<std::string, Dialog> dialogs_;        // by Call-ID
-  std::map<std::string, std::set<std::string>> told_;   // Call-ID and remote tag -> targets that were ever named
-  std::set<std::string> left_;                   // Call-IDs that were given up
+  std::map<std::string, std::set<std::string>> told_;   // by Call-ID and remote tag: all targets and route sets that were named
+  std::set<std::string> left_;                   // Call-IDs of dialogs that were given up
   std::deque<Expected> expected_;                // NOTIFYs taken whose handlers have not run yet
   MonoMs loaded_at_ = pua::kNever;
   int seq_ = 0;
-  pua::Stats calm_;                              // when it had been calm for longer than any grant
+  pua::Stats calm_;                              // counters at calm()
 };
 
 }  // namespace sim

@@ -1,4 +1,4 @@
-// What must always hold of subscriptions, after a kill, and after everything was healed.
+// What must hold of subscriptions: always, after a kill, and after everything was healed.
 #include "core/policy.h"
 #include "watchers.h"
 
@@ -29,11 +29,11 @@ void Watchers::check_request(const SipRequest& q, Owner& o) {
   auto at = dialogs_.find(call);
   bool stands = at != dialogs_.end() && !at->second.ended;
   if (q.to_tag.empty()) {
-    if (stands) fail(o, "a request outside the dialog that there is");
+    if (stands) fail(o, "an initial request though there is a dialog");
     if (q.uri != o.target || !q.route_set.empty()) fail(o, "an initial request went to " + std::string(q.uri));
     dialogs_.erase(call);
   } else if (!stands) {
-    fail(o, "a request in a dialog that there is not");
+    fail(o, "a request in a dialog that does not exist");
   } else {
     const Dialog& d = at->second;
     if (q.to_tag != d.remote_tag) fail(o, "To tag " + std::string(q.to_tag) + ", the dialog has " + d.remote_tag);
@@ -43,21 +43,22 @@ void Watchers::check_request(const SipRequest& q, Owner& o) {
   if (!o.sure || stage_.engine_->loading()) return;
   if (q.expires > 0 && now < o.pause_until) fail(o, "tried again at once though it was put on probation");
   if (q.expires > 0 && now < o.hold_until) fail(o, "a request before the time that the notifier named");
-  if (q.expires > 0 && !(o.wanted && o.wanted_end > now - 1000)) fail(o, "a SUBSCRIBE for what nobody wants");
-  // What is deaf is ended for the sake of a new dialog.
-  if (q.expires == 0 && o.wanted && o.wanted_end > now && o.refused == 0) fail(o, "an end for what is wanted");
+  if (q.expires > 0 && !(o.wanted && o.wanted_end > now - 1000)) fail(o, "a SUBSCRIBE for a subscription that nobody wants");
+  // A wanted subscription is ended only where it is deaf, so that a new dialog can be made.
+  if (q.expires == 0 && o.wanted && o.wanted_end > now && o.refused == 0) fail(o, "a request to end a wanted subscription");
 }
 
-// What is not to be written is as it is written.
+// Where nothing waits to be written, the row must be as the subscription is.
 void Watchers::check_row(const Owner& o, const SubscriptionRecord& s, const Row* row) {
-  if (!row) return fail(o, "its row is not there though it is not to be written");
+  if (!row) return fail(o, "it has no row, though nothing waits to be written");
   bool there = s.m->dialog == sub::Dialog::Confirmed;
   if (there) {
-    if (row->call_id != s.call_id() || row->from_tag != s.text.get(SubscriptionRecord::kLocalTag) || row->to_tag != s.remote_tag())
+    if (row->call_id != s.call_id() || row->from_tag != s.text.get(SubscriptionRecord::kLocalTag) ||
+        row->to_tag != s.remote_tag())
       fail(o, "its row has another dialog");
   } else if (!row->to_tag.empty() && s.m->state != sub::State::Sending &&
              row->expires * 1000 - Stage::kEpochOffset > stage_.now_) {
-    fail(o, "its row has a dialog that is no more");   // one that is lost while a request is out waits for the reply
+    fail(o, "its row has a dialog that has ended");   // but if it ended while a request is out, the row waits for the reply
   }
   if (there && row->remote_contact != s.text.get(SubscriptionRecord::kRemote)) fail(o, "its row has another remote target");
   if (there && row->record_route != s.text.get(SubscriptionRecord::kRouteSet)) fail(o, "its row has another route set");
@@ -69,7 +70,8 @@ void Watchers::check_row(const Owner& o, const SubscriptionRecord& s, const Row*
 void Watchers::check_queued() {
   for (Owner& o : owners_) {
     const SubscriptionRecord* s = find(o);
-    if (s && s->m->state == sub::State::Queued && !static_cast<const QueueHook&>(*s).linked()) fail(o, "waits for a slot in no queue");
+    if (s && s->m->state == sub::State::Queued && !static_cast<const QueueHook&>(*s).linked())
+      fail(o, "is queued, but stands in no queue");
   }
 }
 
@@ -83,9 +85,10 @@ void Watchers::check(const SimDisk& disk) {
     if (o.sure && o.wanted && o.wanted_end > stage_.now_ && gone) fail(o, "is wanted and gone");
     if (o.sure && !o.wanted && !gone && s->m->wanted == sub::Wanted::Something && !removal_waits)
       fail(o, "is not wanted and goes on");
-    if (s && s->m->state == sub::State::Live) {   // it says itself when it will be refreshed
+    if (s && s->m->state == sub::State::Live) {   // its deadline says when it will be refreshed
       auto dialog = dialogs_.find(std::string(s->call_id()));
-      MonoMs soon = 5000 << (dialog == dialogs_.end() ? 0 : dialog->second.gaps);   // a notifier that sends no full state is asked more seldom
+      // A notifier that sends no full state is asked for it less and less often.
+      MonoMs soon = 5000 << (dialog == dialogs_.end() ? 0 : dialog->second.gaps);
       if (o.gap_at != kNever && s->m->deadline > std::max(o.gap_at, s->m->sent_at) + soon)
         fail(o, "a document was missed, and full state is not asked for soon");
       if (o.restored && s->m->deadline > loaded_at_ + kLoadSpread) fail(o, "restored, and its state is not asked for soon");
@@ -96,10 +99,10 @@ void Watchers::check(const SimDisk& disk) {
   }
 }
 
-// The disk against what was reported durable; from now on what it holds is what counts.
+// Compares the disk with what was reported durable. From then on the model goes by what the disk holds.
 void Watchers::killed(std::span<const StoredRow> all) {
   MonoMs now = stage_.now_;
-  for (Call& c : calls_) c.completed = 1;   // its callers' completions are nobody's business any more
+  for (Call& c : calls_) c.completed = 1;   // the callers died with the process, so that no completion is expected any more
   expected_.clear();
   dialogs_.clear();
   for (Owner& o : owners_) {
@@ -151,7 +154,7 @@ void Watchers::check_gaps() {
       fail(o, "a document was missed, and full state was not asked for");
 }
 
-// Nobody asked for anything, and nothing failed: dialogs are refreshed in time, and no more often than that.
+// For two hours no owner asked for anything and nothing failed: dialogs must have been refreshed in time, and not more often.
 void Watchers::check_quiet() {
   Stats s = stage_.engine_->stats();
   if (s.dialogs_lost != calm_.dialogs_lost) stage_.fail("a dialog was lost though nothing failed");
@@ -168,8 +171,9 @@ void Watchers::check_healed(std::span<const StoredRow> all) {
     int key = static_cast<int>(&o - owners_.data());
     const SubscriptionRecord* s = find(o);
     bool wanted = o.sure ? o.wanted && o.wanted_end > stage_.now_ : s != nullptr;
-    if (wanted && !s) fail(o, "is wanted and not there");
-    if (!wanted && s) fail(o, std::string("is not wanted and still here, state ") + sub::state_name(s->m->state));
+    if (wanted && !s) fail(o, "is wanted, and there is no record of it");
+    if (!wanted && s)
+      fail(o, std::string("is not wanted, and there still is a record, in state ") + sub::state_name(s->m->state));
     if (s && s->m->state != sub::State::Live) fail(o, std::string("is not live but ") + sub::state_name(s->m->state));
     int there = 0;
     for (const ServerDialog& d : notifier_.dialogs()) {
@@ -183,7 +187,7 @@ void Watchers::check_healed(std::span<const StoredRow> all) {
     expected_rows++;
     bool stored = false;
     for (auto& r : all) stored |= r.row().id == s->id && r.row().pres_uri == o.uri && r.row().to_tag == s->remote_tag();
-    if (!stored) fail(o, "its row is not as it is");
+    if (!stored) fail(o, "its row is not as the subscription is");
     int state = notifier_.state_of(key);
     if (o.seen != state)
       fail(o, "its handler knows state " + std::to_string(o.seen) + ", the notifier has " + std::to_string(state));
@@ -208,7 +212,7 @@ void Watchers::want_nothing() {
 
 void Watchers::check_removed() {
   for (const Owner& o : owners_)
-    if (find(o)) fail(o, "is still here though all were to be removed");
+    if (find(o)) fail(o, "there still is a record though all were to be removed");
   if (!notifier_.dialogs().empty()) stage_.fail("the notifier holds dialogs though all were to be removed");
 }
 

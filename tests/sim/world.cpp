@@ -7,7 +7,7 @@ namespace sim {
 
 using namespace pua;
 
-// A record that got this outcome is no more.
+// Whether a record has ended with this outcome.
 static bool ends(int status, ReplyOrigin origin) {
   if (origin == ReplyOrigin::Local) return status / 100 == 4;
   return origin == ReplyOrigin::Wire && (status == 400 || status == 405 || status == 406 || status == 413 || status == 415 ||
@@ -23,7 +23,10 @@ World::World(uint64_t seed, bool trace) : Stage(seed, trace) {
   settings_.hash_size = 1;
   settings_.load_page = 2;
   settings_.max_waiters = 8;
-  if (trace_) log_ = Log([](LogLevel l, std::string_view s) { printf("      log %s: %.*s\n", log_level_name(l), static_cast<int>(s.size()), s.data()); }, LogLevel::debug);
+  auto print = [](LogLevel l, std::string_view s) {
+    printf("      log %s: %.*s\n", log_level_name(l), static_cast<int>(s.size()), s.data());
+  };
+  if (trace_) log_ = Log(print, LogLevel::debug);
   for (int i = 0; i < kKeys; i++) {
     owners_.push_back({});
     owners_.back().uri = "sip:u" + std::to_string(i) + "@d" + std::to_string(i % 2) + ".example.com";
@@ -46,10 +49,12 @@ void Stage::say(const char* fmt, ...) {
 void World::say_row(Lane lane, RowOp op, const Row& r) {
   static constexpr const char* ops[] = {"whole", "narrow", "delete"};
   auto text = [](std::string_view s) { return std::string(s); };
-  say("row %lld %s %s v%u: %s%s%s call %s tags %s,%s cseq %u etag '%s' expires %lld wanted %lld intent %d/%d body '%s' to %s route %s",
-      static_cast<long long>(r.id), lane == Lane::Fast ? "fast" : "bulk", ops[static_cast<int>(op)], r.record_version, text(r.pres_uri).c_str(),
-      r.watcher_uri.empty() ? "" : " watched by ", text(r.watcher_uri).c_str(), text(r.call_id).c_str(), text(r.from_tag).c_str(),
-      text(r.to_tag).c_str(), r.cseq, text(r.etag).c_str(), static_cast<long long>(r.expires), static_cast<long long>(r.desired_expires), r.intent,
+  say("row %lld %s %s v%u: %s%s%s call %s tags %s,%s cseq %u etag '%s' expires %lld wanted %lld intent %d/%d body '%s' to %s "
+      "route %s",
+      static_cast<long long>(r.id), lane == Lane::Fast ? "fast" : "bulk", ops[static_cast<int>(op)], r.record_version,
+      text(r.pres_uri).c_str(), r.watcher_uri.empty() ? "" : " watched by ", text(r.watcher_uri).c_str(),
+      text(r.call_id).c_str(), text(r.from_tag).c_str(), text(r.to_tag).c_str(), r.cseq, text(r.etag).c_str(),
+      static_cast<long long>(r.expires), static_cast<long long>(r.desired_expires), r.intent,
       r.intent_expires, text(r.body).c_str(), text(r.remote_contact).c_str(), text(r.record_route).c_str());
 }
 
@@ -65,7 +70,7 @@ void World::boot() {
   behind_ = std::make_unique<WriteBehind>(*store_, log_, policy, nullptr);
   engine_ = std::make_unique<Engine>(settings_, Engine::Ports{*this, *behind_, *this, log_, nullptr},
                                      [random = Random(random_.next())]() mutable { return random.next(); });
-  engine_->set_branch_key({1, 2});   // as it is kept beside the rows
+  engine_->set_branch_key({1, 2});   // the same in each life, as it is kept beside the rows
   behind_->attach(engine_.get());
   engine_->set_epoch_offset(kEpochOffset);
   watchers_.booted();
@@ -87,7 +92,7 @@ void World::kill() {
   }
   say("kill");
   store_->kill(now_);
-  // The process is gone: its callers' completions are nobody's business any more, its open transactions too.
+  // The process is gone, and with it callers and open transactions: no completion is expected any more.
   life_++;
   for (Call& c : calls_) c.completed = 1;
   excuse_what_the_disk_does_not_know();
@@ -95,10 +100,11 @@ void World::kill() {
   engine_.reset();
   store_.reset();
   out_.clear();
-  quiet_.clear();   // it is not stored
+  quiet_.clear();   // the next process does not know which servers asked for quiet
 }
 
-// Where a request goes: of its first route, else of its Request-URI, what stands behind the user. (There are no proxies here.)
+// The server to which a request goes: what stands behind the user in its first route, else in its Request-URI. (No request here
+// has a proxy.)
 static std::string server_of(const SipRequest& q) {
   std::string_view uri = q.uri;
   if (!q.route_set.empty()) uri = q.route_set.substr(1, q.route_set.find('>') - 1);
@@ -115,10 +121,13 @@ Status World::send(const SipRequest& q) {
   for (auto& [txn, k] : out_)
     if (k == key) fail("two requests in flight for " + std::string(q.uri));
   if (out_.size() >= settings_.max_in_flight) fail("more than max_in_flight out");
-  if (!watcher) say("PUBLISH %.*s call %.8s cseq %u expires %lld if-match '%.*s' body '%.*s'", static_cast<int>(q.uri.size()), q.uri.data(), std::string(q.call_id).c_str(), q.cseq,
-      static_cast<long long>(q.expires), static_cast<int>(q.if_match.size()), q.if_match.data(), static_cast<int>(q.body.size()), q.body.data());
+  if (!watcher)
+    say("PUBLISH %.*s call %.8s cseq %u expires %lld if-match '%.*s' body '%.*s'", static_cast<int>(q.uri.size()), q.uri.data(),
+        std::string(q.call_id).c_str(), q.cseq, static_cast<long long>(q.expires), static_cast<int>(q.if_match.size()),
+        q.if_match.data(), static_cast<int>(q.body.size()), q.body.data());
   std::string server = server_of(q);
-  if (auto it = quiet_.find(server); it != quiet_.end() && now_ < it->second) fail("a request to " + server + " before the time that it named");
+  if (auto it = quiet_.find(server); it != quiet_.end() && now_ < it->second)
+    fail("a request to " + server + " before the time that it named");
   if (!healing_ && random_.below(400) == 0) return {Errc::sip_failed, "no socket"};
   Answer a = watcher ? watchers_.send(q, key - kWatched) : esc_.handle(q, now_);
   out_[q.txn] = key;
@@ -137,7 +146,7 @@ void World::one_event() {
   if (!replies_.empty() && replies_.top().at <= now_) {
     Reply r = replies_.top();
     replies_.pop();
-    if (r.life != life_) return;  // for a process that is dead
+    if (r.life != life_) return;  // a reply for a process that was killed
     out_.erase(r.txn);
     SipReply s;
     s.status = r.answer.status;
@@ -156,7 +165,8 @@ void World::one_event() {
       until = std::max(until, now_ + s.retry_after * 1000);
     }
     if (r.key >= kWatched) {
-      say("  -> %d to-tag '%s' expires %lld for w%d", s.status, r.answer.to_tag.c_str(), static_cast<long long>(s.expires), r.key - kWatched);
+      say("  -> %d to-tag '%s' expires %lld for w%d", s.status, r.answer.to_tag.c_str(), static_cast<long long>(s.expires),
+          r.key - kWatched);
       watchers_.replied(r.key - kWatched, r.answer);
       engine_->on_reply(r.txn, s, now_);
       return;
@@ -219,11 +229,11 @@ void World::request(int key) {
       static_cast<long long>(q.expires), static_cast<int>(q.etag.size()), q.etag.data(), s ? "ok" : s.error().message.c_str());
   if (!s) {
     calls_[index].completed = 1;
-    if (s.error().code == Errc::no_record) o.durable_seq = seq, o.durable_body = 0;   // nothing is there: it stays so
+    if (s.error().code == Errc::no_record) o.durable_seq = seq, o.durable_body = 0;   // it is durable that nothing is there
     return;
   }
   o.last_seq = seq;
-  if (engine_->loading()) {  // whether it finds a row decides what it does
+  if (engine_->loading()) {  // the effect of the request depends on a row that may still come
     o.want = Want::Unsure;
     if (removal) o.removal_seq = seq;
     if (q.body && !removal) o.body_seq = seq;
@@ -264,7 +274,8 @@ void World::change_moods() {
       m.retry_after = 50;
       break;
     case 3:
-      m.forget = some(30), m.no_etag = some(10), m.no_expires = some(20), m.zero_grant = some(10), m.boast = some(30), m.lose_reply = some(10);
+      m.forget = some(30), m.no_etag = some(10), m.no_expires = some(20), m.zero_grant = some(10), m.boast = some(30);
+      m.lose_reply = some(10);
       m.fatal = some(5);
       break;
   }

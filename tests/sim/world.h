@@ -1,4 +1,4 @@
-// The world of one seed: an engine, its store, a server, a network, a clock, owners who ask, and what must always hold.
+// The world of one seed: an engine, its store, a server, a network, a clock, owners who ask, and the checks.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
  public:
   World(uint64_t seed, bool trace);
   ~World() override;
-  // Runs `inputs` random inputs, heals everything, and looks at what is left. Empty: all invariants held.
+  // Runs `inputs` random inputs, heals everything, and checks what is left. Returns what was wrong; empty: nothing.
   std::string run(int inputs, Totals& totals);
 
   pua::Status send(const pua::SipRequest&) override;
@@ -45,7 +45,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
 
  private:
   static constexpr int kKeys = 6, kWatched = 100;
-  enum class Want { Nothing, State, Unsure };   // Unsure: a kill, or a reply, may have decided either way
+  enum class Want { Nothing, State, Unsure };   // Unsure: the model does not know, because of a kill or a reply
   struct Owner {                                // what the model knows of one presentity
     std::string uri;
     Want want = Want::Nothing;
@@ -53,12 +53,12 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
     MonoMs wanted_end = pua::kNever;
     int last_seq = 0;                           // newest accepted request
     int removal_seq = 0;                        // newest accepted removal
-    bool ended = false;                         // a reply, or its lifetime, ended it since the last accepted request
-    int ended_seq = 0;                          // newest request that such an end covered
-    int durable_seq = 0;                        // newest request reported durable ...
-    int durable_body = 0;                       // ... and the body that went with it, 0: removed
+    bool ended = false;                         // a reply, or its lifetime, has ended it since the last accepted request
+    int ended_seq = 0;                          // newest request that was ended so
+    int durable_seq = 0;                        // newest request that was reported durable,
+    int durable_body = 0;                       // ... and the body that it published, 0: it was a removal
     MonoMs durable_end = pua::kNever;
-    bool last_second = false;                   // at the last kill less than that was left of it: counted as gone, but a request may have found it
+    bool last_second = false;   // at the last kill less than a second of it was left: it counts as gone, but may still be found
   };
   struct Call {                                 // one accepted request
     int key = 0, seq = 0, body = 0;
@@ -70,7 +70,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
     MonoMs at;
     uint64_t order;
     pua::TxnId txn;
-    int key;                                    // from kWatched on: of the watchers
+    int key;                                    // numbers from kWatched on are those of watchers
     uint64_t life;
     std::string server;
     Answer answer;
@@ -96,7 +96,7 @@ class World : public pua::SipPort, public pua::BodiesPort, private Stage {
   void check_healed();
   void check_remove_all();
   void request_all();
-  void say_row(pua::Lane, pua::RowOp, const pua::Row&);   // a row as the store takes it
+  void say_row(pua::Lane, pua::RowOp, const pua::Row&);   // writes a row to the trace as the store takes it
   int seq_of(std::string_view body) const;
 
   uint64_t life_ = 0, order_ = 0;

@@ -1,4 +1,4 @@
-// What must always hold, and what must hold after everything was healed.
+// What must hold of publications and of everything: always, after a kill, and after everything was healed.
 #include <cinttypes>
 
 #include "world.h"
@@ -22,7 +22,7 @@ std::vector<StoredRow> World::rows() {
   return std::move(take.all);
 }
 
-// A reply that was processed but did not reach the disk before a kill counts as not processed.
+// After a kill: states whose entity-tag had not reached the disk are excused, as if their replies had not been processed.
 void World::excuse_what_the_disk_does_not_know() {
   auto all = rows();
   for (auto& [tag, state] : esc_.states()) {
@@ -38,7 +38,8 @@ void World::check() {
   if (!disk_.wrong.empty()) fail(disk_.wrong);
   for (Owner& o : owners_) {
     const PublicationRecord* r = engine_->find({64, 1, o.uri, {}});
-    if (r && r->m->state == State::Queued && !static_cast<const QueueHook&>(*r).linked()) fail(o.uri + " waits for a slot in no queue");
+    if (r && r->m->state == State::Queued && !static_cast<const QueueHook&>(*r).linked())
+      fail(o.uri + " is queued, but stands in no queue");
   }
   watchers_.check_queued();
   if (engine_->loading()) return;
@@ -51,7 +52,7 @@ void World::check() {
   watchers_.check(disk_);
 }
 
-// What operators see adds up: each request sent has ended or is out, each record is in one state.
+// The counters that operators see must add up: each request that was sent has ended or is out, and each record is in one state.
 void World::check_numbers() {
   Stats s = engine_->stats();
   if (s.in_flight > static_cast<int64_t>(settings_.max_in_flight)) fail("max_in_flight exceeded");
@@ -72,7 +73,7 @@ void World::check_numbers() {
   if (static_cast<int64_t>(engine_->measures().waits.count()) != s.completed) fail("not every completion was timed");
 }
 
-// Right after a kill: the disk against what was reported durable.
+// Compares the disk, after a kill, with what was reported durable.
 void World::check_restored() {
   auto all = rows();
   watchers_.killed(all);
@@ -80,10 +81,12 @@ void World::check_restored() {
     const Row* row = nullptr;
     for (auto& r : all)
       if (r.row().pres_uri == o.uri) row = &r.row();
-    bool alive = row && (row->desired_expires == 0 || row->desired_expires * 1000 - kEpochOffset > now_ + 1000);  // rows round up
+    // Times in rows are rounded up, by up to one second.
+    bool alive = row && (row->desired_expires == 0 || row->desired_expires * 1000 - kEpochOffset > now_ + 1000);
     int body = row ? seq_of(row->body) : 0;
     bool may_be_gone = o.removal_seq > o.durable_seq || o.ended || o.ended_seq >= o.durable_seq;
-    for (Call& c : calls_) may_be_gone |= &owners_[static_cast<size_t>(c.key)] == &o && c.seq >= o.durable_seq && c.end <= now_ + 1000;
+    for (Call& c : calls_)
+      may_be_gone |= &owners_[static_cast<size_t>(c.key)] == &o && c.seq >= o.durable_seq && c.end <= now_ + 1000;
     if (o.durable_seq > 0 && o.durable_body > 0) {
       if (!alive && !may_be_gone) fail("lost: " + o.uri + " durable seq " + std::to_string(o.durable_seq));
       if (alive && body < o.durable_body) fail("lost: " + o.uri + " is back at body " + std::to_string(body));
@@ -96,9 +99,10 @@ void World::check_restored() {
     o.body_seq = body;
     o.wanted_end = !alive || row->desired_expires == 0 ? kNever : row->desired_expires * 1000 - kEpochOffset;
     o.ended = false;
-    o.durable_body = body * alive;  // what stands on the disk is durable, whoever was told
-    if (trace_) printf("           restored %s: %s body %d etag '%s' intent %d\n", o.uri.c_str(), alive ? "alive" : "nothing", body,
-                       row ? std::string(row->etag).c_str() : "", row ? row->intent : 0);
+    o.durable_body = body * alive;  // what is on the disk is durable, even if no owner was told so
+    if (trace_)
+      printf("           restored %s: %s body %d etag '%s' intent %d\n", o.uri.c_str(), alive ? "alive" : "nothing", body,
+             row ? std::string(row->etag).c_str() : "", row ? row->intent : 0);
   }
 }
 
@@ -110,13 +114,14 @@ void World::check_healed() {
     bool sure = o.want != Want::Unsure && !o.ended;
     bool wanted = sure ? o.want == Want::State && o.wanted_end > now_ : r != nullptr;
     if (sure && wanted && (!r || r->m->state != State::Live)) fail(o.uri + " is wanted and not live");
-    if (sure && !wanted && r) fail(o.uri + " is not wanted and still here, state " + state_name(r->m->state));
+    if (sure && !wanted && r) fail(o.uri + " is not wanted, and there still is a record, in state " + state_name(r->m->state));
     int there = 0;
     for (auto& [tag, state] : esc_.states()) {
       if (state.uri != o.uri) continue;
       there++;
       if (!r || r->etag() != tag) fail(o.uri + ": the server holds " + tag + ", which is not ours");
-      if (sure && !state.excused && seq_of(state.body) != o.body_seq) fail(o.uri + ": the server holds body " + state.body + ", wanted b" + std::to_string(o.body_seq));
+      if (sure && !state.excused && seq_of(state.body) != o.body_seq)
+        fail(o.uri + ": the server holds body " + state.body + ", wanted is b" + std::to_string(o.body_seq));
     }
     if (there != (r ? 1 : 0)) fail(o.uri + ": the server holds " + std::to_string(there) + " states");
     if (r) {
@@ -128,7 +133,8 @@ void World::check_healed() {
   }
   size_t there = 0;
   for (auto& r : all) there += r.row().watcher_uri.empty();
-  if (there != expected_rows) fail("rows left over: " + std::to_string(there) + " for " + std::to_string(expected_rows) + " records");
+  if (there != expected_rows)
+    fail("rows left over: " + std::to_string(there) + " for " + std::to_string(expected_rows) + " records");
   for (Call& c : calls_)
     if (c.completed != 1) fail("request " + std::to_string(c.seq) + " completed " + std::to_string(c.completed) + " times");
   watchers_.check_healed(all);
@@ -139,7 +145,7 @@ void World::request_all() {
   for (int k = 0; k < Watchers::kKeys; k++) watchers_.request(k);
 }
 
-// Everything is withdrawn, and nothing stays behind anywhere.
+// Removes everything, after which neither the servers, nor memory, nor the disk may hold anything.
 void World::check_remove_all() {
   say("remove all");
   if (random_.below(2)) request_all();
@@ -181,7 +187,7 @@ std::string World::run(int inputs, Totals& totals) {
     request_all();
     advance(static_cast<MonoMs>(random_.below(60)));
     request_all();
-    if (random_.below(2))  // the SIP stack ends first
+    if (random_.below(2))  // the SIP stack ends before the engine
       for (auto out = out_; auto& [txn, key] : out) {
         SipReply s;
         s.status = 487;
@@ -190,7 +196,8 @@ std::string World::run(int inputs, Totals& totals) {
       }
     engine_->shutdown();
     for (Call& c : calls_)
-      if (c.completed != 1) fail("request " + std::to_string(c.seq) + " completed " + std::to_string(c.completed) + " times at shutdown");
+      if (c.completed != 1)
+        fail("request " + std::to_string(c.seq) + " completed " + std::to_string(c.completed) + " times at shutdown");
     watchers_.check_completed(" at shutdown");
   }
   totals.seeds++;
