@@ -1,4 +1,4 @@
-// Acks: outcomes that wait for a commit come out once, oldest first, and each with the row it speaks of.
+// Acks: an outcome that waits for a commit comes out once, oldest first, and not before the version that it waits for.
 #include <memory>
 #include <string>
 #include <vector>
@@ -70,7 +70,7 @@ TEST(Acks, versions_may_wrap) {
   LONGS_EQUAL(201, pop(a, 1));
 }
 
-TEST(Acks, what_still_waits_at_the_end_is_freed) {  // as AddressSanitizer sees
+TEST(Acks, what_still_waits_at_the_end_is_freed) {  // AddressSanitizer would find a leak
   add(a, 1, 200);
   add(b, 1, 200);
 }

@@ -1,5 +1,5 @@
-// Deaf subscriptions: all NOTIFYs of a dialog are refused, one after the other, while requests are answered. It is ended and made anew, and
-// nobody from outside can bring that about.
+// Deaf subscriptions: all NOTIFYs of a dialog are refused, one after the other, while its requests are answered. Such a dialog
+// is ended and a new one made; nobody from outside can bring that about.
 #include <string>
 
 #include "core/subscription.h"
@@ -12,7 +12,7 @@ using namespace pua::test;
 
 TEST_GROUP(DeafSubscription) {
   SubsRig rig;
-  // Three a second for twenty minutes, beside a notifier that answers each refresh.
+  // Sends three forged NOTIFYs a second for twenty minutes, beside a notifier that answers each refresh.
   void forgeries_cost_seven_refreshes(const Bring& forged) {
     rig.live({.expires = kForEver});
     rig.advance(60 * kSecond);
@@ -30,11 +30,11 @@ TEST_GROUP(DeafSubscription) {
   }
 };
 
-//   |<-- NOTIFY, CSeq 70 ----|   then its count goes back
+//   |<-- NOTIFY, CSeq 70 ----|   then the notifier's CSeq goes back
 //   |<-- NOTIFY, CSeq 1 2 3 -|
 //   |--- 500 --------------->|
 //   |--- SUBSCRIBE --------->|   asks for full state
-//   |<-- 200, NOTIFY 4 ------|   refused as well, and for 5 s nothing better comes: deaf
+//   |<-- 200, NOTIFY 4 ------|   refused as well, and for 5 s nothing comes that can be taken: deaf
 //   |--- SUBSCRIBE, 0 ------>|
 //   |<-- 200 ----------------|
 //   |--- SUBSCRIBE, new ---->|
@@ -77,12 +77,13 @@ TEST(DeafSubscription, refused_ones_between_others_change_nothing) {
   LONGS_EQUAL(1, rig.sent.size());
 }
 
-// Whoever has seen our Call-ID can make us ask for full state, and no more: the notifier's answer to that is taken, and we ask less and less.
+// Whoever has seen our Call-ID can make us ask for full state, but nothing else: the notifier's answer to that is taken, and we
+// ask less and less often.
 TEST(DeafSubscription, forged_ones_cost_a_few_refreshes_and_never_the_dialog) {
   forgeries_cost_seven_refreshes({.remote_tag = "other"});
 }
 
-// A notifier that says nothing of its own, and whose answers to refreshes are refused: one is enough to ask again.
+// A notifier sends NOTIFYs only as answers to refreshes, and these are refused: one such NOTIFY is enough to ask again.
 TEST(DeafSubscription, where_only_answers_are_refused_a_few_more_are_asked_for_at_once) {
   rig.live({.expires = kForEver});
   rig.notify({.cseq = 70});
@@ -96,7 +97,7 @@ TEST(DeafSubscription, where_only_answers_are_refused_a_few_more_are_asked_for_a
   TEXT_EQUAL("initial refresh refresh refresh remove", rig.kinds());
 }
 
-// They come later than an answer would.
+// The refused NOTIFYs come later than an answer to the refresh would.
 TEST(DeafSubscription, late_ones_make_it_deaf_too) {
   rig.live({.expires = kForEver});
   rig.notify({.cseq = 70});
@@ -142,7 +143,7 @@ TEST(DeafSubscription, a_notifier_that_stays_deaf_to_us_gets_no_storm) {
   CHECK_TEXT(rig.sent.size() < 60, std::to_string(rig.sent.size()).c_str());
 }
 
-// Its first NOTIFY is refused: the other side has a subscription, which is ended before another one is made.
+// The first NOTIFY is refused. The notifier has a subscription, which is ended before another one is made.
 TEST(DeafSubscription, when_timer_n_fires_behind_a_refused_notify_the_dialog_is_ended_first) {
   rig.subscribe({.expires = kForEver});
   rig.accept(3600);
@@ -156,7 +157,7 @@ TEST(DeafSubscription, when_timer_n_fires_behind_a_refused_notify_the_dialog_is_
 }
 
 //   |--- SUBSCRIBE --------->|
-//   |<-- 200, NOTIFY --------|   in which the engine's own room finds a fault, or the SIP room
+//   |<-- 200, NOTIFY --------|   refused by the engine, or by the SIP room before it
 TEST(DeafSubscription, whatever_they_are_refused_for) {
   struct { Bring bring; int status; bool unreadable; } rows[] = {{{.event = ""}, 489, false},
                                                                  {{.event = "unheard-of"}, 489, false},
@@ -187,7 +188,7 @@ TEST(DeafSubscription, whatever_they_are_refused_for) {
   }
 }
 
-// Of such a one nothing but the Call-ID may be right.
+// Of a NOTIFY that cannot be read, perhaps only the Call-ID is right.
 TEST(DeafSubscription, ones_with_another_to_tag_or_none_or_no_readable_one_make_it_deaf_too) {
   for (const char* tag : {"", "other", "OURS", "(unread)"}) {
     SubsRig r;
@@ -216,7 +217,7 @@ TEST(DeafSubscription, ones_with_another_to_tag_or_none_or_no_readable_one_make_
   }
 }
 
-// Taken as one that belongs to no dialog, where somebody wants those, it leaves the dialog as deaf as a refused one.
+// A NOTIFY without a To tag may be taken as unsolicited. For the dialog with its Call-ID that is as bad as a refused one.
 TEST(DeafSubscription, ones_without_to_tag_that_are_taken_as_unsolicited_make_it_deaf_too) {
   rig.engine->observe_unsolicited(-1, [](const UnsolicitedView&) {});
   rig.live({.expires = kForEver});
@@ -231,7 +232,7 @@ TEST(DeafSubscription, ones_without_to_tag_that_are_taken_as_unsolicited_make_it
   CHECK(rig.logged(LogLevel::warning, "200 to NOTIFY for sip:alice@example.com: taken as one outside of any dialog, as its To has no tag"));
 }
 
-// Who knows no more than a Call-ID can do no more than who knows our tag, too.
+// A sender that knows only our Call-ID can do no more than one that knows our tag as well.
 TEST(DeafSubscription, forged_ones_that_know_the_call_id_only_cost_a_few_refreshes_and_never_the_dialog) {
   forgeries_cost_seven_refreshes({.local_tag = "guessed"});
 }
@@ -254,7 +255,7 @@ TEST(DeafSubscription, refused_ones_are_named_with_their_sender_a_few_times_a_mi
                    "481 to NOTIFY from [2001:db8::7]:5060 for sip:alice@example.com: Subscription Does Not Exist (997 lines like this left out)"));
 }
 
-// Each is answered 200 as the repetition that it looks like.
+// Each NOTIFY has the same CSeq and so is answered 200, as a repetition.
 TEST(DeafSubscription, a_notifier_that_does_not_count_is_heard_again) {
   rig.live({.expires = kForEver});
   for (int s = 0; s < 10000 && rig.kinds().find("remove") == std::string::npos; s++) {
@@ -268,7 +269,7 @@ TEST(DeafSubscription, a_notifier_that_does_not_count_is_heard_again) {
   LONGS_EQUAL(1, rig.heard.size());
 }
 
-// A refresh that is answered is no success of a dialog that ends a moment later.
+// That a refresh is answered does not count as a success if the dialog ends a moment later.
 TEST(DeafSubscription, dialogs_that_end_again_and_again_behind_good_refreshes_are_made_more_slowly) {
   rig.live({.expires = kForEver}, 3);
   for (int s = 0; s < 600; s++) {
@@ -305,7 +306,7 @@ TEST(DeafSubscription, answers_that_are_refused_in_front_of_the_200_count_as_wel
   }
 }
 
-// Forged in front of the 200, and the notifier's own behind it.
+// A forged NOTIFY comes before the 200, and the notifier's own after it.
 TEST(DeafSubscription, forged_ones_in_front_of_the_200_cost_nothing_where_the_notifiers_own_comes) {
   rig.live({.expires = kForEver});
   for (int i = 0; i < 5; i++) {
@@ -319,7 +320,7 @@ TEST(DeafSubscription, forged_ones_in_front_of_the_200_cost_nothing_where_the_no
   }
 }
 
-// Timer N is longer than the time after which a dialog counts as one that stood.
+// Timer N is longer than the time after which a dialog counts as one that stood (kStood), which must not matter here.
 TEST(DeafSubscription, one_that_is_deaf_from_its_first_notify_on_is_made_anew_more_and_more_slowly) {
   rig.subscribe({.expires = kForEver});
   for (int s = 0; s < 3600; s++) {
@@ -329,6 +330,6 @@ TEST(DeafSubscription, one_that_is_deaf_from_its_first_notify_on_is_made_anew_mo
     }
     rig.advance(kSecond);
   }
-  CHECK_TEXT(rig.sent.size() < 40, std::to_string(rig.sent.size()).c_str());   // in an hour: two a round, up to five minutes and timer N
+  CHECK_TEXT(rig.sent.size() < 40, std::to_string(rig.sent.size()).c_str());   // two for each round
   CHECK_TEXT(rig.sent.size() > 20, std::to_string(rig.sent.size()).c_str());
 }

@@ -121,7 +121,7 @@ TEST(DefectsKamailio, an_event_without_a_default_content_type_takes_a_body_with_
   TEXT_EQUAL("text/plain", rig.last().content_type);
 }
 
-// c: a refresh goes to the module's proxy, not to the one of its publication (os: lost with a restart)
+// c: a refresh goes to the module's proxy, and not to that of its publication (in OpenSIPS that is lost with a restart)
 TEST(DefectsKamailio, a_refresh_takes_the_way_of_its_publication_also_after_a_restart) {
   rig.settings.outbound_proxy = "sip:other.example.com";
   rig.boot();

@@ -15,7 +15,7 @@ TEST_GROUP(DefectsOpenSips) {
   const std::string kBob = "sip:bob@example.com";
 };
 
-// #3125: the terminated body is lost when the withdrawal comes early
+// #3125: the removal comes before the end of the lifetime, so that the last body is lost
 TEST(DefectsOpenSips, the_last_body_before_the_end_is_published) {
   rig.live("e1", 120);
   rig.advance(119 * kSecond);

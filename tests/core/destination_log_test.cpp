@@ -1,4 +1,5 @@
-// What the log says of destinations that fail: a line when it begins, one when they are left alone, one when it is over, and no flood.
+// What the log says of a destination that fails: a line when that begins, one when it is left alone, one when it answers again,
+// and never a flood.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -46,7 +47,7 @@ TEST(DestinationLog, a_server_that_the_reason_names_in_front_is_named_once) {
   told.answered(spell, "d", now);
   lines.clear();
   now += 3600 * kSecond;
-  fail("e: Connection refused");   // of another one, that stands behind the name
+  fail("e: Connection refused");   // the text begins with another server than the destination: it stays
   one_line("warning: Requests to d fail: e: Connection refused. They are kept and tried again.");
 }
 
@@ -78,7 +79,7 @@ TEST(DestinationLog, one_that_asks_for_quiet_is_told_with_its_time) {
   TEXT_EQUAL("warning: d has asked for quiet (503 Overloaded, Retry-After: 120): nothing is sent there for 120 s.", lines.at(1));
 }
 
-// Of a hundred requests a second one is lost: that is no hundred lines.
+// One of a hundred requests a second is lost, which must not make a line for each.
 TEST(DestinationLog, one_that_comes_and_goes_is_told_of_less_and_less_often) {
   for (int i = 0; i < 6000; i++, now += 100) {
     fail();
@@ -98,9 +99,9 @@ TEST(DestinationLog, after_good_times_a_new_failure_is_told_at_once) {
   fail();
   told.answered(spell, "d", now);
   lines.clear();
-  fail();                          // within the pause after its end
+  fail();                          // within the pause after the spell's end
   LONGS_EQUAL(0, lines.size());
-  now += DestinationLog::kFirstPause;   // which is a short one again
+  now += DestinationLog::kFirstPause;   // the pause after it is a short one again
   fail();
   one_line("warning: " + kBegins);
 }
@@ -109,7 +110,7 @@ TEST(DestinationLog, many_destinations_at_once_are_gated_and_counted) {
   std::vector<FailureSpell> all(100);
   for (FailureSpell& s : all) told.failed(s, "d", "no such name", now);
   LONGS_EQUAL(5, lines.size());
-  for (FailureSpell& s : all) told.answered(s, "d", now);   // those that were not told do not end, either
+  for (FailureSpell& s : all) told.answered(s, "d", now);   // spells whose beginning was not told have no line about their end
   LONGS_EQUAL(10, lines.size());
   lines.clear();
   now += 1000;
@@ -134,8 +135,8 @@ TEST(DestinationLog, a_long_reason_ends_in_dots) {
 
 // --- the last line is true -----------------------------------------------------------------------------------------
 
-// Each letter is a tenth of a second: f a failure, a an answer, o the breaker opens, q the server asks for a minute of quiet, anything
-// else nothing. After it, so many seconds of silence.
+// Each letter is a tenth of a second: f a failure, a an answer, o the breaker opens, q the server asks for a minute of quiet,
+// anything else nothing. After it, so many seconds of silence.
 TEST_GROUP_BASE(DestinationLogTruth, TEST_GROUP_CppUTestGroupDestinationLog) {
   void until(MonoMs when) {
     while (told.next_due() <= when) {

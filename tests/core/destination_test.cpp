@@ -41,7 +41,7 @@ TEST(Destination, it_is_host_and_port_without_user_and_what_does_not_matter_on_t
   TEXT_EQUAL("10.0.0.1:5080", of("sip:10.0.0.1:5080;lr"));
   TEXT_EQUAL("[::1]:5080", of("sip:a;x=1@[::1]:5080"));
   TEXT_EQUAL("example.com", of("pres:alice@example.com"));
-  TEXT_EQUAL("tel:+4930123", of("tel:+4930123"));   // these go nowhere
+  TEXT_EQUAL("tel:+4930123", of("tel:+4930123"));   // no server can be found for these, and the text itself is the destination
   TEXT_EQUAL("", of(""));
   TEXT_EQUAL("sip:", of("sip:"));
 }
@@ -54,7 +54,7 @@ TEST(Destination, names_parameters_and_schemes_are_the_same_in_any_case) {
 TEST(Destination, transport_and_security_tell_destinations_apart) {
   TEXT_EQUAL("example.com;transport=tcp", of("sip:example.com;transport=tcp"));
   TEXT_EQUAL("example.com;transport=sctp", of("sip:example.com;transport=sctp"));
-  TEXT_EQUAL("example.com;transport=udp", of("sip:example.com;transport=udp"));   // without it NAPTR may say something else
+  TEXT_EQUAL("example.com;transport=udp", of("sip:example.com;transport=udp"));   // else NAPTR would decide
   TEXT_EQUAL("example.com;transport=tls", of("sips:a:pw@example.com;transport=tls?x=y"));
   TEXT_EQUAL(of("sips:example.com"), of("sip:example.com;transport=tls"));
   TEXT_EQUAL(of("sips:example.com"), of("sips:example.com;transport=tcp"));
@@ -67,7 +67,7 @@ TEST(Destination, what_is_understood_makes_no_difference) {
   TEXT_EQUAL("10.0.0.1;transport=tls", of("sips:10.0.0.1:5061"));
   TEXT_EQUAL("10.0.0.1:5060;transport=tls", of("sips:10.0.0.1:5060"));
   TEXT_EQUAL("[::1]", of("sip:[::1]:5060"));
-  TEXT_EQUAL("example.com:5060", of("sip:example.com:5060;transport=udp"));   // a port keeps SRV out: not "example.com"
+  TEXT_EQUAL("example.com:5060", of("sip:example.com:5060;transport=udp"));   // with a port there is no SRV query
 }
 
 TEST(Destination, maddr_is_where_it_really_goes) {

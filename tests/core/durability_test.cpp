@@ -1,5 +1,5 @@
-// The promise of durability: what durable=1 means, what is committed before a request leaves, and that a store that
-// is down, slow or picky stops no SIP traffic.
+// The promise of durability: what durable=1 means, what is committed before a request leaves, and that a store that is
+// down, slow, or refuses single rows stops no SIP traffic.
 //
 //   owner          engine           store           server
 //     |-- modify -->|-- intent ------>|               |
@@ -21,7 +21,7 @@ using namespace pua::test;
 
 TEST_GROUP(Durability) {
   Rig rig;
-  // The row's etag on the disk, "" without a row.
+  // The row's entity-tag on the disk; "": there is no row.
   std::string on_disk() {
     auto all = rig.rows();
     return all.empty() ? "" : std::string(all[0].row().etag);
@@ -54,7 +54,7 @@ TEST(Durability, a_completion_is_durable_and_comes_after_the_commit) {
 TEST(Durability, an_initial_publication_is_committed_in_parallel) {
   rig.store->delay_ms = 30;
   Call& c = rig.publish("b1");
-  LONGS_EQUAL(1, rig.sent.size());  // it did not wait
+  LONGS_EQUAL(1, rig.sent.size());  // the refresh did not wait for a commit
   LONGS_EQUAL(0, rig.rows().size());
   rig.advance(200);
   TEXT_EQUAL("b1", rig.row().row().body);
@@ -90,7 +90,7 @@ TEST(Durability, a_modify_leaves_only_after_its_intent_was_committed) {
   LONGLONGS_EQUAL(rig.last().expires, row.row().intent_expires);
 }
 
-// Of an event without a document the state is in header fields: changing them is a modify.
+// The state of an event without documents is in header fields: to change them is a modification.
 TEST(Durability, a_change_of_headers_that_are_the_state_leaves_only_after_its_intent_was_committed) {
   rig.ask({.headers = "Call-Info: <x>;state=seized\r\n", .event = kCallInfo});
   rig.settle();
@@ -104,7 +104,7 @@ TEST(Durability, a_change_of_headers_that_are_the_state_leaves_only_after_its_in
   LONGS_EQUAL(2, rig.sent.size());
   rig.restart();
   rig.advance(601 * kSecond);
-  rig.reject(412);                       // the server had taken it: e1 is no more
+  rig.reject(412);                       // the server had taken the modification, so that e1 is no more
   rig.advance(kSecond);
   TEXT_EQUAL("Call-Info: <x>;state=idle\r\n", rig.last().extra_headers);
 }
@@ -144,7 +144,7 @@ TEST(Durability, a_removal_is_durable_when_its_row_is_deleted) {
 TEST(Durability, a_removal_of_what_has_ended_is_durable_when_its_row_is_deleted) {
   deleting(30);
   TEXT_EQUAL("e1", on_disk());
-  Call& c = rig.remove();      // a "no record" would be wrong after a SIGKILL now
+  Call& c = rig.remove();      // to answer "no record" would be wrong: after a SIGKILL now the row would be back
   rig.advance(19);
   LONGS_EQUAL(0, c.completed);
   rig.advance(1);
@@ -192,7 +192,7 @@ TEST(Durability, a_commit_slower_than_ack_wait_completes_without_durable) {
   CHECK_FALSE(c.durable);
   LONGS_EQUAL(1, rig.stats().completed_not_durable);
   rig.advance(2 * kSecond);
-  TEXT_EQUAL("e1", on_disk());  // it came all the same, and nobody was told twice
+  TEXT_EQUAL("e1", on_disk());  // the row came late, and the owner was not told a second time
   LONGS_EQUAL(1, c.completed);
 }
 
@@ -225,7 +225,7 @@ TEST(Durability, a_store_that_is_down_stops_no_sip) {
   LONGS_EQUAL(200, c1.status);
   CHECK_FALSE(c1.durable);
   Call& c2 = rig.publish("b2");
-  TEXT_EQUAL("initial modify", rig.kinds());  // known to be down: not waited for
+  TEXT_EQUAL("initial modify", rig.kinds());  // the store is known to be down, so that no request waits for it
   rig.ok("e2");
   CHECK_FALSE(c2.durable);
   LONGS_EQUAL(1, c2.completed);
@@ -267,7 +267,7 @@ TEST(Durability, a_record_removed_while_the_store_was_down_is_not_resurrected) {
 }
 
 TEST(Durability, a_failed_write_is_never_reported_durable) {
-  rig.store->lose_acks = 1;  // committed, but we were told that it was not
+  rig.store->lose_acks = 1;  // the row was committed, but the store said that it was not
   Call& c = rig.publish("b1");
   rig.ok("e1");
   rig.advance(kSecond);
@@ -287,7 +287,7 @@ TEST(Durability, one_bad_row_makes_no_other_completion_less_durable) {
   CHECK(good.durable);
   rig.store->delay_ms = 30;
   rig.publish("b2");
-  LONGS_EQUAL(2, rig.sent.size());  // nor lets a modify leave before its intent
+  LONGS_EQUAL(2, rig.sent.size());  // ... nor did a modification leave before its intent was committed
   rig.advance(30);
   LONGS_EQUAL(3, rig.sent.size());
 }

@@ -1,4 +1,4 @@
-// Entity-tags of others: which can be kept and sent back.
+// Entity-tags of servers: which can be kept in a row and sent back.
 #include <string>
 
 #include "core/etag.h"
@@ -22,5 +22,5 @@ TEST(Etag, what_would_break_the_line_or_the_row_or_come_back_changed_is_none) {
     if (c != '\t') CHECK_FALSE(usable_etag(std::string("a") + c + "b"));
   CHECK_FALSE(usable_etag(std::string("a\0b", 3)));
   CHECK_FALSE(usable_etag("a\x7f"));
-  for (const char* tag : {" a", "a ", "\ta", "a\t", " "}) CHECK_FALSE(usable_etag(tag));   // a parser takes these off
+  for (const char* tag : {" a", "a ", "\ta", "a\t", " "}) CHECK_FALSE(usable_etag(tag));   // parsers remove blanks at the ends
 }

@@ -16,7 +16,7 @@ TEST_GROUP(Expires) {
     rig.settle();
     return rig.last().expires;
   }
-  // Keeps it alive with grants of `grant` s; when it was withdrawn, in ms after the first request.
+  // Keeps a publication alive with grants of `grant` s. Returns when it was withdrawn, in ms after the first request.
   MonoMs withdrawn_after(int64_t wanted, int64_t grant) {
     MonoMs began = rig.now;
     asked(wanted);
@@ -182,7 +182,7 @@ TEST(Expires, lifetimes_that_end_in_the_queue_as_a_place_is_free_never_leave) {
   for (const char* uri : {"sip:bob@example.com", "sip:carol@example.com", "sip:dave@example.com"})
     calls.push_back(&rig.ask({.uri = uri, .expires = 5, .body = "b"}));
   rig.settle();
-  rig.now += 5 * kSecond;      // nothing ran since: a deadline, and the place of the first one, at once
+  rig.now += 5 * kSecond;      // nothing ran meanwhile: the deadline has come, and so has a slot
   rig.answer(rig.sent[0], {.etag = "e1", .expires = 60});
   LONGS_EQUAL(1, rig.sent.size());
   for (Call* c : calls) LONGS_EQUAL(480, c->status);
@@ -236,7 +236,7 @@ TEST(Expires, a_grant_of_a_second_is_refreshed_no_more_often_than_every_two) {
   }
 }
 
-// --- answers that would come for ever: the log says why ------------------------------------------------------------
+// --- answers that come again and again: the log says why -----------------------------------------------------------
 
 TEST(Expires, a_server_that_wants_more_than_we_may_ask_for_is_named_in_the_log) {
   rig.publish("b1", kForEver);

@@ -1,5 +1,5 @@
-// Identifiers on the wire: each Call-ID and From tag is a number drawn for it alone, a branch is a MAC under a key that nobody
-// outside has.
+// Identifiers on the wire: each Call-ID and From tag is a random number drawn for it alone, each branch a MAC under a key that
+// nobody outside knows.
 //
 //   the system's generator --draw--> Call-ID, From tag        a request + key beside the rows --MAC--> branch
 #include <functional>
@@ -102,7 +102,7 @@ TEST(Identifiers, whatever_differs_in_a_request_gives_another_branch) {
 TEST(Identifiers, without_the_key_nobody_computes_a_branch) {
   CHECK(branch(request(), {1, 2}) != branch(request(), {0, 2}));
   CHECK(branch(request(), {1, 2}) != branch(request(), {1, 3}));
-  // What stood in the sources once, and so was known to all.
+  // A key that once stood in the sources, and so was known to everybody.
   SipRequest q = request();
   uint64_t known = SipHash({0x6272616e63682d31ull, 2}).add(q.call_id).add(q.cseq).add(q.expires).add(q.if_match).add(q.body)
                        .add(q.content_type).add(q.extra_headers).add(q.proxy).finish();
@@ -126,7 +126,7 @@ TEST(Identifiers, the_key_beside_the_rows_is_read_as_it_was_written_and_nothing_
 TEST_GROUP(IdentifiersEngine) {
   SubsRig rig;
 
-  // Where in what the engine drew the number of this identifier stands; the test fails if it was not drawn.
+  // The place of this identifier's number among all that the engine has drawn; the test fails if it was not drawn.
   size_t drawn(const std::string& id, size_t digits) {
     uint64_t n = 0;
     CHECK(read_hex(id.substr(0, digits), n));
@@ -161,7 +161,7 @@ TEST(IdentifiersEngine, a_new_dialog_has_names_that_are_drawn_anew) {
 
 TEST(IdentifiersEngine, what_the_jitter_comes_from_is_no_identifier) {
   rig.Rig::publish("b1");
-  Random jitter(rig.drawn[0]);   // whoever knew this much knew no identifier
+  Random jitter(rig.drawn[0]);   // the jitter is made of one number, from which no identifier can be computed
   for (int i = 0; i < 1000; i++) {
     char text[17] = {};
     write_hex(text, jitter.next(), 16);
@@ -175,7 +175,7 @@ TEST(IdentifiersEngine, an_intent_is_repeated_under_its_branch_where_the_key_is_
   Sent before = rig.last();
   rig.restart();
   TEXT_EQUAL(before.wire(), rig.last().wire());
-  rig.branch_key = {21, 22};   // the table could not be read when it started
+  rig.branch_key = {21, 22};   // as when the stored key could not be read at the start
   rig.restart();
   TEXT_EQUAL(before.call_id, rig.last().call_id);
   TEXT_EQUAL(before.from_tag, rig.last().from_tag);

@@ -1,4 +1,4 @@
-// The last documents of those heard from last.
+// The documents that are kept: those of the subscriptions whose NOTIFYs came last.
 #include <memory>
 #include <string>
 
@@ -16,7 +16,7 @@ TEST(KeptDocuments, whoever_was_heard_from_longest_ago_makes_room) {
   KeptDocument *a = nullptr, *b = nullptr, *c = nullptr;
   kept.keep(a, "", "t/a", "A");
   kept.keep(b, "", "t/b", "B");
-  kept.keep(a, "why", "", "");       // without a document: the last one is still the last one
+  kept.keep(a, "why", "", "");       // a NOTIFY without a document leaves the last document in place
   kept.keep(c, "", "t/c", "C");
   POINTERS_EQUAL(nullptr, b);
   TEXT_EQUAL("A", a->body);

@@ -1,4 +1,4 @@
-// What an owner is told of a request that failed: whether it is kept and tried again.
+// What an owner is told of a request that failed: whether it is kept and tried again (`kept`).
 #include "tests/core/subs_rig.h"
 
 #include <CppUTest/TestHarness.h>

@@ -53,7 +53,7 @@ TEST(Lifecycle, shutdown_completes_everything_open_exactly_once) {
   }
   LONGS_EQUAL(487, rig.calls[1].status);
   CHECK(rig.calls[1].origin == ReplyOrigin::Shutdown);
-  LONGS_EQUAL(200, rig.calls[2].status);  // its reply had come
+  LONGS_EQUAL(200, rig.calls[2].status);  // its reply had come before the shutdown
   CHECK_FALSE(rig.calls[2].durable);
   rig.engine->shutdown();
   rig.advance(10 * kSecond);
@@ -94,7 +94,7 @@ TEST(Lifecycle, shutdown_of_a_large_table_takes_several_calls_and_completes_each
   int calls = 0, before = 0;
   for (bool over = false; !over; calls++) {
     over = rig.engine->shutdown_some();
-    CHECK(rig.completions - before < 1024 + 16);  // whole buckets of the table at a time
+    CHECK(rig.completions - before < 1024 + 16);  // the table is walked in whole buckets, so that there may be some more
     before = rig.completions;
   }
   LONGS_EQUAL(kOpen, rig.completions);
@@ -175,7 +175,7 @@ TEST(Lifecycle, observers_see_the_sources_of_their_mask_and_the_record_as_it_was
   rig.advance(480 * kSecond);
   rig.ok("e2", 600);
   LONGS_EQUAL(2, seen.size());
-  CHECK(seen[1].by_timer);  // a refresh: told explicitly, with the parameter kept
+  CHECK(seen[1].by_timer);  // a refresh by timer says so, and has the owner's callback parameter
   POINTERS_EQUAL(&param, seen[1].param);
   LONGS_EQUAL(0, others);
   rig.remove();

@@ -1,5 +1,5 @@
-// After rows were lost, or older ones were brought back: the table is made equal to the records, removals included, and what belongs to
-// others stays.
+// After rows were lost, or older ones were brought back: the table is made equal to the records, removals included, and rows
+// that belong to others stay.
 #include <string>
 
 #include "tests/core/subs_rig.h"
@@ -187,7 +187,7 @@ TEST(LostRows, where_the_store_keeps_nothing_nothing_is_durable) {
   rig.advance(kSecond);
   LONGS_EQUAL(1, rig.completions);
   CHECK_FALSE(rig.calls.back().durable);
-  LONGS_EQUAL(0, rig.stats().completed_not_durable);   // nothing that somebody could mend
+  LONGS_EQUAL(0, rig.stats().completed_not_durable);   // a store that keeps nothing is no fault to be counted
   remove("sip:a@x.org");
   CHECK_FALSE(rig.calls.back().durable);
 }

@@ -14,7 +14,7 @@ TEST_GROUP(Measures) {
   const Measures& m() { return rig.engine->measures(); }
   int64_t ended(Method method, Final f) { return m().of(method).of(f); }
   const Histogram& latency(Method method) { return m().of(method).latency; }
-  // All ends of both methods in one line: "PUBLISH 2xx 1, SUBSCRIBE timeout 2".
+  // How requests of both methods ended, in one line: "PUBLISH 2xx 1, SUBSCRIBE timeout 2".
   std::string ends() {
     std::string all;
     for (Method method : {Method::Publish, Method::Subscribe}) {
@@ -49,7 +49,7 @@ TEST(Measures, final_replies_are_counted_by_method_and_class) {
   for (int status : {302, 603, 500, 480}) {
     rig.publish("b" + std::to_string(status));
     rig.reject(status);
-    rig.advance(10 * kSecond);   // out of the back-off: a refusal is tried again, and answered in full
+    rig.advance(10 * kSecond);   // until after the back-off, when the request is tried again and answered
     rig.ok("e" + std::to_string(status));
   }
   rig.subscribe();
@@ -104,7 +104,7 @@ TEST(Measures, latency_is_from_the_request_to_its_final_reply) {
   LONGLONGS_EQUAL(1500000, latency(Method::Subscribe).sum_us());
 }
 
-// The second one is out while the first was answered: each request is timed from its own start.
+// The second request leaves after the first was answered: each is timed from its own start.
 TEST(Measures, time_in_the_queue_counts_for_the_owner_and_not_for_the_server) {
   rig.settings.max_in_flight = 1;
   rig.boot();
@@ -190,7 +190,7 @@ TEST(Measures, every_record_is_counted_in_its_state) {
   LONGS_EQUAL(0, subscriptions("sending"));
 }
 
-// A scrape must not cost more with more records: the numbers come from counters, and no table is walked.
+// A scrape of the metrics must not cost more with more records: the numbers are counters, and no table is walked.
 TEST(Measures, reading_the_numbers_looks_at_no_record) {
   for (int i = 0; i < 2000; i++) {
     rig.Rig::ask({.uri = "sip:p" + std::to_string(i) + "@example.com", .body = "b"});

@@ -1,5 +1,5 @@
-// What of a row is written: all of it once, then what changed (docs/adr/0015). A narrow write must be enough: after each one the
-// table holds what a whole row would have put there.
+// What of a row is written: all of it once, and then what has changed (docs/adr/0015). A narrow write must be enough: after
+// each one the table must hold what a whole write would have put there.
 #include <string>
 
 #include "tests/core/subs_rig.h"
@@ -11,7 +11,7 @@ using namespace pua::test;
 
 namespace {
 
-// What was written since it was last asked.
+// What was written since the last call.
 std::string written(Rig& rig) {
   rig.advance(kSecond);
   return std::exchange(rig.store->kinds, {});
@@ -21,7 +21,7 @@ std::string written(Rig& rig) {
 
 TEST_GROUP(NarrowRows) {
   Rig rig;
-  // The refresh of the record that is live, and its 2xx.
+  // Refreshes the live record, and answers 2xx.
   void refresh(const std::string& etag) {
     size_t before = rig.sent.size();
     for (int i = 0; i < 4000 && rig.sent.size() == before; i++) rig.advance(kSecond);

@@ -1,4 +1,5 @@
-// The way of requests: what an owner names goes with the record, what it leaves empty is the parameter again.
+// Next hop, contact and target of requests: what an owner names stays with the record, and for what it leaves empty the
+// parameter is used again.
 #include "tests/core/subs_rig.h"
 
 #include <CppUTest/TestHarness.h>
@@ -26,7 +27,7 @@ TEST_GROUP(NextHop) {
     rig.settle();
     return c;
   }
-  // Live at the server that was named.
+  // Publishes at the server that was named, and is live.
   void live_there() {
     ask({.expires = kForEver, .body = "b1", .proxy = kNamed});
     TEXT_EQUAL(kNamed, rig.last().proxy);
@@ -39,7 +40,7 @@ TEST_GROUP(NextHop) {
 };
 
 TEST(NextHop, a_request_that_names_no_proxy_goes_back_to_the_parameter) {
-  for (const Ask& again : {Ask{.expires = kForEver, .body = "b2"}, Ask{.expires = kForEver}}) {   // a modify, a refresh
+  for (const Ask& again : {Ask{.expires = kForEver, .body = "b2"}, Ask{.expires = kForEver}}) {   // a modification, a refresh
     live_there();
     TEXT_EQUAL(kNamed, stored());
     ask(again);
@@ -72,7 +73,7 @@ TEST(NextHop, a_request_that_waits_names_its_way_too) {
   ask({.body = "b3", .proxy = kOther});
   ask({});
   rig.ok("e2");
-  TEXT_EQUAL("b3", rig.last().body);          // the body stays, the way does not
+  TEXT_EQUAL("b3", rig.last().body);          // the body stays, the next hop does not
   TEXT_EQUAL(kParameter, rig.last().proxy);
   rig.ok("e3");
   TEXT_EQUAL("", stored());
@@ -150,7 +151,7 @@ TEST(NextHop, presence_server_is_the_way_of_publications_of_the_control_interfac
   TEXT_EQUAL(kParameter, rig.last().proxy);
 }
 
-// It is no part of the record: neither its refreshes nor what a restart finds go on to a server that was taken out.
+// The parameter does not become part of the record: when it changes, refreshes go to the new server, after a restart too.
 TEST(NextHop, a_presence_server_that_was_taken_out_is_the_way_of_nothing) {
   rig.settings.presence_server = kServer;
   rig.boot();

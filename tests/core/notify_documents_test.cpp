@@ -1,4 +1,5 @@
-// NOTIFYs whose document nobody can use: what they say of the subscription counts all the same (src/core/subscriptions_notify.cpp).
+// NOTIFYs whose document cannot be used: what they say of the subscription counts all the same
+// (src/core/subscriptions_notify.cpp).
 #include <string>
 
 #include "tests/core/subs_rig.h"
@@ -38,7 +39,7 @@ TEST(NotifyDocuments, of_a_type_that_was_not_asked_for_a_body_is_left_out) {
 
 TEST(NotifyDocuments, a_type_that_the_owner_asked_for_is_shown) {
   rig.live({.headers = "Accept: text/html\r\nSupported: eventlist\r\n"});
-  TEXT_EQUAL("", rig.last().accept);   // the owner's own says it all
+  TEXT_EQUAL("", rig.last().accept);   // an Accept of the owner's takes the place of the event's
   for (const char* type : {"text/html", "multipart/related;type=\"application/rlmi+xml\";boundary=x"}) {
     LONGS_EQUAL(200, rig.notify({.body = "x", .content_type = type}).status);
     TEXT_EQUAL(type, rig.heard.back().content_type);
@@ -54,7 +55,7 @@ TEST(NotifyDocuments, the_limit_is_their_own_and_one_beyond_it_is_left_out) {
   left_out({.body = std::string(262145, 'x')}, BadDocument::TooLarge, "it has 262145 octets, max_notify_body is 262144");
 }
 
-// One that nobody held: only its length is known.
+// A document that was too long to be held: only its length is known.
 TEST(NotifyDocuments, one_that_is_not_there_because_of_its_length_is_left_out) {
   rig.live();
   left_out({.left_out = 300000}, BadDocument::TooLarge, "it has 300000 octets, max_notify_body is 262144");

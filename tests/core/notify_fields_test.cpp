@@ -1,4 +1,4 @@
-// The fields of a NOTIFY that say what it is about, as notifiers write them; and all of them, as handlers are shown them.
+// Event and Subscription-State as notifiers write them, and the header fields as handlers are shown them.
 #include "core/notify_fields.h"
 
 #include <string>

@@ -358,7 +358,7 @@ TEST(Order, a_refused_call_changes_nothing) {
 // --- completion --------------------------------------------------------------------------------------------------
 
 TEST(Order, nothing_is_completed_inside_a_call) {
-  // The rig fails on a completion inside publish(): these are the shortest ways to one.
+  // The rig fails if a completion comes inside publish(). These calls would be the first to cause that.
   rig.send_error = "no socket";
   rig.ask({.body = "b1"});
   LONGS_EQUAL(0, rig.completions);

@@ -29,13 +29,13 @@ TEST_GROUP(Outbox) {
     box.enqueue(*records.back(), destination, owner);
     return *records.back();
   }
-  // The record taken, or -1; its transaction in txn.
+  // Takes a record: returns its number, or -1; txn is its transaction.
   TxnId txn = 0;
   int64_t take() {
     Entity* r = box.take(now, txn);
     return r ? r->id : -1;
   }
-  // Sends and fails n requests to this destination.
+  // Sends n requests to this destination, each of which fails.
   void fail(const std::string& destination, int n) {
     for (int i = 0; i < n; i++) {
       add(destination);
@@ -151,7 +151,7 @@ TEST(Outbox, an_open_breaker_lets_one_probe_through_at_a_time_later_and_later) {
     LONGS_EQUAL(-1, take());
     now++;
     CHECK(take() >= 0);
-    LONGS_EQUAL(-1, take());  // one
+    LONGS_EQUAL(-1, take());  // no second probe
     LONGLONGS_EQUAL(kNever, box.next_due());
     box.finish(txn, Outbox::Answer::No, now);
     wait = std::min(wait * 2, kBreakerMax);
@@ -168,7 +168,7 @@ TEST(Outbox, a_probe_that_is_answered_closes_the_breaker_and_all_go_on) {
   LONGS_EQUAL(0, box.open_count());
   for (int i = 0; i < 9; i++) CHECK(take() >= 0);
   fail("d", 1);
-  CHECK(box.held("d") == Outbox::Held::No);  // counts anew
+  CHECK(box.held("d") == Outbox::Held::No);  // failures are counted from the start again
 }
 
 TEST(Outbox, a_late_answer_of_an_earlier_request_closes_the_breaker_too) {
@@ -193,7 +193,7 @@ TEST(Outbox, a_failure_of_our_own_says_nothing_of_the_destination) {
   add("d");
   now += kBreakerFirst;
   take();
-  box.finish(txn, Outbox::Answer::Neutral, now);  // a probe that never left: another one, later
+  box.finish(txn, Outbox::Answer::Neutral, now);  // the probe could not be sent, so that another one leaves later
   CHECK(box.held("d") == Outbox::Held::Silent);
   add("d");
   CHECK(box.next_due() > now);
@@ -201,7 +201,7 @@ TEST(Outbox, a_failure_of_our_own_says_nothing_of_the_destination) {
 }
 
 TEST(Outbox, owners_held_back_are_handed_out_once_each_and_go_on_waiting) {
-  add("d", false);  // a refresh: nobody to tell
+  add("d", false);  // a refresh, of which no owner has to be told
   for (int i = 0; i < 3; i++) add("d", true);
   for (int i = 0; i < static_cast<int>(kBreakerTrips); i++) {
     Entity* r = box.take(now, txn);
@@ -242,7 +242,7 @@ TEST(Outbox, a_destination_that_is_done_is_forgotten) {
 
 // --- Retry-After of the server ------------------------------------------------------------------------------------
 //
-//   |<-- 503, Retry-After: 60 --|   all that waits for it waits, one goes first then
+//   |<-- 503, Retry-After: 60 --|   everything for the server waits; after 60 s one request goes first
 
 TEST(Outbox, a_server_that_asks_for_quiet_gets_none_of_the_requests_until_then) {
   add("d");
@@ -265,7 +265,7 @@ TEST(Outbox, a_server_that_asks_for_quiet_gets_none_of_the_requests_until_then) 
   LONGS_EQUAL(-1, take());
   now++;
   LONGS_EQUAL(2, take());                         // 1 waits behind the refreshes
-  LONGS_EQUAL(-1, take());                        // one goes first
+  LONGS_EQUAL(-1, take());                        // the others wait for its answer
   box.finish(txn, Outbox::Answer::Yes, now);
   CHECK(box.held("d") == Outbox::Held::No);
   LONGS_EQUAL(0, box.quiet_count());
@@ -312,7 +312,7 @@ TEST(Outbox, one_that_goes_first_may_be_asked_for_quiet_again_or_find_silence) {
   now += 60000;
   CHECK(take() >= 0);
   box.finish(txn, Outbox::Answer::Yes, now, 30000);
-  LONGS_EQUAL(1, box.holds());                    // it has not ended in between
+  LONGS_EQUAL(1, box.holds());                    // the quiet has not ended in between, so that it counts once
   now += 30000;
   CHECK(take() >= 0);
   LONGS_EQUAL(1, box.quiet_count());
@@ -365,7 +365,7 @@ TEST(Outbox, a_silent_destination_that_answers_with_a_wish_for_quiet_is_not_sile
   CHECK(take() >= 0);
   box.finish(txn, Outbox::Answer::Yes, now);
   fail("d", static_cast<int>(kBreakerTrips) - 1);
-  CHECK(box.held("d") == Outbox::Held::No);       // counts anew
+  CHECK(box.held("d") == Outbox::Held::No);       // failures are counted from the start again
 }
 
 // --- the same through the engine ---------------------------------------------------------------------------------
@@ -375,7 +375,7 @@ TEST(Outbox, a_destination_that_failed_a_few_times_is_forgotten_in_time_and_its_
     add(host);
     CHECK(take() >= 0);
     TxnId out = txn;
-    LONGS_EQUAL(-1, take());      // the loop looks once more: nothing is queued there
+    LONGS_EQUAL(-1, take());      // the destination stands in the queue still, but nothing of it is queued
     box.finish(out, Outbox::Answer::No, now);
   };
   for (int i = 0; i < 100; i++) fail_alone("host" + std::to_string(i));
@@ -428,7 +428,7 @@ TEST(OutboxEngine, owners_whose_destination_does_not_answer_are_told_at_once_and
   for (int i = 0; i < 5; i++) rig.time_out(rig.sent[static_cast<size_t>(i)]);
   LONGS_EQUAL(1, rig.stats().breaker_open);
   Call& c = rig.ask({.uri = uri(9), .expires = kForEver, .body = "b9"});
-  rig.advance(100);  // as long as the commit of what is kept takes
+  rig.advance(100);  // the time for the commit of what is kept
   LONGS_EQUAL(5, rig.sent.size());
   LONGS_EQUAL(1, c.completed);
   CHECK(c.durable);
@@ -485,7 +485,7 @@ TEST(OutboxEngine, a_removal_to_a_destination_that_does_not_answer_is_kept_too) 
 
 // --- whose failures count -------------------------------------------------------------------------------------------
 
-//   ;transport=sctp six times: there is no SCTP here, and the server knows nothing of it
+//   Six requests with ;transport=sctp fail here, as there is no SCTP: the server is not to blame
 TEST(OutboxEngine, failures_of_our_own_close_no_destination) {
   for (int i = 0; i < 6; i++) {
     rig.ask({.uri = uri(i), .expires = kForEver, .body = "b", .proxy = "sip:proxy.example.com;transport=sctp"});
@@ -502,7 +502,7 @@ TEST(OutboxEngine, another_transport_to_the_same_host_is_another_destination) {
   for (int i = 0; i < 5; i++) {
     rig.ask({.uri = uri(i), .expires = kForEver, .body = "b", .proxy = "sip:10.0.0.1;transport=tcp"});
     rig.settle();
-    rig.answer({.status = 503, .origin = ReplyOrigin::Transport});   // refused
+    rig.answer({.status = 503, .origin = ReplyOrigin::Transport});   // the server refuses connections
   }
   LONGS_EQUAL(1, rig.stats().breaker_open);
   Call& tcp = rig.ask({.uri = uri(8), .expires = kForEver, .body = "b", .proxy = "sip:10.0.0.1;transport=tcp"});
@@ -551,11 +551,11 @@ TEST(OutboxEngine, retry_after_of_a_503_holds_all_requests_to_that_server) {
   rig.advance(60 * kSecond - 101);
   LONGS_EQUAL(3, rig.sent.size());
   rig.advance(1);
-  LONGS_EQUAL(4, rig.sent.size());       // one goes first
+  LONGS_EQUAL(4, rig.sent.size());       // one request goes first,
   rig.advance(kSecond);
   LONGS_EQUAL(4, rig.sent.size());
   rig.answer({.etag = "e", .expires = 3600});
-  LONGS_EQUAL(6, rig.sent.size());       // then all
+  LONGS_EQUAL(6, rig.sent.size());       // ... and all others after its answer
   LONGS_EQUAL(0, rig.stats().servers_quiet);
 }
 

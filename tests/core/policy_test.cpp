@@ -83,7 +83,7 @@ TEST(Policy, a_synthetic_reply_is_transient_whatever_its_number) {
 
 TEST(Policy, expires_is_the_remaining_time_within_its_bounds) {
   struct { MonoMs remaining; uint32_t server_min; int32_t event; uint32_t want; } rows[] = {
-      {1000000, 0, 1, 1000},    // as it is: no "+1"
+      {1000000, 0, 1, 1000},    // as it is, without one more second
       {1000001, 0, 1, 1001},    // a part of a second counts as one: never shorter than wanted
       {999001, 0, 1, 1000},
       {300000, 0, 1, 300},      // at the lower bound
@@ -124,7 +124,7 @@ TEST(Policy, a_long_grant_is_refreshed_a_fifth_before_its_end_less_jitter) {
   Range r = refreshes(3600);
   CHECK(r.high <= 2880000);
   CHECK(r.low >= 2520000);
-  CHECK(r.high - r.low > 300000);  // they drift apart
+  CHECK(r.high - r.low > 300000);  // so that records made together drift apart
 }
 
 TEST(Policy, a_refresh_leaves_room_for_a_whole_transaction_timeout_and_a_retry) {
@@ -178,6 +178,6 @@ TEST(Policy, retry_after_is_a_lower_bound_believed_up_to_an_hour) {
   LONGLONGS_EQUAL(120000, waits(1, 120).low);
   LONGLONGS_EQUAL(120000, waits(1, 120).high);
   LONGLONGS_EQUAL(3600000, waits(1, 1000000000).high);
-  LONGLONGS_EQUAL(waits(1).low, waits(1, 0).low);  // 0: at once, as we would anyway
+  LONGLONGS_EQUAL(waits(1).low, waits(1, 0).low);  // Retry-After: 0 changes nothing
   CHECK(waits(9, 10).low >= 225000);               // a longer wait of our own stays
 }

@@ -1,4 +1,4 @@
-// One test for each row of the publication table about failures, and for what is kept for them.
+// One test for each rule of the publication machine about failures, and for what is kept after them.
 //
 //   owner            engine              server
 //     |--- publish -->|--- PUBLISH ------->|
@@ -127,7 +127,7 @@ TEST(PublicationFailures, nothing_leaves_under_retry_after_not_even_a_new_reques
   rig.answer({.status = 503, .retry_after = 120});
   rig.advance(10 * kSecond);
   Call& c = rig.publish("b2");
-  LONGS_EQUAL(1, c.completed);  // its owner knows
+  LONGS_EQUAL(1, c.completed);  // its owner was told
   LONGS_EQUAL(503, c.status);
   CHECK(c.origin == ReplyOrigin::Local);
   CHECK(c.durable);

@@ -1,5 +1,5 @@
-// One test for each row of the publication table, with the ladder that goes with it: requests, 2xx, 412,
-// 423, 401/407. The rows of other failures: publication_failures_test.cpp.
+// One test for each rule of the publication machine, with the messages that go with it: requests, 2xx, 412, 423, 401/407. The
+// rules for other failures are in publication_failures_test.cpp.
 //
 //   owner            engine              server
 //     |--- publish -->|--- PUBLISH ------->|        initial: body, no SIP-If-Match
@@ -210,7 +210,7 @@ TEST(PublicationRows, a_412_to_a_removal_is_success) {
   Call& c = rig.remove();
   rig.reject(412);
   LONGS_EQUAL(1, c.completed);
-  LONGS_EQUAL(412, c.status);  // as it came; the record is gone
+  LONGS_EQUAL(412, c.status);  // the reply's own status; the record is gone
   TEXT_EQUAL("none", rig.state());
   LONGS_EQUAL(0, rig.rows().size());
   rig.advance(7200 * kSecond);
@@ -333,7 +333,7 @@ TEST(PublicationRows, an_entity_tag_that_cannot_be_sent_back_is_none_and_counted
   }
 }
 
-// One that the SIP stack has found and could not hand on.
+// A SIP-ETag that the SIP stack has found, and could not hand on.
 TEST(PublicationRows, an_entity_tag_that_came_and_is_unusable_is_not_one_that_is_missing) {
   rig.publish("b1", kForEver);
   rig.answer({.expires = 600, .etag_unusable = true});
@@ -343,7 +343,7 @@ TEST(PublicationRows, an_entity_tag_that_came_and_is_unusable_is_not_one_that_is
 
 //   |<-- 200, SIP-ETag: e1 ------------|
 //   |-- modify, SIP-If-Match: e1 ----->|
-//   |<-- 200, SIP-ETag: (300 octets) --|   e1 is no more over there
+//   |<-- 200, SIP-ETag: (300 octets) --|   the server does not know e1 any more
 TEST(PublicationRows, an_unusable_entity_tag_takes_the_place_of_the_one_before) {
   rig.live("e1", kForEver);
   rig.publish("b2", kForEver);
@@ -355,7 +355,7 @@ TEST(PublicationRows, an_unusable_entity_tag_takes_the_place_of_the_one_before) 
   TEXT_EQUAL("b2", rig.last().body);
 }
 
-// Nothing can remove it, and nobody says that nothing was there.
+// Nothing can remove such a state, and its owner must not be told that nothing was published.
 TEST(PublicationRows, a_removal_of_what_has_no_usable_entity_tag_says_that_it_ends_by_itself) {
   for (bool restarted : {false, true}) {
     Rig r;
@@ -380,7 +380,7 @@ TEST(PublicationRows, a_removal_of_what_the_server_has_lost_says_that_nothing_is
   rig.live("e1", kForEver);
   rig.refresh(kForEver);
   rig.reject(412);
-  rig.reject(500);          // to the full state that followed
+  rig.reject(500);          // the answer to the full state that followed
   Call& c = rig.remove();
   rig.advance(kSecond);
   LONGS_EQUAL(200, c.status);
@@ -411,7 +411,7 @@ TEST(PublicationRows, a_412_publishes_full_state_once_then_backs_off) {
   TEXT_EQUAL("initial refresh initial", rig.kinds());
   TEXT_EQUAL("b1", rig.last().body);
   TEXT_EQUAL("", rig.last().if_match);
-  LONGS_EQUAL(0, c.completed);  // not known yet how it ends
+  LONGS_EQUAL(0, c.completed);  // its outcome is not known yet
   rig.reject(412);
   LONGS_EQUAL(1, c.completed);
   LONGS_EQUAL(412, c.status);
@@ -436,7 +436,7 @@ TEST(PublicationRows, a_412_then_success_completes_the_caller_with_the_new_entit
   LONGS_EQUAL(200, c.status);
   TEXT_EQUAL("e2", c.etag);
   rig.refresh();
-  rig.reject(412);  // a later one gets its own full publication again
+  rig.reject(412);  // a later 412 is answered by a full publication again
   TEXT_EQUAL("initial modify initial refresh initial", rig.kinds());
 }
 
@@ -469,7 +469,7 @@ TEST(PublicationRows, a_423_is_tried_again_with_min_expires) {
   rig.ok("e1");
   LONGS_EQUAL(200, c.status);
   LONGS_EQUAL(1, rig.stats().replies_423);
-  rig.advance(60 * kSecond);  // withdrawn at the wanted end all the same
+  rig.advance(60 * kSecond);  // it is withdrawn at the wanted end all the same
   TEXT_EQUAL("initial initial remove", rig.kinds());
 }
 
@@ -497,7 +497,7 @@ TEST(PublicationRows, a_423_that_says_no_more_is_asked_for_twice_as_much_in_time
   rig.publish("b1", 60);
   rig.answer({.status = 423});
   LONGLONGS_EQUAL(120, rig.last().expires);
-  rig.answer({.status = 423});               // not at once a second time
+  rig.answer({.status = 423});               // a second one in a row is not answered at once
   LONGS_EQUAL(2, rig.sent.size());
   TEXT_EQUAL("backoff", rig.state());
 }
@@ -522,7 +522,7 @@ TEST(PublicationRows, a_server_that_raises_min_expires_each_time_gets_no_storm) 
 
 // --- 401, 407 ----------------------------------------------------------------------------------------------------
 
-// The digest itself is the stack's (tests/sip): what reaches the engine is one that credentials could not answer.
+// The SIP stack answers challenges (tests/sip): only those for which its credentials are not enough reach the engine.
 TEST(PublicationRows, a_401_or_407_that_credentials_could_not_answer_keeps_the_record) {
   keeps_the_record(401);
   keeps_the_record(407);

@@ -1,4 +1,4 @@
-// The publication machine as a table: every legal (state, input) pair and what comes of it. Pure, no engine.
+// The publication machine as a table: every legal pair of state and input, and what comes of it. Pure, without an engine.
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,7 +18,7 @@ TEST_GROUP(Publication) {
   Publication p;
   Effects fx;
 
-  // A publication as it stands in this state, wanted for ever, its grant ending in 1000 s.
+  // A publication in this state, wanted for ever, whose grant ends in 1000 s.
   void at(State s, Known known = Known::Current, Wanted wanted = Wanted::Something) {
     p = Publication{};
     p.state = s;
@@ -59,7 +59,7 @@ TEST_GROUP(Publication) {
 TEST(Publication, the_legal_pairs_are_these_and_no_others) {
   // states: idle intent queued sending live backoff gone
   const char* table[kInputs] = {
-      /* Request   */ "iiiSiii",  // S: not while a request is out, it waits in the engine
+      /* Request   */ "iiiSiii",  // S: not while a request is out, when it waits in the engine
       /* Proceed   */ ".x.....",
       /* Slot      */ "..x....",
       /* Due       */ "x.x.xx.",
@@ -86,7 +86,8 @@ TEST(Publication, the_legal_pairs_are_these_and_no_others) {
 }
 
 TEST(Publication, no_legal_pair_leaves_a_state_without_a_way_out) {
-  // Whatever is wanted and known: after any legal step there is a deadline, a queue, a request out, or the end.
+  // Whatever is wanted and known, after any legal step the record has a deadline, stands in a queue, has a request out, or has
+  // ended: it is never forgotten.
   for (int s = 0; s < kStates; s++) {
     for (int i = 0; i < kInputs; i++) {
       for (int k = 0; k < 3; k++) {
@@ -94,7 +95,7 @@ TEST(Publication, no_legal_pair_leaves_a_state_without_a_way_out) {
           State state = static_cast<State>(s);
           if (!legal(state, static_cast<Input>(i))) continue;
           at(state, static_cast<Known>(k), static_cast<Wanted>(w));
-          if (state == State::Sending && next_op(p) == Op::None) continue;  // nothing to send is never sent
+          if (state == State::Sending && next_op(p) == Op::None) continue;  // cannot be: nothing would be sent
           if (state == State::Queued && next_op(p) == Op::None) continue;
           RestoredPublication row;
           fx = Publication::step(p, Event{.input = static_cast<Input>(i), .patience = kNow + 100, .expires = 600, .row = &row}, random, kNow);
@@ -298,7 +299,7 @@ TEST(Publication, success_is_live_until_the_refresh_point_of_the_grant) {
   CHECK(fx.take_etag && fx.complete && written());
   CHECK(p.known == Known::Current);
   LONGS_EQUAL(0, p.attempts);
-  LONGLONGS_EQUAL(p.sent_at + 1000000, p.grant_end);  // from the moment it left: the server may have begun to count then
+  LONGLONGS_EQUAL(p.sent_at + 1000000, p.grant_end);  // counted from when the request left, as the server may do
   CHECK(p.deadline < p.grant_end - 190000);
   CHECK(p.deadline > p.sent_at + 600000);
 }

@@ -1,4 +1,4 @@
-// Waiters of a record: in the order they came, each handed out once, none lost when lists are joined.
+// Waiters of a record: they come out in their order, each once, and none is lost when lists are joined.
 #include <string>
 #include <utility>
 #include <vector>

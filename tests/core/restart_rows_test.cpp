@@ -1,4 +1,4 @@
-// Rows that somebody else has written, or that are damaged, and the ids of new ones.
+// Rows that another program has written, or that are damaged, and the ids of new rows.
 #include <string>
 
 #include "tests/core/rig.h"
@@ -27,7 +27,7 @@ TEST_GROUP(RestartRows) {
 };
 
 TEST(RestartRows, no_cseq_is_used_twice_in_one_call_with_different_content) {
-  // Refreshes do not wait for the disk: what was used last is not known after a kill.
+  // Refreshes do not wait for the disk, so that after a kill nobody knows the last CSeq.
   rig.publish("b1", kForEver);
   rig.ok("e1");
   for (int i = 2; i < 5; i++) {

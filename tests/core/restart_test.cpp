@@ -219,7 +219,7 @@ TEST(Restart, a_removal_that_comes_before_its_row_removes_it) {
   LONGS_EQUAL(0, rig.rows().size());
 }
 
-// The removal was answered as durable; the second one, which waits for the row, must not make less of that.
+// The first removal was answered as durable. The second one, which waits for the row, must not undo that.
 TEST(Restart, a_removal_that_comes_before_the_row_of_a_removed_one_does_not_bring_it_back) {
   rig.live("e1");
   rig.advance(500);
@@ -256,7 +256,7 @@ TEST(Restart, a_refresh_does_not_undo_a_removal_that_was_told_to_be_kept_while_n
   TEXT_EQUAL("initial remove", rig.kinds());
 }
 
-// It is told that it is kept, and a moment later the load ends without a row: nothing is.
+// The owner is told that its request is kept, and a moment later the load ends without a row: nothing is kept after all.
 TEST(Restart, a_refresh_that_was_just_told_to_be_kept_is_not_durable_where_no_row_comes) {
   rig.kill();
   rig.load_delay_ms = kIdlePatience + 50;
@@ -283,7 +283,7 @@ TEST(Restart, headers_of_a_refresh_that_comes_before_its_row_are_the_new_ones) {
   TEXT_EQUAL("X-A: new\r\n", rig.last().extra_headers);
 }
 
-// Its state is in header fields: they are what a 412 needs again.
+// The state is in header fields: after a 412 they must be sent again.
 TEST(Restart, a_refresh_that_comes_before_its_row_keeps_the_state_of_an_event_without_a_document) {
   const char* state = "Call-Info: <x>;appearance-index=1\r\n";
   rig.ask({.headers = state, .event = kCallInfo});
@@ -339,14 +339,14 @@ TEST(Restart, a_load_that_does_not_end_does_not_keep_an_owner_waiting) {
   LONGS_EQUAL(1, c.completed);
   LONGS_EQUAL(503, c.status);
   CHECK_FALSE(c.durable);
-  rig.store->fail_loads = 0;  // the table can be read after all: what was asked for goes out
+  rig.store->fail_loads = 0;  // the table can be read after all, and the request goes out
   rig.advance(60 * kSecond);
   TEXT_EQUAL("initial modify", rig.kinds());
   TEXT_EQUAL("b2", rig.last().body);
 }
 
 //  owner                  engine                 store
-//    |-- publish ----------->|-- find its row ------>|   the load under way may take long
+//    |-- publish ----------->|-- find its row ------>|   the load may go on for long
 //    |                       |<-- the row -----------|
 //    |                       |-- modify, If-Match ---> at once
 TEST(Restart, a_request_during_a_long_load_goes_on_with_its_row_at_once) {
@@ -381,7 +381,7 @@ TEST(Restart, a_new_request_during_a_long_load_goes_out_at_once_with_an_id_of_it
   LONGLONGS_EQUAL(taken + 1, rig.rows()[1].row().id);
   rig.store->fail_loads = 0;
   rig.advance(60 * kSecond);
-  LONGS_EQUAL(2, rig.engine->records());   // its own row, met by the load, is no second record
+  LONGS_EQUAL(2, rig.engine->records());   // its own row, which the load finds too, makes no second record
 }
 
 TEST(Restart, what_was_removed_during_the_load_is_not_brought_back_by_a_page_that_was_read_before) {
@@ -452,7 +452,7 @@ TEST(Restart, new_records_get_ids_above_all_that_were_loaded) {
   CHECK(all[1].row().id > first);
 }
 
-// As SQLite's journal has lines of removed rows: they are newer than what a new row begins with.
+// SQLite's journal may have lines of removed rows, whose versions are later than that of a new row.
 TEST(Restart, new_records_get_ids_above_all_that_something_is_left_of) {
   int64_t left_over = rig.epoch_offset + rig.now + 1000 * kSecond;
   for (bool while_loading : {false, true}) {
@@ -487,7 +487,7 @@ TEST(Restart, refreshes_are_spread_so_that_they_do_not_fire_at_once) {
     most = std::max(most, now);
     total += now;
   }
-  LONGS_EQUAL(n, total);  // each once, before its grant ended
+  LONGS_EQUAL(n, total);  // each was refreshed once, before its grant ended
   CHECK(most < n / 10);
 }
 
@@ -567,7 +567,7 @@ TEST(Restart, the_id_of_a_row_that_is_gone_is_not_given_again) {
 TEST(Restart, a_step_of_the_wall_clock_by_an_hour_between_two_runs_disturbs_no_deadline_of_this_run) {
   rig.live("e1", 600);
   MonoMs end = rig.sent[0].at + 600 * kSecond;
-  rig.epoch_offset += 3600000;  // only rows are written with it
+  rig.epoch_offset += 3600000;  // the offset counts for rows alone
   rig.engine->set_epoch_offset(rig.epoch_offset);
   rig.advance(end - rig.now - 1);
   TEXT_EQUAL("initial", rig.kinds());

@@ -16,7 +16,7 @@ std::string Sent::wire() const {
 Rig::Rig() : log_([this](LogLevel l, std::string_view s) { lines.emplace_back(l, s); }, LogLevel::debug) {
   settings.min_expires = 0;
   settings.hash_size = 2;
-  store_policy.group_ms = 0;  // a commit ends in the turn it began in: what is not about that needs no clock
+  store_policy.group_ms = 0;  // a commit ends in the turn in which it began, so that most tests need no clock for it
   settings.host = "pua.example.net";
   events[kPresence] = {kPresence, "presence", "application/pidf+xml"};
   events[kDialog] = {kDialog, "dialog", "application/dialog-info+xml"};
@@ -46,7 +46,7 @@ void Rig::boot() {
   settle();
 }
 
-// Repeatable; each life has other numbers.
+// Entropy that repeats from run to run of the tests; each life of the engine has other numbers.
 Entropy Rig::entropy() {
   return [this, random = Random(seed++)]() mutable { return drawn.emplace_back(random.next()); };
 }
@@ -57,7 +57,7 @@ void Rig::kill(bool under_way_committed) {
   behind.reset();
   engine.reset();
   store.reset();
-  for (Sent& s : sent) s.answered = true;  // their replies find nobody
+  for (Sent& s : sent) s.answered = true;  // their replies would find no transaction
 }
 
 void Rig::advance(MonoMs ms) {
@@ -91,7 +91,7 @@ void Rig::insert(const Row& row) {
   struct Peek : StoreAdapter {
     static AdapterSink* of(const StoreAdapter& a) { return a.*&Peek::sink_; }
   };
-  AdapterSink* behind_it = Peek::of(disk);   // of a process that runs
+  AdapterSink* behind_it = Peek::of(disk);   // the sink of the process that runs
   disk.attach(&ignore);
   disk.write(Lane::Fast, one, now);
   disk.attach(behind_it);
@@ -240,7 +240,8 @@ Status Rig::send(const SipRequest& q) {
   s.allow_events = q.allow_events;
   s.cseq = q.cseq;
   s.expires = q.expires;
-  // In a dialog it grows, over all lives of the process (RFC 3261 section 12.2.1.1); only a first request may be repeated.
+  // CSeq must grow in a dialog, over all lives of the process (RFC 3261 section 12.2.1.1); only its first request may be
+  // repeated.
   bool repeated = q.to_tag.empty() && std::any_of(sent.begin(), sent.end(), [&](auto& b) { return b.wire() == s.wire(); });
   for (const Sent& before : sent) {
     if (q.method != "SUBSCRIBE" || before.call_id != s.call_id || repeated) continue;
@@ -299,7 +300,7 @@ std::vector<StoredRow> Rig::rows() {
       for (const Row& row : r) all.emplace_back(row);
     }
   } take;
-  MemoryStore copy = disk;  // so that the adapter in front keeps its own sink
+  MemoryStore copy = disk;  // a copy, so that the adapter keeps its own sink
   copy.attach(&take);
   copy.load(0, 1000000, now);
   return std::move(take.all);

@@ -39,7 +39,7 @@ struct Sent {
     if (if_match.empty()) return "initial";
     return body.empty() ? "refresh" : "modify";
   }
-  // All that goes on the wire, on one line.
+  // Everything that goes on the wire, in one line.
   std::string wire() const;
 };
 
@@ -56,10 +56,10 @@ struct Ask {
 
 // How one request went.
 struct Call {
-  Errc code = Errc::ok;            // of the call itself
-  std::string message;             // where it was refused
+  Errc code = Errc::ok;            // what the call returned
+  std::string message;             // of the error, where it was refused
   int completed = 0;
-  int order = 0;                   // 1: the first of all completions
+  int order = 0;                   // among all completions, from 1 on
   MonoMs at = 0;
   int status = 0;
   std::string reason, etag;
@@ -81,24 +81,24 @@ struct Answer {
 
 class Rig : public SipPort, public BodiesPort {
  public:
-  // Everything it is given may be changed before boot(); most tests take it as it is.
+  // What the fields below hold can be changed before boot(); most tests use it as it is.
   Rig();
   ~Rig() override;
 
   // --- the process ---
-  void boot();                                   // by the constructor too, unless kill() came first
+  void boot();                                   // starts a process, after a kill of one that runs; the constructor does so too
   void kill(bool under_way_committed = false);   // SIGKILL: memory is lost, the disk stays
   void restart() { kill(), boot(); }             // and the whole table is read
-  void settle();                                 // whatever is due now
-  void advance(MonoMs ms);                       // ... and on the way to then
+  void settle();                                 // runs what is due now
+  void advance(MonoMs ms);                       // ... and then what becomes due in this time
 
   // --- owners ---
-  Call& ask(const Ask&);                         // the call alone: nothing runs
-  Call& call(const std::function<Status(RequestDone)>& take);   // ... whatever it asks for
+  Call& ask(const Ask&);                         // makes the call, and runs nothing
+  Call& call(const std::function<Status(RequestDone)>& take);   // makes any other call that takes a request
   Call& publish(const std::string& body, int64_t expires = 3600);
   Call& refresh(int64_t expires = 3600);
   Call& remove();
-  // Published and confirmed with this entity-tag; the grant is what was asked for.
+  // Publishes, and confirms that with this entity-tag; the grant is what was asked for.
   Call& live(const std::string& etag = "e1", int64_t expires = 3600, const std::string& body = "b1");
 
   // --- the server ---
@@ -108,12 +108,12 @@ class Rig : public SipPort, public BodiesPort {
   void ok(const std::string& etag, int64_t granted) { answer({.etag = etag, .expires = granted}); }
   void ok(const std::string& etag) { ok(etag, last().expires); }
   void reject(int status) { answer({.status = status}); }
-  void time_out();                               // after its 32 s, without a reply
+  void time_out();                               // the newest request gets no reply for 32 s
   void time_out(Sent&);
   size_t open() const;                           // requests without a reply so far
   std::string kinds() const;                     // "initial refresh remove"
 
-  void insert(const Row&);                       // a row in the table that somebody else has written
+  void insert(const Row&);                       // puts a row into the table, as another program would
 
   // --- looking in ---
   const PublicationRecord* record(const std::string& uri = kAlice, const std::string& id = "", int32_t event = kPresence,
@@ -127,17 +127,17 @@ class Rig : public SipPort, public BodiesPort {
   MonoMs now = 1000000;
   int64_t epoch_offset = 1800000000000;
   uint64_t seed = 7;
-  HashKey branch_key{11, 12};                    // beside the rows: it outlives the process
+  HashKey branch_key{11, 12};                    // kept beside the rows, so that it outlives the process
   std::vector<uint64_t> drawn;                   // all that the engine took of its entropy
   EngineSettings settings;
   WriteBehindPolicy store_policy;
-  MonoMs load_delay_ms = 0;                      // of the next boot: its pages come later, writes too until then
+  MonoMs load_delay_ms = 0;                      // at the next boot pages come this much later, and until then no write ends
   int64_t left_over = 0;                         // see FaultyStore
-  int loads_to_fail = 0;                         // of the next boot: its first pages cannot be read
+  int loads_to_fail = 0;                         // at the next boot so many first pages cannot be read
   std::map<int32_t, EventInfo> events;
   std::function<Result<Unit>(const BodyRequest&, std::string& out, bool& unchanged, std::string& tuple)> processor;
   std::function<Result<DocumentState>(int32_t event, std::string_view type, std::string_view body)> inspector;
-  bool several_ids = false;                      // several records of one URI and event: two of them may be in flight
+  bool several_ids = false;                      // the test has several records of one URI and event: two may have requests out
   std::string send_error;                        // not empty: the SIP port refuses to send
   std::deque<Sent> sent;
   std::deque<Call> calls;
@@ -163,7 +163,7 @@ class Rig : public SipPort, public BodiesPort {
 
   Log log_;
   int life_ = 0;
-  bool calling_ = false;                         // inside publish(): no completion may come
+  bool calling_ = false;                         // a call is under way: no completion may come inside it
 };
 
 }  // namespace pua::test

@@ -1,4 +1,4 @@
-// Copies of views: all texts of a record, in one block that is used again.
+// Snapshots: all texts of a record are copied into one block, which is used again.
 #include <string>
 
 #include "core/snapshot.h"
@@ -12,7 +12,7 @@ TEST_GROUP(Snapshot) {
   // Each text is its own, and longer than the one before it.
   std::string text_of(size_t i, const std::string& word) { return word + std::to_string(i) + std::string(i, '.'); }
 
-  // Of a record whose texts are gone when this ends.
+  // Takes a snapshot of a record whose texts are freed when this function ends.
   void take(Snapshot& s, const std::string& word) {
     std::string texts[std::size(Snapshot::kTexts)];
     RecordView v;

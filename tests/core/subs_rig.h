@@ -25,7 +25,7 @@ struct Want {
   std::string body = {}, content_type = {};
 };
 
-// A NOTIFY as the notifier of the last SUBSCRIBE sends it.
+// A NOTIFY by the notifier of the last SUBSCRIBE; each field can be changed.
 struct Bring {
   std::string state = "active", reason = {};
   int64_t expires = -1, retry_after = -1;
@@ -58,24 +58,24 @@ class SubsRig : public Rig {
   void restart() { kill(), boot(); }
 
   // --- owners ---
-  Call& ask(const Want&);                            // the call alone: nothing runs
+  Call& ask(const Want&);                            // makes the call, and runs nothing
   Call& subscribe(const Want& w = {});
   Call& unsubscribe(const Want& w = {});             // the same with expires 0
-  // Subscribed, answered 2xx and notified once: `grant` s are left.
+  // Subscribes, answers 2xx, and sends the first NOTIFY: `grant` s are left.
   Call& live(const Want& w = {}, int64_t grant = 3600);
 
   // --- the notifier ---
   void accept(int64_t granted);                      // 200 with tag n1 and its Contact
   void accept() { accept(last().expires); }
   NotifyAnswer notify(const Bring& b = {});
-  int refused(const Bring& b);                       // the status; nothing but a counter may have changed
-  // Unsubscribed, or fetched: the last NOTIFY.
+  int refused(const Bring& b);                       // returns the status; fails if more than a counter has changed
+  // Sends the last NOTIFY, after a removal or fetch.
   void end() { notify({.state = "terminated", .reason = "timeout"}); }
 
   // --- looking in ---
   const SubscriptionRecord* sub(const Want& w = {}) const;
   std::string state(const Want& w = {}) const;       // "none" without a subscription
-  std::string view_all(const Want& w = {}) const;    // everything a view shows but for its clock and its state of writing
+  std::string view_all(const Want& w = {}) const;    // everything that a view shows, but times and `stored`
   void text(const Want& w, const std::function<void(const RecordView&)>&) const;
   std::string dialog(const Want& w = {}) const;      // as in RecordView
 

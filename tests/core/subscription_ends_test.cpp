@@ -33,7 +33,7 @@ TEST(SubscriptionEnds, unsubscribe) {
   rig.end();
   TEXT_EQUAL("none", rig.state());
   TEXT_EQUAL("terminated", rig.heard.back().state);
-  LONGS_EQUAL(0, rig.stats().notifies_terminated);   // that was ours
+  LONGS_EQUAL(0, rig.stats().notifies_terminated);   // we have ended it ourselves
   LONGS_EQUAL(481, rig.notify({.state = "terminated"}).status);
 }
 
@@ -136,7 +136,7 @@ TEST(SubscriptionEnds, is_dialog_knows_of_an_end_whose_answer_is_still_to_come) 
   LONGS_EQUAL(static_cast<int>(DialogFound::Established), static_cast<int>(rig.engine->find_dialog(q, nullptr)));
   LONGS_EQUAL(200, rig.notify({.state = "terminated", .reason = "timeout"}).status);
   LONGS_EQUAL(static_cast<int>(DialogFound::No), static_cast<int>(rig.engine->find_dialog(q, nullptr)));
-  rig.subscribe();   // wanted again: one will be made
+  rig.subscribe();   // it is wanted again, so that a dialog will be made
   LONGS_EQUAL(static_cast<int>(DialogFound::BeingMade), static_cast<int>(rig.engine->find_dialog(q, nullptr)));
 }
 

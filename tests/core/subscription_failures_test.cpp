@@ -1,4 +1,4 @@
-// One test for each row of the subscription machine about failures: replies of 300 and more, silence, no NOTIFY.
+// One test for each rule of the subscription machine about failures: replies of 300 and more, silence, no NOTIFY.
 //
 //   owner              engine                 notifier
 //     |                  |-- SUBSCRIBE, to-tag->|
@@ -32,7 +32,7 @@ TEST_GROUP(SubscriptionFailures) {
     rig.advance(high - low + 2);
     LONGS_EQUAL(before + 1, rig.sent.size());
   }
-  // A refresh that is answered so keeps its dialog and is tried again in it.
+  // Checks that after this answer to a refresh the dialog is kept, and the refresh is tried again in it.
   void keeps_the_dialog(const Answer& a) {
     rig.live({.expires = kForEver}, 3600);
     Call& c = rig.subscribe({.expires = kForEver});
@@ -51,7 +51,7 @@ TEST_GROUP(SubscriptionFailures) {
     rig.accept();
     TEXT_EQUAL("live", rig.state());
   }
-  // An initial request that is answered so is tried again, as a new dialog.
+  // Checks that after this answer to an initial request another one is tried, for a new dialog.
   void tries_again(const Answer& a) {
     Call& c = rig.subscribe();
     const Sent first = rig.last();
@@ -67,7 +67,7 @@ TEST_GROUP(SubscriptionFailures) {
     rig.notify();
     TEXT_EQUAL("live", rig.state());
   }
-  // A refresh that is answered so makes a new dialog at once.
+  // Checks that after this answer to a refresh a new dialog is made at once.
   void makes_a_new_dialog(int status) {
     rig.live({.expires = kForEver}, 3600);
     const Sent first = rig.last();
@@ -82,17 +82,17 @@ TEST_GROUP(SubscriptionFailures) {
     TEXT_EQUAL("", again.route_set);
     TEXT_EQUAL(kAlice, again.uri);
     LONGS_EQUAL(1, again.cseq);
-    LONGS_EQUAL(0, c.completed);       // its owner hears of the new one
+    LONGS_EQUAL(0, c.completed);       // its owner will hear how the new dialog is made
     LONGS_EQUAL(481, rig.notify({.call_id = first.call_id, .local_tag = first.from_tag}).status);
     rig.accept();
     LONGS_EQUAL(200, c.status);
     LONGS_EQUAL(1, c.completed);
-    rig.notify({.cseq = 1});           // a new dialog counts anew
+    rig.notify({.cseq = 1});           // the CSeqs of a new dialog begin anew
     TEXT_EQUAL("live", rig.state());
     LONGS_EQUAL(1, rig.stats().dialogs_lost);
     CHECK(rig.logged(LogLevel::notice, "a new one is made"));
   }
-  // An initial request that is answered so ends the subscription.
+  // Checks that this answer to an initial request ends the subscription.
   void ends(int status) {
     Call& c = rig.subscribe();
     rig.reject(status);
@@ -144,7 +144,7 @@ TEST(SubscriptionFailures, a_request_that_could_not_be_sent_keeps_the_dialog) {
   rig.send_error = "";
   next_leaves_within(1500, 2500);
   TEXT_EQUAL("refresh", rig.last().kind());
-  LONGS_EQUAL(3, rig.last().cseq);   // that of the one that did not leave is not used again
+  LONGS_EQUAL(3, rig.last().cseq);   // the CSeq of the request that did not leave is not used again
 }
 
 //   |-- SUBSCRIBE, to-tag -->|
@@ -260,7 +260,7 @@ TEST(SubscriptionFailures, a_423_is_answered_with_min_expires_at_once) {
   LONGS_EQUAL(1, rig.stats().replies_423);
   rig.notify();
   rig.advance(100 * kSecond);
-  TEXT_EQUAL("remove", rig.last().kind());   // what was wanted ends when it was to end
+  TEXT_EQUAL("remove", rig.last().kind());   // it still ends at the wanted end
 }
 
 TEST(SubscriptionFailures, a_423_to_a_refresh_goes_on_in_the_dialog) {
@@ -360,7 +360,7 @@ TEST(SubscriptionFailures, dialogs_that_are_lost_one_after_the_other_are_not_mad
     if (i == 10) break;
   }
   size_t before = rig.sent.size();
-  for (int i = 0; i < 600; i++) {   // a minute, and nobody asks
+  for (int i = 0; i < 600; i++) {   // for a minute no owner asks
     if (rig.open()) rig.last().to_tag.empty() ? rig.accept() : rig.reject(481);
     if (rig.state() == "waiting") rig.notify({.expires = 1, .cseq = static_cast<uint32_t>(1000 + i)});
     rig.advance(kSecond / 10);
@@ -539,7 +539,7 @@ TEST(SubscriptionFailures, owners_are_told_at_once_while_a_destination_is_silent
   for (Sent& s : rig.sent) rig.time_out(s);
   LONGS_EQUAL(1, rig.stats().breaker_open);
   Call& c = rig.subscribe();
-  rig.advance(100);                    // the commit of what is kept
+  rig.advance(100);                    // the time for the commit of what is kept
   LONGS_EQUAL(503, c.status);
   CHECK(c.origin == ReplyOrigin::Local);
   TEXT_EQUAL("queued", rig.state());   // and kept

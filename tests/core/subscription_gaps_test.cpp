@@ -1,4 +1,4 @@
-// Partial documents: what is missing before one makes us ask for full state, less and less often.
+// Partial documents: if changes are missing before one, full state is asked for, less and less often.
 #include <string>
 
 #include "core/subscription.h"
@@ -11,7 +11,7 @@ using namespace pua::test;
 
 TEST_GROUP(SubscriptionGaps) {
   SubsRig rig;
-  // Versions and states as "full 1", "partial 2", anything else is opaque.
+  // Documents are "full 1" or "partial 2", with their versions; any other one has no version.
   void documents_have_versions() {
     rig.inspector = [](int32_t, std::string_view, std::string_view body) -> Result<DocumentState> {
       size_t blank = body.find(' ');
@@ -69,11 +69,12 @@ TEST(SubscriptionGaps, a_notifier_that_never_sends_full_state_is_asked_more_and_
   while (rig.open()) rig.accept(3600);
   size_t before = rig.sent.size();
   rig.notify({.body = "partial 5002"});
-  rig.advance(5 * kSecond);   // from the start again
+  rig.advance(5 * kSecond);   // after a full document it is 5 s again
   LONGS_EQUAL(1, rig.sent.size() - before);
 }
 
-// The notifier counts its versions anew, and its CSeq goes on: the first one may have been overtaken, the second is no accident.
+// The notifier counts its versions from the start again, while its CSeq goes on. The first such document may have been
+// overtaken by another; the second is no accident.
 TEST(SubscriptionGaps, versions_that_begin_anew_make_us_ask_for_full_state) {
   documents_have_versions();
   rig.live({.expires = kForEver}, 3600);
@@ -97,7 +98,7 @@ TEST(SubscriptionGaps, gaps_make_at_most_one_refresh_in_5_s) {
   rig.notify({.body = "full 1"});
   rig.advance(10 * kSecond);
   size_t before = rig.sent.size();
-  for (int i = 0; i < 99; i++) {    // a notifier that never sends full state: 10 s of it
+  for (int i = 0; i < 99; i++) {    // for 10 s a notifier sends partial documents, and never full state
     rig.notify({.body = "partial " + std::to_string(10 + 2 * i)});
     if (rig.open()) rig.accept(3600);
     rig.advance(kSecond / 10);

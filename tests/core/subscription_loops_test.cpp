@@ -13,7 +13,8 @@ TEST_GROUP(SubscriptionLoops) {
   SubsRig rig;
 };
 
-// The NOTIFY overtakes the 200, so that no dialog is ever seen; the one that stood before it says nothing of these.
+// The NOTIFY that ends each dialog overtakes the 200, so that no dialog is ever known. That an earlier dialog stood for long
+// does not count for these.
 TEST(SubscriptionLoops, one_that_ends_before_its_200_time_and_again_is_not_made_in_a_loop) {
   rig.live({.expires = kForEver}, 3600);
   rig.advance(60 * kSecond);
@@ -39,7 +40,7 @@ TEST(SubscriptionLoops, dialogs_that_end_time_and_again_are_told_once_and_so_is_
   rig.live({.expires = kForEver}, 3600);
   rig.advance(60 * kSecond);
   rig.notify({.state = "terminated", .reason = "deactivated"});
-  LONGS_EQUAL(0, told(ends));   // once is daily life
+  LONGS_EQUAL(0, told(ends));   // once may happen any day
   for (int i = 0; i < 10; i++) {
     while (!rig.open()) rig.advance(kSecond / 10);
     rig.accept(3600);
@@ -56,7 +57,7 @@ TEST(SubscriptionLoops, dialogs_that_end_time_and_again_are_told_once_and_so_is_
   rig.notify();
   rig.notify();
   LONGS_EQUAL(1, told(stand));
-  rig.notify({.state = "terminated", .reason = "deactivated"});   // at once, and daily life again
+  rig.notify({.state = "terminated", .reason = "deactivated"});   // a new dialog is made at once, as on any day
   CHECK(rig.open());
   LONGS_EQUAL(1, told(ends));
 }

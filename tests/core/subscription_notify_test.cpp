@@ -26,7 +26,7 @@ TEST_GROUP(SubscriptionNotify) {
     rig.advance(high - low + 2);
     LONGS_EQUAL(before + 1, rig.sent.size());
   }
-  // Ended so, a new dialog is made at once.
+  // Checks that after such an end a new dialog is made at once.
   void subscribes_again_at_once(const std::string& reason, int64_t retry_after = -1) {
     rig.live({.expires = kForEver});
     const Sent first = rig.last();
@@ -43,7 +43,7 @@ TEST_GROUP(SubscriptionNotify) {
     rig.notify();
     TEXT_EQUAL("live", rig.state());
   }
-  // Ended so, a new dialog is made within this time.
+  // Checks that after such an end a new dialog is made within this time.
   void subscribes_again_within(const std::string& reason, int64_t retry_after, MonoMs low, MonoMs high) {
     rig.live({.expires = kForEver});
     rig.advance(60 * kSecond);
@@ -54,7 +54,7 @@ TEST_GROUP(SubscriptionNotify) {
     next_leaves_within(low, high);
     TEXT_EQUAL("initial", rig.last().kind());
   }
-  // Ended so, nothing is left of it.
+  // Checks that after such an end nothing is left of the subscription.
   void is_over(const std::string& reason) {
     rig.live({.expires = kForEver});
     rig.notify({.state = "terminated", .reason = reason, .retry_after = 10});
@@ -200,7 +200,7 @@ TEST(SubscriptionNotify, what_belongs_to_no_subscription_is_481) {
   LONGS_EQUAL(481, rig.refused({.call_id = "somebody@else"}));
   LONGS_EQUAL(481, rig.refused({.local_tag = "other"}));
   LONGS_EQUAL(481, rig.refused({.local_tag = ""}));
-  LONGS_EQUAL(200, rig.notify().status);   // three in a row would be a dialog that is becoming deaf
+  LONGS_EQUAL(200, rig.notify().status);   // because three refused ones in a row would make the engine ask
   LONGS_EQUAL(481, rig.refused({.remote_tag = "n2"}));
   LONGS_EQUAL(481, rig.refused({.event = "dialog"}));
   LONGS_EQUAL(6, rig.stats().notifies_unknown);
@@ -257,7 +257,8 @@ TEST(SubscriptionNotify, a_contact_that_cannot_be_used_leaves_the_remote_target_
   rig.text({}, [](const RecordView& v) { TEXT_EQUAL("sip:new@10.0.0.2;transport=TCP", v.remote_target); });
 }
 
-// "sla" is a parameter of Event, and no other parameter than id counts (RFC 3265 section 7.2.1): notifiers write it or not.
+// "sla" is a parameter of Event, where no parameter but id counts (RFC 3265 section 7.2.1): some notifiers write it, and some
+// do not.
 TEST(SubscriptionNotify, one_of_the_same_package_with_other_parameters_is_taken) {
   constexpr int32_t kSla = 1 << 2;
   rig.events[kSla] = {kSla, "dialog;sla", "application/dialog-info+xml"};
@@ -293,7 +294,7 @@ TEST(SubscriptionNotify, a_last_one_that_is_refused_makes_us_ask_whether_the_dia
   TEXT_EQUAL("initial refresh initial", rig.kinds());
 }
 
-// One of another branch says nothing of our dialog.
+// A NOTIFY of another branch says nothing of our dialog.
 TEST(SubscriptionNotify, a_last_one_of_another_branch_makes_nobody_ask) {
   rig.live();
   rig.notify({.cseq = 7});
@@ -350,7 +351,7 @@ TEST(SubscriptionNotify, while_the_table_is_being_loaded_it_is_503_not_481) {
   NotifyAnswer a = rig.notify(n);
   LONGS_EQUAL(503, a.status);
   TEXT_EQUAL("Retry-After: 1\r\n", a.headers);
-  CHECK(!rig.engine->expects(first.call_id));   // until then everybody is a stranger, with a stranger's limits
+  CHECK(!rig.engine->expects(first.call_id));   // until the table is loaded every sender has the limits of a stranger
   rig.advance(kSecond);
   CHECK(!rig.engine->loading());
   CHECK(rig.engine->expects(first.call_id));
@@ -413,8 +414,8 @@ TEST(SubscriptionNotify, a_handler_may_be_forgotten_inside_a_handler) {
   int other = 0;
   int handle = rig.engine->observe_notifies(-1, [&](const NotifyView&) { other++; });
   rig.when_heard = [&](const NotifyView&) {
-    rig.engine->forget_observer(rig.handler);   // itself
-    rig.engine->forget_observer(handle);        // and the one behind it
+    rig.engine->forget_observer(rig.handler);   // the handler that is running,
+    rig.engine->forget_observer(handle);        // ... and the next one
   };
   rig.live();
   rig.notify();

@@ -75,7 +75,7 @@ TEST(SubscriptionOrder, requests_before_the_first_has_left_are_one_request) {
   LONGS_EQUAL(1, second.completed);
 }
 
-//   removal out, subscribe waits: a new dialog, never a loss
+//   A removal is out, and a subscribe waits: it makes a new dialog, and is not lost.
 TEST(SubscriptionOrder, a_subscribe_behind_a_removal_makes_a_new_dialog) {
   rig.live();
   const Sent first = rig.last();
@@ -187,7 +187,7 @@ TEST(SubscriptionOrder, each_key_is_a_subscription_of_its_own) {
   LONGS_EQUAL(6, rig.stats().subscriptions);
 }
 
-// The way is another matter: next_hop_test.cpp.
+// For the next hop see next_hop_test.cpp.
 TEST(SubscriptionOrder, header_fields_and_event_id_that_a_newer_request_leaves_out_stay) {
   rig.live({.contact = "sip:me@10.0.0.8", .event_id = "e", .headers = "X-A: 1\r\n", .proxy = "sip:10.0.0.7"});
   rig.subscribe({.contact = "sip:me@10.0.0.8"});
@@ -216,7 +216,7 @@ TEST(SubscriptionOrder, a_body_goes_with_each_request_but_the_one_that_ends_it) 
   rig.live({.body = filter, .content_type = type});
   TEXT_EQUAL(filter, rig.last().body);
   TEXT_EQUAL(type, rig.last().content_type);
-  rig.subscribe({.expires = 7200});                                   // leaves it out: it stays
+  rig.subscribe({.expires = 7200});                                   // a request without a body leaves the body as it is
   TEXT_EQUAL("refresh", rig.last().kind());
   TEXT_EQUAL(filter, rig.last().body);
   rig.subscribe({.body = other, .content_type = "text/x-other"});    // waits
@@ -243,7 +243,7 @@ TEST(SubscriptionOrder, a_body_needs_a_type_and_both_have_bounds) {
   refused({.body = std::string(16385, 'x'), .content_type = "text/plain"}, Errc::too_large, "body has 16385 octets, max_body is 16384");
   refused({.body = "x", .content_type = "text/plain\r\nX: y"}, Errc::bad_header, "content_type holds a control character");
   LONGS_EQUAL(0, rig.sent.size());
-  rig.subscribe({.content_type = "text/plain"});   // of nothing: who always fills it in is not refused
+  rig.subscribe({.content_type = "text/plain"});   // a content type without a body does not matter
   TEXT_EQUAL("", rig.last().content_type);
 }
 
@@ -310,7 +310,7 @@ TEST(SubscriptionOrder, a_dialog_is_found_by_its_names_while_it_is_there) {
   TEXT_EQUAL("established phone", found(names));
   names.remote_tag = "n2";
   TEXT_EQUAL("no", found(names));
-  TEXT_EQUAL("no", found({.call_id = s.call_id, .local_tag = "n1", .remote_tag = s.from_tag}));   // swapped
+  TEXT_EQUAL("no", found({.call_id = s.call_id, .local_tag = "n1", .remote_tag = s.from_tag}));   // with the tags swapped
   rig.unsubscribe({.id = "phone"});
   rig.accept(0);
   TEXT_EQUAL("no", found({.call_id = s.call_id, .local_tag = s.from_tag}));
@@ -432,7 +432,7 @@ TEST(SubscriptionOrder, while_the_table_is_being_loaded_what_is_not_there_is_not
   CHECK(rig.engine->update_contact({.call_id = "other"}, kNotifier, rig.now).code() == Errc::not_found);
 }
 
-// Its deadline came from a NOTIFY that said less, and fires in the run in which it would have left.
+// Its deadline, which a NOTIFY has made earlier, comes in the same run in which the request would leave.
 TEST(SubscriptionOrder, an_unsubscribe_whose_grant_grew_while_it_waited_for_a_slot_leaves) {
   rig.settings.max_in_flight = 1;
   rig.boot();
@@ -447,7 +447,7 @@ TEST(SubscriptionOrder, an_unsubscribe_whose_grant_grew_while_it_waited_for_a_sl
   for (int64_t expires : {30, 3000})
     rig.notify({.expires = expires, .cseq = static_cast<uint32_t>(100 + expires), .call_id = first.call_id, .local_tag = first.from_tag});
   rig.advance(28500);
-  rig.Rig::ask({.uri = "sip:dora@example.com", .expires = 1, .body = "x"});   // a deadline that comes first in that run
+  rig.Rig::ask({.uri = "sip:dora@example.com", .expires = 1, .body = "x"});   // has a deadline that comes first in that run
   rig.now += 3500;
   rig.accept(3600);
   rig.advance(10 * kSecond);

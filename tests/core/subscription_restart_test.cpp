@@ -1,4 +1,4 @@
-// Restarts of subscriptions: the dialog goes on, in full.
+// Restarts of subscriptions: the dialog goes on with all that belongs to it.
 //
 //   engine                            notifier
 //     |-- SUBSCRIBE, CSeq 1 ------------>|
@@ -24,7 +24,7 @@ using namespace pua::test;
 TEST_GROUP(SubscriptionRestart) {
   SubsRig rig;
   std::string uri(int i) { return "sip:u" + std::to_string(i) + "@example.com"; }
-  // n subscriptions of these presentities, live and committed.
+  // Makes n subscriptions to these presentities, live and committed.
   void many(int n, int64_t grant = 3600) {
     for (int i = 0; i < n; i++) rig.live({.expires = kForEver, .uri = uri(i)}, grant);
     rig.advance(200);
@@ -76,7 +76,7 @@ TEST(SubscriptionRestart, the_same_dialog_goes_on_with_everything_that_belongs_t
   TEXT_EQUAL("<filter/>", s.body);
   TEXT_EQUAL("text/x-filter", s.content_type);
   CHECK(s.cseq > first.cseq);
-  rig.reject(481);                       // ... and so does what only a new dialog needs
+  rig.reject(481);                       // ... and so do the texts that only a new dialog needs
   TEXT_EQUAL("sip:first@10.0.0.3", rig.last().uri);
   TEXT_EQUAL("phone", rig.row().row().pres_id);
   LONGLONGS_EQUAL(id, rig.row().row().id);
@@ -200,7 +200,7 @@ TEST(SubscriptionRestart, the_cseq_never_goes_back_wherever_the_process_is_kille
         case 6: r.advance(static_cast<MonoMs>(random.below(120000))); break;
         case 7:
           r.kill(random.below(2) == 0);
-          r.now += 100 + static_cast<MonoMs>(random.below(random.below(2) ? 100 : 10000));   // no start takes less
+          r.now += 100 + static_cast<MonoMs>(random.below(random.below(2) ? 100 : 10000));   // a start takes no less time
           r.boot();
           break;
       }
@@ -222,7 +222,7 @@ TEST(SubscriptionRestart, requests_of_the_last_run_that_no_row_knows_are_behind_
   rig.store->down = true;
   for (int i = 0; i < 500; i++) {
     rig.subscribe({.expires = kForEver});
-    rig.answer({.expires = 3600, .cseq = rig.last().cseq + 1, .to_tag = "n1"});   // digest: two each
+    rig.answer({.expires = 3600, .cseq = rig.last().cseq + 1, .to_tag = "n1"});   // the repetition with credentials takes a second CSeq
   }
   uint32_t used = rig.last().cseq + 1;
   rig.restart();
@@ -298,7 +298,7 @@ TEST(SubscriptionRestart, a_first_request_asked_for_again_after_the_restart_is_a
   const Sent first = rig.last();
   rig.load_delay_ms = 500;
   rig.restart();
-  rig.subscribe();                     // before its row has come
+  rig.subscribe();                     // comes before the row
   rig.advance(kSecond);
   LONGS_EQUAL(2, rig.sent.size());
   CHECK(rig.last().call_id != first.call_id);
@@ -417,7 +417,7 @@ TEST(SubscriptionRestart, a_subscribe_while_loading_goes_on_in_the_dialog_of_its
   TEXT_EQUAL("initial refresh", rig.kinds());
   TEXT_EQUAL(first.call_id, rig.last().call_id);
   LONGLONGS_EQUAL(500, rig.last().expires);
-  TEXT_EQUAL("presence;id=e", rig.last().event);   // it is the dialog's
+  TEXT_EQUAL("presence;id=e", rig.last().event);   // the id is that of the dialog
   rig.accept(500);
   rig.advance(kSecond);
   LONGS_EQUAL(200, c.status);
@@ -489,7 +489,7 @@ TEST(SubscriptionRestart, a_row_that_another_program_wrote_is_taken) {
 
 TEST(SubscriptionRestart, a_dialog_whose_tags_are_no_tokens_goes_on) {
   Row row = foreign(rig);
-  row.to_tag = "[2001:db8::1]";   // as it was taken from the 2xx
+  row.to_tag = "[2001:db8::1]";   // a tag that the 2xx can have
   rig.insert(row);
   rig.restart();
   rig.advance(kSecond);

@@ -1,4 +1,4 @@
-// One test for each row of the subscription machine (RFC 6665): dialogs, refreshes, targets, lifetimes.
+// One test for each rule of the subscription machine (RFC 6665) about dialogs, refreshes, targets and lifetimes.
 //
 //   owner              engine                 notifier
 //     |-- subscribe ---->|-- SUBSCRIBE -------->|
@@ -19,7 +19,7 @@ using namespace pua::test;
 
 TEST_GROUP(SubscriptionRows) {
   SubsRig rig;
-  // On to the moment when the next request has left.
+  // Advances to the moment when the next request has left.
   void until_next_request() {
     size_t before = rig.sent.size();
     for (int i = 0; i < 5000 && rig.sent.size() == before; i++) rig.advance(kSecond);
@@ -135,7 +135,7 @@ TEST(SubscriptionRows, a_notify_that_comes_before_the_2xx_makes_the_dialog) {
   rig.accept(3600);
   LONGS_EQUAL(200, c.status);
   TEXT_EQUAL("live", rig.state());
-  LONGLONGS_EQUAL(600, c.granted);   // Subscription-State has said it better
+  LONGLONGS_EQUAL(600, c.granted);   // the grant is that of Subscription-State
   until_next_request();
   TEXT_EQUAL(kNotifier, rig.last().uri);
   TEXT_EQUAL("n1", rig.last().to_tag);
@@ -154,7 +154,7 @@ TEST(SubscriptionRows, of_forks_the_first_is_kept_and_the_rest_are_answered_481_
   rig.answer({.expires = 3600, .to_tag = "n2", .contact = "sip:other@10.0.0.2"});
   TEXT_EQUAL("live", rig.state());
   LONGS_EQUAL(481, rig.refused({.remote_tag = "n2"}));
-  LONGS_EQUAL(200, rig.notify({}).status);   // or the dialog would be taken for deaf
+  LONGS_EQUAL(200, rig.notify({}).status);   // else the dialog would count as deaf
   LONGS_EQUAL(481, rig.refused({.state = "terminated", .remote_tag = "n3"}));
   LONGS_EQUAL(1, rig.stats().subscriptions);
   LONGS_EQUAL(1, rig.rows().size());
@@ -334,7 +334,7 @@ TEST(SubscriptionRows, the_contact_of_a_notify_is_the_target_from_now_on) {
   TEXT_EQUAL(kAlice, rig.last().to);
 }
 
-// Proxies and registrars put addresses into parameters (RFC 3261 section 25.1: param-unreserved).
+// Proxies and registrars put addresses into URI parameters, with "[", "]" and ":" (RFC 3261 section 25.1: param-unreserved).
 TEST(SubscriptionRows, a_contact_with_an_ipv6_address_and_escapes_in_its_parameters_is_taken_and_kept) {
   const std::string contact = "sip:n@10.0.0.2;x=%20;alias=[2001:db8::5]~5060~1";
   rig.live({.expires = kForEver}, 600);

@@ -1,5 +1,5 @@
-// The subscription machine against notifiers that answer and notify at random, seed by seed: whatever they do, requests leave at a
-// bounded rate, and where NOTIFYs are refused for hours that is seen.
+// The subscription machine against notifiers that answer and notify at random, seed by seed. Whatever they do, the rate of
+// requests is bounded, and if NOTIFYs are refused for hours the dialog is found to be deaf.
 #include <queue>
 #include <string>
 #include <vector>
@@ -22,7 +22,7 @@ constexpr MonoMs kSecond = 1000;
 struct Mood {
   uint64_t initial, in_dialog;       // answers to requests outside of and in a dialog
   bool notifies;
-  MonoMs notify_after;               // the request; the answer takes 10 ms
+  MonoMs notify_after;               // ms from the request to the NOTIFY; the answer takes 10 ms
   Input notify;                      // Notify, Refused or Terminated
   Reason reason;
   int64_t granted, notified;         // s, -1: not said
@@ -71,7 +71,7 @@ class Storm {
     now_ = std::max(now_, until);
   }
   size_t sent() const { return sent_.size(); }
-  // The most requests in one second.
+  // The largest number of requests in one second.
   size_t burst() const {
     size_t most = 0;
     for (size_t i = 0, from = 0; i < sent_.size(); i++) {

@@ -1,4 +1,4 @@
-// The subscription machine as a table: every legal (state, input) pair and what comes of it. Pure, no engine.
+// The subscription machine as a table: every legal pair of state and input, and what comes of it. Pure, without an engine.
 // Over 600 lines because it is one table.
 #include <array>
 #include <string>
@@ -22,16 +22,16 @@ constexpr MonoMs kNow = 5000000;
 constexpr MonoMs kSecond = 1000;
 enum { kDefault = -2 };
 
-// A subscription as it stands in this state: its dialog of 100 s ago, granted for another 1000 s, wanted for ever.
+// A subscription in this state, wanted for ever, whose dialog was made 100 s ago and is granted for another 1000 s.
 struct Given {
   State state;
   Dialog dialog = Dialog::Confirmed;
   Wanted wanted = Wanted::Something;
   Notified notified = Notified::Active;
-  Op op = Op::None;                    // of the request out; None: what follows from the rest
+  Op op = Op::None;                    // of the request that is out; None: the one that follows from the other fields
   MonoMs wanted_end = kNever;
-  MonoMs grant = 1000 * kSecond;       // left
-  MonoMs hold = 0;                     // Retry-After left
+  MonoMs grant = 1000 * kSecond;       // what is left of it
+  MonoMs hold = 0;                     // what is left of Retry-After
   bool quick_try = false;
   uint8_t attempts = 0;
 
@@ -339,7 +339,7 @@ TEST_GROUP(SubscriptionMachine) {
     CHECK(legal(m.state, e.input));
     fx = Subscription::step(m, whole(e), random, kNow);
   }
-  // A request asks for what is wanted; all but a new one have a row.
+  // An owner's request wants the subscription; all records but a new one have a row.
   Event whole(Event e) const {
     static const RestoredDialog row;
     e.has_row = m.state != S::Gone || e.input == Input::Stored;
@@ -379,7 +379,7 @@ TEST(SubscriptionMachine, the_table_has_every_legal_pair_and_no_other) {
 TEST(SubscriptionMachine, the_legal_pairs_are_these_and_no_others) {
   // states: idle intent queued sending waiting live backoff ending gone
   const char* table[kInputs] = {
-      /* Request    */ "xxx.xxxxx",  // not while a request is out: it waits in the engine
+      /* Request    */ "xxx.xxxxx",  // not while a request is out, when it waits in the engine
       /* Proceed    */ ".x.......",
       /* Slot       */ "..x......",
       /* Due        */ "x.x.xxxx.",
@@ -407,7 +407,8 @@ TEST(SubscriptionMachine, the_legal_pairs_are_these_and_no_others) {
   }
 }
 
-// Whatever is wanted and known: after any legal step there is a deadline, a queue, a request out, or the end.
+// Whatever is wanted and known, after any legal step the record has a deadline, stands in a queue, has a request out, or has
+// ended: it is never forgotten.
 TEST(SubscriptionMachine, no_legal_pair_leaves_a_state_without_a_way_out) {
   for (int s = 0; s < kStates; s++) {
     for (int i = 0; i < kInputs; i++) {
@@ -419,7 +420,7 @@ TEST(SubscriptionMachine, no_legal_pair_leaves_a_state_without_a_way_out) {
             m = g.machine();
             Input input = static_cast<Input>(i);
             if (!legal(m.state, input)) continue;
-            // Nothing to send is never sent, and what is only fetched never lives on.
+            // These cannot be: a record is never sent if there is nothing to send, and a fetch is never live.
             bool moving = m.state == State::Sending || m.state == State::Queued;
             bool standing = m.state == State::Live || m.state == State::Waiting || m.state == State::Backoff;
             if ((moving && next_op(m) == Op::None) || (standing && m.wanted == Wanted::Once)) continue;
@@ -523,7 +524,7 @@ TEST(SubscriptionMachine, timer_n_runs_from_when_the_request_left) {
 
 TEST(SubscriptionMachine, a_refresh_is_due_before_the_grant_ends) {
   step({S::Waiting, D::Confirmed, W::Something, Notified::No}, notify(1000));
-  due_within(700 * kSecond, 800 * kSecond);   // a fifth before, less a jitter of a tenth
+  due_within(700 * kSecond, 800 * kSecond);   // a fifth of the grant before its end, less a jitter of a tenth
   step({S::Waiting, D::Confirmed, W::Something, Notified::No}, notify(60));
   due_within(24 * kSecond, 30 * kSecond);     // half of a short grant
 }
@@ -546,7 +547,7 @@ TEST(SubscriptionMachine, a_grant_above_what_was_asked_counts_as_asked) {
 
 TEST(SubscriptionMachine, in_a_restored_dialog_a_grant_counts_up_to_what_we_ever_ask) {
   m = Given{S::Live}.machine();
-  m.asked = 0;   // of the last run
+  m.asked = 0;   // the dialog is of the last run
   Event e = notify(4294967295);
   e.ask.most = 7200;
   fx = Subscription::step(m, e, random, kNow);
@@ -599,7 +600,7 @@ TEST(SubscriptionMachine, the_grant_is_what_subscription_state_says) {
   step({S::Live}, notify(60));
   LONGLONGS_EQUAL(kNow + 60 * kSecond, m.grant_end);
   step({S::Live}, notify(-1));
-  LONGLONGS_EQUAL(kNow + 1000 * kSecond, m.grant_end);   // not said: as it was
+  LONGLONGS_EQUAL(kNow + 1000 * kSecond, m.grant_end);   // the NOTIFY said nothing of it, so that it is as it was
 }
 
 TEST(SubscriptionMachine, a_2xx_without_expires_grants_what_was_asked_for) {

@@ -44,7 +44,7 @@ TEST(Table, each_part_of_the_key_counts) {
   POINTERS_EQUAL(nullptr, find("sip:a", "", 64, 1));
   POINTERS_EQUAL(nullptr, find("sip:a", "x", 1, 1));
   POINTERS_EQUAL(nullptr, find("sip:a", "x", 64, 2));
-  POINTERS_EQUAL(nullptr, find("sip:ax", "", 64, 1));  // not the same octets cut elsewhere
+  POINTERS_EQUAL(nullptr, find("sip:ax", "", 64, 1));  // the same octets, divided otherwise, are another key
 }
 
 TEST(Table, records_never_move_while_it_grows) {
@@ -88,7 +88,7 @@ TEST(Table, a_walk_under_growth_sees_each_old_record_exactly_once) {
     cursor = table.walk(cursor, 10, [&](PublicationRecord& r) { seen[&r]++; });
     for (int i = 0; i < 40; i++) add(uri(next++));
   } while (cursor);
-  CHECK(next > 4000);  // it doubled meanwhile
+  CHECK(next > 4000);  // the table doubled meanwhile
   for (size_t i = 0; i < 1000; i++) LONGS_EQUAL(1, seen[all[i]]);
   for (auto& [r, n] : seen) LONGS_EQUAL(1, n);
 }

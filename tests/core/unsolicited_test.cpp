@@ -1,5 +1,5 @@
-// NOTIFYs of no subscription (message waiting that a server tells a line unasked): who asked for them is shown them, in their order, and what
-// anybody can send is bounded.
+// Unsolicited NOTIFYs (message waiting that a server tells a line unasked): observers see them in their order, and their number
+// is bounded, because anybody can send them.
 #include <string>
 #include <vector>
 
@@ -49,7 +49,7 @@ TEST(UnsolicitedNotifys, who_asked_is_shown_what_they_say_from_the_loop) {
   LONGS_EQUAL(200, tell().status);
   n.body = "second";
   LONGS_EQUAL(200, tell().status);
-  LONGS_EQUAL(0, seen.size());          // never inside
+  LONGS_EQUAL(0, seen.size());          // never inside the call that takes it
   rig.settle();
   LONGS_EQUAL(2, seen.size());
   TEXT_EQUAL("presence sip:alice@example.com sip:server@example.com active application/pidf+xml first 0", seen[0]);
@@ -96,7 +96,7 @@ TEST(UnsolicitedNotifys, a_document_that_nobody_can_use_is_left_out_unless_bad_o
   listen(presence);
   LONGS_EQUAL(200, tell().status);
   rig.settle();
-  LONGS_EQUAL(1, seen.size());          // what waited was lost with the process
+  LONGS_EQUAL(1, seen.size());          // those that waited were lost with the process
   std::string other_type = std::to_string(static_cast<int>(BadDocument::OtherType));
   TEXT_EQUAL("presence sip:alice@example.com sip:server@example.com active text/plain first " + other_type, seen[0]);
 }

@@ -1,5 +1,5 @@
-// The one reader of URIs: its parts, put together again, are the octets that came in; what goes out differs only in octets that
-// may not stand raw.
+// The reader of URIs: the parts, put together again, are the octets that came in; what goes out differs only in octets that
+// must not stand raw.
 #include <string>
 #include <vector>
 
@@ -54,7 +54,7 @@ TEST(Uri, parts_are_views_of_what_stands_there) {
   is("sip|user=a|host=[2001:db8::1]|port=5060|params=maddr=[::1]", "sip:a@[2001:db8::1]:5060;maddr=[::1]");
   is("sip|user=a|host=h|headers=Route=%3Csip:b@c%3E", "sip:a@h?Route=%3Csip:b@c%3E");
   is("sip|user=a|host=h|params=p|headers=x?y", "sip:a@h;p?x?y");
-  is("sip|user=h?x=a|host=b", "sip:h?x=a@b");   // nothing but a user part may hold what stands before '@'
+  is("sip|user=h?x=a|host=b", "sip:h?x=a@b");   // what stands before '@' is the user part, '?' included
   is("pres|user=bob|host=example.com", "pres:bob@example.com");
   is("tel|user=*21#|params=phone-context=+1;ext=%23", "tel:*21#;phone-context=+1;ext=%23");
   is("urn|user=uuid:1-2?x#y", "urn:uuid:1-2?x#y");
@@ -106,7 +106,7 @@ TEST(Uri, the_first_contact_is_read_with_brackets_or_without) {
     STRCMP_EQUAL(uri, std::string(first_contact_uri(value)).c_str());
 }
 
-// One rule for all schemes and all parts: escapes stay escapes as they came, reserved octets stay raw, others are escaped.
+// One rule for all schemes and all parts: escapes stay as they came, reserved octets stay raw, and others are escaped.
 TEST(Uri, what_goes_out_is_what_came_in_but_for_octets_that_may_not_stand_raw) {
   for (const char* same : {"sip:a%3Bb@h", "sip:a;b@h", "sip:a%3bb@h", "SIPS:%61%2F:%3A@h;x=%3b%5B[]", "tel:+1-201(555).0123;ext=%23",
                            "sip:a?b/c&d=e+f$g,h'i~j!k*l@h:5060;lr?x=y", "pres:a%40b@h", ""})
@@ -138,7 +138,8 @@ TEST(Uri, parameters_are_found_by_name_whatever_its_case) {
   CHECK_FALSE(has_param(params, "tag") || has_param("", "lr") || has_param("xlr", "lr"));
 }
 
-// Whatever is read is the sum of its parts; what goes out can be read again, says the same in its parts, and stays as it is.
+// Whatever is read is the sum of its parts. What goes out can be read again, has the same parts, and would go out the same
+// again.
 TEST(Uri, any_text_that_is_read_is_the_sum_of_its_parts) {
   Random random(10);
   const std::string_view octets = "aZ09%3Bb::;;@@?/?#[]=&+$,.-_~'()*!\xc3\xa4\\^{}\" <>\r\t";

@@ -1,4 +1,4 @@
-// Checks on input: nothing that could break a SIP message, a log line or a row gets past them.
+// Checks of input: nothing that could break a SIP message, a line of the log or a row passes.
 #include <string>
 #include <vector>
 
@@ -15,7 +15,7 @@ TEST_GROUP(Validate) {
   void bad(Errc want, const Status& s, const std::string& names) {
     CHECK_FALSE(s.ok());
     LONGS_EQUAL(static_cast<int>(want), static_cast<int>(s.code()));
-    STRCMP_CONTAINS(names.c_str(), s.error().message.c_str());  // the field at fault is named
+    STRCMP_CONTAINS(names.c_str(), s.error().message.c_str());  // the message names the field at fault
   }
 };
 
