@@ -165,11 +165,11 @@ typedef struct publ_info {
   int flag;                 /* 0, INSERT_TYPE or UPDATE_TYPE */
   int source_flag;          /* one source bit; needed */
   int event;                /* one event bit; needed */
-  pua_str_t content_type;   /* of the body, ignored without; empty: the event's default, needed if it has none */
+  pua_str_t content_type;   /* of the body, ignored without one; empty: the event's default, needed if it has none */
   pua_str_t *etag;          /* NULL or empty: any; else must be the confirmed entity-tag, or the result is 418 */
   pua_str_t *extra_headers; /* NULL, or whole header lines, each ending in CRLF */
-  pua_str_t outbound_proxy; /* next hop, a SIP URI, kept for refreshes; empty: the parameter, or by the Request-URI, whatever an
-                             * earlier call named; of a removal: where the record went */
+  pua_str_t outbound_proxy; /* next hop, a SIP URI, kept for refreshes. Empty: the parameter, or else the way of the
+                             * Request-URI, whatever an earlier call named; a removal goes where the publication went */
   void *cb_param;           /* kept with the record and shown to register_puacb callbacks; never dereferenced here */
   publrpl_cb_t *cbrpl;      /* called once with the outcome of this request; may be NULL */
   void *cbparam;            /* given to cbrpl */
@@ -179,13 +179,13 @@ typedef struct publ_info {
  * remote_target and outbound_proxy are what the last call said that did not end it: what it left empty is the default again.
  * Zero the structure before filling it. URIs: sip, sips; pres_uri, to_uri and watcher_uri may be pres or tel. */
 typedef struct subs_info {
-  pua_str_t id;              /* tells several subscriptions of one watcher apart; may be empty. Not sent: see event_id */
+  pua_str_t id;              /* tells several subscriptions of one watcher apart; may be empty. It is not sent; event_id is */
   pua_str_t *pres_uri;       /* the presentity; needed */
   pua_str_t to_uri;          /* To; empty: pres_uri */
   pua_str_t *watcher_uri;    /* the subscriber: From; needed */
-  pua_str_t *contact;        /* Contact, where NOTIFYs are to come; NULL or empty: the parameters contact, listen */
+  pua_str_t *contact;        /* Contact, where NOTIFYs are to come; NULL or empty: the parameter contact, or else listen */
   pua_str_t *remote_target;  /* Request-URI of the request that makes the dialog; NULL or empty: pres_uri */
-  pua_str_t *outbound_proxy; /* next hop, kept for refreshes; NULL or empty: the parameter, or by the Request-URI */
+  pua_str_t *outbound_proxy; /* next hop, kept for refreshes; NULL or empty: the parameter, or the way of the Request-URI */
   int event;                 /* one event bit; needed */
   pua_str_t *extra_headers;  /* NULL, or whole header lines, each ending in CRLF; kept for refreshes */
   int expires;               /* > 0 wanted lifetime in s; 0 end it, or fetch the state once if there is none; < 0 for ever */
@@ -198,7 +198,7 @@ typedef struct subs_info {
   pua_str_t event_id;        /* `id` parameter of Event, a token; empty: none. Counts when the subscription is made */
   pua_str_t *body;           /* goes with each SUBSCRIBE but the one that ends it: a filter (RFC 4660), a list of presentities
                               * (RFC 5367). At most max_body octets; NULL or empty: the one of an earlier call, or none */
-  pua_str_t content_type;    /* of body; needed with one, without one ignored */
+  pua_str_t content_type;    /* of body; needed with a body, ignored without */
 } subs_info_t;
 
 /* A request that waits for the one in flight. Kept for source compatibility: ua_pres_t.pending_publ is always NULL,
@@ -279,7 +279,7 @@ typedef struct pua_notification {
   long retry_after;       /* its retry-after in s; -1: not said */
   pua_str_t content_type; /* of body; empty without */
   pua_str_t body;         /* the document as it came; empty: none */
-  int gap;                /* 1: a partial document with changes missing before it; the full state was asked for */
+  int gap;                /* 1: the document is partial and changes before it are missing; full state is asked for */
   pua_t *pua;             /* the instance */
   int bad_document;       /* 0: body is what it should be, or there is none. Else one of PUA_DOC_*: the document that came
                            * cannot be used. It is left out, or with notify_bad_documents shown all the same; never one
@@ -307,17 +307,17 @@ typedef struct pua_resource {
   pua_str_t content_type; /* of body */
   pua_str_t body;         /* its document; empty: none came. It may be a list in turn */
   int missing;            /* 1: the list names a document for it that did not come */
-  unsigned int skipped;   /* resources and instances of this list that are not shown, for they have no uri, or no id and state */
+  unsigned int skipped;   /* resources of this list that are not shown as they have no uri, and instances without id or state */
 } pua_resource_t;
 
 /* Called for each of them. The result is ignored. */
 typedef int(pua_resource_cb)(const pua_resource_t *r, void *param);
 
-/* A NOTIFY outside of any dialog (message waiting that a server tells a line unasked, for one), as handlers get it. Valid during the
- * call. What it did not say is empty. */
+/* A NOTIFY outside of any dialog (for instance message waiting that a server tells a line unasked), as handlers get it. Valid
+ * during the call. What the NOTIFY did not say is empty. */
 typedef struct pua_unsolicited {
-  pua_str_t to_uri;       /* whom it is for */
-  pua_str_t from_uri;     /* and of whom */
+  pua_str_t to_uri;       /* of To: whom it is for */
+  pua_str_t from_uri;     /* of From: who sent it */
   pua_str_t event;        /* name of the event package */
   pua_str_t event_id;
   pua_str_t state;        /* of Subscription-State */
@@ -329,9 +329,9 @@ typedef struct pua_unsolicited {
   pua_t *pua;             /* the instance */
 } pua_unsolicited_t;
 
-/* Called for each of them whose event's bit is in the mask it was registered with, from the loop, after it was answered 200. The result is
- * ignored. Anybody who reaches our addresses can send one: believe what is in it as much as the network around. One that is repeated
- * because our answer was lost is shown again. */
+/* Called for each such NOTIFY whose event's bit is in the mask it was registered with, from the loop, after it was answered
+ * 200. The result is ignored. Anybody who can reach our addresses can send one: trust it no more than the network around. One
+ * that is repeated because our answer was lost is shown again. */
 typedef int(pua_unsolicited_cb)(const pua_unsolicited_t *n, void *param);
 
 /* A NOTIFY taken apart by the host's own SIP stack, for pua_notify_fields(). Zero it first; what is not there is empty.
@@ -567,8 +567,8 @@ PUA_API int pua_add_event(pua_t *pua, int ev_flag, const char *name, const char 
  *                           unknown flag bits, no contact and neither the parameter contact nor listen, a body without
  *                           content_type
  *   PUA_E_BAD_URI           one of the URIs, or pres_uri or watcher_uri empty; pua_last_error() tells which
- *   PUA_E_BAD_HEADER        CR, LF or NUL in id, event_id or content_type, event_id not a token, extra_headers that are not whole lines,
- *                           or that name a header field which the library writes
+ *   PUA_E_BAD_HEADER        CR, LF or NUL in id, event_id or content_type, event_id not a token, extra_headers that are not
+ *                           whole lines, or that name a header field which the library writes
  *   PUA_E_UNKNOWN_EVENT, PUA_E_TOO_LARGE, PUA_E_TOO_MANY_RECORDS, PUA_E_TOO_MANY_WAITERS, PUA_E_NO_MEMORY,
  *   PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN
  * Source: OpenSIPS pua, send_subscribe. */
@@ -581,19 +581,22 @@ PUA_API int pua_send_subscribe(pua_t *pua, const subs_info_t *subs);
  * PUA_E_SHUTTING_DOWN. */
 PUA_API int pua_register_notify(pua_t *pua, int types, pua_notify_cb *f, void *param);
 
-/* Calls f for each NOTIFY outside of any dialog whose event's bit is in `events` (any non-zero mask), with `param`. Without such a call
- * they are answered 481. Stays registered as long as the instance lives. Over a connection all of them are taken; over UDP 100 a second
- * from one host, and the others when they are repeated: so 500 at once within 12 s, about 900 before their sender gives up.
+/* Calls f for each NOTIFY outside of any dialog whose event's bit is in `events` (any non-zero mask), with `param`. Without
+ * such a call they are answered 481. Stays registered as long as the instance lives. Over a connection all of them are taken.
+ * Over UDP 100 a second from one host are taken, and the others when their sender repeats them: of many sent at once, 500
+ * within 12 s, and about 900 before their sender gives up.
  * Returns 1; PUA_E_BAD_ARGUMENT: events is 0 or negative, f is NULL; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK,
  * PUA_E_SHUTTING_DOWN. */
 PUA_API int pua_register_unsolicited(pua_t *pua, int events, pua_unsolicited_cb *f, void *param);
 
-/* Takes the document of a NOTIFY apart that is a list (RFC 4662): calls f, with `param`, for each instance of each resource in it and for
- * each resource without one, in their order, before it returns. content_type and body: as the handler got them, or those of a
- * pua_resource_t. A list comes where it is asked for: with extra_headers "Supported: eventlist\r\n".
- * Returns how often f was called; PUA_E_BAD_BODY: it is no list, not well-formed, or its version or fullState cannot be read: f was not called; PUA_E_BAD_ARGUMENT: f is NULL, a
- * negative length; PUA_E_TOO_LARGE, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. */
-PUA_API int pua_notify_resources(pua_t *pua, const pua_str_t *content_type, const pua_str_t *body, pua_resource_cb *f, void *param);
+/* Takes apart a NOTIFY's document that is a list (RFC 4662): calls f, with `param`, for each instance of each resource in it
+ * and for each resource without one, in their order, before it returns. content_type and body: as the handler got them, or
+ * those of a pua_resource_t. Lists come to subscriptions that ask for them, with extra_headers "Supported: eventlist\r\n".
+ * Returns how often f was called; PUA_E_BAD_BODY: the document is no list or not well-formed, or its version or fullState
+ * cannot be read, and f was not called; PUA_E_BAD_ARGUMENT: f is NULL, a negative length; PUA_E_TOO_LARGE, PUA_E_NO_MEMORY,
+ * PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. */
+PUA_API int pua_notify_resources(pua_t *pua, const pua_str_t *content_type, const pua_str_t *body, pua_resource_cb *f,
+                                 void *param);
 
 /* Is there a dialog? `dialog` is the question: call_id, from_tag (local) and to_tag (the other side's), pres_uri,
  * watcher_uri, id, event, flag (source bit); what is NULL, empty or 0 matches any, but call_id, pres_uri or to_uri is
@@ -610,9 +613,10 @@ PUA_API int pua_is_dialog(pua_t *pua, const ua_pres_t *dialog);
  * Source: OpenSIPS pua, get_record_id. */
 PUA_API int pua_get_record_id(pua_t *pua, const ua_pres_t *dialog, pua_str_t **rec_id);
 
-/* Gives copies of the presentity URIs of all subscriptions whose id begins with `did` (not empty), one entry a
- * subscription. The list is the caller's, to be freed with pua_list_free(). NULL: none, or an error: then pua_last_error()
- * has its message; one of them is that the stored records are still being loaded. Source: OpenSIPS pua, get_subs_list. */
+/* Gives copies of the presentity URIs of all subscriptions whose id begins with `did` (not empty), one entry for each
+ * subscription. The list is the caller's, to be freed with pua_list_free(). NULL: there are none, or there was an error, whose
+ * message pua_last_error() has (one error is that the stored records are still being loaded). Source: OpenSIPS pua,
+ * get_subs_list. */
 PUA_API list_entry_t *pua_get_subs_list(pua_t *pua, const pua_str_t *did);
 
 /* A request within a subscription's dialog, as the host's own socket received it (`len` octets from the request line
@@ -656,18 +660,19 @@ PUA_API int pua_reply_origin(const pua_reply_t *reply);
 /* First value of the header field `name` (C string, case does not matter; compact forms are the long names' equals).
  * Returns 0 and *value; PUA_E_NOT_FOUND: no such field, or no reply came over the wire; PUA_E_BAD_ARGUMENT; PUA_E_NO_MEMORY. */
 PUA_API int pua_reply_header(pua_reply_t *reply, const char *name, pua_str_t *value);
-/* Entity-tag of the record that is confirmed now (SIP-ETag, RFC 3903 section 11.3.1), as it came: not always a token; empty: none,
- * or a subscription. */
+/* The record's entity-tag that is confirmed now (SIP-ETag, RFC 3903 section 11.3.1), as it came, which is not always a token;
+ * empty: there is none, or the record is a subscription. */
 PUA_API pua_str_t pua_reply_etag(const pua_reply_t *reply);
 /* Seconds the server granted; 0: nothing (an error, a removal). */
 PUA_API long pua_reply_expires(const pua_reply_t *reply);
-/* 1: the row with this state was committed before this callback, and survives a kill of the process. Never with db_url "memory:". */
+/* 1: the row with this state was committed before this callback, and survives a kill of the process. Never with db_url
+ * "memory:". */
 PUA_API int pua_reply_durable(const pua_reply_t *reply);
 /* 1: this request was replaced by a newer one of the same record before it was sent; the outcome is the newer one's. */
 PUA_API int pua_reply_superseded(const pua_reply_t *reply);
 /* 1: it failed for now; what was asked for is kept and tried again. 0: it succeeded, or the status is final. */
 PUA_API int pua_reply_kept(const pua_reply_t *reply);
-/* 1: no owner asked; the record's own timer did (pua_cb only). */
+/* 1: no owner asked for it; the record's own timer did (pua_cb only). */
 PUA_API int pua_reply_by_timer(const pua_reply_t *reply);
 /* `param` of register_puacb in a pua_cb, `cbparam` in a publrpl_cb_t. */
 PUA_API void *pua_reply_param(const pua_reply_t *reply);
