@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kWidth = 128;
 
-// One machine, and the texts that are made of its list of rules.
+// What there is to say of one machine.
 template <class Rules, class State, class Input>
 struct Described {
   Rules rules;
@@ -54,9 +54,8 @@ struct Described {
   std::string page() const {
     std::string out = "| state | input | where | next | says |\n|---|---|---|---|---|\n";
     for (const auto& r : rules)
-      out += "| " + names(r.from, states, state_name) + " | " + names(r.on, inputs, input_name) + " | " +
-             (*r.guard ? r.guard : "else") + " | " + (static_cast<uint8_t>(r.to) == kStay ? "stays" : state_name(r.to)) + " | " +
-             r.source + " |\n";
+      out += "| " + names(r.from, states, state_name) + " | " + names(r.on, inputs, input_name) + " | " + (*r.guard ? r.guard : r.holds ? "?" : "else") + " | " +
+             (static_cast<uint8_t>(r.to) == kStay ? "stays" : state_name(r.to)) + " | " + r.source + " |\n";
     return out;
   }
 

@@ -1,5 +1,4 @@
-// The lists of rules, and the texts that are made from them. The lists cannot disagree with step(), which works by them; these
-// tests check that they are complete, and that the texts agree with them.
+// The lists of rules, and what is made from them: they cannot disagree with step(), which goes by them; these tests see to the rest.
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -24,8 +23,7 @@ std::string read(const char* path) {
   return all.str();
 }
 
-// What is wrong with a list: for each state and input the last rule must hold always, so that a step always finds one, and no
-// rule may stand behind that, where no step would reach it.
+// Of each state and input: the last rule holds always, so that there is no way through the list without one; and none stands behind it.
 template <class Rules, class State, class Input>
 std::string gaps(Rules rules, int states, int inputs, const char* (*state_name)(State), const char* (*input_name)(Input)) {
   std::string out;
@@ -35,12 +33,10 @@ std::string gaps(Rules rules, int states, int inputs, const char* (*state_name)(
       for (const auto& r : rules) {
         if (!is_for(r, static_cast<State>(s), static_cast<Input>(i))) continue;
         any = true;
-        if (closed) out += std::string(state_name(static_cast<State>(s))) + " x " + input_name(static_cast<Input>(i)) +
-                           ": a rule that no step reaches\n";
+        if (closed) out += std::string(state_name(static_cast<State>(s))) + " x " + input_name(static_cast<Input>(i)) + ": a rule nobody reaches\n";
         if (!r.holds) closed = true;
       }
-      if (any && !closed) out += std::string(state_name(static_cast<State>(s))) + " x " + input_name(static_cast<Input>(i)) +
-                                 ": no rule that holds always\n";
+      if (any && !closed) out += std::string(state_name(static_cast<State>(s))) + " x " + input_name(static_cast<Input>(i)) + ": no last rule\n";
     }
   }
   return out;
@@ -60,12 +56,6 @@ TEST(Machine, a_step_finds_a_rule_in_every_case) {
   STRCMP_EQUAL("", gaps(sub::subscription_rules(), sub::kStates, sub::kInputs, sub::state_name, sub::input_name).c_str());
 }
 
-// The page says "else" where there are no words, which is only true of a rule that holds always.
-TEST(Machine, every_condition_has_its_words) {
-  for (const auto& r : publication_rules()) CHECK(!r.holds || *r.guard);
-  for (const auto& r : sub::subscription_rules()) CHECK(!r.holds || *r.guard);
-}
-
 TEST(Machine, the_headers_and_the_page_say_what_the_lists_say) {
   const std::string p = read("src/core/publication.h"), s = read("src/core/subscription.h"), page = read("docs/machines.md");
   const char* how = "made anew by: build/release/tests/core/unit --write-machines .";
@@ -81,4 +71,10 @@ TEST(Machine, its_fields_cannot_be_assigned) {
   static_assert(!CanBeReplaced<decltype(PublicationRecord::m)>);
   static_assert(!CanBeReplaced<decltype(SubscriptionRecord::m)>);
   static_assert(FieldsCanBeAssigned<Publication*>);   // so it would be without Machine
+}
+
+// The page says "else" where a rule has no words, which is true only of a rule that holds always.
+TEST(Machine, every_condition_has_its_words) {
+  for (const auto& r : publication_rules()) CHECK(!r.holds || *r.guard);
+  for (const auto& r : sub::subscription_rules()) CHECK(!r.holds || *r.guard);
 }
