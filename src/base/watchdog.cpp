@@ -9,7 +9,7 @@ namespace pua {
 
 namespace {
 
-constexpr int64_t kMarkNs = 1000000;         // the CPU mark may lie this long before a callback; CPU times are too large by that
+constexpr int64_t kMarkNs = 1000000;         // how long before a callback the CPU mark may lie: the error of CPU times
 constexpr int64_t kQuietNs = 10000000000;    // a callback that is always slow gets one line in 10 s
 
 int64_t read_clock(clockid_t id) {
