@@ -108,13 +108,10 @@ std::string with_subscription_table(const std::string& header) { return with_tab
 std::string machines_page() {
   return "# Machines\n"
          "How publications and subscriptions change, rule by rule. This page is made from the lists in `src/core/publication.cpp` and\n"
-         "`src/core/subscription_rules.cpp` by `build/release/tests/core/unit --write-machines .`, and a test compares it with them.\n"
-         "\n"
+         "`src/core/subscription_rules.cpp` by `build/release/tests/core/unit --write-machines .`, and a test compares it with them.\n\n"
          "A step looks at the rules for its state and its input in the order of the page, and takes the first one whose condition (\"where\")\n"
-         "holds; \"else\" holds always. Before that, what the input says by itself has been written into the fields of the record: what is\n"
-         "wanted, how long the grant is, that a dialog was made. \"Next\" is the state after the step. \"Says\" names the section of an RFC that\n"
-         "asks for the rule; where it is empty, the rule is our own. The words are those of `docs/glossary.md`.\n"
-         "\n"
+         "holds; \"else\" holds always. \"Next\" is the state after the step. What an input says by itself (what is wanted, what was granted, that\n"
+         "a dialog was made) stands in the fields by then. \"Says\" names the section that asks for a rule; where it is empty the rule is ours.\n\n"
          "## Publications (RFC 3903)\n\n" +
          publication().page() + "\n## Subscriptions (RFC 6665)\n\n" + subscription().page();
 }

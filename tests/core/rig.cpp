@@ -91,7 +91,7 @@ void Rig::insert(const Row& row) {
   struct Peek : StoreAdapter {
     static AdapterSink* of(const StoreAdapter& a) { return a.*&Peek::sink_; }
   };
-  AdapterSink* behind_it = Peek::of(disk);   // the sink of the process that runs
+  AdapterSink* behind_it = Peek::of(disk);   // of a process that runs
   disk.attach(&ignore);
   disk.write(Lane::Fast, one, now);
   disk.attach(behind_it);
@@ -300,7 +300,7 @@ std::vector<StoredRow> Rig::rows() {
       for (const Row& row : r) all.emplace_back(row);
     }
   } take;
-  MemoryStore copy = disk;  // a copy, so that the adapter keeps its own sink
+  MemoryStore copy = disk;  // so that the adapter in front keeps its own sink
   copy.attach(&take);
   copy.load(0, 1000000, now);
   return std::move(take.all);

@@ -32,7 +32,7 @@ TEST_GROUP(SubscriptionFailures) {
     rig.advance(high - low + 2);
     LONGS_EQUAL(before + 1, rig.sent.size());
   }
-  // Checks that after this answer to a refresh the dialog is kept, and the refresh is tried again in it.
+  // A refresh that is answered so keeps its dialog and is tried again in it.
   void keeps_the_dialog(const Answer& a) {
     rig.live({.expires = kForEver}, 3600);
     Call& c = rig.subscribe({.expires = kForEver});

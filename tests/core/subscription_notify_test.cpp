@@ -26,7 +26,7 @@ TEST_GROUP(SubscriptionNotify) {
     rig.advance(high - low + 2);
     LONGS_EQUAL(before + 1, rig.sent.size());
   }
-  // Checks that after such an end a new dialog is made at once.
+  // Ended so, a new dialog is made at once.
   void subscribes_again_at_once(const std::string& reason, int64_t retry_after = -1) {
     rig.live({.expires = kForEver});
     const Sent first = rig.last();

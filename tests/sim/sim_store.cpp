@@ -92,7 +92,7 @@ void SimStore::finish(Lane lane, Batch& b, MonoMs now) {
 void SimStore::load(int64_t after, uint32_t limit, MonoMs now) {
   load_ = {now + static_cast<MonoMs>(random_.below(40)), after, limit, true, {}};
   if (random_.below(2)) return;
-  KeepPage keep;   // MariaDB's adapter too reads the next page while the engine works on one
+  KeepPage keep;   // as MariaDB's adapter fetches the next page while the engine works on one
   disk_.attach(&keep);
   disk_.load(after, limit, now);
   load_.early.emplace(std::move(keep.rows), keep.last);
