@@ -30,9 +30,10 @@ namespace {
 
 constexpr unsigned kPreload = 3000;   // first block of a received message's memory: a 200 with what it is parsed into fits in
 constexpr unsigned kIdleMs = 1800000; // a connection over which nothing comes or goes is closed
-constexpr unsigned kTcpQueue = 1000;  // requests that wait for a connection being set up, per connection; sofia's most
+constexpr unsigned kTcpQueue = 1000;  // requests that wait for a connection being set up, per connection: sofia's limit
 
-// What an answer adds (received, rport, a tag, a length) is at most half of that.
+// A stranger's datagram shorter than this gets no answer: what an answer adds (received, rport, a tag, a length) is at most
+// half of it.
 constexpr usize_t kShortest = 220;
 
 MonoMs su_now_ms() {
@@ -81,7 +82,7 @@ struct SofiaAgent::Part {
 struct SofiaAgent::Out {
   Part* part;
   uint64_t token;
-  nta_outgoing_t* orq = nullptr;  // null: in the middle of its making
+  nta_outgoing_t* orq = nullptr;  // null: it is being made
 };
 
 struct AgentCallback {
@@ -118,7 +119,7 @@ struct AgentCallback {
     if (part.watch && part.watch->any_failed()) part.watch->works(peer_text(from));
   }
 
-  // What failed before sofia had it: nobody wants to hear of it inside send().
+  // A request that failed before sofia had it. A message of the root reports it, for the sink is not called inside send().
   struct Late {
     SofiaAgent* owner;
     uint64_t token;
@@ -130,7 +131,7 @@ struct AgentCallback {
     return su_msg_send(msg) == 0;
   }
   static void tell(su_root_magic_t*, su_msg_r msg, su_msg_arg_t*) {
-    // The owner is there: its own end is a message behind this one.
+    // The owner still exists: the message that ends it was queued behind this one.
     auto* l = reinterpret_cast<const Late*>(su_msg_data(msg));
     l->owner->out_sink_->on_final(l->token, 503, "there is no transport to it from this address", nullptr, nullptr, true);
   }
@@ -201,13 +202,13 @@ Result<std::unique_ptr<SofiaAgent::Part>> SofiaAgent::make_part() {
   part->nta = nta_agent_create(
       root_, reinterpret_cast<url_string_t*>(-1), AgentCallback::message, reinterpret_cast<nta_agent_magic_t*>(part.get()),
       NTATAG_UA(1), NTATAG_MAXSIZE(s.max_message), NTATAG_PRELOAD(kPreload),
-      NTATAG_BAD_REQ_MASK(0),  // what cannot be read is named by us
+      NTATAG_BAD_REQ_MASK(0),  // requests that cannot be read come to us, for our answer says what is wrong
       // Drop a reply only if it cannot be matched; a bad Date or Expires must not lose the entity-tag.
       NTATAG_BAD_RESP_MASK(sip_mask_response), NTATAG_MCLASS(message_class()),
       // The Via we give holds the branch and the address; sofia fills in the rest.
       NTATAG_USER_VIA(1), NTATAG_CLIENT_RPORT(1),
       NTATAG_SIP_T1(s.t1_ms), NTATAG_SIP_T2(8 * s.t1_ms), NTATAG_SIP_T1X64(64 * s.t1_ms), NTATAG_SIP_T4(kT4Ms),
-      NTATAG_TIMEOUT_408(0),   // without a message of its own: nobody reads it
+      NTATAG_TIMEOUT_408(0),   // a timeout makes no 408 message: nobody would read it
       NTATAG_UDP_MTU(kUdpMtu),
       TAG_IF(!s.resolv_conf.empty(), SRESTAG_RESOLV_CONF(s.resolv_conf.c_str())), TAG_END());
   if (!part->nta) return {Errc::no_memory, "no memory for a SIP agent"};
@@ -238,14 +239,15 @@ Result<std::unique_ptr<SofiaAgent::Part>> SofiaAgent::make_secure(const std::str
   return part;
 }
 
-// One transport. sofia knows servers only: what it opened to take connections takes none (su_streams).
+// Opens one transport. sofia can only open servers: the socket that would take connections is replaced by one that takes none
+// (su_streams).
 Status SofiaAgent::bind(Part& part, const std::string& uri, const char* transport, bool any_port) {
   const SipSettings& s = settings_;
   std::string address = bind_uri(*parse_target(uri), any_port, transport);
   errno = 0;
   int rc = nta_agent_add_tport(
       part.nta, URL_STRING_MAKE(address.c_str()), TAG_IF(is_sips(uri), TPTAG_CERTIFICATE(s.tls_dir.c_str())),
-      // The chain; names are TlsWatch's.
+      // sofia checks the chain of certificates; TlsWatch checks the names.
       TPTAG_TLS_VERIFY_POLICY(s.tls_verify ? TPTLS_VERIFY_OUT : TPTLS_VERIFY_NONE),
       TPTAG_UDP_RMEM(s.udp_buffer), TPTAG_UDP_WMEM(s.udp_buffer), TPTAG_QUEUESIZE(kTcpQueue), TPTAG_LOG(0),
       TPTAG_STUN_SERVER(0),  // it would answer STUN questions of anybody
@@ -282,7 +284,7 @@ SofiaAgent::~SofiaAgent() {
 void SofiaAgent::end(std::function<void()> f) {
   ended_ = std::move(f);
   *reinterpret_cast<SofiaAgent**>(su_msg_data(&end_)) = this;
-  su_msg_send(&end_);  // as a message: an agent may be on the stack
+  su_msg_send(&end_);  // by a message, because a callback of an agent may be on the stack
 }
 
 bool SofiaAgent::may_answer(nta_agent_s* nta, const msg_s* msg) {
@@ -396,9 +398,9 @@ void SofiaAgent::unanswered(const Out& out) {
   msg_destroy(request);
 }
 
-// What stands behind the status that sofia made: of TLS, of the socket, or of the connection.
+// Why sofia made this status itself: what went wrong with TLS, the socket or the connection. Empty: its phrase says it.
 std::string SofiaAgent::what_failed(Out& out, const char* phrase, bool& ours) {
-  ours = !phrase || !same(phrase, sip_503_Service_unavailable);   // "No transport", "DNS Error"
+  ours = !phrase || !same(phrase, sip_503_Service_unavailable);   // "No transport", "DNS Error": no server is to blame
   msg_t* request = nta_outgoing_getrequest(out.orq);
   if (!request) return {};
   std::string peer = peer_text(&msg_addr(request)->su_sa);
@@ -406,7 +408,7 @@ std::string SofiaAgent::what_failed(Out& out, const char* phrase, bool& ours) {
   msg_destroy(request);
   if (peer.empty()) return {};  // it went nowhere: no name, no transport; sofia's phrase says it
   TlsWatch* watch = out.part->watch.get();
-  if (watch && e == EIO) e = 0;  // OpenSSL's end of a connection without "close notify"
+  if (watch && e == EIO) e = 0;  // that is how a connection ends over TLS without "close notify"
   if (watch)
     if (std::string why = watch->failure(peer, e == 0 || e == ECONNRESET || e == EPIPE); !why.empty()) {
       ours = false;

@@ -29,8 +29,8 @@ struct EndpointSink {
   virtual ~EndpointSink() = default;
   // A final reply. sip and msg are null, or a message that sofia made itself (nta_sip_is_internal), where nothing came over
   // the wire; phrase then says what went wrong ("192.0.2.1:5061: Connection refused"). They belong to sofia and are valid
-  // during the call. ours: the request could not be sent for want of something here (no such transport, no address for the name), and
-  // no server has anything to do with it. May send and drop. The endpoint itself must not be destroyed here, only retired.
+  // during the call. ours: the request could not be sent because something is missing here (no such transport, no address for
+  // the name): no server is to blame. May send and drop. The endpoint itself must not be destroyed here, only retired.
   virtual void on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg, bool ours) = 0;
 };
 
@@ -131,9 +131,9 @@ class SofiaAgent {
   std::unique_ptr<Part> plain_;
   std::vector<std::unique_ptr<Part>> secure_;
   bool udp_ = false, tcp_ = false, tls_ = false;
-  uint64_t clock_ = 0;               // grows with each request by TLS
-  uint64_t refused_before_ = 0;      // by parts that are gone
-  LogGate answers_{50};              // a gate for answers, not for lines
+  uint64_t clock_ = 0;               // counts requests by TLS: says which part was used longest ago
+  uint64_t refused_before_ = 0;      // requests that parts which are gone had refused
+  LogGate answers_{50};              // limits the answers to strangers over UDP, a second; nothing is logged by it
 };
 
 }  // namespace pua

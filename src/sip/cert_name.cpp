@@ -15,7 +15,7 @@ std::string lower(std::string_view s) {
   return out;
 }
 
-// Empty where it cannot be a name: a NUL inside once made one certificate out of another.
+// Empty where it cannot be a name. A NUL inside a name has been used to pass a certificate off as that of another host.
 std::string text_of(const ASN1_STRING* s) {
   std::string out;
   if (s) out.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(s)), static_cast<size_t>(ASN1_STRING_length(s)));
@@ -68,7 +68,7 @@ CertNames cert_names(const x509_st* cert) {
     read_alternatives(names, out);
     GENERAL_NAMES_free(names);
   }
-  if (found != -1) return out;  // there is one, if only one that cannot be read
+  if (found != -1) return out;  // there is a subjectAltName, readable or not: the common name does not count then
   const X509_NAME* subject = X509_get_subject_name(cert);
   int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
   if (at < 0) return out;

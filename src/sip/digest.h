@@ -104,7 +104,7 @@ class Digest {
   // Is a final reply of this status to be given to challenge()?
   static bool reads(int status) { return status == 400 || status == 401 || status == 403 || status == 407; }
 
-  // Others from now on; what was remembered of servers is forgotten.
+  // Takes other credentials, and forgets what was remembered of servers.
   void set_credentials(std::vector<SipCredential>);
   bool has_credentials() const { return !credentials_.empty(); }
 

@@ -44,8 +44,8 @@ const ares_socket_functions kSockets = {
 }  // namespace
 
 // A question that is out: a c-ares channel of its own. So each has a port and an id that nobody can guess, its own list of name
-// servers, and ends by itself. c-ares never calls anybody of ours but on_answer and on_socket, which only write down; what
-// follows is done when it has returned, so that a channel can be ended at any time.
+// servers, and ends by itself. c-ares calls nothing of ours but on_answer and on_socket, which only note what happened; what
+// follows from that is done after c-ares has returned, so that a channel can be ended at any time.
 struct Question : std::enable_shared_from_this<Question> {
   struct Socket {
     Question* question;
@@ -149,7 +149,7 @@ void Question::stop() {
 
 void Question::on_answer(void* self, int status, int timeouts, unsigned char* octets, int length) {
   auto* q = static_cast<Question*>(self);
-  if (!q->channel && status != ARES_SUCCESS) return;  // by stop()
+  if (!q->channel && status != ARES_SUCCESS) return;  // stop() ends the channel
   q->answered = true;
   q->timeouts = timeouts;
   if (octets && length > 0) {

@@ -24,16 +24,16 @@ class DnsClient {
  public:
   using Done = std::function<void(const DnsAnswer&)>;
   explicit DnsClient(SuDriver&, DnsLimits = {});
-  // Nobody is told. Legal inside Done.
+  // Ends all questions; nobody is told. Legal inside Done.
   ~DnsClient();
   DnsClient(const DnsClient&) = delete;
   DnsClient& operator=(const DnsClient&) = delete;
 
-  // For the questions from now on.
+  // The name servers of the questions from now on.
   void use(std::vector<NameServer>);
   // name: as host_name() makes it. done follows once, never inside this call, unless cancel() comes before. An error code of
-  // one name server is answered only when the others had theirs too; octets over UDP that are too many are asked for over TCP.
-  // How long it takes is for the caller to limit. Call SuDriver::kick() after it outside sofia's callbacks.
+  // one name server is handed on only when the others were asked, too; an answer that is too long for UDP is asked for again
+  // over TCP. The caller limits how long it takes. Call SuDriver::kick() after it outside sofia's callbacks.
   uint64_t ask(const std::string& name, DnsType, Done done);
   void cancel(uint64_t question);
 

@@ -29,7 +29,7 @@ struct DnsAddress {
 
 // From text, without brackets. false: it is no address.
 bool read_address(std::string_view text, DnsAddress& out);
-// No server has it: unspecified, multicast, broadcast, or IPv4 within IPv6.
+// An address that no server can have: unspecified, multicast, broadcast, or IPv4 within IPv6.
 bool is_no_server(const DnsAddress&);
 
 // A name that a question may be about: lower case, without the dot at its end; labels of letters, digits, '-' and '_', up to
@@ -55,8 +55,8 @@ struct DnsAnswer {
   std::vector<DnsNaptr> naptrs;
 };
 
-// Reads the answer to (name, type): aliases (CNAME) are followed within it, records for other names, and names that no host
-// has, are passed over. Never more than kMostRecords. name: as host_name() makes it.
+// Reads the answer to (name, type): aliases (CNAME) are followed within it; records for other names, and names that no host
+// can have, are passed over. Never more than kMostRecords. name: as host_name() makes it.
 inline constexpr size_t kMostRecords = 64;
 DnsAnswer read_dns_answer(std::string_view octets, std::string_view name, DnsType type);
 

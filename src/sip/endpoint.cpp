@@ -22,7 +22,7 @@ bool Endpoint::serves(const Target& t) const {
   return t.family == Target::Family::Any || family_ == Target::Family::Any || t.family == family_;
 }
 
-// A server that sends a NOTIFY here believes in a subscription that is none: told so, it ends it.
+// A server that sends a NOTIFY here believes in a subscription that does not exist: the 481 makes it end that.
 void Endpoint::on_request(nta_agent_s* nta, msg_s* msg, const sip_s* sip) {
   strays_++;
   if (sip->sip_request->rq_method != sip_method_ack && agent_->may_answer(nta, msg)) {

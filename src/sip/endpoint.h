@@ -43,7 +43,7 @@ class Endpoint : private AgentSink {
   // Forgets the transaction: no report will follow. sofia goes on repeating a request that is out.
   void drop(Handle h) { SofiaAgent::drop(h.nh); }
 
-  // Requests that came from outside: belonging to nothing, they were answered once or dropped.
+  // Requests that came from outside. They belong to nothing of ours, and were answered once or dropped.
   uint64_t strays() const { return strays_ + agent_->refused(); }
 
   // Ends the agent: it goes within the next turns of the loop, then `gone` is called (it may be empty). Drop all handles

@@ -70,7 +70,8 @@ bool readable_url(std::string_view uri) {
 namespace {
 
 // MSG_FLG_EXTRACT_COPY is what makes sofia keep the octets. Set from the start it spoils the first line where empty lines stand
-// before it, as they may on a connection: so it is set when that line has been read. A message is its own home.
+// before it, as they may on a connection: so it is set when that line has been read. (The message is its own su_home, so the
+// cast leads from one to the other.)
 issize_t first_line(msg_hclass_t* c, su_home_t* home, msg_header_t* h, char* s, isize_t n) {
   msg_object(reinterpret_cast<msg_t*>(home))->msg_flags |= MSG_FLG_EXTRACT_COPY;
   return c->hc_parse(home, h, s, n);
@@ -115,8 +116,8 @@ std::string_view trim(std::string_view s) {
   return s;
 }
 
-// The header field as it came, for the first of several in one line. false: sofia did not keep it, or it is of the line of
-// another.
+// The line of a header field as it came. Of several fields that came in one line, the first one has it. false: sofia did not
+// keep the line, or another field has it.
 bool line_of(const msg_header_t* h, std::string_view& name, std::string_view& value) {
   std::string_view line(static_cast<const char*>(h->sh_data), h->sh_data ? h->sh_len : 0);
   size_t colon = line.find(':');

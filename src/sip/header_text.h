@@ -14,8 +14,8 @@ struct sip_s;
 
 namespace pua {
 
-// sofia's message class for msg_make() and NTATAG_MCLASS(), but for two things: header fields keep a copy of their octets, and an
-// entity-tag (SIP-ETag) is all that stands there, where sofia keeps the first token of it.
+// sofia's message class for msg_make() and NTATAG_MCLASS(), but for two things: header fields keep a copy of their octets, and
+// an entity-tag (SIP-ETag) is all that stands there, where sofia keeps the first token of it.
 const msg_mclass_s* message_class();
 
 // Visible ASCII only and no more than `max` octets: what may be kept, compared and sent back as one word.

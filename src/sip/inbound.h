@@ -38,8 +38,8 @@ class Inbound {
   // Does this address of SipSettings::notify_listen take connections? ("sip:h:p;transport=udp" does not.)
   static bool wanted(const std::string& uri);
   // Accepts connections there: sips: (or transport=tls) TLS, else TCP. port: instead of that of the address, which may be "*";
-  // 0: that of the address. "sip:*:5060" is every address, IPv4 and, where there is any, IPv6. The limits hold for all addresses
-  // together. What comes goes to `port_of`, which outlives this. The port it got is returned.
+  // 0: that of the address. "sip:*:5060" is every address, IPv4 and, where there is any, IPv6. The limits hold for all
+  // addresses together. What comes goes to `port_of`, which outlives this. The port it got is returned.
   // Errors: bad_config (no address), sip_failed (cannot bind, certificate; names the address or file).
   Result<uint16_t> listen(const std::string& uri, uint16_t port, IncomingPort& port_of);
 

@@ -58,10 +58,11 @@ class InboundConnection : public Seat, public InAllConnections, public InReadyCo
   bool flush(std::string& answers, MonoMs now);
   bool blocked() const { return out.size() - sent >= kMostOut; }
   bool unsent() const { return sent < out.size(); }
-  // Octets of memory that are bounded for all together. What TLS keeps counts for strangers only: who is known may stay.
+  // Octets of memory, which are bounded for all connections together. What TLS keeps counts for strangers only: a known
+  // connection (inbound_seats.h) is to stay.
   size_t held() const { return held_text() + tls_state(); }
   size_t held_text() const { return heap_of(in) + heap_of(out); }
-  // A handshake that comes in many small pieces is none of a newcomer.
+  // A connection whose first octets were not looked at yet. One whose handshake takes many steps is no newcomer any more.
   bool newcomer() const { return !looked_at && steps < kMostSteps; }
   MonoMs due(const InboundTimes&) const;
   void state(State s) { state_ = s; }

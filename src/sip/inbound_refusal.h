@@ -6,8 +6,8 @@
 
 namespace pua {
 
-// Appends the response to `out`. to_tag: for a To without one. false, and nothing appended: it is not a request, it is an ACK, or
-// what an answer needs (Via, and From, To, Call-ID, CSeq once each) is not there.
+// Appends the response to `out`. to_tag: for a To without one. false, and nothing appended: it is not a request, it is an
+// ACK, or what an answer needs (Via, and From, To, Call-ID, CSeq once each) is not there.
 bool write_refusal(std::string_view head, int status, std::string_view reason, std::string_view to_tag, std::string& out);
 
 }  // namespace pua

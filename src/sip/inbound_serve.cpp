@@ -67,7 +67,7 @@ InboundServer::Line InboundServer::line_of(const InboundConnection& c) const {
 
 void InboundServer::wait_in_line(InboundConnection& c) {
   if (c.ready) return;
-  open_turn();   // its end sees to it that the line moves
+  open_turn();   // at the end of the turn the next ones in line are served
   Share& s = share_of(c);
   bool newest_first = &s == &shares_[kNewcomers] || &s == &shares_[kHandshakes];
   newest_first ? s.line.push_front(c) : s.line.push_back(c);
@@ -97,7 +97,7 @@ void InboundServer::writable(InboundConnection& c) {
   answers_.clear();
   settle(c, now);
   if (c.state() == State::Dead) return;
-  if (was_blocked && !c.blocked() && c.begun_at != kNever) c.begun_at = now;   // it was we who did not read on
+  if (was_blocked && !c.blocked() && c.begun_at != kNever) c.begun_at = now;   // the time that we did not read does not count
   if (was_stuck || (was_blocked && !c.blocked())) wait_in_line(c);
   arm();
 }
@@ -177,7 +177,7 @@ InboundServer::Step InboundServer::step(InboundConnection& c, Visit& v) {
       return Step::Wait;
   }
   Step s = received(c, v, {chunk_.data(), n});
-  // The rest is told by the next event. TLS may hold octets that no event tells of.
+  // For the rest of a plain connection another event comes. TLS may hold octets that no event tells of.
   return s == Step::Again && !c.socket.tls() && !c.unread_in && n < chunk_.size() ? Step::Wait : s;
 }
 
@@ -204,7 +204,7 @@ InboundServer::Step InboundServer::received(InboundConnection& c, Visit& v, std:
 size_t InboundServer::take_messages(InboundConnection& c, Visit& v, std::string_view in) {
   size_t used = 0;
   while (c.state() == State::Open) {
-    // Pings cost as much as anything: answers nobody reads end the reading.
+    // Answers to keep-alives count, too: where too many wait that nobody reads, reading stops.
     if (used < in.size() && (v.messages == 0 || v.share.messages == 0 || answers_.size() >= InboundConnection::kMostOut)) {
       c.unread_in = true;
       break;
@@ -249,12 +249,12 @@ void InboundServer::take_message(InboundConnection& c, std::string_view message,
   c.greeted = true;
   c.active_at = now;
   c.port->take(message, c.from, now, answers_);
-  if (phase_ != Phase::Open) return;   // it was ended in there
+  if (phase_ != Phase::Open) return;   // the sink has ended the server
   if (message.starts_with("NOTIFY ") && taken(before)) took_notify(c);
 }
 
-// The body is too long to be held. What a NOTIFY of ours says of its subscription counts all the same: it is answered by its head,
-// and its body is read without being kept. Nobody else is worth that.
+// The body is too long to be held. What a NOTIFY of ours says of its subscription counts all the same: it is answered by its
+// head, and its body is read without being kept. Any other request is refused, and the connection ends.
 void InboundServer::take_head(InboundConnection& c, std::string_view head, const Framing::Found& f, MonoMs now) {
   size_t before = answers_.size();
   bool known = c.port->take_head(head, f.body, c.from, now, answers_);
@@ -284,19 +284,21 @@ void InboundServer::refuse(InboundConnection& c, std::string_view head, const Fr
   finish(c, f.status == 413 ? InboundEnd::too_large : InboundEnd::length);
 }
 
-// What is held of a message that will not be whole any more. Of a notifier that counts its octets wrong each one ends like that.
+// Tells the sink of a message that will not become whole any more. If a notifier counts its octets wrong, each of its messages
+// ends like that.
 void InboundServer::tell_unfinished(InboundConnection& c, MonoMs now) {
   if (!c.framing.headed()) return;
   c.port->turned_away(c.in, c.from, 400, "Content-Length: longer than the message", now);
 }
 
-// Reads no more messages; what is to be said is said, then it is closed.
+// Reads no more messages: answers that wait are sent, then the connection is closed.
 void InboundServer::finish(InboundConnection& c, InboundEnd why) {
   c.end = why;
   c.state(State::Closing);
 }
 
-// After anything that was done with it: sends, sees to its events, its deadline, and what it holds.
+// Called after anything that was done with a connection: sends what waits, and brings its events, its deadline and the count of
+// octets that it holds up to date.
 void InboundServer::settle(InboundConnection& c, MonoMs now) {
   if (c.state() != State::Handshake && !c.flush(answers_, now)) return close(c, c.state() == State::Closing ? c.end : InboundEnd::peer);
   if (c.state() == State::Closing) {

@@ -24,8 +24,8 @@ namespace {
 constexpr int kAcceptsATurn = 32;
 constexpr int64_t kPauseMs = 1000;
 constexpr MonoMs kLongestWait = 60000;   // libevent's clock stands still while the machine sleeps
-// Octets of unfinished messages and unread answers of all connections together. A NOTIFY is rarely over 16 KB, and nearly always
-// whole after one or two reads.
+// Octets of unfinished messages and unread answers of all connections together. A NOTIFY is rarely over 16 KB, and nearly
+// always whole after one or two reads.
 constexpr size_t kMostHeld = 4u << 20;
 constexpr size_t kLongUnfinished = 16384;
 constexpr size_t kChunk = 16384;         // of one read
@@ -189,7 +189,7 @@ bool InboundServer::admit(Door& d, int fd, const Peer& from) {
       return false;
     }
     close(static_cast<InboundConnection&>(*stranger), InboundEnd::descriptors);
-    // To the number that has become free, else the reserve would be used up one by one.
+    // The connection moves to the descriptor that has become free, else those kept in reserve would be used up one by one.
     if (int low = fcntl(fd, F_DUPFD_CLOEXEC, 0); low >= 0) {
       ::close(fd);
       fd = low;
@@ -231,7 +231,7 @@ void InboundServer::short_of_descriptors(MonoMs now) {
                limit, descriptor_reserve(limit, reserve_));
 }
 
-// Those who want to come in wait in the system's queue.
+// Accepts nothing for a while: those who want to connect wait in the system's queue.
 void InboundServer::pause(MonoMs now) {
   if (resume_at_ == kNever) {
     counters_.pauses++;
@@ -282,8 +282,9 @@ void InboundServer::expire(InboundConnection& c, MonoMs now) {
   close(c, why);
 }
 
-// The stranger with the longest unfinished message goes, if that is long; else the oldest stranger that holds anything (a newcomer in
-// the middle of its handshake is not to be pushed out by those who idle after theirs); only then known ones.
+// Frees memory: the stranger with the longest unfinished message goes, if that is long; else the oldest stranger that holds
+// anything (a newcomer in the middle of its handshake is not to be pushed out by those who idle after theirs); only then known
+// ones.
 void InboundServer::hold_less() {
   while (counters_.held > most_held_) {
     InboundConnection *fat = nullptr, *oldest = nullptr, *known = nullptr;
@@ -327,7 +328,7 @@ MonoMs InboundServer::next_due() const {
   return next;
 }
 
-// Deadlines that moved on are found out when the timer fires.
+// Where a deadline has moved to a later time, the timer stays as it is and finds out when it fires.
 void InboundServer::arm() {
   if (phase_ != Phase::Open) return;
   MonoMs next = next_due();

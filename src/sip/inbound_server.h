@@ -44,10 +44,10 @@ class InboundServer : public std::enable_shared_from_this<InboundServer> {
   enum class Phase : uint8_t { Open, Retired };
 
   // --- whose turn it is ----------------------------------------------------------------------
-  // Of one turn of the loop, so that however much comes in, other sockets get theirs. Known connections, newcomers (strangers whose
-  // first octets have not been looked at), handshakes and other strangers each have a share of their own: none waits for the others.
-  // The newest newcomer is served first: where more come than can be served, the oldest are those that give way soon, and an
-  // honest one needs one look at its whole NOTIFY to be known.
+  // How much is read in one turn of the loop, so that other sockets get their turn however much comes in. Known connections,
+  // newcomers (strangers whose first octets have not been looked at), handshakes and other strangers each have a share of their
+  // own: none waits for the others. The newest newcomer is served first: where more come than can be served, the oldest will
+  // have to give way soon, and an honest one needs one look at its whole NOTIFY to be known.
   struct Share {
     Share(size_t messages_, size_t octets_) : messages_a_turn(messages_), octets_a_turn(octets_) { renew(); }
     void renew() {

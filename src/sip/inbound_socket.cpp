@@ -149,7 +149,7 @@ InboundSocket::Io InboundSocket::write(const char* from, size_t size, size_t& n)
 void InboundSocket::finish() {
   if (ssl_ && SSL_is_init_finished(ssl_)) {
     ERR_clear_error();
-    SSL_shutdown(ssl_);  // one record; where it does not fit, the end of the connection has to do
+    SSL_shutdown(ssl_);  // one record; where it does not fit, the end of the connection alone must tell
   }
   shutdown(fd_, SHUT_WR);
 }

@@ -16,7 +16,8 @@ namespace pua {
 // Certificate, key and rules of the TLS addresses: TLS 1.2 and later, no certificate asked of clients, no renegotiation.
 class TlsServer {
  public:
-  // dir: with agent.pem (certificate, those between it and the root, and the key) and cafile.pem. Errors: sip_failed (names the file).
+  // dir: with agent.pem (certificate, those between it and the root, and the key) and cafile.pem. Errors: sip_failed (names
+  // the file).
   static Result<std::unique_ptr<TlsServer>> load(const std::string& dir);
   ~TlsServer();
   TlsServer(const TlsServer&) = delete;

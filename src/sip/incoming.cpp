@@ -15,14 +15,14 @@ namespace {
 
 // About 0.5 MB; at 1,000 NOTIFYs a second the repetitions after 0.5, 1.5 and 3.5 s find their answer.
 constexpr size_t kMaxAnswers = 4096;
-// Of a message that the scanner did not understand and that is beyond the limit: as much is looked at to find a Call-ID of ours.
+// So many octets are searched for a Call-ID of ours in a message that the scanner did not understand.
 constexpr size_t kLongestOddHead = 8192;
 constexpr const char* kAllow = "Allow: NOTIFY\r\n";
 // An answer to a stranger is at most half as long again as what it answers: nobody gains by sending it in another's name.
 constexpr size_t longest_answer(size_t request) { return request + request / 2; }
 
-// The Call-ID, if there is one, without looking at the rest: the first word behind the name, in whatever form the field has. Of a message
-// that goes on for long, as far as kLongestOddHead.
+// The Call-ID, if there is one, without looking at the rest: the first word behind the name, in whatever form the field has. Of
+// a long message only the first kLongestOddHead octets are searched.
 std::string_view likely_call_id(std::string_view message) {
   constexpr std::string_view kBlanks = " \t\r\n";
   message = message.substr(0, kLongestOddHead);
@@ -48,7 +48,8 @@ constexpr std::string_view kKnownMethods[] = {"INVITE", "BYE",     "CANCEL",  "R
 Incoming::Incoming(NotifySink& sink, uint32_t t1, HashKey key, Log& log)
     : sink_(&sink), answers_(kMaxAnswers, 64 * static_cast<int64_t>(t1)), key_(key), limit_(key), log_(log) {}
 
-// However much comes, a stranger beyond the limit costs a look at the sender where it is no NOTIFY, and a look for the Call-ID where it is.
+// However much comes, a request of a stranger beyond the limit costs little: a look at its sender, and for a NOTIFY the search
+// for its Call-ID.
 void Incoming::take(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out) {
   if (is_response(message) || message.starts_with("ACK ")) return;
   using Names = StrangerLimit::Names;
@@ -61,7 +62,7 @@ void Incoming::take(std::string_view message, NetAddress& to, bool datagram, Mon
   }
   scan(message, s);
   std::string head;
-  if (s.kind == Scan::Kind::Odd) {   // what it is made of may stand on folded lines
+  if (s.kind == Scan::Kind::Odd) {   // the fields that an answer repeats may stand on folded lines
     if (!more) message = message.substr(0, kLongestOddHead);
     head = plain_head(message);
     Scan odd;
@@ -85,14 +86,15 @@ void Incoming::take(std::string_view message, NetAddress& to, bool datagram, Mon
   answer(s, a, who, now, out);
 }
 
-// What its sender is to us. false: one too many, not to be answered.
+// Finds out whether a known host sent it, or a stranger. false: a stranger's request beyond the limit, not to be answered.
 bool Incoming::let_in(const Scan& s, Caller& who, MonoMs now) {
   who.ours = s.method == "NOTIFY" && sink_->expects(s[Field::CallId]);
   who.stranger = !who.ours || !limit_.knows(who.to);
   return !who.stranger || limit_.pass(who.to, who.names(), now);
 }
 
-// One beyond the limit. A datagram comes again; over a connection nothing does, and whoever sends there is who it says.
+// A request beyond the limit gets no answer: over UDP it comes again. Only a NOTIFY over a connection gets a 503, for nothing
+// is repeated there, and nobody can send under another's address.
 void Incoming::too_many(const Scan& s, Caller& who, MonoMs now, std::string& out) {
   if (who.datagram || s.kind != Scan::Kind::Request || s.method != "NOTIFY") {
     counters_.unanswered++;
@@ -113,9 +115,11 @@ void Incoming::take_odd(std::string_view message, const Scan& s, Caller& who, Mo
 }
 
 NotifyAnswer Incoming::take_plain_notify(const Scan& s, const NotifyRequest& request, Caller& who, MonoMs now) {
-  // Over a connection nothing is repeated (timer J is 0 there); of what names no dialog nothing is kept.
+  // An answer is kept for repetitions. Over a connection there are none (timer J is 0 there), and for a request that names no
+  // dialog of ours nothing is kept.
   if (!who.datagram || !who.ours) return show(request, who, now);
-  // Two requests are the same one where all of this is (RFC 3261 section 17.2.3, and of RFC 2543 what the branch may lack).
+  // Two requests are the same one where all of these are equal (RFC 3261 section 17.2.3; for senders of RFC 2543, whose branch
+  // may be missing, the fields behind the Via count).
   SipHash h(key_);
   h.add(s.vias[0]).add(request.call_id).add(request.remote_tag).add(request.local_tag).add(static_cast<uint64_t>(request.cseq));
   uint64_t key = h.finish();
@@ -124,7 +128,7 @@ NotifyAnswer Incoming::take_plain_notify(const Scan& s, const NotifyRequest& req
     return *known;
   }
   NotifyAnswer a = show(request, who, now);
-  if (!who.stranger) answers_.keep(key, a, now);   // what strangers can bring about pushes none of these out
+  if (!who.stranger) answers_.keep(key, a, now);   // strangers must not be able to push out the answers to others
   return a;
 }
 
@@ -160,13 +164,13 @@ NotifyAnswer Incoming::show(const NotifyRequest& request, Caller& who, MonoMs no
   NotifyRequest shown = request;
   shown.sender = sender(who.to);
   NotifyAnswer a = sink_->on_notify(shown, now);
-  // Without our tag it was taken as one that belongs to no dialog, as anybody's may be.
+  // A NOTIFY without our tag was taken as one that belongs to no dialog, and anybody may send such a one.
   if (who.ours && a.status < 300 && !request.local_tag.empty()) {
     limit_.know(who.to);
     who.stranger = false;
   }
-  // One of a stranger that is taken all the same is one that a handler asked for (message waiting): a server may have many of them. Over a
-  // connection it does not count as a stranger's.
+  // A stranger's NOTIFY that was taken is one that a handler asked for (unsolicited message waiting): a server may send many of
+  // them, so they do not count against its limit.
   if (who.stranger && !who.datagram && a.status < 300) limit_.give_back(who.to, who.names(), now);
   return a;
 }

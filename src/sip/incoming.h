@@ -1,9 +1,9 @@
-// Incoming: requests from outside as octets, whichever socket brought them. Each is read, put to the sink, and answered at once; nothing
-// is kept of it but the answer given to a NOTIFY of a known dialog, for its repetitions (docs/adr/0006, 0014).
+// Incoming: requests from outside as octets, whichever socket brought them. Each is read, put to the sink, and answered at
+// once; nothing is kept of it but the answer given to a NOTIFY of a known dialog, for its repetitions (docs/adr/0006, 0014).
 //
-// Known dialogs come first: their NOTIFYs are always read and answered where they come from a host that we know. Everybody else is a
-// stranger, whose requests get one short answer while there are few of them, and none beyond that. A host is known once it has answered a
-// request of ours or sent a NOTIFY that was taken: a Call-ID alone may have been seen by anybody on its way.
+// Known dialogs come first: their NOTIFYs are always read and answered where they come from a host that we know. Everybody else
+// is a stranger, whose requests get one short answer while there are few of them, and none beyond that. A host is known once it
+// has answered a request of ours or sent a NOTIFY that was taken: a Call-ID alone may have been seen by anybody on its way.
 #pragma once
 
 #include <sys/socket.h>
@@ -36,14 +36,15 @@ struct Peer {
 // What a stream server hands its messages to.
 struct IncomingPort {
   virtual ~IncomingPort() = default;
-  // One whole message: a datagram, or on a stream what Content-Length says. Appends the response to `out`; leaves it as it was where
-  // nothing is answered (an ACK, a response, a stranger too many). May destroy the caller: it must look whether it lives.
+  // One whole message: a datagram, or on a stream what Content-Length says. Appends the response to `out`; leaves it as it was
+  // where nothing is answered (an ACK, a response, a stranger beyond the limit). May destroy the caller, which has to find out
+  // afterwards whether it still exists.
   virtual void take(std::string_view message, const Peer& from, MonoMs now, std::string& out) = 0;
-  // The head of a message, whose body has `left_out` octets, more than can be taken. true: it is a NOTIFY that may be ours, answered as by
-  // take(); false: it is not looked at, and nothing is appended.
+  // The head of a message, whose body has `left_out` octets, more than can be taken. true: it is a NOTIFY that may be ours,
+  // answered as by take(); false: it is not looked at, and nothing is appended.
   virtual bool take_head(std::string_view head, uint64_t left_out, const Peer& from, MonoMs now, std::string& out) = 0;
-  // One whose end could not be told, or did not come, was refused so by the server itself. head: to the empty line, and perhaps what of the
-  // body came. Must not destroy the caller.
+  // The stream server itself refused a message with this status, because its end could not be found or did not come. head: up
+  // to the empty line, and perhaps some of the body. Must not destroy the caller.
   virtual void turned_away(std::string_view /*head*/, const Peer& /*from*/, int /*status*/, const char* /*reason*/, MonoMs) {}
 };
 
@@ -52,7 +53,7 @@ struct IncomingCounters {
   uint64_t others = 0;          // requests that are no NOTIFY
   uint64_t repeated = 0;        // NOTIFYs answered from what was kept
   uint64_t plain = 0, parsed = 0;  // NOTIFYs read by the scanner, by sofia's parser
-  uint64_t unanswered = 0;      // requests of strangers that got no answer, for there were too many, or it would have been too long
+  uint64_t unanswered = 0;      // requests of strangers that got no answer: too many, or the answer would have been too long
 };
 
 class Incoming {
@@ -60,15 +61,15 @@ class Incoming {
   // sink and log outlive it. t1: ms. key: unknown outside.
   Incoming(NotifySink& sink, uint32_t t1, HashKey key, Log& log);
 
-  // to: where the message came from; becomes where the answer goes. Otherwise as IncomingPort::take(). Owned by the sink's side: it must
-  // not be destroyed inside.
+  // to: where the message came from; becomes where the answer goes. Otherwise as IncomingPort::take(). The sink must not
+  // destroy this object inside.
   void take(std::string_view message, NetAddress& to, bool datagram, MonoMs now, std::string& out);
   // As IncomingPort::take_head(), over a connection.
   bool take_head(std::string_view head, uint64_t left_out, NetAddress& to, MonoMs now, std::string& out);
   // As IncomingPort::turned_away().
   void turned_away(std::string_view head, const NetAddress& from, int status, const char* reason, MonoMs now);
 
-  // We have to do with that host: what it asks is answered however much strangers ask.
+  // That host is known from now on: its requests are answered however many strangers ask.
   void know(const NetAddress& host) { limit_.know(host); }
 
   const IncomingCounters& counters() const { return counters_; }
@@ -102,8 +103,8 @@ class Incoming {
   IncomingCounters counters_;
   Log& log_;
   LogGate refused_gate_{1, 60000};
-  NetAddress sender_;        // of the last NOTIFY, and
-  std::string sender_text_;  // as text: mostly they come from one
+  NetAddress sender_;        // of the last NOTIFY
+  std::string sender_text_;  // the same as text, made once: most NOTIFYs come from one sender
 };
 
 }  // namespace pua

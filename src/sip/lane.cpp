@@ -22,9 +22,9 @@ namespace pua {
 namespace {
 
 constexpr unsigned kBatch = kLaneBatch;
-constexpr unsigned kBatchesATurn = 4;        // then others have their turn; also
-constexpr size_t kOctetsATurn = 256 << 10;   // after so many octets
-constexpr unsigned kFewer = 8;               // datagrams of the next system call then
+constexpr unsigned kBatchesATurn = 4;        // system calls of one turn, then other sockets have theirs
+constexpr size_t kOctetsATurn = 256 << 10;   // a turn also ends after so many octets
+constexpr unsigned kFewer = 8;               // datagrams of a system call where they are long
 constexpr unsigned kMaxWaiting = 16384;      // answers beyond are dropped: their senders repeat
 constexpr size_t kMaxWaitingOctets = 4 << 20;  // likewise
 constexpr size_t kKeptOctets = 4096;         // memory of longer answers is given back
@@ -75,7 +75,7 @@ void UdpLane::close() {
   waiting_ = 0;
 }
 
-// --- out ------------------------------------------------------------------------------------------------------------------------
+// --- out -------------------------------------------------------------------------------------------------------------
 
 UdpLane::Waiting& UdpLane::enqueue(unsigned socket, const NetAddress& to) {
   if (waiting_ == queue_.size()) queue_.emplace_back();
@@ -160,8 +160,8 @@ void UdpLane::flush() {
   waiting_octets_ = closed_ ? 0 : octets;
 }
 
-// One system call for the entries from `first` on that have the same socket. How many of them are done with, at least one unless the
-// socket has no room.
+// One system call for the entries from `first` on that have the same socket. Returns how many of them are done with, at least
+// one unless the socket has no room.
 unsigned UdpLane::flush_some(unsigned first) {
   Watched& w = sockets_[queue_[first].socket];
   unsigned n = 0, taken = 0;
@@ -205,7 +205,7 @@ void UdpLane::fail(LaneTxn& t, ReplyOrigin origin, std::string_view reason) {
   sink_->on_no_reply(token, origin, reason);
 }
 
-// --- timers ---------------------------------------------------------------------------------------------------------------------
+// --- timers ----------------------------------------------------------------------------------------------------------
 
 void UdpLane::arm() {
   MonoMs due = txns_.next_due();
@@ -233,14 +233,14 @@ void UdpLane::run_timers() {
   while (!closed_) {
     LaneTxn* t = txns_.resend(now);
     if (!t) break;
-    if (t->waiting) continue;   // what it was to repeat has not left yet
+    if (t->waiting) continue;   // the request itself has not left yet
     t->waiting = true;
     enqueue(t->socket, t->to).txn = txns_.handle(*t);
     counters_.resent++;
   }
 }
 
-// --- in -------------------------------------------------------------------------------------------------------------------------
+// --- in --------------------------------------------------------------------------------------------------------------
 
 void UdpLane::on_read(evutil_socket_t, short, void* watched) {
   Watched& w = *static_cast<Watched*>(watched);
@@ -274,8 +274,8 @@ void UdpLane::read_some(Watched& w) {
   }
 }
 
-// One system call. An error of the network (ICMP) stands before what came in, and where somebody forges them there is always one: it is
-// asked for again, so that they keep nothing away.
+// One system call. The system reports an error of the network (ICMP) before it hands over what came in, and where somebody
+// forges such errors there is always one: the call is made again, so that they keep nothing away.
 int UdpLane::receive(Watched& w, unsigned most) {
   for (int i = 0; i < 4 && !closed_; i++) {
     for (unsigned k = 0; k < most; k++) batch_->in[k].msg_hdr.msg_namelen = sizeof(sockaddr_in6);
@@ -305,7 +305,7 @@ void UdpLane::take(Watched& w, std::string_view datagram, NetAddress& from, Mono
   answer_.clear();
   sink_->on_request(datagram, from, now, answer_);
   if (answer_.empty()) {
-    if (!datagram.starts_with("NOTIFY")) w.flood.useless++;   // those would come in all the same
+    if (!datagram.starts_with("NOTIFY")) w.flood.useless++;   // a NOTIFY comes in even where a flood is kept out
     return;
   }
   if (closed_) {   // inside the sink: the request that did it gets its answer all the same
@@ -358,7 +358,7 @@ void UdpLane::take_response(Watched& w, std::string_view datagram, const NetAddr
   msg_destroy(msg);
 }
 
-// Whether a branch of ours stands in it somewhere, and what that belongs to.
+// Whether a branch of ours stands in it somewhere, and which request has it.
 UdpLane::Branch UdpLane::branch_in(std::string_view datagram, MonoMs now, LaneTxn*& out) const {
   bool done = false;
   size_t at = 0;
@@ -375,7 +375,7 @@ UdpLane::Branch UdpLane::branch_in(std::string_view datagram, MonoMs now, LaneTx
   return done ? Branch::Done : Branch::None;
 }
 
-// The parser's work is spent only on what the host that was asked sends, and so many times for a request.
+// sofia's parser is expensive: it reads only what the host that was asked sends, and at most kMaxOdd times for one request.
 void UdpLane::take_odd_response(Watched& w, std::string_view datagram, LaneTxn& meant, const NetAddress& from, MonoMs now) {
   if (!meant.to.same_host(from)) {
     count_foreign(meant, from, now);
@@ -408,7 +408,7 @@ void UdpLane::finish_parsed(LaneTxn& t, const sip_s* sip, msg_s* msg, MonoMs now
   sink_->on_parsed_reply(token, sip, msg);
 }
 
-// The transaction that a response belongs to. All that the request had of its own must be in it (RFC 3261 section 17.1.3 asks for
+// The transaction that a response belongs to. All that identifies the request must be in it (RFC 3261 section 17.1.3 asks for
 // branch and method only), and it must come from the host that was asked.
 LaneTxn* UdpLane::match(Watched& w, uint64_t key, std::string_view call_id, uint32_t cseq, std::string_view method, const NetAddress& from,
                      MonoMs now) {

@@ -1,5 +1,5 @@
-// UdpLane: the UDP sockets, and the client transactions that use them. Requests go out as text in batches; what comes in is sorted before
-// anything is kept of it (docs/adr/0014):
+// UdpLane: the UDP sockets, and the client transactions that use them. Requests go out as text in batches; what comes in is
+// sorted before anything is kept of it (docs/adr/0014):
 //
 //   send() --> queue --> sendmmsg --> wire
 //   recvmmsg --> response to what is out --> sink        (read by the scanner, or else by sofia's parser)
@@ -43,7 +43,7 @@ struct LaneCounters {
   uint64_t requests = 0;                // requests from outside
   uint64_t answers_dropped = 0;         // answers that the socket had no room for
   uint64_t floods = 0;                  // times that a flood began to be kept out by the system
-  uint64_t errors_unheard = 0;          // times that no errors were looked at for a second: too many belonged to nothing that was out
+  uint64_t errors_unheard = 0;          // times that errors were ignored for a second: too many belonged to nothing that was out
   uint64_t network_errors = 0;          // errors that came back for requests (ICMP), or that sending met
 };
 
@@ -100,10 +100,10 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   // Requests of strangers and what is no SIP, faster than they can be thrown away one by one (lane_flood.cpp).
   struct Flood {
     Spell spell;
-    bool kept_out = false;       // by the system
-    unsigned useless = 0;        // datagrams that came for nothing
+    bool kept_out = false;       // the system throws most of it away
+    unsigned useless = 0;        // datagrams since `since` that were of no use
     MonoMs since = 0;
-    uint32_t drops = 0;          // of the system, so far
+    uint32_t drops = 0;          // datagrams that the system has dropped so far
   };
   struct Watched {
     UdpLane* lane = nullptr;
@@ -113,11 +113,11 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
     struct event write {};
     bool blocked = false;        // the system has no room: waits for `write`
     MonoMs deaf_until = 0;       // errors of the network are not looked at until then, 0: they are
-    Spell forged;                // those errors belong to nothing of ours
+    Spell forged;                // the errors of the network belong to nothing of ours
     Spell full;                  // the network device takes no more
     Flood flood;
-    std::unique_ptr<SuTimer> calm;   // each second while one of these lasts: whether it is over
-    bool looking = false;            // it is armed
+    std::unique_ptr<SuTimer> calm;   // looks each second whether these are over, while one of them lasts
+    bool looking = false;            // `calm` is armed
   };
   // What waits to be sent: a transaction's octets, or an answer.
   struct Waiting {
@@ -177,10 +177,10 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   size_t waiting_octets_ = 0;        // of the answers among them
   unsigned turn_batch_ = 64;         // datagrams of the next recvmmsg
   std::unique_ptr<Batch> batch_;
-  std::string answer_;               // being made
+  std::string answer_;               // the answer that is being made
   struct event flush_ {};
   bool flush_pending_ = false, closed_ = false;
-  bool reading_ = false;             // closed meanwhile, the sockets go at its end
+  bool reading_ = false;             // a socket is being read: close() then leaves the sockets open until that has returned
   std::unique_ptr<SuTimer> timer_;
   MonoMs armed_ = kNever;
   LogGate foreign_gate_{1};

@@ -1,4 +1,5 @@
-// UdpLane: what the network says of datagrams that were sent. Anybody can forge that (ICMP): only what names a branch of ours counts.
+// UdpLane: errors of the network (ICMP) that come back for datagrams. Anybody can forge them: only those that bring a branch of
+// ours back count.
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -12,12 +13,13 @@
 namespace pua {
 namespace {
 
-constexpr unsigned kErrorBatches = 4;      // a turn
+constexpr unsigned kErrorBatches = 4;      // of errors that are read in a turn
 constexpr size_t kLongestUdp = 65507;
 constexpr MonoMs kDeafMs = 1000;
-constexpr unsigned kTries = 4, kMostTries = 64;   // to send a datagram; between the two it is known that the errors are of others
+// How often a datagram is tried. After kTries it is found out whether the errors are its own; if not, it is tried on.
+constexpr unsigned kTries = 4, kMostTries = 64;
 
-// Whether this may be of an earlier datagram: what ICMP messages are turned into.
+// Whether this errno may be about an earlier datagram: the system turns ICMP messages into these.
 bool may_be_told(int error) {
   switch (error) {
     case ECONNREFUSED:
@@ -34,15 +36,15 @@ bool may_be_told(int error) {
   }
 }
 
-// Whether a host that is not there, or a port, is what it says. A datagram that was too long for one packet goes out in pieces the
-// next time; what RFC 3261 section 18.4 says to ignore is that of one that went in a circle, or whose sender was to be slower.
+// Whether it says that a host or a port cannot be reached. A datagram that was too long for one packet (EMSGSIZE) goes out in
+// fragments the next time; time exceeded and source quench are to be ignored (RFC 3261 section 18.4).
 bool is_failure(const sock_extended_err& e) {
   if (e.ee_errno == EMSGSIZE) return false;
   if (e.ee_origin == SO_EE_ORIGIN_ICMP) return e.ee_type != ICMP_TIME_EXCEEDED && e.ee_type != ICMP_SOURCE_QUENCH;
   return e.ee_origin != SO_EE_ORIGIN_ICMP6 || e.ee_type != ICMPV6_TIME_EXCEED;
 }
 
-// 0: it is none that counts.
+// The errno of a queued error, 0: it does not count.
 int error_of(msghdr& h) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
     if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
@@ -52,12 +54,13 @@ int error_of(msghdr& h) {
 
 }  // namespace
 
-// Sends the first n of the batch. How many have left; negative: none, and errno says why, of the first one itself. 0: the first one is lost
-// on the way, and its timers go on.
+// Sends the first n of the batch. Returns how many have left; negative: none, and errno is the error of the first one itself;
+// 0: the first one counts as lost on the way, and its timers go on.
 //
-// An error of an earlier datagram is told to whoever sends next (the queue of errors has it, too), and where somebody forges them there
-// is always one. Asking again shows whose it is; where that does not, a socket that has sent nothing does. At half a million forged
-// errors a second every second try fails: each takes a microsecond, and a request that is lost here waits for half a second.
+// The system reports an error of an earlier datagram to whoever sends next (it is in the queue of errors, too), and where
+// somebody forges them there is always one. Sending again shows whose it is; if that does not, a socket that has sent nothing
+// does (has_way). At half a million forged errors a second every second try fails: a try takes a microsecond, and a request
+// that is given up here waits half a second for its repetition.
 int UdpLane::push(Watched& w, unsigned n) {
   hear_again(w, now_());
   for (unsigned tries = 1; tries <= kMostTries; tries++) {
@@ -80,7 +83,8 @@ void UdpLane::send_failed(Waiting& q, int error) {
   fail(*t, ReplyOrigin::Transport, error == EMSGSIZE ? "the request is longer than UDP takes" : q.to.text() + ": " + strerror(error));
 }
 
-// The network device takes no more: the datagram is lost, as on the way, and its timers go on. The socket is always ready to be written to then.
+// The network device takes no more. The datagram counts as lost on the way, and its timers go on: waiting for the socket to be
+// writable would not help, for it always is then.
 void UdpLane::no_room(Watched& w) {
   counters_.network_errors++;
   MonoMs now = now_();
@@ -114,8 +118,8 @@ void UdpLane::read_errors(Watched& w) {
   if (!any_ours) stop_hearing(w);
 }
 
-// Somebody forges them, faster than they are read, and each is told to who sends or receives next. For a while nothing is looked at: requests to
-// hosts that are not there end by their timers then.
+// Somebody forges errors faster than they are read, and each is reported to whoever sends or receives next. For a while none is
+// looked at: requests to hosts that cannot be reached then end by their timers.
 void UdpLane::stop_hearing(Watched& w) {
   w.socket->tell_errors(false);
   MonoMs now = now_();
@@ -133,7 +137,7 @@ void UdpLane::hear_again(Watched& w, MonoMs now) {
   w.socket->tell_errors(true);
 }
 
-// sent: the beginning of a datagram to `to`. Whether it was one of ours.
+// sent: the beginning of a datagram to `to`. Returns whether it was one of ours.
 bool UdpLane::take_error(Watched& w, std::string_view sent, int error, const NetAddress& to) {
   counters_.network_errors++;
   size_t at = sent.find(";branch=");

@@ -1,6 +1,6 @@
-// UdpLane: floods of requests and of what is no SIP. Each such datagram is thrown away for less than a microsecond, but half a million a second
-// fill the queue of the socket whenever the loop is busy for some milliseconds, and what is honest is lost with them. So the system
-// throws away all but a few of them, until there are no more. Responses and NOTIFYs always come in.
+// UdpLane: floods of requests and of what is no SIP. To throw one such datagram away takes less than a microsecond, but half a
+// million a second fill the queue of the socket whenever the loop is busy for some milliseconds, and what is honest is lost
+// with them. So the system throws away all but a few of them until the flood is over. Responses and NOTIFYs always come in.
 #include <cstring>
 
 #include "sip/lane_batch.h"

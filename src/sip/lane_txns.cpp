@@ -8,7 +8,7 @@ LaneTxns::LaneTxns(uint32_t t1, HashKey hash) : t1_(t1), hash_(hash), table_(256
 
 uint64_t LaneTxns::key_of(std::string_view branch) const { return SipHash(hash_).add(branch).finish(); }
 
-// --- the table ------------------------------------------------------------------------------------------------------------------
+// --- the table -------------------------------------------------------------------------------------------------------
 
 LaneTxn* LaneTxns::find(uint64_t key) const {
   for (size_t mask = table_.size() - 1, i = key & mask;; i = (i + 1) & mask) {
@@ -57,7 +57,7 @@ LaneTxn* LaneTxns::add(uint64_t key, MonoMs now) {
 }
 
 void LaneTxns::remove(LaneTxn& t) {
-  // Those behind it that would not be found any more move up.
+  // Entries behind the hole that would not be found any more move up.
   size_t mask = table_.size() - 1, hole = place_of(t);
   for (size_t i = (hole + 1) & mask; table_[i]; i = (i + 1) & mask) {
     size_t home = table_[i]->key & mask;
@@ -82,7 +82,7 @@ bool LaneTxns::recent(uint64_t key, MonoMs now) const {
   return m.key == key && m.until > now;
 }
 
-// --- timers ---------------------------------------------------------------------------------------------------------------------
+// --- timers ----------------------------------------------------------------------------------------------------------
 
 void LaneTxns::link(Chain& c, unsigned list, LaneTxn& t) {
   t.prev[list] = c.last;

@@ -1,8 +1,8 @@
-// LaneTxns: the client transactions of the lane (RFC 3261 section 17.1.2), found by their branch, with the deadlines of their timers.
-// Pure but for the octets they hold.
+// LaneTxns: the client transactions of the lane (RFC 3261 section 17.1.2), found by their branch, with the deadlines of their
+// timers. Pure but for the octets they hold.
 //
-// Timer E grows by steps that are the same for all (T1, 2 T1 ... T2), and timer F is the same for all: one list a step is in the order
-// of its deadlines, so that setting a timer is an append, and the next deadline is among the heads.
+// Timer E grows by steps that are the same for all (T1, 2 T1 ... T2), and timer F is the same for all: one list for each step
+// is in the order of its deadlines, so that setting a timer is an append, and the next deadline is among the heads.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,8 @@ class LaneTxns {
   LaneTxns(uint32_t t1, HashKey hash);
 
   uint64_t key_of(std::string_view branch) const;
-  // A new transaction, its timers set; nullptr: this branch is out already, or as many are as there may be. The caller fills in token, socket, octets, to, call_at.
+  // A new transaction, its timers set; nullptr: this branch is out already, or as many are out as there may be. The caller
+  // fills in token, socket, octets, to and call_at.
   LaneTxn* add(uint64_t key, MonoMs now);
   LaneTxn* find(uint64_t key) const;
   SlotHandle handle(const LaneTxn& t) const { return slots_.handle(t); }

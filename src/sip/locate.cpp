@@ -21,7 +21,7 @@
 namespace pua {
 namespace {
 
-constexpr MonoMs kLookAtFiles = 1000;   // at most so often
+constexpr MonoMs kLookAtFiles = 1000;   // the files are looked at no more often than this
 constexpr MonoMs kStaleFor = 86400000;  // an answer whose time is over is still used, where there is no other
 constexpr MonoMs kStaleAgain = 30000;   // and asked for again after that time (RFC 8767 section 5)
 constexpr int64_t kAheadPart = 10;      // the last tenth of its time, in which a name that is used is asked for anew
@@ -352,7 +352,7 @@ void Locator::Impl::close() {
   tell_timer_.stop();
   tokens_.clear();
   to_tell_.clear();
-  // Inside on_located a lookup has ended, and no other one is being called.
+  // Where this runs inside on_located(), that lookup has ended already, and no other one is on the stack.
   for (auto& [key, n] : names_) n->lookup.reset();
   lookups_ = 0;
   names_.clear();

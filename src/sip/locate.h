@@ -72,7 +72,7 @@ class Locator {
   // server is 127.0.0.1 then (resolv.conf(5)), and the file is looked at again with each lookup.
   static std::unique_ptr<Locator> create(SuDriver& driver, LocatorSettings, LocatorSink& sink, Log& log, Random& random,
                                          std::function<MonoMs()> now);
-  // Nobody is told. Legal inside on_located.
+  // Those who wait are not told. Legal inside on_located.
   ~Locator();
   Locator(const Locator&) = delete;
   Locator& operator=(const Locator&) = delete;
@@ -85,8 +85,8 @@ class Locator {
   void cancel(uint64_t token);
   static constexpr MonoMs kDeadline = 8000;
 
-  // What became of a try. A server that did not answer, could not be reached or said 503 comes last in the lists of the next
-  // while: retry_after_s (of the 503), kHold where that is not above 0, kLongestHold at most. works(): no longer.
+  // A try failed: the server did not answer, could not be reached or said 503. It comes last in the lists for a while:
+  // retry_after_s (of the 503), kHold where that is not above 0, kLongestHold at most. works() ends that.
   void failed(const Server&, int64_t retry_after_s);
   // It answered with a Retry-After that is not over.
   bool asks_for_quiet(const Server&) const;

@@ -24,11 +24,11 @@ class NotifyAddress {
   // uri: of the settings, readable. port: the real one.
   NotifyAddress(const std::string& uri, uint16_t port, std::vector<LaneSocket> sockets, std::unique_ptr<Listener> agent);
 
-  // The address as a URI, with the real host and port: "sip:192.0.2.1:5080;transport=tcp". One of all the machine's addresses has the
-  // one that leads out.
+  // The address as a URI, with the real host and port: "sip:192.0.2.1:5080;transport=tcp". Where `listen` means every address
+  // of the machine, it is the one that leads out.
   const std::string& contact() const { return contact_; }
   const std::string& host() const { return host_; }      // of contact()
-  // The same as somebody at `to` can reach it.
+  // The same with a host at which somebody at `to` can reach us.
   std::string contact_toward(const NetAddress& to) const;
 
   // Is it of the family and security that such a target needs?

@@ -43,7 +43,8 @@ const char* unreadable(const sip_t* sip) {
   return nullptr;
 }
 
-// "" where the dialog can be read, else what is wrong. What of it can be read is there in any case: of what is there twice the first.
+// Reads Call-ID and tags. Empty: all of them can be read; else what is wrong, and what can be read is filled in all the same,
+// of a field that is there twice the first one.
 std::string read_dialog(const sip_t* sip, std::string_view& call_id, std::string_view& local, std::string_view& remote) {
   std::string_view id = sip->sip_call_id ? text_of(sip->sip_call_id->i_id) : std::string_view();
   std::string_view ours = sip->sip_to ? text_of(sip->sip_to->a_tag) : std::string_view();
@@ -74,10 +75,10 @@ std::string unknown_extensions(const sip_t* sip) {
   return out;
 }
 
-// What stands there, whatever sofia makes of it.
+// Reads Event and Subscription-State from the fields as they came, for sofia takes them apart in its own way.
 std::optional<NotifyAnswer> read_event(const sip_t* sip, NotifyText& text, NotifyRequest& out) {
   std::string value;
-  if (!field_values(sip, "Event", 'o', value)) return {};   // the engine says which there are
+  if (!field_values(sip, "Event", 'o', value)) return {};   // the engine refuses it, and says which events there are
   if (!parse_event_value(value, text.event, text.event_id)) return refusal(400, "Event: not usable");
   // Of the parameters only id counts (RFC 3265 section 7.2.1); which of them belong to the name of a package the engine knows.
   out.event = text.event;
@@ -182,7 +183,7 @@ static std::string_view head_of(std::string_view message) {
   return {};
 }
 
-// As if there were no body. Else the parser would miss it.
+// The head without its Content-Length: else the parser would refuse the message for the body that is not there.
 static std::string without_length(std::string_view head) {
   HeadLines lines(head);
   std::string out(head.substr(0, head.find('\n') + 1));

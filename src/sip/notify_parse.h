@@ -36,8 +36,8 @@ class ParsedNotify {
   ParsedNotify& operator=(ParsedNotify&&) noexcept;
   ~ParsedNotify();
   const NotifyRequest& request() const;
-  // The answer where it is a NOTIFY, but one that is not to be taken: of parse_notify 415, 420 or 489 of read_notify, then the dialog and
-  // CSeq of the request are filled in; of parse_any_notify any of read_notify.
+  // Where it is a NOTIFY that must not be taken: the answer to it. After parse_notify() that is a 415, 420 or 489 of
+  // read_notify(), and the dialog and CSeq of the request are filled in; after parse_any_notify() any answer of read_notify().
   const std::optional<NotifyAnswer>& refusal() const;
 
  private:
@@ -48,14 +48,14 @@ class ParsedNotify {
   std::unique_ptr<Storage> storage_;
 };
 
-// message: from the request line to the end of the body; copied. One of more than 1 MB and 64 KB is read by its head. Errors: bad_argument (no request, another method, or what
-// read_notify answers with 400 or 413; the message names the field).
+// message: from the request line to the end of the body; copied. One of more than 1 MB and 64 KB is read by its head. Errors:
+// bad_argument (no request, another method, or what read_notify answers with 400 or 413; the message names the field).
 Result<ParsedNotify> parse_notify(std::string_view message);
 // What parse_notify says of a NOTIFY that parse_any_notify has read. Errors: bad_argument (its refusal is 400 or 413).
 Status readable(const ParsedNotify&);
 
-// For listeners of our own: what read_notify answers with 400 or 413 is a refusal, too. Errors: bad_argument (no request, another
-// method, another version).
+// For listeners of our own: what read_notify answers with 400 or 413 is a refusal, too. Errors: bad_argument (no request,
+// another method, another version).
 Result<ParsedNotify> parse_any_notify(std::string_view message);
 
 // The same by its head, from the request line to the empty line, for a body of `left_out` octets that is not there.

@@ -14,7 +14,8 @@ std::string_view first_word(std::string_view list) { return trimmed(list.substr(
 
 bool short_token(std::string_view s) { return s.size() <= kMaxToken && is_token(s); }
 
-// Words have no case: the engine knows them in small letters. `text` is used only where they came in others.
+// The case of these words does not matter, and the engine has them in small letters. `text` is used only where they came in
+// others.
 std::string_view lowered(std::string_view word, std::string& text) {
   for (char c : word) {
     if (c < 'A' || c > 'Z') continue;

@@ -1,4 +1,5 @@
-// NOTIFYs that the scanner understood, without sofia. The counterpart of notify_parse.h; both say the same of what both understand.
+// NOTIFYs that the scanner understood, without sofia. The counterpart of notify_parse.h; of what both understand both say the
+// same.
 #pragma once
 
 #include <string>
@@ -14,8 +15,8 @@ struct PlainNotifyText {
   std::string state, reason;
 };
 
-// The views point into the message and text. false: it is not a NOTIFY, or a field is missing or not of the plain form; `out` is not to be
-// used then.
+// The views point into the message and text. false: it is not a NOTIFY, or a field is missing or not of the plain form; `out`
+// is not to be used then.
 bool read_plain_notify(const Scan&, PlainNotifyText& text, NotifyRequest& out);
 
 }  // namespace pua

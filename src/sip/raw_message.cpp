@@ -35,11 +35,12 @@ void cut_url(char* text, url_t& out) {
 
 }  // namespace
 
-// Scheme and all the rest: of a kind without names for its parts sofia changes nothing, the case of the scheme included.
+// Cuts it into the scheme and all the rest. In a URL of a kind whose parts sofia has no names for, it changes nothing, not even
+// the case of the scheme.
 void url_in_one_piece(std::string& text, url_t& out) { cut_url(text.data(), out); }
 
-// Several addresses in one ("<sip:a;lr>, <sip:b>;x=1") are one to sofia: the text between the first bracket and the last.
-// false, and nothing is cut: it would not be printed as it is.
+// Several addresses in one value ("<sip:a;lr>, <sip:b>;x=1") are given to sofia as one: the text from the first bracket to the
+// last. false, and nothing is cut: sofia would not print it as it is.
 bool RawMessage::cut_address(char* value, Address& out) {
   char* open = find_open(value);
   char* close = open ? strrchr(open, '>') : nullptr;
@@ -48,7 +49,7 @@ bool RawMessage::cut_address(char* value, Address& out) {
   bool named = open > value;
   if (named && (open[-1] != ' ' || open - value < 2 || open[-2] == ' ')) return false;   // sofia writes one blank there
   if (named) open[-1] = 0;
-  out.display = named ? value : "";   // there, if empty: so sofia writes the brackets
+  out.display = named ? value : "";   // an empty display name makes sofia write the brackets
   *close = 0;
   cut_url(open + 1, out.url);
   if (close[1]) out.params[0] = close + 2;

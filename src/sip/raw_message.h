@@ -1,7 +1,7 @@
-// A request for sofia that leaves to the octet. sofia reads URLs by undoing escapes and prints what is left; but the pieces of a
-// header field that it is given in pieces it prints as they are. So each gets its text in one piece: the Request-URI and the
-// addresses as URLs that sofia looks into nowhere (the next hop is always named beside them), the rest as fields that it does not know.
-// The order on the wire is sofia's, that of write_headers().
+// A request for sofia that leaves octet by octet as it was written. sofia undoes the escapes of a URL that it reads, and prints
+// what is left; what it is given in pieces it prints as it is. So each text is given to it as a single piece: the Request-URI
+// and the addresses as URLs that sofia never looks into (the next hop is always named beside them), the rest as header fields
+// that it does not know. The order on the wire is sofia's, which is that of write_headers().
 #pragma once
 
 #include <sofia-sip/sip.h>

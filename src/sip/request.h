@@ -43,11 +43,11 @@ struct OwnHeaders {
   std::string_view user_agent;   // empty: none
 };
 
-// Appends the header fields that we decide, each line ending in CRLF, in the order in which sofia sends them: Route, From, To, Call-ID,
-// CSeq, Contact, Expires, Accept, Event, Allow-Events, SIP-If-Match, Content-Type, then the extra ones. routes, contact: as they go out
-// (sip/route.h; of the request or of the listener), empty: none. own: the block is to be whole without sofia, with Max-Forwards,
-// User-Agent and Content-Length; null: sofia adds them. URIs are written as write_uri() does it, and so is the Request-URI by who makes
-// the first line.
+// Appends the header fields that we decide, each line ending in CRLF, in the order in which sofia sends them: Route, From, To,
+// Call-ID, CSeq, Contact, Expires, Accept, Event, Allow-Events, SIP-If-Match, Content-Type, then the extra ones. routes,
+// contact: as they go out (sip/route.h; of the request or of the listener), empty: none. own: the block is to be whole without
+// sofia, with Max-Forwards, User-Agent and Content-Length; null: sofia adds these. URIs are written by write_uri(), and so must
+// be the Request-URI in the first line.
 void write_headers(const SipRequest&, uint32_t cseq, std::string_view routes, std::string_view contact, std::string& out,
                    const OwnHeaders* own = nullptr);
 

@@ -58,7 +58,7 @@ Status follow_routes(std::string_view target, std::string_view route_set, Routed
   auto routes = split_routes(route_set);
   std::string_view first = routes.empty() ? std::string_view() : route_uri(routes.front());
   Uri u;
-  if (!read_uri(first, u)) first = u.bare;   // header fields are for nobody there (RFC 3261 section 19.1.1)
+  if (!read_uri(first, u)) first = u.bare;   // header fields of the URI mean nothing in a route (RFC 3261 section 19.1.1)
   auto hop = parse_target(first);
   if (!hop) return {Errc::bad_uri, "route set: " + hop.error().message};
   if (hop->host.empty()) return {Errc::bad_uri, "route set: \"" + std::string(first.substr(0, 80)) + "\" has no host"};

@@ -1,6 +1,6 @@
 // Scan: one pass over the octets of a SIP message, which finds the few header fields that decide what becomes of it, as views.
-// Pure. It understands the plain form that nearly every message has (RFC 3261 section 7); whatever it does not understand to the
-// last octet is Odd, and sofia's parser is to say what it means.
+// Pure. It understands the plain form that nearly every message has (RFC 3261 section 7). A message that it does not understand
+// to the last octet is Odd, and is read by sofia's parser.
 #pragma once
 
 #include <cstdint>
@@ -38,23 +38,23 @@ struct Scan {
   bool has(Field f) const { return operator[](f).data() != nullptr; }
 };
 
-// Reads a whole message: a datagram, or what Content-Length ends. Octets behind the body are left out of it. The views point into
-// the message.
+// Reads a whole message: a datagram, or what Content-Length ends. Octets behind the body are left out of it. The views point
+// into the message.
 //
-// Odd, among others: folded lines, a field that may be there once there twice, a blank before the colon, line ends other than CRLF, a
-// NUL octet, a Content-Length longer than the message, and the fields that change what the others mean (Require, Record-Route,
-// Content-Encoding).
+// Odd are, among others: folded lines, a field twice that may be there once, a blank before the colon, line ends other than
+// CRLF, a NUL octet, a Content-Length longer than the message, and the fields that change what the others mean (Require,
+// Record-Route, Content-Encoding).
 void scan(std::string_view message, Scan& out);
 // By its beginning: "SIP/".
 bool is_response(std::string_view message);
 
-// --- what stands in the fields. Each false: odd ----------------------------------------------------------------------------------
+// --- what stands in the fields. false: odd ---------------------------------------------------------------------------
 
 std::string_view trimmed(std::string_view);
 bool is_token(std::string_view);                          // RFC 3261 section 25.1; not empty
 
-// Whether each parameter behind the first ';' is a token, or "token=value" with a token or host for a value; blanks stand beside
-// semicolons only.
+// Whether each parameter behind the first ';' is a token, or "token=value" with a token or host for a value, and blanks stand
+// beside semicolons only.
 bool plain_params(std::string_view list);
 // The value of ";name=value". The list has no quotes in it. An absent one leaves `value` empty; one that is there twice is odd.
 bool param_of(std::string_view list, std::string_view name, std::string_view& value);

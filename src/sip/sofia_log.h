@@ -1,5 +1,5 @@
-// What sofia writes goes to our Log, and nowhere else: its serious messages as warnings, its debug text on level debug. However much
-// it is, only so many lines a second pass. Sofia has one log for the whole process; the text of a stack is written by the
+// What sofia writes goes to our Log, and nowhere else: its serious messages as warnings, its debug text on level debug. However
+// much it is, only so many lines a second pass. Sofia has one log for the whole process; the text of a stack is written by the
 // thread that runs it, so each thread has its own receiver: the newest scope made on it.
 #pragma once
 

@@ -15,8 +15,8 @@ namespace pua {
 
 namespace {
 
-// Each transaction ends by itself after 64 T1, but a resolver that does not answer, or several servers of one name that time out in
-// turn, take longer. Nothing stays out longer than this many times 64 T1.
+// Each transaction ends by itself after 64 T1, but a resolver that does not answer, or several servers of one name that time
+// out in turn, take longer. No request stays out longer than this many times 64 T1.
 constexpr int64_t kGuardFactor = 3;
 
 constexpr int kPortTries = 16;
@@ -80,7 +80,8 @@ Status SipStack::Core::open_lane(const SipSettings& s) {
   return success();
 }
 
-// Names are looked up for what our sockets can reach: those that requests leave from, and those of `listen`, where SUBSCRIBEs do.
+// Names are looked up for what our sockets can reach: those that requests leave from, and those of `listen`, where SUBSCRIBEs
+// do.
 Status SipStack::Core::open_locator(const SipSettings& s) {
   uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) return {Errc::no_memory, "the system gives no random numbers"};
@@ -128,7 +129,7 @@ Status SipStack::Core::open_addresses(const SipSettings& s) {
       if (!inbound) return inbound.error();
       inbound_ = std::move(*inbound);
     }
-    // A port that UDP got by itself may be taken for TCP.
+    // A free port that the system chose for UDP may be taken by another program for TCP: then another port is tried.
     Status st = success();
     for (int i = 0; i < (any_port(uri) ? kPortTries : 1); i++)
       if ((st = open_address(s, uri)) || st.code() == Errc::bad_config) break;
@@ -137,7 +138,8 @@ Status SipStack::Core::open_addresses(const SipSettings& s) {
   return success();
 }
 
-// One address: its UDP sockets, the lane's or sofia's, the port for connections, and sofia for SUBSCRIBEs that go by connections.
+// One address: its UDP sockets, the lane's or sofia's, the port for connections, and sofia for SUBSCRIBEs that go by
+// connections.
 Status SipStack::Core::open_address(const SipSettings& s, const std::string& uri) {
   ListenTransports t = transports_of(*parse_target(uri));
   std::vector<std::unique_ptr<UdpSocket>> udp;
@@ -201,7 +203,7 @@ SipCounters SipStack::Core::counters() const {
   return c;
 }
 
-// --- what takes too long ------------------------------------------------------------------------------------------------------------
+// --- what takes too long ---------------------------------------------------------------------------------------------
 
 void SipStack::Core::arm_guard(MonoMs now) {
   MonoMs due = txns_.first_deadline();
@@ -229,7 +231,7 @@ void SipStack::Core::on_late(void* arg) {
   if (self.state_ == State::Closing && self.retiring_ == 0) self.ended();
 }
 
-// --- the end ------------------------------------------------------------------------------------------------------------------------
+// --- the end ---------------------------------------------------------------------------------------------------------
 
 void SipStack::Core::close(std::function<void()> done) {
   if (state_ != State::Open) return;

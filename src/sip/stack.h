@@ -1,5 +1,5 @@
-// SipStack: the SIP port: UDP by a lane of our own (docs/adr/0014), connections to servers by sofia-sip (0003), connections from outside by
-// a server of our own (0016).
+// SipStack: the SIP port: UDP by a lane of our own (docs/adr/0014), connections to servers by sofia-sip (0003), connections
+// from outside by a server of our own (0016).
 //
 //   engine --send--> table of requests --> locator: which server --> lane (UDP), or sofia (TCP, TLS) --> wire
 //   engine <--on_reply-- (digest answers 401/407, 503 goes to the next server) <-- final reply, 408, 503
@@ -49,10 +49,10 @@ class SipStack : public SipPort {
   // Who gets the replies, and the NOTIFYs (null: they are answered 481). Both outlive the stack.
   void attach(SipSink& sink, NotifySink* notifies);
 
-  // Completes what is open (487, origin Shutdown), inside this call, then ends sofia's agents and closes the sockets. Legal inside on_reply,
-  // on_notify and `done` of this stack; the rest then ends by the messages that are queued. A driver destroyed right after it
-  // has to run them at its end (Port mode does); where it does not, call shutdown() and let both go in its `done`. Not legal
-  // inside callbacks of other users of the same driver.
+  // Completes what is open (487, origin Shutdown) inside this call, then ends sofia's agents and closes the sockets. Legal
+  // inside on_reply, on_notify and `done` of this stack; the rest then ends by messages of the driver that are queued. A driver
+  // destroyed right after it has to run them at its end (Port mode does); where it does not, call shutdown() and let both go in
+  // its `done`. Not legal inside callbacks of other users of the same driver.
   ~SipStack() override;
   SipStack(const SipStack&) = delete;
   SipStack& operator=(const SipStack&) = delete;

@@ -1,5 +1,5 @@
-// SipStack::Core: what stands behind SipStack. In parts: stack.cpp opens and closes, stack_out.cpp finds the ways out, stack_replies.cpp
-// takes what comes back.
+// SipStack::Core: what stands behind SipStack. It is in three files: stack.cpp opens and closes, stack_out.cpp sends requests
+// on their way, stack_replies.cpp takes what comes back.
 #pragma once
 
 #include <functional>

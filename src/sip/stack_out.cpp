@@ -1,5 +1,5 @@
-// SipStack::Core: the ways out. A request goes to its next hop; where that is a name, to one of the hop's servers after the other
-// (RFC 3263 section 4.3).
+// SipStack::Core: the ways out. A request goes to its next hop; where that is a name, to one of the hop's servers after the
+// other (RFC 3263 section 4.3).
 #include <sofia-sip/sip.h>
 
 #include "sip/header_text.h"
@@ -121,14 +121,14 @@ void SipStack::Core::on_located(uint64_t token, Servers servers, std::string_vie
   if (auto st = again(*t, t->cseq); !st) complete_synthetic(*t, 500, ReplyOrigin::Local, st.error().message);
 }
 
-// For a request that may have to be sent again.
+// Keeps a copy of a request that may have to be sent again.
 void SipStack::Core::keep(Txn& t, const SipRequest& r) {
   if (&r != &t.kept.view() && t.kept.view().uri.empty()) t.kept.keep(r);
 }
 
-// --- one try ----------------------------------------------------------------------------------------------------------------------
+// --- one try ---------------------------------------------------------------------------------------------------------
 
-// Some notifiers take who subscribes from the user part of Contact: where the address is ours it is that of the watcher.
+// Some notifiers take the user part of Contact for the name of the subscriber: a Contact of ours gets that of the watcher.
 static void add_user(std::string_view watcher, std::string& contact) {
   Uri of, to;
   if (read_uri(watcher, of) || read_uri(contact, to) || of.host.empty() || of.user.empty() || to.has_user) return;
@@ -148,7 +148,7 @@ Status SipStack::Core::attempt_lane(Txn& t, const SipRequest& r, const Way& way,
   std::string_view contact = r.contact;
   if (r.method == "SUBSCRIBE") {
     Target hop = way.hop;
-    hop.family = to.family() == AF_INET ? Target::Family::V4 : Target::Family::V6;   // a name's is known by now
+    hop.family = to.family() == AF_INET ? Target::Family::V4 : Target::Family::V6;   // of a name it is known only now
     hop.secure = false;
     if (NotifyAddress* address = address_for(r, hop, &to)) {
       socket = of_family(address->sockets(), to.family());
@@ -231,8 +231,8 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
   return success();
 }
 
-// Each try is a transaction of its own (RFC 3261 section 8.1.3.5, RFC 3263 section 4.3). The caller's branch is for the first; others get
-// random ones, so that a server which saw one cannot answer for the server that is asked next.
+// Each try is a transaction of its own (RFC 3261 section 8.1.3.5, RFC 3263 section 4.3). The caller's branch is for the first;
+// others get random ones, so that a server which saw one cannot answer for the server that is asked next.
 std::string_view SipStack::Core::branch_of(const Txn& t, const SipRequest& r) { return t.tries == 0 ? r.branch : std::string_view(); }
 
 // The request once more, as another transaction.
@@ -267,18 +267,20 @@ void SipStack::Core::fail_later(Txn& t, std::string why) {
   late_timer_->arm(1);
 }
 
-// --- which socket -----------------------------------------------------------------------------------------------------------------
+// --- which socket ----------------------------------------------------------------------------------------------------
 
-// The first that fits; if none does, the first, which then fails as a transport error (no TLS, no IPv6). null: there is none at all.
+// The first that fits; if none does, the first, which then fails as a transport error (no TLS, no IPv6). null: there is none at
+// all.
 Endpoint* SipStack::Core::endpoint_for(const Target& t) const {
   for (auto& e : endpoints_)
     if (e->serves(t)) return e.get();
   return endpoints_.empty() ? nullptr : endpoints_.front().get();
 }
 
-// Where NOTIFYs for a subscription that takes this way are to come: the Contact where it is an address of ours that they can take, too;
-// else the address that fits best. The first one is what owners name who do not care: of several the one counts that the machine
-// reaches `to` from. null: the Contact is somebody else's, or there is no address.
+// The address of `listen` that NOTIFYs for this subscription are to come to: the one that the Contact names, where NOTIFYs can
+// get there by the way of the request; else the one that fits best. The Contact of owners who do not care is the first address:
+// where several fit, the one is taken that the machine reaches `to` from. null: the Contact is somebody else's, or there is no
+// address.
 NotifyAddress* SipStack::Core::address_for(const SipRequest& r, const Target& hop, const NetAddress* to) const {
   NotifyAddress* named = address_at(r.contact);
   if (!named && !r.contact.empty()) return nullptr;

@@ -12,7 +12,7 @@
 
 namespace pua {
 
-// --- of the lane ------------------------------------------------------------------------------------------------------------------
+// --- of the lane -----------------------------------------------------------------------------------------------------
 
 void SipStack::Core::on_plain_reply(uint64_t token, SipReply& reply) {
   Txn* t = txns_.find(token);
@@ -75,7 +75,7 @@ void SipStack::Core::on_unreadable(const NotifyRequest& request, const NotifyAns
   if (notifies_) notifies_->on_unreadable(request, answer, now);
 }
 
-// --- of sofia ---------------------------------------------------------------------------------------------------------------------
+// --- of sofia --------------------------------------------------------------------------------------------------------
 
 void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, const sip_s* sip, msg_s* msg, bool ours) {
   Txn* t = txns_.find(token);
@@ -95,7 +95,7 @@ void SipStack::Core::on_final(uint64_t token, int status, const char* phrase, co
   }
 }
 
-// --- for both ---------------------------------------------------------------------------------------------------------------------
+// --- for both --------------------------------------------------------------------------------------------------------
 
 void SipStack::Core::parsed(Txn& t, const sip_s* sip, msg_s* msg) {
   int status = sip->sip_status->st_status;

@@ -1,7 +1,7 @@
-// StrangerLimit: how many requests of strangers are worth an answer: so many a second in all, and so many from one host, so that one who
-// asks too much does not take the turn of the others. Hosts that we have to do with (our servers, notifiers of ours) have a share each that
-// strangers cannot use up, however many addresses they make up. So have NOTIFYs that name a Call-ID of ours: their sender may be a notifier
-// whose first one this is, or somebody who has seen the Call-ID. Bounded memory, no clock of its own.
+// StrangerLimit: how many requests of strangers get an answer: so many a second in all, and so many from one host, so that one
+// who asks too much does not use up what the others may ask. Hosts that are known (our servers and notifiers) have a share each
+// that strangers cannot use up, however many addresses they make up. So have NOTIFYs that name a Call-ID of ours: their sender
+// may be a notifier whose first one this is, or somebody who has seen the Call-ID. Bounded memory, no clock of its own.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace pua {
 
 class StrangerLimit {
  public:
-  // A monitoring system that asks OPTIONS of each node every second stays far below; a scan does not. An answer costs about 2 us.
+  // A monitoring system that sends OPTIONS every second stays far below that; a scan of the network does not. An answer costs
+  // about 2 us.
   static constexpr uint32_t kAll = 2000, kHost = 100;   // a second; also what may come at once
 
   // What a request has to do with us, by what stands in it.
@@ -23,7 +24,8 @@ class StrangerLimit {
 
   explicit StrangerLimit(HashKey key) : key_(key), friends_(kFriends) {}
 
-  // We have to do with that host: it answered a request of ours, or sent a NOTIFY that was taken. The newer one counts where two meet.
+  // That host is known: it answered a request of ours, or sent a NOTIFY that was taken. Where two hosts share a bucket, the
+  // newer one counts.
   void know(const NetAddress& host) {
     if (is(last_, host)) return;   // the same server again and again
     last_ = host;
@@ -32,7 +34,7 @@ class StrangerLimit {
   }
   bool knows(const NetAddress& host) const { return is(last_, host) || is(friends_[hash(host) % kFriends].host, host); }
 
-  // Would one more from there pass? Spends nothing. A host that we know is not limited in what names a dialog of ours.
+  // Would one more from there pass? Spends nothing. A known host is not limited in requests that name a dialog of ours.
   bool left(const NetAddress& from, Names names, MonoMs now) { return buckets(from, names, now).left(); }
 
   // One more from there. false: one too many.
@@ -44,7 +46,7 @@ class StrangerLimit {
     return true;
   }
 
-  // What pass() let through from there a moment ago does not count: somebody wanted it.
+  // Takes back what pass() has just spent: a handler wanted that request.
   void give_back(const NetAddress& from, Names names, MonoMs now) {
     Buckets b = buckets(from, names, now);
     for (Bucket* one : {b.own, b.all})

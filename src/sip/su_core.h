@@ -42,10 +42,10 @@ class SuCore {
   void guard_streams(size_t most) { most_ = std::max(most_, most); }
   virtual void stream_message(const sockaddr* peer) = 0;
   virtual void stream_unanswered(const sockaddr* peer) = 0;
-  // This descriptor is watched no more, though sofia did not say so.
+  // Stops watching this descriptor, although sofia still wants it watched.
   virtual void ignore(int) {}
 
-  // There may be messages or timers to look at: a turn follows. Free inside a turn, which looks at its end anyway.
+  // There may be messages or timers to look at: a turn follows. Does nothing inside a turn, which looks at its end anyway.
   void schedule();
   // A turn now.
   void settle();

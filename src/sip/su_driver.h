@@ -59,10 +59,9 @@ class SuDriver {
   // The loop it runs on, and who watches its turns (may be null): for sockets of our own beside sofia's.
   virtual event_base* base() const = 0;
   virtual Watchdog* watchdog() const = 0;
-  // Sofia's deferrable timers (housekeeping) wait up to ten minutes for something
-  // else to wake the loop; su_root_set_max_defer(root(), ms) shortens that, for a shutdown.
-  // Call after any sofia call made from outside sofia's own callbacks (nta_agent_create, nta_outgoing_mcreate ...). Cheap, and nothing at
-  // all in Port mode, where the port sees such calls by itself.
+  // Call it after any sofia call made from outside sofia's own callbacks (nta_agent_create, nta_outgoing_mcreate ...). It is
+  // cheap, and does nothing in Port mode, where the port sees such calls by itself. (Sofia's deferrable timers, its
+  // housekeeping, wait up to ten minutes for something else to wake the loop; su_root_set_max_defer(root(), ms) shortens that.)
   virtual void kick() = 0;
   // Runs what is due now: queued messages and timers, no sockets. For tests on a fake clock, which moves without waking
   // anybody. Never from inside a sofia callback.

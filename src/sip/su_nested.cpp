@@ -179,7 +179,8 @@ class NestedCore final : public SuCore {
     return true;
   }
 
-  // What su_port does at each event is done here after each step: sofia's sockets are its own, but the kernel tells of them.
+  // What su_port does at each event is done here after each step: sofia watches its sockets itself, but the kernel tells which
+  // they are.
   void look_at_streams() {
     for (Stream& s : streams_) s.seen = false;
     each_member(epoll_, [&](int fd, unsigned events) {
@@ -188,7 +189,7 @@ class NestedCore final : public SuCore {
       socklen_t len = sizeof peer;
       if (!stream_octets(fd, octets) || getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &len) != 0) return;
       auto it = std::find_if(streams_.begin(), streams_.end(), [&](const Stream& s) { return s.fd == fd; });
-      // A descriptor that serves again: another peer, or fewer octets than there were.
+      // The number of the descriptor serves another connection by now: another peer, or fewer octets than there were.
       bool other = it == streams_.end() || octets < it->read.at_message || !it->from(reinterpret_cast<sockaddr*>(&peer));
       if (it == streams_.end()) it = streams_.insert(it, Stream{.fd = fd, .peer = {}, .read = {}});
       if (other) {

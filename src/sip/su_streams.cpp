@@ -45,7 +45,7 @@ bool replace(SuCore* core, int fd, uint16_t port) {
   *p = 0;
   if (core) core->ignore(fd);
   bool done = other >= 0 && bind(other, reinterpret_cast<sockaddr*>(&a), len) == 0 && dup3(other, fd, O_CLOEXEC) == fd;
-  if (!done) shutdown(fd, SHUT_RDWR);  // no connections, whatever comes of it
+  if (!done) shutdown(fd, SHUT_RDWR);  // then at least nobody can connect
   if (other >= 0) close(other);
   return done;
 }

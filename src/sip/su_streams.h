@@ -22,8 +22,9 @@ int unlisten(su_root_t*, uint16_t port);
 void su_guard_streams(su_root_t*, size_t most);
 // A message was taken from the connection that is being served, whose other end this is.
 void su_stream_message(su_root_t*, const sockaddr* peer);
-// A request to this server was not answered in time. A connection to it that has brought octets since its last message is shut down: sofia
-// passes over some (a NUL) in silence, and every message behind them is lost. Over TLS the octets of the handshake count as well.
+// A request to this server was not answered in time. A connection to it that has brought octets since its last message is shut
+// down: sofia passes over some (a NUL) in silence, and every message behind them is lost. Over TLS the octets of the handshake
+// count as well.
 void su_stream_unanswered(su_root_t*, const sockaddr* peer);
 
 // "192.0.2.1:5061", "[2001:db8::1]:5061"; empty for an address of another kind. stream_peer: of the other end of a connection.

@@ -1,5 +1,5 @@
-// Table of open transactions. Callbacks hold a token (base/slots.h), so that a late one finds nothing instead of somebody else's
-// transaction. Deadlines are equal for all, so the order of sending is the order of deadlines: a list.
+// Table of open transactions. Callbacks hold a token (base/slots.h), so that a late one finds nothing instead of somebody
+// else's transaction. All deadlines are equally far away, so the order of sending is the order of deadlines: a list.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct Txn : Slot, ListHook {
   uint32_t server = 0;                // which of `servers` it went to
   Servers servers;                    // null: sofia finds the way, or the name is being looked up
   bool locating = false;
-  KeptRequest kept;                   // only where it may have to be sent again: credentials, a name to look up, several servers
+  KeptRequest kept;   // only where it may have to be sent again: there are credentials, a name to look up, several servers
   AuthTrail trail;
 
   MonoMs deadline() const { return deadline_; }
@@ -40,8 +40,8 @@ struct Txn : Slot, ListHook {
 
 class TxnTable {
  public:
-  // The new transaction: all fields as made new but for memory that is used again. Stays where it is until removed. nullptr: so many are
-  // open as there may be.
+  // The new transaction: all fields are as made new, but memory is used again. It stays where it is until it is removed.
+  // nullptr: as many are open as there may be.
   Txn* add(TxnId id) {
     Txn* t = slots_.add();
     if (!t) return nullptr;

@@ -1,4 +1,5 @@
-// The UDP sockets that stand for one listen address: "sip:192.0.2.1:5070", "sip:[2001:db8::1]:5070", "sip:*:5070", "sip:host:*".
+// The UDP sockets that stand for one listen address: "sip:192.0.2.1:5070", "sip:[2001:db8::1]:5070", "sip:*:5070",
+// "sip:host:*".
 #pragma once
 
 #include <memory>
@@ -17,11 +18,12 @@ struct ListenTransports {
 };
 ListenTransports transports_of(const Target&);
 
-// One socket, or of "*" two of the same port: IPv4 and IPv6, where the machine has both. A name is looked up, here and now: for the start.
-// Errors: bad_config (a port that is none), sip_failed (no such host, the address cannot be had).
+// One socket, or for "*" two of the same port: IPv4 and IPv6, where the machine has both. A name is looked up inside the call,
+// which blocks: only for the start. Errors: bad_config (a port that is none), sip_failed (no such host, the address cannot be
+// had).
 Result<std::vector<std::unique_ptr<UdpSocket>>> open_udp(const std::string& uri, uint32_t buffer);
 
-// An address of this machine that others may be told, where nothing says who they are: the one that leads out, else the loopback.
+// An address of this machine to tell others when nothing says who they are: the one that leads out, else the loopback.
 NetAddress machine_address(int family);
 
 }  // namespace pua

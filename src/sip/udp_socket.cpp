@@ -12,7 +12,7 @@ namespace {
 
 void set(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
 
-// More than net.core.rmem_max is for those who may (CAP_NET_ADMIN); others get what there is.
+// Only a process with CAP_NET_ADMIN gets more than net.core.rmem_max; others get as much as the system allows.
 void set_buffer(int fd, int force, int plain, uint32_t octets) {
   int size = static_cast<int>(octets);
   if (setsockopt(fd, SOL_SOCKET, force, &size, sizeof size) != 0) set(fd, SOL_SOCKET, plain, size);
@@ -64,7 +64,7 @@ NetAddress source_toward(const NetAddress& to) {
   socklen_t length = sizeof from.v6;
   bool known = fd >= 0 && connect(fd, &to.any, to.length()) == 0 && getsockname(fd, &from.any, &length) == 0 && !from.is_any();
   if (fd >= 0) close(fd);
-  // No route: the request will fail by itself, and something must stand in it.
+  // No route: the request will fail anyway, but an address must stand in it.
   if (!known) from = *NetAddress::literal(to.family() == AF_INET ? "127.0.0.1" : "::1", 0);
   from.set_port(0);
   return from;

@@ -13,18 +13,19 @@ namespace pua {
 
 class UdpSocket {
  public:
-  // buffer: octets of the receive and of the send buffer, as far as the system lets us. Not blocking, closed on exec; errors that come
-  // back from the network are queued (IP_RECVERR). Errors: sip_failed, with the system's reason.
+  // buffer: octets of the receive and of the send buffer, as far as the system lets us. Not blocking, closed on exec; errors
+  // that come back from the network are queued (IP_RECVERR). Errors: sip_failed, with the system's reason.
   static Result<std::unique_ptr<UdpSocket>> open(const NetAddress& at, uint32_t buffer);
   ~UdpSocket();
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
   int fd() const { return fd_; }
-  // Whether what ICMP says of datagrams is told at all: to who sends or receives next, and in the queue of errors, which false empties.
+  // Whether the system reports ICMP errors at all: to whoever sends or receives next, and in the queue of errors. false also
+  // empties that queue.
   void tell_errors(bool);
-  // true: the system lets in what begins like a response or a NOTIFY, and of all else one datagram in 64. false: everything, as at first.
-  // 0, or the errno of a system that does not do it.
+  // true: the system lets in what begins like a response or a NOTIFY, and of all else one datagram in 64. false: everything, as
+  // at first. 0, or the errno of a system that does not do it.
   int let_few_in(bool);
   // Datagrams that the system dropped so far, for want of room or as let_few_in() says.
   uint32_t drops() const;
