@@ -4,9 +4,9 @@
 // one may be written again. The key columns of an id never change. Where a row with another id holds the same unique
 // key, the one with the higher (owner_epoch, id) stays: ids are given in order, so it is the record made later.
 //
-// A narrow write (RowOp) changes some columns of the row with this id, by the same comparison. Whether there is one, or a newer
-// one, an adapter may find out later: it then says so by on_rows_missing, or drops what is older. What it has reported as
-// committed is in every row that it reads from then on, also after a crash.
+// A narrow write (RowOp) changes some columns of the row with this id, by the same comparison. An adapter may find out only
+// later that there is no such row, or that it is newer: it then calls on_rows_missing, or drops the older change. What it has
+// reported as committed is in every row that it reads from then on, also after a crash.
 #pragma once
 
 #include <cstdint>
@@ -83,17 +83,17 @@ class StoreAdapter {
   // Reads rows with id > after in the order of id, `limit` at most (fewer where they are large). One at a time.
   // Ends in one on_rows or on_unreadable.
   virtual void load(int64_t after, uint32_t limit, MonoMs now) = 0;
-  // Reads the row with this unique key, and the largest id up to kMaxCountedId. One at a time, beside a load. The views of `key`
-  // are valid during the call. Ends in one on_found.
+  // Reads the row with this unique key, and the largest id up to kMaxCountedId. One at a time, beside a load. The views of
+  // `key` are valid during the call. Ends in one on_found.
   virtual void find(const Row& key, MonoMs now) = 0;
 
-  // false: what run() is about to do comes before load and find.
+  // false: run() has work to do before rows can be read (load, find).
   virtual bool readable() const { return true; }
   // See StorePort.
   virtual int64_t top_id() const { return 0; }
   // Narrow writes that are committed, and not in their rows yet.
   virtual size_t journal() const { return 0; }
-  // They go into their rows now, without pauses. hurrying(): until all have, or until that turns out not to work.
+  // Brings them into their rows now, without pauses. hurrying(): true until all are there, or until that turns out not to work.
   virtual void hurry() {}
   virtual bool hurrying() const { return false; }
 

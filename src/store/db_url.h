@@ -31,8 +31,8 @@ struct DbUrl {
 // "memory:" keeps nothing over a restart. Errors: bad_config. Messages show the scheme only, never a password.
 Result<DbUrl> parse_db_url(std::string_view url);
 
-// Is this a table name that can stand in SQL text: a letter or '_', then letters, digits, '_', 1 to 60 of them, and no
-// name the database or the schema uses itself? Errors: bad_config.
+// Is this a table name that can stand in SQL text: a letter or '_', then letters, digits and '_', 60 in all at most, and no
+// name that the database or the schema uses itself? Errors: bad_config.
 Status check_table_name(std::string_view name);
 
 }  // namespace pua

@@ -1,5 +1,6 @@
-// File alarm: the kernel tells when somebody else has renamed, removed, replaced or closed after writing a file that we hold open, so
-// that nobody has to look every second. A hint, not a proof: who is called looks for himself (SqlitePlace).
+// File alarm: the kernel tells when somebody else has renamed, removed or replaced a file that we hold open, or closed it after
+// writing, so that nobody has to look every second. It is a hint and no proof: whoever is called looks for himself
+// (SqlitePlace).
 #pragma once
 
 #include <functional>

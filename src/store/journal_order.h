@@ -25,8 +25,8 @@ class JournalOrder {
   void add(int64_t id, int64_t number, bool gone);
   size_t open() const { return open_; }               // entries that are not frozen
 
-  // Takes everything that is open into the frozen list, `most` entries a call. true: done. Only while frozen() is empty, and then
-  // until it is done.
+  // Takes everything that is open into the frozen list, `most` entries a call. true: done. To be called only while frozen() is
+  // empty, and then again until it is done.
   bool merge_some(size_t most);
   bool merging() const { return !merging_.empty(); }
   const std::vector<Entry>& frozen() const { return frozen_; }

@@ -5,8 +5,8 @@
 
 namespace pua {
 
-// Yes: the server offers it, or what it says is no greeting (an error), which the library reads without an answer. Unknown: more octets
-// are needed. Odd: a report of progress in place of a greeting, which the library does not survive.
+// Yes: the server offers it, or what it says is no greeting (an error), which the library reads without an answer. Unknown:
+// more octets are needed. Odd: a report of progress in place of a greeting, which the library does not survive.
 enum class TlsOffer : unsigned char { Unknown, Yes, No, Odd };
 
 inline TlsOffer tls_offer(std::string_view octets) {

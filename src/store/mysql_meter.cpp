@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-// Exported by the library for its plugins, and declared in none of its headers: a function that is called after each read (mode 0) and
-// write (1) of any connection. It cannot be taken back, which is why libpua.so stays where it was loaded (-z nodelete).
+// Exported by the library for its plugins, and declared in none of its headers: a function that is called after each read (mode
+// 0) and write (1) of any connection. It cannot be taken back, which is why libpua.so stays where it was loaded (-z nodelete).
 extern "C" int ma_pvio_register_callback(my_bool add, void (*)(int mode, MYSQL*, const unsigned char* octets, size_t count));
 
 namespace pua {

@@ -1,5 +1,6 @@
-// Counts what MariaDB's client library reads for one connection, and ends the connection where an answer is longer than any that was
-// asked for. The library itself takes whatever a server sends, into memory, up to 1 GB a packet and without an end of packets.
+// Counts what MariaDB's client library reads for one connection, and ends the connection where an answer is longer than any
+// that was asked for. The library itself takes whatever a server sends, into memory, up to 1 GB a packet and without an end of
+// packets.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +20,8 @@ class MysqlMeter {
   bool over() const { return octets_ > most_; }
   size_t most() const { return most_; }
 
-  // What the library reads on this thread while this lives is counted. Where it is too much, the socket is shut down and emptied, so
-  // that the call under way ends with an error.
+  // What the library reads on this thread while this lives is counted. Where it is too much, the socket is shut down and
+  // emptied, so that the call under way ends with an error.
   class Scope {
    public:
     explicit Scope(MysqlMeter& m) : former_(current_) { current_ = &m; }

@@ -22,8 +22,8 @@ struct MysqlServer {
   std::vector<std::string> fences;
 };
 
-// A line of the meta table that tells the tables from a copy of them (docs/adr/0018): "<writer> <number>". The number moves in the
-// transaction of each write of one lane.
+// A line of the meta table that tells the tables from a copy of them (docs/adr/0018): "<writer> <number>". The number moves in
+// the transaction of each write of one lane.
 struct MysqlCount {
   std::string name;             // of the line
   std::string writer;           // who has written it last; empty: nothing is known of it
@@ -60,7 +60,7 @@ struct MysqlServers {
   bool writer_stands = false;   // the line says so
   const void* taker = nullptr;  // the connection that is writing the line, and what goes with it: one at a time
   MysqlCount counts[2];         // of the lanes, Fast first
-  std::vector<std::string> begun;  // writers for whom the counts may begin anew in the table, though nobody has heard of it
+  std::vector<std::string> begun;  // writers in whose name the counts may have begun anew, though the answer was lost
   // Is that what the line of this count may say?
   bool may_say(const MysqlCount& c, std::string_view found) const {
     return c.writer.empty() || c.holds(found) || std::any_of(begun.begin(), begun.end(), [&](auto& who) { return found == who + " 0"; });

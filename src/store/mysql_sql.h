@@ -68,10 +68,11 @@ std::string find_sql(std::string_view table, const Row& key);
 std::string versions_sql(std::string_view table, const std::vector<int64_t>& ids);
 // The lines of these two names in the meta table: name, value.
 std::string counts_sql(std::string_view table, std::string_view fast, std::string_view bulk);
-// Moves a count by one, from anything that it may be. It changes no line where another value stands. (A REPLACE: whoever may write
-// the other lines may do that, too.)
+// Moves a count by one, from any value that it may have. It changes no line where another value stands. (It is a REPLACE
+// because whoever has the right to write the other lines has the right to that, too.)
 std::string count_sql(std::string_view table, const MysqlCount&);
-// One line that says which tables these are: the values of three lines of the meta table, and when the table of the rows was made.
+// One line that says which tables these are: the values of three lines of the meta table, and when the table of the rows was
+// made.
 std::string identity_sql(std::string_view table, std::string_view writer, const MysqlCount& fast, const MysqlCount& bulk);
 // Which of these ids are in the table.
 std::string exists_sql(std::string_view table, const std::vector<int64_t>& ids);

@@ -15,13 +15,14 @@ namespace pua {
 
 namespace {
 
-// Of one statement. Bulk statements keep rows that a caller waits for waiting, as server and disk are shared: while there
-// are such rows they are small. Alone, a large one costs one commit.
+// Octets of one statement. Server and disk are shared, so a large statement of the Bulk lane delays rows that a caller waits
+// for: while there are such rows, its statements are small. Else they are large, for each costs a commit.
 constexpr size_t kStatementBytes = 64 * 1024;
 constexpr size_t kSmallStatementBytes = 8 * 1024;
 constexpr size_t kLargeStatementBytes = 256 * 1024;
 constexpr MonoMs kFastActive = 100;  // since the last batch of the Fast lane
-// Pages are not to hold more than about that, whatever documents are in them; the first ones try.
+// A page holds about so many octets at most, whatever documents are in its rows. The first page is small, to find out how large
+// rows are.
 constexpr size_t kPageBytes = 1024 * 1024;
 constexpr uint32_t kFirstPageRows = 64;
 // A row is refused before it is sent beyond this; a server takes 16 MB at least, as shipped.
@@ -110,8 +111,8 @@ MysqlStore::~MysqlStore() {
 
 // --- at the start, and at the end: without the loop ----------------------------------------------
 
-// Calls start(), and turns a base of its own until done() or the end of the time; true: done. (What start() begins does not
-// have to move: a name being resolved would have to be asked for again.)
+// Moves the connections to a base of its own, calls start(), and turns that base until done() says true or the time is over;
+// true: done. (start() runs after the move, because a name lookup that is under way does not survive a move.)
 template <class S, class F>
 bool MysqlStore::pump_until(MonoMs ms, S start, F done) {
   if (done()) return true;
@@ -131,7 +132,7 @@ bool MysqlStore::pump_until(MonoMs ms, S start, F done) {
     event_base_loop(base, EVLOOP_ONCE);
   }
   move(nullptr);
-  for (int i = 0; i < kLastTurns; i++) event_base_loop(base, EVLOOP_NONBLOCK);  // name lookups that were given up go
+  for (int i = 0; i < kLastTurns; i++) event_base_loop(base, EVLOOP_NONBLOCK);  // name lookups that were given up end here
   event_base_free(base);
   return done();
 }
@@ -206,8 +207,8 @@ void MysqlStore::run(MonoMs now) {
   send_metas(fast_);
 }
 
-// Before any row: a restart must not read rows by another clock than they were written by. Batches of either lane wait for
-// them, and fail with them.
+// These values are written before any row: after a restart, rows must not be read by another clock than the one that they were
+// written by. Batches of either lane wait until the values are there, and fail if they cannot be written.
 void MysqlStore::send_metas(MysqlConn& c) {
   meta_due_ = kNever;
   metas_out_ = true;
@@ -251,8 +252,8 @@ void MysqlStore::write(Lane lane, RowSource& rows, MonoMs) {
   if (!metas_out_) send_metas(conn(lane));
 }
 
-// Upserts, narrow writes and deletes go apart. That changes their order, which matters within one id only: a row that is there twice is
-// left for the next batch.
+// Upserts, narrow writes and deletes go into statements of their own. That changes their order, which matters within one id
+// only: a row that comes up twice is left for the next batch.
 void MysqlStore::take_rows(Writing& w, RowSource& rows) {
   w.results.assign(rows.size(), WriteResult::Deferred);
   w.upserts.clear();
@@ -397,7 +398,7 @@ void MysqlStore::failed(Writing& w, const std::vector<Writing::Item>& items, con
   w.down = r.fault != DbFault::Row && r.fault != DbFault::Collision;
 }
 
-// Nothing of it was sent.
+// Ends a batch of which nothing was sent.
 void MysqlStore::give_up(Writing& w, const DbReply& r) {
   w.upsert.take();
   w.narrow.take();

@@ -139,7 +139,7 @@ class MysqlStore : public StoreAdapter {
   MonoMs watch_pause_ = 1000;
   std::string watched_place_, made_at_;  // the server, and when it says that the table was made
   RowWitnesses witnesses_;
-  bool copy_untold_ = false;    // found before anybody listened
+  bool copy_untold_ = false;    // a copy was found before there was a sink to tell
 };
 
 }  // namespace pua

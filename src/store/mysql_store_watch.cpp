@@ -7,8 +7,8 @@
 
 namespace pua {
 
-// What a write finds out by itself is told at once; this is for the time in which nothing is written, and for a table of rows that
-// was put in the place of ours while the lines that count our writes were left alone.
+// What a write finds out by itself is told at once; this is for the time in which nothing is written, and for a table of rows
+// that was put in the place of ours while the lines that count our writes were left alone.
 void MysqlStore::watch() {
   watch_at_ = home_.now() + watch_pause_;
   if (read_.busy()) return;
@@ -32,7 +32,7 @@ void MysqlStore::watch() {
   });
 }
 
-// ... and for rows that were brought back alone, under a table that stayed.
+// Looks for rows of an older copy that were brought back alone, while the table stayed (mysql_witness.h).
 void MysqlStore::watch_rows(const std::string& writer) {
   std::vector<int64_t> ids = witnesses_.ask();
   if (ids.empty() || !servers_.writer_stands || servers_.writer != writer) return watched();
@@ -47,7 +47,7 @@ void MysqlStore::watch_rows(const std::string& writer) {
   });
 }
 
-// A page that was asked for meanwhile.
+// The look is over: a page that was asked for meanwhile is fetched.
 void MysqlStore::watched() {
   if (next_.state != Page::State::Stale || read_.busy()) return;
   next_.state = Page::State::None;

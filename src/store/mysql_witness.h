@@ -1,8 +1,9 @@
-// Rows whose state in the table is known for certain, pure: where the table says something else, an older copy of its rows was brought
-// back under lines of the meta table that stayed (docs/adr/0018).
+// Rows whose state in the table is known for certain, pure: where the table says something else, an older copy of its rows was
+// brought back while the lines of the meta table stayed (docs/adr/0018).
 //
-// A copy lacks what was written after it was taken. So the rows written last are the witnesses, some of each second: those of the last
-// one alone may all have been written since the copy was brought back. A row that a statement is on its way to is none.
+// A copy lacks what was written after it was taken. So the rows written last are the witnesses, some of each second: those of
+// the last second alone may all have been written since the copy was brought back. A row that a statement under way may change
+// is no witness.
 #pragma once
 
 #include <algorithm>
@@ -44,7 +45,8 @@ class RowWitnesses {
     for (const RowState& w : asked_) ids.push_back(w.id);
     return ids;
   }
-  // found: those that are there. What was touched since ask() tells nothing; what is newer than we know, somebody else has written.
+  // found: those that are there. What was touched since ask() tells nothing; what is newer than we know, somebody else has
+  // written.
   bool contradicted_by(const std::vector<RowState>& found) {
     auto says_other = [&found](const RowState& w) {
       auto at = std::find_if(found.begin(), found.end(), [&](const RowState& f) { return f.id == w.id; });

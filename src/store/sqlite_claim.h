@@ -9,8 +9,8 @@
 
 namespace pua {
 
-// What an owner notes of the file it works on. It only saves the next one a long look at a file that nobody has touched since: without
-// it, everything is found out all the same.
+// What an owner notes of the file it works on. It only saves the next owner a long look at a file that nobody has touched
+// since: without it, everything is found out all the same.
 struct SqliteNote {
   SqlitePlace::State file;    // as this owner has left it
   int64_t status_ns = 0;      // and its time that nobody can set (ctime)
@@ -48,13 +48,13 @@ class FileClaim {
   SqliteNote last_;
 };
 
-// The same on the file, whatever names it has: a lock on an octet that SQLite does not use. It needs a descriptor of its own, and
-// closing one takes all of SQLite's locks on that file from this process: to be destroyed after the connection was closed.
+// The same on the file, whatever names it has: a lock on an octet that SQLite does not use. It needs a descriptor of its own,
+// and closing one takes all of SQLite's locks on that file from this process: to be destroyed after the connection was closed.
 class InodeClaim {
  public:
   // Errors: store_failed.
   static Result<InodeClaim> take(const std::string& path);
-  // By this process, under whatever name: then the file is not to be opened and closed here.
+  // Whether this process holds the claim on that file, under whatever name: then the file must not be opened and closed here.
   static bool held_here(const std::string& path);
   InodeClaim(InodeClaim&& o) noexcept : fd_(o.fd_), id_(o.id_) { o.fd_ = -1; }
   InodeClaim(const InodeClaim&) = delete;

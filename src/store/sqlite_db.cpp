@@ -67,7 +67,7 @@ Result<SqliteDb> SqliteDb::open(const std::string& name, std::shared_ptr<FileCla
   else if (errno != EEXIST) return file_error(path, strerror(errno));
 
   SqliteDb db(name, path, std::move(claim));
-  // Before the claim on the file: that goes with any other descriptor of it.
+  // This comes before the claim on the file, which is lost when any other descriptor of the file is closed.
   if (!InodeClaim::held_here(path)) {
     Result<std::string> notice = set_stale_log_aside(path, db.claim_->last(), again ? LongLooks::No : LongLooks::Yes);
     if (!notice) return notice.error();

@@ -22,10 +22,10 @@ using SqliteStmt = std::unique_ptr<sqlite3_stmt, SqliteClose>;
 class SqliteDb {
  public:
   // Opens `path` for reading and writing, creates it (mode 0640) if absent. Never waits for a lock.
-  // With the claim that a former connection had (abandon), or one of its own. A write-ahead log there that does not belong to the file
-  // is set aside before (sqlite_stale_log.h).
+  // With the claim that a former connection had (abandon), or one of its own. A write-ahead log there that does not belong to
+  // the file is set aside before (sqlite_stale_log.h).
   static Result<SqliteDb> open(const std::string& path, std::shared_ptr<FileClaim> claim = {});
-  // Closes without a word to the file, which may not be the one at its path any more. Statements are to be finalized before.
+  // Closes without writing to the file, which may not be the one at its path any more. Statements are to be finalized before.
   std::shared_ptr<FileClaim> abandon();
 
   sqlite3* handle() const { return db_.get(); }

@@ -12,15 +12,16 @@ namespace pua {
 
 namespace {
 
-// A turn folds for that long; the commit takes about as long again where rows lie far apart. Between two turns there is time for
-// everything else, unless more lines come in than are folded.
+// A turn folds for that long; the commit takes about as long again where rows lie far apart. Between two turns there is time
+// for everything else, unless more lines come in than are folded.
 constexpr int64_t kFoldUs = 1000;
 constexpr MonoMs kFoldPauseMs = 2;
 constexpr MonoMs kRetryMs = 1000;
 constexpr size_t kLinesATurn = 4096;       // found at start, put in order, or removed: about 1 ms
 constexpr int64_t kEmptyLines = 32768;     // so many go at once, page by page, where nothing else is in the table
 constexpr size_t kMostKept = 1024;
-// The largest number of a line: JournalOrder doubles it, which still fits. At a million lines a second it is reached after 73,000
+// The largest number of a line: JournalOrder doubles it, which still fits. At a million lines a second it is reached after
+// 73,000
 // years: what stands beyond was not written by us.
 constexpr int64_t kMostNumber = INT64_C(1) << 61;
 

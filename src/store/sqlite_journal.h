@@ -1,7 +1,8 @@
-// SQLite journal: narrow writes are appended to a table of their own, which costs a tenth of finding the row and writing its page,
-// and folded into the rows later, many at a time and in the order of id, so that each page is written once.
+// SQLite journal: narrow writes are appended to a table of their own, which costs a tenth of finding the row and writing its
+// page, and folded into the rows later, many at a time and in the order of id, so that each page is written once.
 //
-//   Scanning --all lines of earlier runs are known--> Collecting --enough, or a pause--> Merging --> Folding --> Cleaning --> Collecting
+//   Scanning --all lines of earlier runs are known--> Collecting
+//   Collecting --enough lines, or a pause--> Merging --> Folding --> Cleaning --> Collecting
 //
 // A line counts where it is newer than its row, by (owner_epoch, record_version, node): a whole row that was written after it
 // makes it void, and folding it twice does no harm. After a delete it has no row to go into.
@@ -25,10 +26,11 @@
 namespace pua {
 
 struct JournalLimits {
-  // So many lines are folded, whether rows are being written or not: the more, the fewer pages a row costs. Four times as many are
-  // the most: narrow writes are whole rows then, until there is room. 0: all are whole rows.
+  // When so many lines wait, they are folded even while rows are being written. The more lines at a time, the fewer pages are
+  // written for each row. With four times as many, narrow writes are written as whole rows until there is room. 0: every narrow
+  // write is written as a whole row.
   uint32_t lines = 262144;
-  MonoMs quiet_ms = 1000;   // without a narrow write: what there is is folded
+  MonoMs quiet_ms = 1000;   // after so long without a narrow write, all lines are folded
   MonoMs age_ms = 30000;    // nothing waits longer than that for its fold to begin. Sooner: hurry()
 };
 

@@ -8,8 +8,8 @@ namespace pua {
 
 namespace {
 
-// Where these stand in the index, in octets, and in the log. The index begins with the same 48 octets twice: who writes it writes one
-// after the other.
+// Where these stand in the index, in octets, and in the log. The index begins with the same 48 octets twice: who writes it
+// writes one after the other.
 constexpr int kIndexOctets = 32768;
 constexpr size_t kCopyOctets = 48, kChanges = 8, kPageSize = 14, kFrames = 16, kSum = 24, kSalt = 32, kFolded = 96;
 constexpr int64_t kLogHead = 32, kFrameHead = 24;
@@ -58,7 +58,7 @@ bool SqliteLiveLog::read(int64_t at, void* to, int n) const {
   return f->pMethods->xRead(f, to, n, at) == SQLITE_OK;
 }
 
-// The head, and the last frame, whose sum goes over all that is before it.
+// Looks at the head, and at the last frame, whose checksum covers all frames before it.
 bool SqliteLiveLog::holds(const Head& h) const {
   if (h.frames == 0) return true;  // it has begun anew, and nothing of it is in the file yet
   unsigned char head[kLogHead], frame[kFrameHead];
@@ -86,7 +86,7 @@ bool SqliteLiveLog::sound(const std::string& path) {
     Head again;
     if (i + 1 >= kTries || !read_index(again) || again == now) return false;
   }
-  // Nothing was committed since, and it was written to: only its times are others, or its middle is.
+  // It was written to, but nothing was committed since: either only its times have changed, or what stands in its middle has.
   if (now == known_ && !whole(path)) return false;
   known_ = now;
   return true;

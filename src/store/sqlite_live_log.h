@@ -1,5 +1,6 @@
-// The write-ahead log of a connection that is open: whether what stands in the file is what this process and the others have written,
-// as the index says that they all share. Who copies another log over it, in place, changes neither its name nor its inode.
+// The write-ahead log of a connection that is open: whether what stands in the file is what this process and the others have
+// written, as the index says that they all share. Who copies another log over it, in place, changes neither its name nor its
+// inode.
 #pragma once
 
 #include <sqlite3.h>
@@ -14,16 +15,17 @@ class SqliteLiveLog {
  public:
   explicit SqliteLiveLog(sqlite3* db) : db_(db) {}
 
-  // What is there now was written by us, or looked at.
+  // Takes what is there now as known: we have written it, or have looked at it.
   void remember();
-  // After a commit of ours: the frame that it went on behind, and the head, are those that we know. Two reads of a few octets.
-  // false: it was written on behind another log.
+  // After a commit of ours: whether the frame that it went on behind, and the head, are those that we know. Two reads of a few
+  // octets. false: our commit went behind another log.
   bool committed();
-  // Somebody has written to it. What counts stands in it all the same; path: its name, where it has to be read as a whole.
+  // Somebody else has written to it: whether all that counts still stands in it. path: its name, in case it has to be read as a
+  // whole.
   bool sound(const std::string& path);
   // How many of its pages are in the file, whoever has brought them there.
   uint32_t folded() const;
-  // All of its frames that count are there.
+  // Whether all of its frames that count are there.
   bool whole(const std::string& path);
 
  private:

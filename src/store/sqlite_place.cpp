@@ -13,8 +13,9 @@ namespace pua {
 
 namespace {
 
-// The kernel tells who holds a lease that somebody wants to break it by SIGIO, which ends a process that knows nothing of it. For the
-// moment of the question it goes to this thread alone, is held back, and taken off: a host's own handler hears nothing.
+// Whoever holds a lease is told by SIGIO that somebody opens the file, and that signal ends a process that does not handle it.
+// While we ask, it goes to this thread alone and is blocked, and afterwards it is taken off: a handler of the host's never sees
+// it.
 class NoLeaseSignal {
  public:
   explicit NoLeaseSignal(int fd) {

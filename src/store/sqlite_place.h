@@ -1,5 +1,5 @@
-// What stands at a database's path: whether it is still the file that was opened, and its write-ahead log, and whether somebody else
-// has written into them. A few calls of stat: cheap enough for each commit.
+// What stands at a database's path: whether it is still the file that was opened, and its write-ahead log, and whether somebody
+// else has written into them. A few calls of stat: cheap enough for each commit.
 #pragma once
 
 #include <sys/types.h>
@@ -21,8 +21,8 @@ struct FileId {
 // The file itself, where `path` is a link, or leads through one; where it will be, if it is not there yet.
 std::string resolved_path(const std::string& path);
 
-// Whether somebody has the file open for writing; a question to the kernel (a lease), which only the file's owner may ask. Whoever
-// opens it meanwhile costs us no signal.
+// Whether somebody has the file open for writing; a question to the kernel (a lease), which only the file's owner may ask.
+// Whoever opens it meanwhile costs us no signal.
 bool being_written(const std::string& path);
 
 class SqlitePlace {
@@ -32,7 +32,7 @@ class SqlitePlace {
     Gone,      // nothing stands there
     Replaced,  // another file
     LogGone,   // the file is ours, but its log was removed, replaced or cut off: what it holds would be missing after a crash
-    IndexGone, // ... or the index of its log (-shm) was: memory that all connections share, in which each call would end the process
+    IndexGone, // ... or the index of its log (-shm) was: shared memory, and whoever reached for it would end by SIGBUS
     LogOther,  // ... or the log has other content than was written to it (SqliteLiveLog)
     Written,   // its size or time is not what we have left: a checkpoint by another program, or another file's content
   };

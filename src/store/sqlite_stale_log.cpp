@@ -67,7 +67,8 @@ bool damaged_as_a_whole(const std::string& path, bool with_log) {
   return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
 }
 
-// Which process has the index of the log open, and so the log. 0: none. Nobody here has it open: closing it takes no lock from anybody.
+// Which process has the index of the log open, and so the log; 0: none. This process has it not open, so that closing it here
+// takes no lock from anybody.
 pid_t user_of(const std::string& index) {
   constexpr off_t kOpenOctet = 128;  // each connection of SQLite holds a lock on it
   int fd = ::open(index.c_str(), O_RDWR | O_CLOEXEC);
@@ -112,7 +113,7 @@ Result<std::string> set_stale_log_aside(const std::string& path, const SqliteNot
     if (looks == LongLooks::No && !small) {
       if (fit == WalFit::Belongs) return std::string();
     } else if (!damaged_as_a_whole(path, true) || damaged_as_a_whole(path, false)) {
-      return std::string();  // or damaged anyhow: the log may hold what is whole of it
+      return std::string();  // sound together, or damaged even without the log: that may hold the pages that are whole
     }
   }
   if (pid_t user = user_of(index))

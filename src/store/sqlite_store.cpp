@@ -68,7 +68,7 @@ SqliteStore::~SqliteStore() {
   SqlitePlace::Change change = watch_->look();
   bool ours = change == SqlitePlace::Change::None || (change == SqlitePlace::Change::Written && watch_->same_after_all());
   if (ours) {
-    watch_->before_checkpoint();  // of the end
+    watch_->before_checkpoint();  // closing makes the last one
     return;
   }
   close_statements();
@@ -289,7 +289,7 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
   }
   journal_->ended(rc == SQLITE_OK, now);
   to_tell_ = watch_->other_tables() || to_tell_;
-  if (!look(now)) {  // committed or not: into a file that is gone
+  if (!look(now)) {  // whether it was committed or not: the file that it went into is gone
     row_error_ = place_error_;
     report.down = true;
     for (WriteResult& r : results_) {

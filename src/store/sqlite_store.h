@@ -1,6 +1,6 @@
 // SQLite store: the embedded database. Runs in the loop, so each call is bounded by time: a write turn, and one that folds the
-// journal, by about 2 ms, a page by 3 ms, a checkpoint by the pages written since the last one, unless another program reads the
-// file (docs/adr/0004-sqlite-in-the-loop.md).
+// journal, by about 2 ms, a page by 3 ms, a checkpoint by the pages written since the last one, unless another program reads
+// the file (docs/adr/0004-sqlite-in-the-loop.md).
 #pragma once
 
 #include <algorithm>
@@ -29,8 +29,8 @@ struct SqliteOptions {
 
 class SqliteStore : public StoreAdapter {
  public:
-  // Errors: store_failed; nothing of an existing file was changed then. The log outlives the store. With a loop the kernel tells it
-  // when somebody touches the file; without one it looks once a second.
+  // Errors: store_failed; nothing of an existing file was changed then. The log outlives the store. With a loop the kernel
+  // tells it when somebody touches the file; without one it looks once a second.
   static Result<std::unique_ptr<SqliteStore>> open(const SqliteOptions&, Log&, StoreLoop = {});
   ~SqliteStore() override;  // folds the WAL into the file
 
@@ -109,8 +109,8 @@ class SqliteStore : public StoreAdapter {
   int wal_folded_ = 0;            // of these, already in the file
   MonoMs checkpoint_at_ = 0;      // not before: somebody else's reader holds the rest back
   bool checkpoint_failed_ = false; // and that was logged
-  // The disk had no more room. What room there is again is first for what is in the WAL: pages that are written behind it could eat it
-  // all up, and then neither of the two can go on.
+  // The disk had no more room. When there is room again, it first goes to what is in the WAL: new pages behind that could use
+  // it all up, and then neither the checkpoint nor the writing could go on.
   bool full_ = false;
 
   Place place_ = Place::Ours;
@@ -121,7 +121,7 @@ class SqliteStore : public StoreAdapter {
   MonoMs settle_at_ = 0;          // Suspect, Away: when what is seen there has stayed for long enough
   SqlitePlace::Sight seen_;
   bool waits_for_others_ = false;  // and that was logged
-  bool to_tell_ = false;          // rows are missing, or are older ones
+  bool to_tell_ = false;          // the sink is to be told that rows are missing, or are older ones
   std::map<std::string, std::string, std::less<>> metas_;  // values beside the rows, of this run
 };
 

@@ -1,5 +1,5 @@
-// SQLite store: what is done when the file at its path is not the one that was opened. Nothing is committed into it any more, what
-// stands there is opened when it has stayed the same for a while, and the engine makes it equal to its records.
+// SQLite store: what is done when the file at its path is not the one that was opened. Nothing is committed into it any more,
+// what stands there is opened when it has stayed the same for a while, and the engine makes it equal to its records.
 #include <algorithm>
 #include <utility>
 
@@ -34,8 +34,8 @@ bool SqliteStore::look(MonoMs now) {
   return false;
 }
 
-// A log that was cut off or overwritten is to be seen before SQLite reads it, or goes on behind it, and an index before SQLite reaches for
-// what is gone.
+// A log that was cut off or overwritten has to be noticed before SQLite reads it or writes on behind it, and an index that was
+// cut off before SQLite reaches for memory that is gone.
 bool SqliteStore::can_be_used(MonoMs now) {
   if (place_ == Place::Away) return false;
   SqlitePlace::Change change = watch_->look();
@@ -44,7 +44,7 @@ bool SqliteStore::can_be_used(MonoMs now) {
   return !gone || look(now);
 }
 
-// Nothing is tried.
+// Reports the batch as not written, without trying.
 void SqliteStore::refuse(Lane lane, RowSource& rows, MonoMs now) {
   results_.assign(rows.size(), WriteResult::Deferred);
   WriteReport report;
@@ -90,7 +90,8 @@ void SqliteStore::close_statements() {
     st->reset();
 }
 
-// Nothing of this connection is of use any more. Whether the log there belongs to the file there is looked at before that is opened.
+// Gives the connection up: nothing of it is of use any more. Before what stands at the path is opened, it is looked at whether
+// the log there belongs to the file there.
 void SqliteStore::leave(SqlitePlace::Change change) {
   place_ = Place::Away;
   place_error_ = db_.path() + ": " + SqlitePlace::text(change);

@@ -1,5 +1,5 @@
-// Write-ahead logs of SQLite, read from outside: which of our transactions one holds, and whether the file beside it is the one that it
-// goes on from (docs/adr/0018-a-copy-is-not-the-table.md). Memory is bounded, however long the log is.
+// Write-ahead logs of SQLite, read from outside: which of our transactions one holds, and whether the file beside it is the one
+// that it goes on from (docs/adr/0018-a-copy-is-not-the-table.md). Memory is bounded, however long the log is.
 #pragma once
 
 #include <array>
@@ -19,16 +19,17 @@ struct WriteCount {
   std::string text() const;  // "<16 hexadecimal digits> <number>"
 };
 
-// How the pages of a file are laid out, as far as two numbers of its first page tell: user_version, which we draw by lot where it is 0,
-// and the cookie of the schema. A copy of the file has both; VACUUM and SQLite's backup call move the cookie, a dump brings no
-// user_version.
+// How the pages of a file are laid out, as far as two numbers of its first page tell: user_version, which we draw by lot where
+// it is 0, and the cookie of the schema. A copy of the file has both; VACUUM and SQLite's backup call move the cookie, a dump
+// brings no user_version.
 struct DbLayout {
   uint32_t number = 0, cookie = 0;
   bool operator==(const DbLayout&) const = default;
 };
 
-// Line `writes` of the meta table, which each transaction of ours writes: "<mark> <number> <user_version>.<cookie>", and, where the
-// line before it is another one than <number - 1> of the same mark, what may stand there: " after <mark> <number>", " after -": none.
+// Line `writes` of the meta table, which each transaction of ours writes: "<mark> <number> <user_version>.<cookie>", and, where
+// the line before it is another one than <number - 1> of the same mark, what may stand there: " after <mark> <number>", " after
+// -": none.
 struct WritesLine {
   WriteCount at;
   std::optional<DbLayout> layout;  // older programs say nothing of it, and nothing of what was before
@@ -60,7 +61,7 @@ struct WalLog {
   std::vector<FirstLine> first;      // of each page
   std::vector<DbLayout> layouts;     // that lines tell, or first pages in it
   bool layout_told = false;          // by a line
-  bool layout_open = false;          // a transaction before the first line has written the first page: what was before is not known
+  bool layout_open = false;          // the first page was written before the first line: what was there before is not known
   bool too_many = false;             // marks, pages or layouts: what was left out is not known
   std::optional<WriteCount> folded;  // the last one within the frames that the caller asked for
 

@@ -57,7 +57,7 @@ Status SqliteWatch::prepare() {
   }
   if (int rc = read_layout(); rc != SQLITE_OK) return db_.error(rc);
   if (layout_.number == 0) {
-    // At once in the file itself, too: the first line in the log tells what the file has.
+    // It goes into the file itself at once, for the first line in the log says what the file has.
     (void)db_.exec(("PRAGMA user_version=" + std::to_string(1 + drawn() % INT32_MAX)).c_str());
     before_checkpoint();
     sqlite3_wal_checkpoint_v2(db_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
@@ -114,7 +114,8 @@ int SqliteWatch::compare() {
   return SQLITE_OK;
 }
 
-// Where the line is not the one that we have written last, somebody else's stands there, or will where theirs is not folded yet.
+// Names the line before, unless that is the one that we have written last: somebody else's stands in the file then, or will
+// when their log is folded.
 std::string SqliteWatch::next_line() const {
   WritesLine l{{mark_, count_ + 1}, layout_, {}};
   if (count_ == 0 || expected_ != ours_) l.after.push_back(count_of(expected_));
@@ -154,7 +155,8 @@ SqlitePlace::Change SqliteWatch::look() {
   return change;
 }
 
-// Of the file itself, whatever the log holds. By SQLite's own descriptor: closing another one would take its locks away.
+// Reads the file itself, whatever the log holds. It uses SQLite's own descriptor, for closing another one would end SQLite's
+// locks.
 bool SqliteWatch::read_file(uint64_t at, void* to, size_t n) const {
   sqlite3_file* f = nullptr;
   if (sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &f) != SQLITE_OK || !f || !f->pMethods) return false;
@@ -173,7 +175,8 @@ std::optional<WriteCount> SqliteWatch::count_in_file() const {
   return line->at;
 }
 
-// A checkpoint only brings into the file what the log holds, and takes nothing back that was in it. What was folded before is to be
+// A checkpoint only brings into the file what the log holds, and takes nothing back that was in it. What was folded before is
+// to be
 // there: SQLite reads it from the file.
 bool SqliteWatch::same_after_all() {
   WalLog log;

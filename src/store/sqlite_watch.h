@@ -1,8 +1,8 @@
-// SQLite watch: tells the file, its log and the tables that were written to from others that came to stand in their place: removed,
-// replaced, overwritten by an older copy, made anew by another program (docs/adr/0018-a-copy-is-not-the-table.md).
+// SQLite watch: tells the file, its log and the tables that were written to from others that came to stand in their place:
+// removed, replaced, overwritten by an older copy, made anew by another program (docs/adr/0018-a-copy-is-not-the-table.md).
 //
-// Each transaction of ours writes line `writes` of the meta table (sqlite_wal.h): a mark that is new with each connection, a number
-// that moves, and how the file's pages are laid out.
+// Each transaction of ours writes line `writes` of the meta table (sqlite_wal.h): a mark that is new with each connection, a
+// number that moves, and how the file's pages are laid out.
 #pragma once
 
 #include <cstdint>

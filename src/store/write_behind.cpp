@@ -215,7 +215,7 @@ RowOp WriteBehind::LaneState::row(size_t i, Row& out) {
   }
   RowOp op = sink->row_of(*e.hook, out);
   if (op == RowOp::Narrow && all_whole) op = RowOp::Upsert;
-  // From here on the engine says whether this row will do. Behind a delete there is no row to change.
+  // The next write may be narrow, unless the engine says otherwise until then. After a delete there is no row to change.
   e.whole = op == RowOp::Upsert;
   if (op != RowOp::Narrow) e.hook->whole = op == RowOp::Delete;
   e.version = e.hook->version;
@@ -322,7 +322,7 @@ void WriteBehind::requeue(Lane from, const Entry& e, bool at_end, MonoMs now) {
   h.remark = h.remark_fast = false;
 }
 
-// A whole batch failed and nothing says for whose sake: halve it until the bad row stands alone.
+// A whole batch failed, and nothing says which row is at fault: it is halved until the bad row stands alone.
 void WriteBehind::after_failures(Lane l, size_t tried, size_t failed) {
   stats_.errors++;
   LaneState& s = lane(l);
