@@ -1,4 +1,4 @@
-// The default instance of the process: what pua_free() must tell it.
+// The default instance of the process: pua_free() says here that an instance goes.
 #pragma once
 
 #include "api/handle.h"

@@ -48,7 +48,7 @@ int notify_fields(pua_s& h, const pua_notify_t& in) {
   return answered(h, h.instance->notify_received(q));
 }
 
-// Header fields as C shows them; they live as long as it and the block do.
+// Header fields in the form of the C ABI. They point into this object and into the block.
 struct Headers {
   explicit Headers(std::string_view block) : count(static_cast<int>(split_headers(block, fields))) {
     for (int i = 0; i < count; i++) shown[i] = {c_str(fields[i].name), c_str(fields[i].value)};
@@ -58,7 +58,7 @@ struct Headers {
   int count;
 };
 
-// What every NOTIFY shows alike.
+// Fills in what all structures that handlers are shown have in common.
 template <class Shown, class View>
 void show_document(Shown& n, const View& v, const Headers& headers, pua_s* pua) {
   n.content_type = c_str(v.content_type);

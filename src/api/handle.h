@@ -45,14 +45,15 @@ int fail_thread(Errc code, std::string_view message) noexcept;  // no instance t
 // ok, or why this call cannot be made now (message kept): NULL, another thread, after fork, freed.
 Errc usable(pua_t* p) noexcept;
 
-// Stands on the stack during a call on an instance: checks, and keeps the handle alive. Requests and NOTIFYs are written out with it, so
-// that in a backtrace stand the call, the instance and the engine (tests/api/ways_test.cpp); the other calls are blocks for guarded().
+// Stands on the stack during a call on an instance: checks, and keeps the handle alive. The calls for requests and NOTIFYs use
+// it directly, so that a backtrace shows no more than the call, the instance and the engine (tests/api/ways_test.cpp); the
+// other calls are lambdas given to guarded().
 class Call {
  public:
   explicit Call(pua_t* p) noexcept : refusal_(usable(p)), handle_(refusal_ == Errc::ok ? p->shared_from_this() : nullptr) {}
   // PUA_OK, or why the call cannot be made; then there is no handle.
   int refusal() const { return static_cast<int>(refusal_); }
-  // The instance stands in it; but after a callback made inside, it may have gone.
+  // Its instance is there at first; a callback of the host that runs inside the call may free it.
   pua_s& handle() const { return *handle_; }
   // The code for what is being caught.
   int caught() const noexcept;
@@ -74,7 +75,7 @@ int guarded(pua_t* p, Fn fn) noexcept {
   }
 }
 
-// { NULL, 0 } for nothing. The views never outlive their owner's callback.
+// An empty view that has no data becomes { NULL, 0 }. What a callback is shown is valid until it returns.
 inline pua_str_t c_str(std::string_view v) { return {const_cast<char*>(v.data()), static_cast<int>(v.size())}; }
 
 }  // namespace pua

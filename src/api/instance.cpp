@@ -17,8 +17,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Of one turn: then sofia sends what it was given meanwhile, and the sockets have their turn, which give 32 replies at most:
-// with more requests than that a turn ever more would be out at a time.
+// Time and requests of one turn of the engine. After it the requests leave, and the sockets are read, at most 32 replies at a
+// time: if a turn sent more requests than that, ever more of them would be out.
 constexpr auto kEngineTurn = std::chrono::microseconds(500);
 constexpr int kEngineSteps = 32;
 constexpr const char* kClockMeta = "clock";  // name of the clock's state in the store
@@ -164,7 +164,7 @@ Stats Instance::stats() const {
   s.store_journal = static_cast<int64_t>(w.journal);
   s.store_flush_max_ms = w.flush_max_ms;
   s.notifies_bad += static_cast<int64_t>(notifies_unreadable_);
-  if (sip_) {  // what the listener refused or repeated by itself
+  if (sip_) {  // NOTIFYs that the SIP stack answered without the engine
     SipCounters sip = sip_->counters();
     s.notifies_bad += static_cast<int64_t>(sip.notifies_bad);
     s.notifies_repeated += static_cast<int64_t>(sip.notifies_repeated);
@@ -222,7 +222,7 @@ void Instance::run_store() {
   progress();
 }
 
-// The store's own socket had something to say.
+// A socket of the store's own is ready: its callback runs here.
 void Instance::run_store_callback(const std::function<void()>& callback) {
   Frame frame(*this);
   callback();
@@ -245,8 +245,8 @@ void Instance::watch_clock(MonoMs now) {
   if (clock_->observe_wall(now, wall_ms())) save_clock();
 }
 
-// The key of Via branches, made once for this table. Where the table cannot be read at the start, a new one takes its place as soon as
-// it can be written, before any row that goes with it.
+// The key of Via branches, made once for this table. Where the table cannot be read at the start, a new key takes its place as
+// soon as it can be written, before any row of a request that has such a branch.
 Status Instance::load_branch_key(SystemEntropy& entropy, HashKey& key) {
   Result<std::string> kept = store_->get_meta(kBranchMeta);
   if (!kept) return kept.error();
@@ -258,8 +258,8 @@ Status Instance::load_branch_key(SystemEntropy& entropy, HashKey& key) {
   return success();
 }
 
-// The packages of the configuration, which must be those of the table. Where the table cannot be read at the start (db_start = wait), it
-// takes over what the configuration says.
+// The event packages of the configuration must be those of the table. Where the table cannot be read at the start (db_start =
+// wait), it takes over what the configuration says.
 Status Instance::load_event_names() {
   Result<std::string> kept = store_->get_meta(kEventsMeta);
   if (!kept) return kept.error();

@@ -1,11 +1,12 @@
-// Instance: one PUA, composed: the adapters, wired to the engine; what happens when they want to run; the end. The C ABI (api/c_*.cpp)
-// is a thin layer over it, the control interface asks it through api/service.h. Loop thread only.
+// Instance: one PUA, composed: the adapters wired to the engine, the timers that run them, and the end of all that. The C ABI
+// (api/c_*.cpp) is a thin layer over it, the control interface asks it through api/service.h. Loop thread only.
 //
 //   host --publish--> Engine --mark--> WriteBehind --> StoreAdapter        one timer runs the engine,
 //                       |  \--send--> SipStack --> SuDriver --> libevent   one the write-behind queue
 //
-// Nothing stands between: what comes in goes to the engine from publish(), subscribe() and notify_received() here, from the SIP stack
-// (on_reply, on_notify) and from the write-behind queue (on_stored, on_page). What only looks at the engine asks engine() itself.
+// Nothing stands between: what comes in goes to the engine from publish(), subscribe() and notify_received() here, from the SIP
+// stack (on_reply, on_notify) and from the write-behind queue (on_stored, on_page). What only looks at the engine uses
+// engine().
 //
 // The host's callbacks run from the engine's timer, or inside one of its own calls; a Frame stands around each of these
 // places, and an instance that was ended meanwhile is taken apart when the last Frame goes.
@@ -34,8 +35,8 @@ namespace pua {
 
 class Instance final : public Service, public std::enable_shared_from_this<Instance> {
  public:
-  // The owner lets go: completes what is open with status 487 "shutdown", and takes all apart now or as soon as nothing of it is on the
-  // stack. Legal inside a callback.
+  // The owner lets go: completes what is open with status 487 "shutdown", and takes everything apart, now or as soon as nothing
+  // of it is on the stack. Legal inside a callback.
   struct End {
     void operator()(Instance* i) const { i->destroy(); }
   };
@@ -112,8 +113,8 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
  private:
   Instance(Settings settings, Log::Sink sink);
 
-  // Running -> Draining (shutdown: requests out get their answers) -> Closing (the others get 487) -> Flushing -> Stopped (nothing moves any more)
-  // -> Ended (destroyed). Written by enter() only.
+  // Running -> Draining (shutdown: requests that are out get their answers) -> Closing (the others get 487) -> Flushing
+  // -> Stopped (nothing moves any more) -> Ended (destroyed). Written by enter() only.
   enum class Phase : uint8_t { Running, Draining, Closing, Flushing, Stopped, Ended };
   struct Flush {
     MonoMs asked, deadline;
@@ -157,7 +158,7 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
   std::unique_ptr<Timer> engine_timer_, store_timer_, progress_timer_;
   std::unique_ptr<EpochClock> clock_;
   EventNames event_names_, saved_names_;
-  bool names_watched_ = false;  // those of packages that are gone were let go
+  bool names_watched_ = false;  // names of packages that nobody registers any more were looked for, and forgotten
   MonoMs clock_watched_ = 0;
   LogLevel sip_level_;        // log level as the SIP stack knows it
 
@@ -168,7 +169,7 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
   uint64_t notifies_unreadable_ = 0;   // of those that the host received
   int frames_ = 0;
   int in_log_ = 0;            // the host's log callback is on the stack
-  bool end_wanted_ = false;   // destroyed inside that: end() comes when the stack is clear
+  bool end_wanted_ = false;   // destroyed inside the log callback: end() runs when that has returned
 };
 
 }  // namespace pua

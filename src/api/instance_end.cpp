@@ -35,7 +35,7 @@ void Instance::shutdown(std::function<void(bool)> done) {
   arm_progress();
 }
 
-// The timer covers what no other turn would notice: deadlines, and that all was well already when it was asked for.
+// The timer covers what no other callback would notice: deadlines, and a flush or shutdown that has nothing to wait for.
 void Instance::arm_progress() {
   MonoMs due = kNever;
   for (const Flush& f : flushes_) due = std::min(due, written() ? 0 : f.deadline);
@@ -60,7 +60,8 @@ void Instance::progress() {
 
 bool Instance::written() const { return writer_->clean() && !engine_->rewriting(); }
 
-// The table is as whoever looks into it wants to find it, the journal of narrow writes included.
+// Everything is in the rows of the table, where whoever reads it finds it: nothing waits to be written, or is in the journal of
+// narrow writes only.
 bool Instance::settled() const { return written() && !writer_->folding(); }
 
 void Instance::progress_flushes(MonoMs now) {
@@ -154,7 +155,7 @@ void Instance::write_rest() {
   writer_->flush(now);
   while (!writer_->clean() && now < until && (writer_->next_due() <= now || writer_->writing())) {
     writer_->run(now);
-    store_->pump(until - now);  // one that writes by events of its own has the loop no more
+    store_->pump(until - now);  // a store that works by events of its own (MariaDB) gets no more of them from the loop
     now = loop_->now();
   }
   if (!writer_->clean())

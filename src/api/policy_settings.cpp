@@ -15,7 +15,8 @@ std::string_view host_of(std::string_view uri) {
   return uri.substr(0, uri.find_first_of(":;?"));
 }
 
-// Descriptors that connections from outside leave to connections to servers and databases, lookups, files and control clients.
+// File descriptors that connections from outside must leave free: for connections to servers and databases, lookups, files and
+// control clients.
 constexpr uint32_t kReservedFiles = 128, kReservedForHttp = 64;
 
 }  // namespace
@@ -110,7 +111,7 @@ StoreSettings store_settings(const Settings& s) {
 WriteBehindPolicy write_policy(const Settings& s) {
   WriteBehindPolicy p;
   p.retry_max_ms = static_cast<uint32_t>(s.update_period * 1000);
-  // What comes in while a group is being committed is the next group; waiting longer would only cost time.
+  // Rows that come in while a group is being committed make up the next group; waiting longer would only cost time.
   p.group_ms = 0;
   return p;
 }

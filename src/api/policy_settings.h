@@ -1,4 +1,4 @@
-// From the configuration to what the rooms want to be told.
+// Turns the configuration into the settings of each room.
 #pragma once
 
 #include "base/result.h"
@@ -17,10 +17,11 @@ namespace pua {
 // has none), addresses that do not fit together. contact is what was configured: where it is empty, the listener's is to be
 // put in.
 Result<EngineSettings> engine_settings(const Settings&, const BodiesPort& events);
-// The packages of event_package. table: what the bits stand for in the database; new ones are noted there. Errors (bad_config): a name or
-// content type that cannot stand in a header field, a name or bit that is another package's, here or in the table.
+// The packages of event_package. table: what the bits stand for in the database; new ones are noted there. Errors (bad_config):
+// a name or content type that cannot stand in a header field, a name or bit that is another package's, here or in the table.
 Status register_packages(const Settings&, Registry&, EventNames& table);
-// Everything that can be said against them without starting. Errors: those of register_packages, engine_settings and check_store.
+// Everything that can be said against them without starting. Errors: those of register_packages, engine_settings and
+// check_store.
 Status check_settings(const Settings&);
 StoreSettings store_settings(const Settings&);
 WriteBehindPolicy write_policy(const Settings&);

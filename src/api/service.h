@@ -1,5 +1,5 @@
-// Service: what a front end asks of an instance: requests, looks at the records, NOTIFYs as they come, numbers. Instance is the one
-// that serves; a front end is tested with one that needs neither SIP nor a store. Loop thread only.
+// Service: what a front end asks of an instance: requests, looks at the records, NOTIFYs as they come, numbers. Instance is the
+// one that serves; a front end is tested with one that needs neither SIP nor a store. Loop thread only.
 #pragma once
 
 #include <functional>
