@@ -24,7 +24,7 @@ std::string boot_id();   // of the running kernel; empty if the system does not 
 //
 // A suspend is no step: monotonic and wall clock both go on.
 // drift = wall - epoch, refreshed by observe_wall: 0 until the wall clock is stepped, then the size of the step.
-// Pure: all times come as arguments. The composer loads and saves State.
+// Pure: all times come as arguments. Instance (src/api) loads and saves State.
 class EpochClock {
  public:
   struct State {
@@ -42,8 +42,8 @@ class EpochClock {
   // When that second begins on the monotonic clock; may lie in the past, also below 0.
   MonoMs mono_of(EpochS epoch) const { return epoch * 1000 - state_.offset_ms; }
 
-  // Refreshes drift. true: it moved by a second or more since this was last said, or since the saved state, or that is
-  // kSaveMs ago: save state(). So a crash and a reboot without a clock battery lose kSaveMs at most.
+  // Refreshes drift. true: state() is to be saved, because drift has moved by a second or more since it was last saved, or that
+  // is kSaveMs ago. So a crash and a reboot without a clock battery lose kSaveMs at most.
   static constexpr int64_t kSaveMs = 600000;
   bool observe_wall(MonoMs mono, int64_t wall);
   const State& state() const { return state_; }

@@ -1,5 +1,6 @@
-// libevent's messages go to our Log, a few lines a second of them. libevent has one receiver for the whole process, and no way to
-// give back the one that was there: only for a program that is ours, such as puad. What comes on another thread is dropped.
+// libevent's messages go to our Log, a few lines a second of them. libevent has one receiver for the whole process, and no way
+// to put back the one that was there before: so this is only for a program of our own, such as puad. Messages of other threads
+// are dropped.
 #pragma once
 
 #include "base/log_gate.h"

@@ -16,7 +16,7 @@ struct event_base;
 
 namespace pua {
 
-// All but post() in the loop's thread only. Idle, it wakes nobody: its timers stand only while somebody waits for them.
+// Every call but post() in the loop's thread only. An idle loop is not woken: timers stand only while somebody waits for them.
 class Loop {
  public:
   using Fn = std::function<void()>;
@@ -64,8 +64,8 @@ class Loop {
   std::shared_ptr<Impl> impl_;  // callbacks hold it too while they run
 };
 
-// One deadline and what to do then. Destroying it, or the loop's owner, in its own callback is legal; it must go before the
-// loop does otherwise.
+// One deadline and what to do then. It must be destroyed before the loop is; inside its own callback it is legal to destroy it,
+// or the owner of the loop.
 class Timer {
  public:
   // name: for the watchdog, a literal. fn runs from the loop, never inside arm().
