@@ -32,8 +32,8 @@ bool to_number(std::string_view s, int64_t& out) {
   return true;
 }
 
-// Nothing in a config value may carry a line break or another control character into a header field, a log or a path, or read as
-// something else than it is. none: it is no UTF-8.
+// Nothing in a config value may carry a line break or another control character into a header field, a log or a path, or look
+// like something else than it is. none: it is no UTF-8.
 std::optional<bool> has_control(std::string_view s) {
   auto* p = reinterpret_cast<const unsigned char*>(s.data());
   bool control = false;
@@ -198,7 +198,8 @@ std::optional<Misfit> fit_lifetimes(Settings& s, bool min_set, bool default_set)
   return {};
 }
 
-// Where the password stands in "...user:password@...", behind the scheme: from, length. Up to the last '@': a password may hold one.
+// Where the password stands in "...user:password@...", behind the scheme: from, length. It reaches up to the last '@', because
+// a password may hold one.
 static std::pair<size_t, size_t> password_in(std::string_view uri, size_t scheme) {
   size_t at = uri.rfind('@'), colon = uri.find(':', scheme);
   if (at == uri.npos || colon == uri.npos || colon > at) return {0, 0};

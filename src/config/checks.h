@@ -14,7 +14,7 @@
 
 namespace pua {
 
-constexpr int64_t kMaxLifetime = 31536000;  // s, a year: RFC 3261 allows more, nobody means it
+constexpr int64_t kMaxLifetime = 31536000;  // s, a year. RFC 3261 allows more, but nobody would mean that
 
 // A literal as it stands in the file.
 struct Literal {
@@ -54,13 +54,14 @@ std::string hide_sip_password(std::string_view uri);
 std::string hide_url_password(std::string_view url);
 // Whether there is a password among them.
 bool holds_password(const Settings&);
-// A password that is kHiddenPassword comes from a dump, and is nobody's.
+// A password that is kHiddenPassword comes from a dump, and is not the real one.
 std::optional<Misfit> fit_passwords(const Settings&);
 
 // "realm:user:password"; the password may hold colons. Error: bad_config.
 Result<Credential> parse_credential(std::string_view text);
 
-// "name,bit,content type": "vq-rtcpxr,512,application/vq-rtcpxr". The type may be missing. Whether name and bit are free the registry knows.
+// "name,bit,content type": "vq-rtcpxr,512,application/vq-rtcpxr". The type may be missing. Whether name and bit are free is for
+// the registry to say.
 struct EventPackage {
   std::string name, content_type;
   int32_t flag = 0;

@@ -9,8 +9,8 @@
 
 namespace pua {
 
-// A config file with the effective values and the help as comments. Passwords are shown as "***", which no start and no check takes
-// for one (fit_passwords). Without secrets in it, parse_config of the dump gives the same settings.
+// A config file with the effective values and the help as comments. Passwords are shown as "***", which no start and no check
+// takes for one (fit_passwords). Without secrets in it, parse_config of the dump gives the same settings.
 std::string dump_config(const Settings&);
 
 // The parameters as mdoc(7), what stands between the markers of man/pua.conf.5.

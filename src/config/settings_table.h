@@ -22,7 +22,7 @@ enum class ParamType : uint8_t {
   List,     // a string; each line adds one value
 };
 
-// What of a value is secret and never shown.
+// Which part of a value is secret and never shown.
 enum class Secret : uint8_t { No, UrlPassword, CredentialPassword, SipPassword };
 
 struct Param {
