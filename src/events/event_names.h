@@ -1,5 +1,5 @@
-// EventNames: which event package each bit stands for in a table. Rows hold the bit alone: without this list, a configuration that gives
-// the bit to another package would send the documents of the one as those of the other.
+// EventNames: which event package each bit stands for in a table. Rows hold the bit alone: without this list, a configuration
+// that gives the bit to another package would send the documents of the one as those of the other.
 #pragma once
 
 #include <cstdint>

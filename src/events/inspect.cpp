@@ -27,7 +27,7 @@ constexpr std::string_view kSummaryType = "application/simple-message-summary";
 
 Error wrong(std::string what) { return {Errc::bad_body, "<watcherinfo>: " + std::move(what)}; }
 
-// Behind a prefix that is not declared, where the name still has it.
+// The name without its prefix: one that is not declared still stands in it.
 std::string_view local_name(std::string_view name) { return name.substr(name.find(':') == name.npos ? 0 : name.find(':') + 1); }
 
 // xs:nonNegativeInteger as far as 32 bits go, which is where the RFCs end it. "-0" is not taken.
@@ -46,8 +46,8 @@ Result<DocumentState> wrong_root(const XmlElement& root, const DocumentType& t) 
                               std::string(t.ns) + "\""};
 }
 
-// Of a document that a notifier wrote. Namespace, state and version may be missing, and the state may be in any case: what they would say
-// is then not known, which is no reason to throw the document away.
+// Of a document that a notifier wrote. Namespace, state and version may be missing, and the state may be in any case: what they
+// would say is then not known, which is no reason to throw the document away.
 Result<DocumentState> notified_state(const XmlElement& root, const DocumentType& t) {
   if (local_name(root.name) != t.root || (root.ns != t.ns && !root.ns.empty())) return wrong_root(root, t);
   DocumentState out;

@@ -36,8 +36,8 @@ bool numbered(std::string_view name, std::string_view prefix, int low, int high)
   return error == std::errc() && end == name.data() + name.size() && n >= low && n <= high;
 }
 
-// The system's name of an encoding; "UTF-8" also for its part US-ASCII. Empty: none of those that are taken. Only these are ever asked
-// for: the system would load a module for each name that somebody invents.
+// The system's name of an encoding; "UTF-8" also for its part US-ASCII. Empty: none of those that are taken. The system is
+// asked for these only: it would load a module for each name that somebody invents.
 std::string system_name(std::string_view declared) {
   std::string name = folded(declared);
   if (name == "utf8" || name == "usascii" || name == "ascii") return "UTF-8";
@@ -140,8 +140,8 @@ class Prolog {
   size_t at_ = 0;
 };
 
-// A document type in front of the root: nobody fetches what it names, nor expands what it declares. Without it, an entity that the document
-// uses is not declared, but for the five of XML itself: then the reader refuses the document.
+// Leaves out a document type in front of the root: nobody fetches what it names, nor expands what it declares. Without it, an
+// entity that the document uses is not declared, but for the five of XML itself, and the reader refuses the document.
 std::string_view without_doctype(std::string_view doc) {
   Prolog prolog(doc);
   return prolog.skip_misc() && prolog.skip_doctype() ? prolog.rest() : doc;

@@ -142,7 +142,7 @@ struct ListVisitor : XmlVisitor {
     std::string whose = value(e, "uri");
     if (whose.empty()) {
       skipped++;
-      inside_ = Inside::Other;   // what stands in it is nobody's
+      inside_ = Inside::Other;   // what stands in it belongs to no resource
       return;
     }
     resources.push_back({std::move(whose), {}, {}});
@@ -154,7 +154,8 @@ struct ListVisitor : XmlVisitor {
   }
 };
 
-// Which part is the list: what start names (RFC 2387 section 3.2), else the first part; where that is none, the first that is.
+// Which part is the list: the one that the start parameter names (RFC 2387 section 3.2), else the first part; where that is no
+// list, the first one that is.
 Result<size_t> root_of(std::string_view content_type, const std::vector<BodyPart>& parts) {
   std::string_view start = without_brackets(parameter_of(content_type, "start"));
   auto begins = std::find_if(parts.begin(), parts.end(), [&](const BodyPart& p) { return start.empty() || p.content_id == start; });

@@ -1,5 +1,5 @@
-// Lists of documents, as a resource list server sends them (RFC 4662): one NOTIFY with the state of many presentities. Taken apart into one
-// document for each.
+// Lists of documents, as a resource list server sends them (RFC 4662): one NOTIFY with the state of many presentities is taken
+// apart into one document for each.
 #pragma once
 
 #include <functional>
@@ -35,15 +35,15 @@ struct ListedResource {
   std::string_view instance, state, reason;   // empty: there is no instance, nothing is known of the resource
   std::string_view content_type, body;     // its document; empty: none came with it. It may be a list in turn
   bool missing = false;                    // the list names a document for it that did not come
-  uint32_t skipped = 0;                    // resources and instances of the list that are not shown, for they lack what they must have
+  uint32_t skipped = 0;                    // resources and instances of the list that are not shown: something is missing in them
 };
 
 // Shows each instance in the order of the list, and each resource that has none. content_type: multipart/related with the list
-// (application/rlmi+xml) as its root, another multipart that holds one, or the list alone. The whole is read before the first is shown.
-// A resource without uri and an instance without id or state are left out, the others are shown. Of two parts with one Content-ID the first
-// counts.
-// Errors: bad_body: as for split_multipart, another content type, a list that is not well-formed, has another root element, or none of
-// what RFC 4662 section 5 allows as its version or fullState; too_large, no_memory: see XmlReader::read.
+// (application/rlmi+xml) as its root, another multipart that holds one, or the list alone. The whole is read before the first
+// is shown. A resource without uri and an instance without id or state are left out, the others are shown. Of two parts with
+// one Content-ID the first counts.
+// Errors: bad_body: as for split_multipart, another content type, a list that is not well-formed, has another root element, or
+// none of what RFC 4662 section 5 allows as its version or fullState; too_large, no_memory: see XmlReader::read.
 Status read_list(XmlReader&, std::string_view content_type, std::string_view body, const std::function<void(const ListedResource&)>& show);
 
 }  // namespace pua

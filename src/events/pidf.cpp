@@ -77,7 +77,7 @@ bool is_id(std::string_view s) {
          std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.'; });
 }
 
-// A line break, written as a character reference: a row takes none.
+// An id may hold a line break, written as a character reference: no row takes that.
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 // Makes ids that nothing else in the document has.

@@ -317,10 +317,10 @@ const QuickXml::Namespace* QuickXml::in_scope(std::string_view prefix) const {
   return nullptr;
 }
 
-// Without references. A view of nothing at all: there is one that is not plain.
+// The value with its references resolved. A view without data: one of them is not plain.
 std::string_view QuickXml::resolve(const Value& v) {
   if (!v.escaped) return v.text;
-  // What is resolved is shorter than it was written: nothing of this document makes the string grow once more.
+  // A resolved value is shorter than the written one: with this room the string never has to grow during this document.
   if (resolved_.empty()) resolved_.reserve(static_cast<size_t>(end_ - v.text.data()));
   size_t begin = resolved_.size();
   const char *at = v.text.data(), *end = at + v.text.size();

@@ -26,7 +26,8 @@ class Registry : public BodiesPort {
   // flag: one bit. name: as on the wire. content_type: default of the package, empty: callers name one.
   // processor: may be empty, bodies then go as they are.
   // A name that is known is accepted and changes nothing, as documented for add_event.
-  // Errors: bad_argument (flag is not one bit, name is no token, content type is not type/subtype, flag belongs to another name).
+  // Errors: bad_argument (flag is not one bit, name is no token, content type is not type/subtype, flag belongs to another
+  // name).
   Status add(int32_t flag, std::string_view name, std::string_view content_type, Processor processor = {});
 
   const EventInfo* by_flag(int32_t flag) const override;

@@ -75,7 +75,7 @@ struct XmlReader::Run {
     if (r.depth <= r.deepest) r.visitor->text({reinterpret_cast<const char*>(piece), static_cast<size_t>(length)}, r.depth);
   }
 
-  // The scan before has refused these; this is the second lock.
+  // The scan before the parser has refused these already; this is there in case it misses one.
   static void doctype(void* self, const xmlChar*, const xmlChar*, const xmlChar*) {
     Run& r = *static_cast<Run*>(self);
     r.fail(Errc::bad_body, "document type declarations and entities are not accepted");

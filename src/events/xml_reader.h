@@ -26,10 +26,10 @@ class XmlReader {
   // Errors (bad_body; too_large for the size): outside the bounds of events/xml_scan.h, not well-formed, a namespace
   // prefix that is not declared, not UTF-8. The message says what and on which line. no_memory.
   Status read(std::string_view doc, XmlVisitor& visitor);
-  // The same for what others write: encodings, document types and what stands around a document as events/liberal_xml.h takes them, and
-  // prefixes that are not declared (they are then part of the names).
+  // The same for what others write: encodings, document types and what stands around a document as events/liberal_xml.h takes
+  // them, and prefixes that are not declared (they are then part of the names).
   Status read_liberally(std::string_view doc, XmlVisitor& visitor);
-  // The same by libxml2 alone: what the quick reader is held against.
+  // The same by libxml2 alone, for tests that compare the quick reader with it.
   Status parse(std::string_view doc, XmlVisitor& visitor);
 
   // How many names of past documents it holds: bounded, whatever senders invent.
