@@ -10,7 +10,7 @@
 namespace pua {
 
 std::span<const CommandSpec* const> all_commands();
-// For an error about a name that is none of theirs: where they are listed, and the one that may have been meant.
+// For an error about a name that no command has: where the commands are listed, and which one may have been meant.
 std::string known_commands(std::string_view typed);
 
 // commands_publish.cpp

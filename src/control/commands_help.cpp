@@ -45,7 +45,8 @@ static void no_such_command(Call& call, std::string_view name) { call.error(404,
 
 static constexpr ParamSpec kWhichParams[] = {
     {"filter", "command", ParamType::String, true,
-     "only names that match this shell pattern, or begin with \"name:\"; the name of a command: the lists of parameters that it takes"},
+     "only names that match this shell pattern, or begin with \"name:\"; the name of a command: the lists of parameters that "
+     "it takes"},
 };
 
 template <class Wanted>

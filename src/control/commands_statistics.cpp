@@ -1,5 +1,5 @@
-// Statistics under the names that OpenSIPS's and Kamailio's tools ask for: "group:name". The counters are those of pua_stats; a reset is
-// for these commands alone, what monitoring systems read goes on counting.
+// Statistics under the names that OpenSIPS's and Kamailio's tools ask for: "group:name". The counters are those of pua_stats; a
+// reset counts for these commands only, what monitoring systems read goes on counting.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -20,7 +20,8 @@ struct Statistic {
 };
 
 constexpr ParamSpec kStatistics[] = {
-    {"statistics", "name", ParamType::Strings, false, "\"all\", a group (\"pua:\", \"pua_mi:\"), a name (\"live\", \"pua:live\"), or an array of these"},
+    {"statistics", "name", ParamType::Strings, false,
+     "\"all\", a group (\"pua:\", \"pua_mi:\"), a name (\"live\", \"pua:live\"), or an array of these"},
 };
 constexpr ParamSpec kSomeStatistics[] = {
     {"statistics", "name", ParamType::Strings, true, "the same; none: all"},

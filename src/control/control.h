@@ -22,8 +22,8 @@ namespace pua {
 
 class Control {
  public:
-  // Opens the transports that the settings name (module pua_mi) on instance.base(). The instance and events outlive
-  // this; what the instance completes after this is gone, goes nowhere. version, reload: see ControlContext.
+  // Opens the transports that the settings name (module pua_mi) on instance.base(). The instance and events outlive this; what
+  // the instance completes after the end of this is not answered. version, reload: see ControlContext.
   // Errors: those of the transports.
   static Result<std::unique_ptr<Control>> start(Service& instance, const BodiesPort& events, const Settings& settings,
                                                 std::string version,

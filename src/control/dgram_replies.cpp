@@ -99,7 +99,7 @@ bool DgramReplies::push(const PushLinePtr& to, std::string&& text, const std::sh
   return hand_over(address, {std::move(text), {}, state, std::move(line)});
 }
 
-// A client that has gone and whose name another has is seen when something is sent to it.
+// Asks for the address. Where another client has taken it, that the first one has gone is found out when something is sent.
 bool DgramReplies::anybody_at(const PushLine& to) const {
   const std::string& address = static_cast<const Line&>(to).address;
   int probe = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -110,7 +110,7 @@ bool DgramReplies::anybody_at(const PushLine& to) const {
   return !nobody;
 }
 
-// Behind what waits for that client already, else at once. false: too large.
+// Sends it at once, or queues it behind what waits for that client already. false: too large.
 bool DgramReplies::hand_over(const std::string& address, Waiting&& w) {
   int why = waiting_.contains(address) ? EAGAIN : send_now(address, w);
   if (why == EMSGSIZE) return false;
@@ -126,7 +126,7 @@ bool DgramReplies::hand_over(const std::string& address, Waiting&& w) {
 
 void DgramReplies::count_sent(bool push) { push ? counters_.pushed++ : counters_.replies++; }
 
-// why: an errno; EAGAIN: it had no room; 0: we are going, which is no news.
+// why: an errno; EAGAIN: the client had no room; 0: the transport ends, which is not logged.
 void DgramReplies::count_lost(const std::string& address, PushState* push, int why) {
   if (push == nullptr) {
     counters_.replies_dropped++;

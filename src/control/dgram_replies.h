@@ -34,9 +34,9 @@ class DgramReplies : public PushSink {
   // client that does not read is waited for up to 5 s, by a timer; then, or if it is gone, or too much waits already,
   // the reply is dropped and counted. false: too large for a datagram, nothing happened.
   bool send(const std::string& address, std::string&& text);
-  // Messages of watches. Their line is a socket of its own, connect()ed to the client's: it leads to that socket and no other, also
-  // where another process takes the name after the client has died. Error not_supported: the client has connect()ed its socket,
-  // or has gone already.
+  // Messages of watches. Each line is a socket of its own, connect()ed to the client's: it leads to that socket and to no
+  // other, even if another process takes the name after the client has died. Error not_supported: the client has connect()ed
+  // its socket, or has gone already.
   Result<PushLinePtr> line_to(const std::string& address) override;
   // A client with kMaxPushes messages waiting loses what comes then.
   bool push(const PushLinePtr&, std::string&& text, const std::shared_ptr<PushState>& state) override;

@@ -7,7 +7,7 @@ namespace pua {
 void answer_failure(Call& call, const Outcome& o) {
   static constexpr std::string_view kOrigins[] = {"", "timeout", "transport", "shutdown", "local"};
   std::string detail(kOrigins[static_cast<size_t>(o.origin)]);
-  // Whoever reads "503" takes it for the end, and would ask again and again.
+  // Whoever reads "503" takes the request for lost, and would repeat it again and again.
   if (o.kept) detail += detail.empty() ? "kept and tried again" : "; kept and tried again";
   call.error(o.status, o.reason, detail);
 }

@@ -39,7 +39,7 @@ void FifoFraming::step(char c, size_t max_request, const Emit& emit) {
       break;
     case State::Name:
       if (c == ':') return begin(State::Text);
-      if (c == '\n' || name_.size() == kMaxName) {  // no name at all: the line is junk, and nobody to tell
+      if (c == '\n' || name_.size() == kMaxName) {  // no name at all: the line is junk, and there is nobody to answer
         text_.swap(name_);
         name_.clear();
         begin(State::Line);

@@ -1,4 +1,5 @@
-// Filters that commands take: names that are known, and patterns. What is mistyped is answered with an error that names what there is.
+// Filters that commands take: names that are known, and patterns. What is mistyped is answered with an error that names what
+// there is.
 #pragma once
 
 #include <cstdint>

@@ -86,7 +86,8 @@ int64_t mono_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// libevent tells of a failed accept() with an argument of evhttp's, not with ours: the servers of this thread, to find ours.
+// libevent reports a failed accept() with an argument of evhttp's and not with ours: so this list of the servers of the thread,
+// in which ours is found.
 struct Listening {
   evconnlistener* listener;
   HttpServer* server;

@@ -5,7 +5,7 @@
 namespace pua {
 
 namespace {
-constexpr size_t kKeepValues = 4096;          // more than that is given back: a text full of numbers is no reason to stay large
+constexpr size_t kKeepValues = 4096;          // memory for more is given back, after a text that was full of numbers, say
 constexpr size_t kKeepOctets = 64 * 1024;
 }  // namespace
 

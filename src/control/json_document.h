@@ -13,7 +13,7 @@ struct json_t;
 
 namespace pua {
 
-// Stands in a document, in front of what it holds: that is why it knows where the next one is.
+// A value of a document. What it holds stands right behind it, so it can tell where the next value is.
 struct JsonValue {
   enum class Kind : uint8_t { Null, True, False, Integer, Real, String, Array, Object };
 

@@ -74,8 +74,8 @@ namespace {
 
 bool digit(char c) { return c >= '0' && c <= '9'; }
 
-// One number, where it is too large for jansson: such are JSON all the same (RFC 8259 section 6). Integers become reals of the same
-// value, as near as a double is; what is beyond a double becomes the largest one.
+// One number, where it is too large for jansson: such are JSON all the same (RFC 8259 section 6). Integers become reals of the
+// same value, as near as a double is; what is beyond a double becomes the largest one.
 std::string fitting(std::string_view number) {
   std::string_view digits = number.substr(number.starts_with('-') ? 1 : 0);
   const bool integer = digits.find_first_of(".eE") == digits.npos;

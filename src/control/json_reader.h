@@ -8,12 +8,12 @@
 
 namespace pua {
 
-// Any value, not only arrays and objects; no name twice in an object; UTF-8; no NUL, escaped neither; numbers of any size. `out` is what was read,
-// until it reads another text; its views are into `text`, too.
+// Takes any value, not only arrays and objects; no name twice in an object; UTF-8; no NUL, not even escaped; numbers of any
+// size. `out` holds what was read until it is used for another text; its views point into `text`, too.
 // Error bad_argument: says where and what, "line 1, column 2: ...", in jansson's words.
 Status read_json(std::string_view text, JsonDocument& out);
 
-// The same by jansson alone: what the quick reader is held against.
+// The same by jansson alone, for tests that compare the quick reader with it.
 Status parse_json(std::string_view text, JsonDocument& out);
 
 }  // namespace pua

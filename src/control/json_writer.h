@@ -26,8 +26,8 @@ class JsonWriter {
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(int64_t number);
   JsonWriter& value(bool flag);
-  // A document as the member "body", or, where it could not come through as a string to the octet (it is no UTF-8, or holds a NUL, which
-  // readers of JSON refuse), as "body_base64" (RFC 4648).
+  // A document as the member "body"; or as "body_base64" (RFC 4648) where a string could not carry each of its octets (it is no
+  // UTF-8, or holds a NUL, which readers of JSON refuse).
   JsonWriter& body(std::string_view document);
   JsonWriter& raw(std::string_view json);  // json: one complete value, taken as it is
 

@@ -112,11 +112,11 @@ const MetricFamily kList[] = {
      [](In in, Out out) { out.add(queued(in.more.publications) + queued(in.more.subscriptions)); }},
 
     {"pua_sip_datagrams_total", "counter", "what",
-     "UDP datagrams with sip_lane = yes. Ours: request_out, request_repeated (timer E), answer_dropped (no room to send). What came in: "
-     "response (final, to a request of ours), response_repeated, response_foreign (right but for its sender's address: dropped), stray "
-     "(to nothing that is out, or no SIP), request_in. network_error: errors that came back (ICMP), forged ones among them. "
-     "errors_unheard: times that none were looked at for a second, as too many belonged to no request. flood: times that the system was asked to let in only a few "
-     "of the requests, and of what is no SIP",
+     "UDP datagrams with sip_lane = yes. Ours: request_out, request_repeated (timer E), answer_dropped (no room to send). What "
+     "came in: response (final, to a request of ours), response_repeated, response_foreign (right but for its sender's "
+     "address: dropped), stray (to nothing that is out, or no SIP), request_in. network_error: errors that came back (ICMP), "
+     "forged ones among them. errors_unheard: times that none were looked at for a second, as too many belonged to no request. "
+     "flood: times that the system was asked to let in only a few of the requests, and of what is no SIP",
      add_datagrams},
     {"pua_sip_unanswered_total", "counter", "",
      "requests of strangers that got no answer: there were too many of them, or it would have been too long",
@@ -137,7 +137,8 @@ const MetricFamily kList[] = {
     {"pua_sip_connections_accepted_total", "counter", "", "connections from outside that were accepted",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.accepted)); }},
     {"pua_sip_connections_ended_total", "counter", "reason", kEndedHelp, add_ended_connections},
-    {"pua_sip_connections_held_octets", "gauge", "", "octets of unfinished messages and unread answers that connections from outside hold",
+    {"pua_sip_connections_held_octets", "gauge", "",
+     "octets of unfinished messages and unread answers that connections from outside hold",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.held)); }},
     {"pua_sip_connections_messages_total", "counter", "", "whole messages that came over connections from outside",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.messages)); }},
@@ -147,8 +148,8 @@ const MetricFamily kList[] = {
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.pauses)); }},
 
     {"pua_sip_challenges_total", "counter", "what",
-     "what became of challenges (401, 407) and of credentials: answered; forgotten: a remembered answer that was refused; rejected: our "
-     "password was refused; unanswered: no credentials for the realm, or an algorithm that we do not know",
+     "what became of challenges (401, 407) and of credentials: answered; forgotten: a remembered answer that was refused; "
+     "rejected: our password was refused; unanswered: no credentials for the realm, or an algorithm that we do not know",
      [](In in, Out out) {
        const DigestCounters& c = in.more.stack.digest;
        const std::pair<const char*, uint64_t> all[] = {
@@ -156,8 +157,8 @@ const MetricFamily kList[] = {
        for (const auto& [what, n] : all) out.add(static_cast<int64_t>(n), {{"what", what}});
      }},
     {"pua_sip_names_total", "counter", "what",
-     "names of servers. lookup: all lookups; of these failed, and of those unanswered by the name servers; stale: an older answer was used "
-     "on; refused: requests that a limit turned away; config_read: resolv.conf or hosts was read again",
+     "names of servers. lookup: all lookups; of these failed, and of those unanswered by the name servers; stale: an older "
+     "answer was used on; refused: requests that a limit turned away; config_read: resolv.conf or hosts was read again",
      [](In in, Out out) {
        const LocatorCounters& c = in.more.stack.names;
        const std::pair<const char*, uint64_t> all[] = {{"lookup", c.lookups}, {"failed", c.failed},   {"unanswered", c.unanswered},

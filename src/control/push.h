@@ -1,4 +1,4 @@
-// Push: what a client is told without having asked this time: the messages of a watch, on their way to it.
+// Push: messages that a client gets without a request for each: those of a watch.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +17,7 @@ struct PushState {
   bool gone = false;   // nobody reads there any more
 };
 
-// The way to one client, as its transport knows it. It stays the way to that one, whoever has its address later.
+// The way to one client, as its transport knows it. It leads to that client only, even if another one has its address later.
 struct PushLine {
   virtual ~PushLine() = default;
 };
@@ -27,8 +27,8 @@ struct PushSink {
   virtual ~PushSink() = default;
   // The way to the client that sent a request from that address just now. Error not_supported: it cannot be told anything.
   virtual Result<PushLinePtr> line_to(const std::string& address) = 0;
-  // Sends, or keeps for a client that reads late; never waits. false: too large for the way, nothing happened. What is
-  // lost now or later is told to `state`.
+  // Sends, or keeps for a client that reads late; never waits. false: too large for the way, nothing happened. `state` notes
+  // what is lost now or later.
   virtual bool push(const PushLinePtr&, std::string&& text, const std::shared_ptr<PushState>& state) = 0;
   virtual bool anybody_at(const PushLine&) const = 0;
 };

@@ -13,7 +13,7 @@ Watches::~Watches() {
   if (observing_) pua_.forget_observer(observer_);
 }
 
-// Clients tell when they go; those that were killed are found here.
+// Clients say when they go; those that were killed are found here.
 void Watches::forget_gone() {
   std::erase_if(all_, [](const Watch& w) {
     auto sink = w.caller.sink.lock();
@@ -41,7 +41,8 @@ Result<Watches::Added> Watches::add(const Caller& caller, WatchFilter filter) {
   if (!sink) return Error{Errc::not_supported, "there is no way back"};
   auto line = sink->line_to(caller.address);
   if (!line) return line.error();
-  // What is gone has no say: its address may be a new client's by now. So it is where another process has it.
+  // Watches of clients that are gone are forgotten: a new client may have the address by now, and has it where another process
+  // asks.
   std::erase_if(all_, [&](const Watch& w) {
     return w.state->gone || w.caller.sink.expired() || (w.caller.address == caller.address && !same_process(w.caller, caller));
   });
@@ -88,7 +89,7 @@ void Watches::on_notify(const NotifyView& n) {
   if (gone) std::erase_if(all_, [](const Watch& w) { return w.state->gone; });
 }
 
-// What other members tell, or what belongs to the way that the NOTIFY came; "v" and the like are their short forms.
+// Header fields that other members show, or that belong to the way that the NOTIFY came; "v" and the like are short forms.
 static bool told_otherwise(std::string_view name) {
   constexpr std::string_view names[] = {"Via", "v", "From", "f", "To", "t", "Call-ID", "i", "CSeq", "Max-Forwards", "Content-Length", "l",
                                         "Content-Type", "c", "Event", "o", "Subscription-State", "Contact", "m", "Record-Route", "Route"};
