@@ -18,7 +18,7 @@ namespace pua {
   do {
     n = read(from_daemon, &status, 1);
   } while (n < 0 && errno == EINTR);
-  waitpid(child, nullptr, 0);  // the one in between, which ends at once
+  waitpid(child, nullptr, 0);  // the process between us and the daemon, which ends at once
   _exit(n == 1 ? status : 1);
 }
 

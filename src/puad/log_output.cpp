@@ -35,7 +35,8 @@ static int priority_of(LogLevel level) {
   return LOG_DEBUG;
 }
 
-// The service manager sets "device:inode" of the stream that it made; a child with another stderr may have inherited that (sd-journal).
+// Whether fd is the journal's stream. The service manager puts its "device:inode" into the environment, which a child whose
+// stderr leads elsewhere inherits as well.
 static bool leads_to_journal(int fd) {
   const char* stream = getenv("JOURNAL_STREAM");
   unsigned long long device = 0, inode = 0;

@@ -21,8 +21,8 @@ static bool is_at(int fd, const std::string& path) {
   return fstat(fd, &a) == 0 && stat(path.c_str(), &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// What is wrong with taking that file over; empty: nothing. It is emptied at every start, so it must be nothing but a pid file of ours: no
-// other name of some file, nor one that holds something else.
+// Why that file must not be taken over; empty: it may. It is emptied at every start, so it must be nothing but a pid file of
+// ours: not another name of some file, nor a file that holds something else.
 static std::string not_ours(int fd) {
   struct stat st;
   if (fstat(fd, &st) != 0) return strerror(errno);

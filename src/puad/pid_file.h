@@ -10,8 +10,8 @@ namespace pua {
 
 class PidFile {
  public:
-  // Errors (bad_config): another process holds the lock (named), the path leads to something that is no pid file (another link, other
-  // content), or the system's refusal.
+  // Errors (bad_config): another process holds the lock (the message names it), the path leads to something that is no pid file
+  // (another link to a file, other content), or the system's refusal.
   static Result<std::unique_ptr<PidFile>> create(const std::string& path);
   ~PidFile();  // removes the file
   PidFile(const PidFile&) = delete;

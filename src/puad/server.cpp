@@ -25,7 +25,7 @@ Daemon::Daemon(Settings settings, std::string config, Log::Sink sink)
     : settings_(std::move(settings)), config_(std::move(config)), sink_(std::move(sink)) {}
 
 Daemon::~Daemon() {
-  control_.reset();  // before the instance: what that completes at its end has nowhere to go
+  control_.reset();  // before the instance: what that completes at its end is not answered any more
   instance_.reset();
   for (event* e : signals_) {
     if (e != nullptr) event_free(e);
