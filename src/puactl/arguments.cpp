@@ -236,7 +236,7 @@ static Parsed parse_words(int argc, char** argv, Invocation& out, std::string& m
 }
 
 Parsed parse_arguments(int argc, char** argv, Invocation& out, std::string& mistake) {
-  for (int i = 1; i < argc; i++) {   // a mistake in front of it is told as it says, too
+  for (int i = 1; i < argc; i++) {   // --json counts also for a mistake in front of it
     if (strcmp(argv[i], "--json") == 0) out.json = true;
   }
   Parsed parsed = parse_words(argc, argv, out, mistake);

@@ -30,8 +30,8 @@ Client::~Client() {
   if (fd_ >= 0) close(fd_);
 }
 
-// An address without a file: nothing to clean up. 128 random bits: nobody has it before us, and nobody gets it by chance when we
-// are gone.
+// Binds to an address without a file, so that nothing has to be cleaned up. Its 128 random bits make sure that nobody had it
+// before us, and that nobody gets it by chance when we are gone.
 static bool bind_random(int fd) {
   unsigned char random[16];
   if (getrandom(random, sizeof random, 0) != sizeof random) return false;
@@ -76,7 +76,7 @@ Reach Client::send(const std::string& text) {
   }
   memcpy(to.sun_path, socket_.data(), socket_.size());
   struct stat st;
-  if (stat(socket_.c_str(), &st) == 0) daemon_ = st.st_uid;   // each time: another daemon may have made it since
+  if (stat(socket_.c_str(), &st) == 0) daemon_ = st.st_uid;   // asked each time, for another daemon may have made it since
   for (;;) {
     if (sendto(fd_, text.data(), text.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&to), sizeof to) >= 0) {
       return Reach::Answered;
@@ -155,7 +155,7 @@ Reach Client::call(const std::string& method, json_t* params, Json& reply) {
   }
 }
 
-// Late replies to requests that were given up are none.
+// Keeps a message that came unasked. A late reply to a request that was given up is none.
 void Client::keep(Json&& message) {
   if (json_object_get(message.get(), "method") != nullptr && messages_.size() < kMaxMessages) {
     messages_.push_back(std::move(message));

@@ -1,6 +1,6 @@
 // Client: one request at a time over puad's unix datagram socket, with a deadline for everything; and the messages that the
-// daemon sends unasked. Anybody on the machine can send to our socket: what counts comes from the user that the daemon's socket
-// belongs to, or from root, by the kernel's word.
+// daemon sends unasked. Anybody on the machine can send to our socket: only what comes from the user that the daemon's socket
+// belongs to, or from root, counts. The kernel says who sent it.
 #pragma once
 
 #include <sys/types.h>

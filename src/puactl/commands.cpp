@@ -10,14 +10,16 @@ namespace {
 constexpr Command kCommands[] = {
     {"publish", "pua.publish", Show::Reply, "presentity_uri", "URI", true, "e", "efStxiEHp",
      "Publish, modify or refresh the state of URI; without a body it is refreshed. Waits for the final SIP reply."},
-    {"remove", "pua.publish", Show::Reply, "presentity_uri", "URI", true, "e", "eiEHp", "Remove the publication from the server."},
+    {"remove", "pua.publish", Show::Reply, "presentity_uri", "URI", true, "e", "eiEHp",
+     "Remove the publication from the server."},
     {"subscribe", "pua_subscribe", Show::Reply, "presentity_uri", "URI", true, "we", "ewxWDicdogHptfS",
      "Subscribe to the state of URI on behalf of the watcher, or change the lifetime of that subscription."},
     {"unsubscribe", "pua_unsubscribe", Show::Reply, "presentity_uri", "URI", true, "we", "ewio", "End the subscription."},
     {"list", "pua_list", Show::Records, nullptr, "", false, "", "kueqrlaX", "List the records that match."},
     {"show", "pua_show", Show::Details, "presentity_uri", "URI", true, "", "ker",
      "Everything about the records of URI: body, dialog, last NOTIFY."},
-    {"stats", "pua_stats", Show::Counters, "pattern", "PATTERN", false, "", "", "Counters and gauges, those that match a shell pattern."},
+    {"stats", "pua_stats", Show::Counters, "pattern", "PATTERN", false, "", "",
+     "Counters and gauges, those that match a shell pattern."},
     {"flush", "pua_flush", Show::Fields, nullptr, "", false, "", "", "Have everything written to the database."},
     {"reload", "pua_reload", Show::Fields, nullptr, "", false, "", "", "Have the configuration file read again."},
     {"log-level", "log_level", Show::Fields, "level", "LEVEL", false, "", "",
@@ -25,7 +27,8 @@ constexpr Command kCommands[] = {
     {"version", "version", Show::Fields, nullptr, "", false, "", "", "What daemon is running."},
     {"uptime", "uptime", Show::Fields, nullptr, "", false, "", "", "How long the daemon has been running."},
     {"which", "which", Show::Names, "filter", "PATTERN", false, "", "",
-     "Names of the daemon's commands, those that match a shell pattern; of one command, the lists of parameters that it takes."},
+     "Names of the daemon's commands, those that match a shell pattern; of one command, the lists of parameters that it "
+     "takes."},
     {"raw", "", Show::Raw, nullptr, "JSON", true, "", "", "Send a JSON-RPC request as it is, and show the reply as it came."},
 };
 
@@ -111,8 +114,8 @@ static std::string list_of_all() {
     text += paragraph("  " + with_operand(c), help.substr(0, help.find_first_of(".;:")), 21);
   }
   text += paragraph("  help [COMMAND]", "This list, or what a command takes", 21);
-  return text + paragraph("", "Exit status: 0 good, 1 the daemon answered with an error, 2 bad usage, 3 daemon not reached, 4 no answer in "
-                              "time, 5 the watched subscription was ended by the other side", 0);
+  return text + paragraph("", "Exit status: 0 good, 1 the daemon answered with an error, 2 bad usage, 3 daemon not reached, 4 "
+                              "no answer in time, 5 the watched subscription was ended by the other side", 0);
 }
 
 std::string help_text(std::string_view name) {

@@ -22,7 +22,7 @@ inline Json json_text(std::string_view text) {
   return Json(json_stringn(text.data(), text.size()));
 }
 
-// On one line, and with nothing in it that would play with a terminal.
+// On one line, and without characters that would control a terminal.
 inline std::string json_line(const json_t* value) {
   char* text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
   std::string line = text != nullptr ? pua::harmless_json(text) : "";

@@ -12,7 +12,7 @@ namespace puactl {
 
 static const json_t* get(const json_t* object, const char* name) { return json_object_get(object, name); }
 
-// With a NUL in it, too: an answer may have any octet.
+// The whole text, even with a NUL in it: an answer may hold any octet.
 static std::string_view octets_of(const json_t* text) {
   return json_is_string(text) ? std::string_view(json_string_value(text), json_string_length(text)) : std::string_view();
 }

@@ -16,7 +16,8 @@ struct Layout {
 // The text for stdout, lines included. `more`: there are more records than are shown.
 std::string for_people(Show show, const json_t* result, bool more, const Layout& = {});
 // A NOTIFY, the parameters of a message pua_notify, with a line end: time, state, reason and the rest, then the body.
-// octets: a body that is no UTF-8 goes out as it came, for a file or a program; else with a '?' for each octet that a terminal should not see.
+// octets: a body that is no UTF-8 goes out as it came, for a file or a program; else with a '?' for each octet that a terminal
+// should not see.
 std::string notify_text(const json_t* params, bool json, bool octets);
 // One line for stderr.
 std::string error_line(const json_t* error);

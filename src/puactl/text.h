@@ -9,7 +9,8 @@
 
 namespace puactl {
 
-// Characters that would play with the terminal or the reader become '?' (base/utf8.h); keep_lines: line ends and tabs stay (bodies).
+// Characters that would control the terminal or mislead its reader become '?' (base/utf8.h). keep_lines: line ends and tabs
+// stay, for bodies.
 std::string printable(std::string_view text, bool keep_lines = false);
 // "1:02:03" or "2d 03:04:05"; negative: "-".
 std::string duration(int64_t seconds);

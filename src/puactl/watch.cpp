@@ -48,7 +48,7 @@ class Watch {
   Client& client_;
   const Report& report_;
   int ticks_ = 0;
-  bool catch_up_ = false;                         // NOTIFYs may have come that nobody told us of
+  bool catch_up_ = false;                         // NOTIFYs may have come that were not passed on to us
   bool away_ = false;                             // the daemon was not reached last time
   std::chrono::steady_clock::time_point away_since_;
   sigset_t let_through_;
@@ -68,7 +68,7 @@ Json Watch::copy_of(std::initializer_list<const char*> names) const {
   return out;
 }
 
-// The exit status that it would mean; what is wrong is printed.
+// Calls a method. Returns the exit status that its outcome would mean; what is wrong is printed.
 int Watch::ask(const char* method, json_t* params, Json& reply) {
   Reach reach = client_.call(method, params, reply);
   if (reach != Reach::Answered) return report_.failure(reach == Reach::TimedOut ? kTimeout : kUnreachable, client_.why());
@@ -157,7 +157,7 @@ Watch::Step Watch::look_after() {
   return show_last(shown.get());
 }
 
-// The last NOTIFY of a record, which may have come while nobody told us.
+// Shows the last NOTIFY of a record, if it has come while none were passed on to us.
 Watch::Step Watch::show_last(const json_t* record) {
   if (json_integer_value(json_object_get(record, "notify_ago_ms")) < 0) return Step::GoOn;
   static constexpr const char* kNames[][2] = {{"presentity_uri", "presentity_uri"}, {"watcher_uri", "watcher_uri"},
