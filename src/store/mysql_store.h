@@ -1,6 +1,6 @@
 // MysqlStore: MariaDB behind the write-behind queue. Connections: one for rows that a caller waits for, one for the rest, one
 // for reading, and one, made when it is needed, for rows that are wanted out of turn. A batch is at most one upsert, one
-// update of narrow columns and one delete, each a statement that commits itself.
+// update of narrow columns and one delete, each a transaction of its own.
 #pragma once
 
 #include <algorithm>
