@@ -69,7 +69,7 @@ class Check:
             self.finding(f"schema: version {version}, and this library needs {VERSION}{hint}")
 
     def check_journal(self):
-        """Of a database that has one: its columns, and the view of the rows with it."""
+        """The columns of the journal, where this database has one, and the view of the rows with it."""
         name, view = f"{self.table}_journal", f"{self.table}_rows"
         wanted = self.schema.view(self.table)
         if wanted is None or self.db.version_of(self.table) != VERSION:
@@ -132,7 +132,7 @@ class Check:
 
 
 def _fits(type, wanted):
-    """The same, or longer."""
+    """Is the type of a column the wanted one, or a longer one of the same kind?"""
     pattern = r"([A-Z]+)(?:\((\d+)\))?"
     have, want = re.fullmatch(pattern, type), re.fullmatch(pattern, wanted)
     if not have or not want or have.group(1) != want.group(1):

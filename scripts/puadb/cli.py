@@ -50,7 +50,7 @@ def main(arguments, sql_folder, config_file):
 
 
 def forget_output():
-    """What is still to be written goes nowhere; else the end of the interpreter would try again, and complain."""
+    """Nobody reads our output any more: the rest of it goes nowhere, else the interpreter would complain at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def value(text):
-    """Of an option: "$DB" with DB unset is a mistake, and not an option that was not given."""
+    """The value of an option. An empty one ("$DB" with DB unset) is a mistake; it does not count as an option left out."""
     if not text:
         raise argparse.ArgumentTypeError("the value is empty")
     return text
@@ -152,7 +152,7 @@ def ours(db, table):
 
 
 def make_tables(db, schema, table):
-    """What is missing of them: in MariaDB an interruption may have left a part."""
+    """Makes those tables that are missing: in MariaDB an interruption may have left a part of them."""
     part = db.is_ours(table)
     with db.transaction() as change:
         for statement in schema.statements(table):
@@ -255,7 +255,7 @@ def downgrade(args):
 
 @contextlib.contextmanager
 def opened_to_write(path):
-    """What is written is there in full in the end, or nothing, and what was there before stays until then."""
+    """A file that is there in full in the end, or not at all; one that was there before stays until then."""
     if path == "-":
         yield sys.stdout
         sys.stdout.flush()
@@ -267,7 +267,7 @@ def opened_to_write(path):
     folder, name = os.path.split(os.path.realpath(path))
     new = None
     try:
-        try:                # a file without a name: nothing of it stays, however we end
+        try:                # a file without a name: nothing of it stays behind, even if we are killed
             handle = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600)
         except OSError:     # not every file system knows such
             handle, new = tempfile.mkstemp(prefix=".puadbctl-", dir=folder)     # mode 0600
@@ -359,7 +359,8 @@ def migrate(args):
 
 
 def write_migrated(db, schema, table, work, put_aside):
-    """In three steps. A further run goes on after each, and, where MariaDB commits each statement by itself, within them."""
+    """Writes in three steps. After an interruption another run goes on behind the last complete step; where MariaDB commits each
+    statement by itself, also in the middle of one."""
     if put_aside:
         old, statements = put_aside_name(table, work.source.layout), []
         if db.version_of(table) is not None:

@@ -55,7 +55,7 @@ class Database:
         raise NotImplementedError
 
     def current(self, table):
-        """Where the rows of our table are read as they are, with what is not folded into them yet."""
+        """The table or view that shows our rows together with the changes that are not folded into them yet."""
         return table
 
     def journal_lines(self, table):
@@ -63,10 +63,10 @@ class Database:
         return 0
 
     def fold(self, change, table):
-        """Brings those into the rows, so that other ids and rows can be written beside them. change: of a transaction."""
+        """Brings these changes into the rows, so that rows with other ids can be written. change: what transaction() gives."""
 
     def drop_journal(self, table):
-        """The statements that remove it."""
+        """The statements that remove the journal."""
         return []
 
     def transaction(self):
@@ -91,7 +91,7 @@ class Database:
         return None
 
     def set_version(self, table, version):
-        """The statement that does so, in whatever layout table `version` has."""
+        """The statement that sets the number in table `version`, whatever layout that table has."""
         raise NotImplementedError
 
     def meta(self, table):

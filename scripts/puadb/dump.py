@@ -123,7 +123,7 @@ class Dump:
         if kind == "int" and self.source == "mysql":
             raise self._problem(f"{name} is a number, and the dump holds octets")
         octets = bytes.fromhex(text)
-        # MariaDB knows no difference; SQLite does, and a damaged row is to stay as it is.
+        # MariaDB does not tell text from octets. SQLite does, and a damaged row is to be loaded as it was.
         return Text(octets) if what == "text" or self.source == "mysql" and kind == "text" else octets
 
 
@@ -138,8 +138,8 @@ def load(db, dump, table, replace):
             yield row
 
     def renamed(values):
-        """Into the other kind go this host's clock, key of branches and names of events, under the names they have there. Who may write is said
-        anew by who does."""
+        """Into the other kind of database go this host's clock, key of branches and names of events, under the names that they have
+        there. Lines that say who may write are left out: whoever writes makes them anew."""
         carried = {rules.own_meta(name, dump.source): rules.own_meta(name, db.kind) for name in (b"clock", b"branch", b"events")}
         for name, value in values:
             if dump.source != db.kind:

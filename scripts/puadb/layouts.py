@@ -19,7 +19,7 @@ COMMON = {
 SOURCES = {1 << n: 1 << n for n in range(11)} | {1 << 5: 1 << 4, 1 << 7: 1 << 6}
 
 
-# Of columns that the library does not look at when it loads a row.
+# Width of columns that the library does not check when it loads a row.
 WIDEST = {"sharing_tag": 255, "extra_headers": 65535}
 
 

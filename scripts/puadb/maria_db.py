@@ -79,8 +79,8 @@ class MariaDb(Database):
         return self.options
 
     def _start(self, **more):
-        """The client, by way of a relay to the server (relay.py). --defaults-file and not --defaults-extra-file: a ~/.my.cnf would be
-        read after that, and win."""
+        """Starts the client, which reaches the server by a relay (relay.py). It gets --defaults-file and not --defaults-extra-file,
+        because a ~/.my.cnf would be read after that one, and override it."""
         relay, options = Relay(self.url, self.host), self._options()
         self.relays = [one for one in self.relays if not one.done] + [relay]       # the last one is the newest session's
         return subprocess.Popen([self.client, f"--defaults-file=/dev/fd/{options}", "--batch", "--raw", "--skip-column-names",
@@ -134,7 +134,7 @@ class MariaDb(Database):
         return [frozenset(columns) for columns in keys.values()]
 
     def version_of(self, table):
-        """Whatever character set table `version` has: another program may have made it."""
+        """Works whatever character set table `version` has, for another program may have made it."""
         if not {"table_name", "table_version"} <= self.describe("version").keys():
             return None
         found = self._lines("SELECT table_version FROM version WHERE CONVERT(table_name USING utf8mb4) COLLATE utf8mb4_bin = "

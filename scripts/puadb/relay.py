@@ -1,7 +1,7 @@
-"""Stands between MariaDB's command line client and the server, for one session: what the client alone cannot promise.
+"""Stands between MariaDB's command line client and the server for one session, and promises what the client alone cannot.
 
-The client comes over a socket that only its user can reach. Towards the server TLS is made here, and before anything is sent where it
-was asked for; its certificate is compared with the host that the URL names; and no server is given the password in the clear, or under
+The client comes over a socket that only its user can reach. TLS towards the server is made here, before anything else is sent where it
+was asked for; the certificate is compared with the host that the URL names; and no server gets the password in the clear, or under
 a key of its own choice, unless that is allowed.
 """
 import contextlib
@@ -26,7 +26,7 @@ LONGEST_FOLDER = 70      # octets: the address of a socket has 107
 
 
 class Refused(Exception):
-    """The session does not come about. The client is told, too, but what it makes of that is not always the reason."""
+    """The session cannot be made. The client is told the reason, too, but its own message does not always name it."""
 
     def __init__(self, code, text):
         super().__init__(text)
@@ -36,7 +36,7 @@ class Refused(Exception):
 class Relay:
     """Listens when it is made, for one client, which is handed `address` and reaches it as `path`. close() at any time.
 
-    Its address has no name: it is made in a folder that is gone at once, so that nothing stays behind, however we end."""
+    The socket is made in a folder that is removed at once, so that nothing stays behind, even if we are killed."""
 
     def __init__(self, url, host):
         self.url, self.host, self.done, self.refused = url, host, False, None

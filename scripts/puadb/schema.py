@@ -25,8 +25,8 @@ def check_table_name(name):
 
 
 def is_half_made(db, table):
-    """Was its making interrupted? MariaDB commits each step, and the number comes last: until then there is none, or still
-    that of another program's table which had this name."""
+    """Was the making of the tables interrupted? MariaDB commits each step, and the number in table `version` comes last: until
+    then there is none, or still that of another program's table which had this name."""
     version = db.version_of(table)
     return db.is_ours(table) and (version in (None, *FOREIGN) or version == VERSION and not db.has(f"{table}_meta"))
 

@@ -70,7 +70,8 @@ class SqliteDb(Database):
         os.ftruncate(self.claim, len(text))
 
     def _take_inode(self):
-        """On the file, whatever names it has. Kept open until the database is closed: closing it drops SQLite's locks."""
+        """Claims the file itself, whatever names it has. It stays open until the database is closed, for closing it would end
+        SQLite's locks."""
         lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, OUR_OCTET, 1, 0)
         try:
             fcntl.fcntl(self.inode, fcntl.F_OFD_SETLK, lock)
