@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fails on an include that goes against the direction:
-#   base <- core <- {events, sip, store, loop} <- api <- control <- {puad, puactl};  base <- config <- {api, control, puad}
+#   base <- core <- {events, sip, store, loop} <- api <- control <- puad;  base <- config <- {api, control, puad};  base <- puactl
 set -eu
 cd "$(dirname "$0")/.."
 allowed() {
