@@ -65,7 +65,8 @@ bool is_host(std::string_view host) {
 
 std::string place_fault(std::string_view uri, bool bound) {
   Address a = parse_address(uri);
-  if (a.odd || (!is_host(a.host) && !(bound && a.host == "*"))) return "its host is none, or more than a port and parameters stands behind it";
+  if (a.odd || (!is_host(a.host) && !(bound && a.host == "*")))
+    return "its host is not a valid one, or more than a port and parameters stands behind it";
   uint32_t port = 0;
   auto [end, error] = std::from_chars(a.port.data(), a.port.data() + a.port.size(), port);
   bool number = error == std::errc() && end == a.port.data() + a.port.size() && port > 0 && port < 65536;

@@ -53,7 +53,7 @@ void FifoReplies::send(std::string_view name, std::string&& text) {
   advance(p);
 }
 
-// -1: not to be had. ENXIO: nobody reads so far.
+// -1: it cannot be opened; ENXIO: nobody has opened it for reading yet.
 int FifoReplies::open_fifo(const std::string& name, FifoFailure& why) const {
   int fd = openat(folder_, name.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) {

@@ -61,7 +61,7 @@ class HttpServer {
 
   uint16_t port() const { return port_; }
   size_t connections();                    // open now
-  bool paused() const { return paused_; }  // no descriptors: nobody is let in for a moment
+  bool paused() const { return paused_; }  // short of descriptors: no connection is accepted for a moment
 
  private:
   using Time = std::chrono::steady_clock::time_point;

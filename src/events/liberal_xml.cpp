@@ -64,7 +64,7 @@ Result<std::string> to_utf8(std::string_view text, const std::string& from) {
   char* to = out.data();
   size_t left = text.size(), room = out.size();
   if (iconv(cd, &in, &left, &to, &room) == static_cast<size_t>(-1))
-    return {Errc::bad_body, "octet " + std::to_string(text.size() - left) + " is none of the encoding " + from};
+    return {Errc::bad_body, "octet " + std::to_string(text.size() - left) + " does not belong to the encoding " + from};
   out.resize(out.size() - room);
   return out;
 }

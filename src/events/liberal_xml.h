@@ -14,8 +14,8 @@ namespace pua {
 // declares is not looked at: a document that uses an entity of it is refused by the reader, which does not know the entity. The
 // view is into `doc` where nothing had to be changed, else into `storage`.
 // Encodings: UTF-8, US-ASCII, UTF-16 (XML 1.0 section 4.3.3 demands both), ISO-8859-1 to -16, windows-1250 to -1258, KOI8-R,
-// KOI8-U, by any of their usual names. Errors: bad_body: another encoding, or octets that are none of the encoding that the
-// document names.
+// KOI8-U, by any of their usual names. Errors: bad_body: another encoding, or octets that do not belong to the encoding that
+// the document names.
 Result<std::string_view> plain_xml(std::string_view doc, std::string& storage);
 
 }  // namespace pua

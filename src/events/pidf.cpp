@@ -109,7 +109,7 @@ class IdMaker {
   }
 
  private:
-  // Any attribute value that reads like the id counts: one too many is no harm.
+  // Any attribute value that reads like the id counts as taken, of whatever attribute: that does no harm.
   bool taken(const std::string& id) const {
     if (std::find(made_.begin(), made_.end(), id) != made_.end()) return true;
     if (id.size() > 16 && id.compare(1, 16, hash_) == 0) return seen_.contains(id);

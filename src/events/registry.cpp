@@ -43,7 +43,8 @@ bool is_content_type(std::string_view s) {
          std::none_of(parameters.begin(), parameters.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; });
 }
 
-// A list of resources (RFC 4662): nobody may send one to a subscriber that did not ask for it, and none is asked for.
+// A list of resources (RFC 4662): a notifier may send one only to a subscriber that asked for it, and no package does so by
+// itself.
 bool is_resource_list(std::string_view content_type) {
   constexpr std::string_view kRlmi = "application/rlmi+xml";
   std::string_view type = media_type(content_type);

@@ -92,7 +92,7 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
   void run_mail() {
     std::shared_ptr<Impl> alive = shared_from_this();
     uint64_t count;
-    if (read(mail_fd, &count, sizeof count) < 0) return;  // somebody else's wake-up
+    if (read(mail_fd, &count, sizeof count) < 0) return;  // this wake-up was taken already
     std::vector<Fn> batch;
     {
       std::lock_guard<std::mutex> lock(mutex);

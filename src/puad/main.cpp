@@ -62,7 +62,7 @@ static int serve(const Options& options, const std::string& config, const Settin
 
   auto refuse = [&](const Error& error) {
     log.error("%s", error.message.c_str());
-    if (!to_stderr) say(error.message);  // whoever starts us reads no syslog
+    if (!to_stderr) say(error.message);  // to stderr as well, for whoever starts puad by hand does not read syslog
     if (daemon != nullptr) daemon->not_ready(kFailed);
     return kFailed;
   };

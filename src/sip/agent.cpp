@@ -185,7 +185,7 @@ Status SofiaAgent::open(const std::string& sip_uri, const std::string& sips_uri)
     plain_address_ = address(plain_.get(), sip_uri, false);
   }
   if (!sips_uri.empty()) {
-    // For nobody yet: made now, so that what is wrong with the address or the files is known now.
+    // It is for no server yet. It is made here so that what is wrong with the address or the files is known at the start.
     auto part = make_secure("");
     if (!part) return part.error();
     secure_address_ = address(part->get(), sips_uri, true);

@@ -37,7 +37,7 @@ std::string address_of(const ASN1_OCTET_STRING* ip) {
   return text;
 }
 
-// An address in the form in which inet_ntop() writes it; empty: it is none.
+// An address in the form in which inet_ntop() writes it; empty: it is no address.
 std::string canonical_address(const std::string& s) {
   unsigned char raw[16];
   char text[INET6_ADDRSTRLEN] = "";

@@ -30,7 +30,7 @@ std::string value(const msg_auth_t* ch, std::string_view name) {
   return param(ch, name, raw) && read_quoted(raw, q) ? q.value : std::string();
 }
 
-// "auth,auth-int": what we can do of it. false: nothing. An empty list is none at all.
+// Chooses from "auth,auth-int" what we can do. false: we can do none of them. An empty list counts as if there were no qop.
 bool choose_qop(std::string_view offer, DigestQop& out) {
   bool any = false, integrity = false;
   out = DigestQop::None;

@@ -33,7 +33,7 @@ bool read_address(std::string_view text, DnsAddress& out);
 bool is_no_server(const DnsAddress&);
 
 // A name that a question may be about: lower case, without the dot at its end; labels of letters, digits, '-' and '_', up to
-// 63 octets, 253 together. false: it is none.
+// 63 octets, 253 together. false: it is no such name.
 bool host_name(std::string_view text, std::string& out);
 
 struct DnsSrv {

@@ -175,7 +175,7 @@ NotifyAnswer Incoming::show(const NotifyRequest& request, Caller& who, MonoMs no
   return a;
 }
 
-// A NOTIFY that nobody can read as a whole. The sink is told of what stands in it all the same.
+// A NOTIFY that cannot be read as a whole. The sink is told what can be read of it.
 NotifyAnswer Incoming::refuse_unread(const Scan& s, const NetAddress& from, int status, const char* reason, MonoMs now) {
   counters_.refused++;
   NotifyAnswer a{status, reason, ""};

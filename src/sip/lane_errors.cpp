@@ -92,7 +92,7 @@ void UdpLane::no_room(Watched& w) {
   look_for_calm(w, now);
 }
 
-// What ICMP said of datagrams of ours. Each error brings the beginning of the datagram back, and with it the branch.
+// Reads the queue of errors (ICMP). Each error brings the beginning of the datagram back, and with it the branch.
 void UdpLane::read_errors(Watched& w) {
   alignas(cmsghdr) char control[kLaneBatch][256];
   NetAddress to[kLaneBatch];

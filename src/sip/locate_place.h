@@ -33,7 +33,7 @@ struct Place {
   uint16_t port_or_default() const;
 };
 
-// Errors: bad_uri (no host, port, transport or host that is none, sips: and UDP, TLS where we have none, an address of a family
+// Errors: bad_uri (no host; an invalid host, port or transport; sips: and UDP; TLS where we have none; an address of a family
 // that no socket has).
 Result<Place> read_place(const Target&, const Reach&);
 

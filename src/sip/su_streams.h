@@ -34,7 +34,7 @@ std::string stream_peer(int fd);
 // The socket holds no more than this for us, unread.
 void limit_unread(int fd, size_t most);
 
-// Octets that were read from a TCP connection so far. false: it is none.
+// Octets that were read from a TCP connection so far. false: fd is no TCP connection.
 bool stream_octets(int fd, uint64_t& out);
 
 }  // namespace pua

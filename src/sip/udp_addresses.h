@@ -19,7 +19,7 @@ struct ListenTransports {
 ListenTransports transports_of(const Target&);
 
 // One socket, or for "*" two of the same port: IPv4 and IPv6, where the machine has both. A name is looked up inside the call,
-// which blocks: only for the start. Errors: bad_config (a port that is none), sip_failed (no such host, the address cannot be
+// which blocks: only for the start. Errors: bad_config (an invalid port), sip_failed (no such host, the address cannot be
 // had).
 Result<std::vector<std::unique_ptr<UdpSocket>>> open_udp(const std::string& uri, uint32_t buffer);
 

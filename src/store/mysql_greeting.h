@@ -15,7 +15,7 @@ inline TlsOffer tls_offer(std::string_view octets) {
   constexpr size_t kBehindVersion = 4 + 8 + 1;  // thread, first part of the scramble, a zero
   auto at = [&](size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(octets[i])); };
   if (octets.size() <= kHead) return TlsOffer::Unknown;
-  // What comes behind the packet is none of it: the library looks there no more than here.
+  // Octets behind the packet do not belong to the greeting: the library does not look at them either.
   size_t packet = kHead + (at(0) | (at(1) << 8) | (at(2) << 16));
   bool whole = octets.size() >= packet;
   octets = octets.substr(0, packet);

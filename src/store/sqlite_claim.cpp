@@ -138,7 +138,7 @@ Result<InodeClaim> InodeClaim::take(const std::string& path) {
   lock.l_whence = SEEK_SET;
   lock.l_start = kOurOctet;
   lock.l_len = 1;
-  // A file system that knows no such locks has the other claim all the same.
+  // Where the file system knows no such locks, the claim by the lock file must be enough.
   if (fcntl(fd, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES)) {
     ::close(fd);
     return claim_error(path, "in use by another process, under another name or with a lock file that was removed");

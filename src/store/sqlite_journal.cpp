@@ -313,7 +313,7 @@ int SqliteJournal::fold_entry(const JournalOrder::Entry& e) {
   return look_for_row(e);
 }
 
-// Each transaction of ours is counted.
+// Begins a transaction that SqliteWatch counts.
 int SqliteJournal::begin() {
   int rc = run_once(begin_);
   return rc == SQLITE_OK ? watch_.begin() : rc;

@@ -107,7 +107,7 @@ class SqliteStore : public StoreAdapter {
 
   int wal_frames_ = 0;            // pages in the WAL
   int wal_folded_ = 0;            // of these, already in the file
-  MonoMs checkpoint_at_ = 0;      // not before: somebody else's reader holds the rest back
+  MonoMs checkpoint_at_ = 0;      // no checkpoint before this time: another program that reads the file holds the rest back
   bool checkpoint_failed_ = false; // and that was logged
   // The disk had no more room. When there is room again, it first goes to what is in the WAL: new pages behind that could use
   // it all up, and then neither the checkpoint nor the writing could go on.

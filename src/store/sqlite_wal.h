@@ -77,7 +77,7 @@ enum class WalFit : uint8_t {
   Belongs,     // each page of the file is as the log found it, or as the log has it: playing it gives what was committed last
   Unsure,      // nothing speaks against it, but something that would show it is missing
   Foreign,     // it goes on from another file, or from other content
-  NoDatabase,  // the file is none
+  NoDatabase,  // the file is no SQLite database
 };
 // n octets of the database file; false: there are not so many.
 using ReadAt = std::function<bool(uint64_t at, void* to, size_t n)>;

@@ -140,7 +140,7 @@ MonoMs WriteBehind::next_due() const {
 void WriteBehind::announce() {
   if (running_) return;  // the owner asks next_due() when run() returns
   MonoMs d = next_due();
-  if (d == announced_) return;  // later counts, too: what is due between the two would else wake nobody
+  if (d == announced_) return;  // a later time is announced, too: else one that then lies between the two would not be
   announced_ = d;
   if (wake_) wake_();
 }

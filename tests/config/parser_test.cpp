@@ -252,7 +252,7 @@ TEST(ConfigParser, notifies_are_taken_at_an_address_of_their_own) {
 
 // What no socket can be bound to, or no request sent to, is known before it is tried.
 TEST(ConfigParser, addresses_and_next_hops_have_a_host_a_port_and_a_transport) {
-  const char* const host = "its host is none, or more than a port and parameters stands behind it";
+  const char* const host = "its host is not a valid one, or more than a port and parameters stands behind it";
   struct { const char *uri, *bound, *hop; } cases[] = {
       {"sip:h:99999", "its port is not 1 to 65535 or *", "its port is not 1 to 65535"},
       {"sip:h:0", "its port is not 1 to 65535 or *", "its port is not 1 to 65535"},

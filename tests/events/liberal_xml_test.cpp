@@ -154,7 +154,7 @@ TEST(LiberalXml, other_encodings_and_octets_that_are_none_of_theirs_are_refused)
   refused(declared("../../x", "\xe9"), "which is not taken");
   refused(declared("ISO-8859-12", "\xe9"), "which is not taken");
   refused(declared("UTF-16", "x"), "which is not taken");   // it is not
-  refused(declared("windows-1252", "\x81"), "is none of the encoding CP1252");
+  refused(declared("windows-1252", "\x81"), "does not belong to the encoding CP1252");
   refused(declared("UTF-8", "\xe9"), "not well-formed XML");
 }
 
