@@ -33,7 +33,8 @@ int notify_fields(pua_s& h, const pua_notify_t& in) {
     return PUA_E_BAD_ARGUMENT;
   std::string event_name, event_id;
   SubscriptionState parsed;
-  if (!event.empty() && !parse_event_value(event, event_name, event_id)) return answered(h, {400, "Bad Event header field", ""});
+  if (!event.empty() && !parse_event_value(event, event_name, event_id))
+    return answered(h, {400, "Bad Event header field", ""});
   if (!state.empty() && !parse_subscription_state(state, parsed))
     return answered(h, {400, "Bad Subscription-State header field", ""});
   q.headers = q.headers.substr(0, kMaxShownOctets);
@@ -126,9 +127,10 @@ extern "C" {
 int pua_register_notify(pua_t* p, int types, pua_notify_cb* f, void* param) {
   return pua::guarded(p, [&](pua_s& h) {
     if (types <= 0 || !f) return pua::fail(&h, pua::Errc::bad_argument, "types is not a mask of source bits, or f is NULL");
-    h.instance->engine().observe_notifies(pua::sources_of(types), [weak = h.weak_from_this(), f, param](const pua::NotifyView& v) {
-      if (auto self = weak.lock()) pua::notify(self, f, param, v);
-    });
+    h.instance->engine().observe_notifies(pua::sources_of(types),
+                                          [weak = h.weak_from_this(), f, param](const pua::NotifyView& v) {
+                                            if (auto self = weak.lock()) pua::notify(self, f, param, v);
+                                          });
     return 1;
   });
 }

@@ -21,7 +21,8 @@ int pua_reply_origin(const pua_reply_t* r) {
 
 int pua_reply_header(pua_reply_t* r, const char* name, pua_str_t* value) {
   if (value) *value = pua_str_t{nullptr, 0};
-  if (!r || !name || !value || !*name) return pua::fail_thread(pua::Errc::bad_argument, "reply, name or value is NULL or empty");
+  if (!r || !name || !value || !*name)
+    return pua::fail_thread(pua::Errc::bad_argument, "reply, name or value is NULL or empty");
   if (!r->outcome.message) return pua::fail_thread(pua::Errc::not_found, "no reply came over the wire");
   try {
     std::string text;

@@ -145,7 +145,8 @@ list_entry_t* pua_get_subs_list(pua_t* p, const pua_str_t* did) {
     if (!pua::take(h, "did", did, prefix)) return PUA_E_BAD_ARGUMENT;
     if (prefix.empty()) return pua::fail(&h, pua::Errc::bad_argument, "did is NULL or empty");
     if (h.instance->stats().loading) return still_loading(h);
-    h.instance->engine().subscriptions_of(prefix, [&](const pua::RecordView& v) { pua::push(list, v.pres_uri); }, h.instance->now());
+    h.instance->engine().subscriptions_of(
+        prefix, [&](const pua::RecordView& v) { pua::push(list, v.pres_uri); }, h.instance->now());
     return PUA_OK;
   });
   return rc == PUA_OK ? list.release() : nullptr;

@@ -84,12 +84,16 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
   Log& log() override { return log_; }
   Status publish(const PublishRequest&, RequestDone done) override;
   Status subscribe(const SubscribeRequest&, RequestDone done) override;
-  int observe_notifies(int32_t source_mask, NotifyObserver fn) override { return engine_->observe_notifies(source_mask, std::move(fn)); }
+  int observe_notifies(int32_t source_mask, NotifyObserver fn) override {
+    return engine_->observe_notifies(source_mask, std::move(fn));
+  }
   void forget_observer(int handle) override { engine_->forget_observer(handle); }
-  ListPage list(const ListFilter& filter, uint64_t cursor, uint32_t limit, const std::function<void(const RecordView&)>& fn) override {
+  ListPage list(const ListFilter& filter, uint64_t cursor, uint32_t limit,
+                const std::function<void(const RecordView&)>& fn) override {
     return engine_->list(filter, cursor, limit, fn, now());
   }
-  Status show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>& fn) override {
+  Status show(std::string_view pres_uri, int32_t event, int32_t source,
+              const std::function<void(const RecordView&)>& fn) override {
     return engine_->show(pres_uri, event, source, fn, now());
   }
   Stats stats() const override;

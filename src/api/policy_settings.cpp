@@ -70,13 +70,16 @@ Status register_packages(const Settings& s, Registry& events, EventNames& table)
     Result<EventPackage> p = parse_event_package(text);
     if (!p) return bad(p.error().message);
     const EventInfo* known = events.by_name(p->name);
-    if (known && known->flag != p->flag) return bad("\"" + p->name + "\" is there already, with the bit " + std::to_string(known->flag));
+    if (known && known->flag != p->flag)
+      return bad("\"" + p->name + "\" is there already, with the bit " + std::to_string(known->flag));
     if (known && !p->content_type.empty() && p->content_type != known->content_type) {
       std::string type(known->content_type);
-      return bad("\"" + p->name + "\" is there already, with " + (type.empty() ? "no content type" : "the content type " + type));
+      return bad("\"" + p->name + "\" is there already, with " +
+                 (type.empty() ? "no content type" : "the content type " + type));
     }
     if (known) continue;
-    if (Status added = events.add(p->flag, p->name, p->content_type); !added) return bad("\"" + text + "\": " + added.error().message);
+    if (Status added = events.add(p->flag, p->name, p->content_type); !added)
+      return bad("\"" + text + "\": " + added.error().message);
     if (Status fits = table.fits(p->flag, p->name); !fits) return bad(fits.error().message);
     table.note(p->flag, p->name);
   }

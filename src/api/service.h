@@ -33,9 +33,11 @@ class Service {
 
   // Shows the records that match, from cursor on: about `limit` of them (whole hash buckets, so a few more may come),
   // looking at a bounded number of records.
-  virtual ListPage list(const ListFilter&, uint64_t cursor, uint32_t limit, const std::function<void(const RecordView&)>& show) = 0;
+  virtual ListPage list(const ListFilter&, uint64_t cursor, uint32_t limit,
+                        const std::function<void(const RecordView&)>& show) = 0;
   // The records of one presentity (event, source 0: any). not_found if there is none.
-  virtual Status show(std::string_view pres_uri, int32_t event, int32_t source, const std::function<void(const RecordView&)>& fn) = 0;
+  virtual Status show(std::string_view pres_uri, int32_t event, int32_t source,
+                      const std::function<void(const RecordView&)>& fn) = 0;
   // Both cost the same however many records there are.
   virtual Stats stats() const = 0;
   virtual Measurements measurements() const = 0;

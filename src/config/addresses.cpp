@@ -57,7 +57,8 @@ Address parse_address(std::string_view uri) {
 
 bool is_host(std::string_view host) {
   in6_addr octets;
-  if (host.starts_with('[')) return host.ends_with(']') && inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &octets) == 1;
+  if (host.starts_with('['))
+    return host.ends_with(']') && inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &octets) == 1;
   return !host.empty() && host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") == std::string_view::npos;
 }
 
@@ -83,18 +84,21 @@ std::optional<Misfit> fit_addresses(const Settings& s) {
     for (const std::string& uri : *uris)
       if (parse_address(uri).sips && s.tls_dir.empty())
         return Misfit{name, std::string(name) + " is \"" + uri + "\", and there is no tls_dir"};
-  bool tls = std::any_of(s.sip_listen.begin(), s.sip_listen.end(), [](const std::string& uri) { return parse_address(uri).sips; });
+  bool tls =
+      std::any_of(s.sip_listen.begin(), s.sip_listen.end(), [](const std::string& uri) { return parse_address(uri).sips; });
   for (auto& [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"presence_server", &s.presence_server}}) {
     Address to = parse_address(*uri);
     if (!tls && !uri->empty() && (to.sips || to.transport == "tls"))
-      return Misfit{name, std::string(name) + " is \"" + *uri + "\", which is reached over TLS, and no address of sip_listen is a sips: one"};
+      return Misfit{name, std::string(name) + " is \"" + *uri +
+                              "\", which is reached over TLS, and no address of sip_listen is a sips: one"};
   }
   for (size_t i = 0; i < s.sip_listen.size(); i++) {
     Address mine = parse_address(s.sip_listen[i]);
     for (size_t k = 0; k < i; k++) {
       Address other = parse_address(s.sip_listen[k]);
       if (mine.by_udp() && other.by_udp() && mine.overlaps(other))
-        return Misfit{"sip_listen", "sip_listen is \"" + s.sip_listen[i] + "\", an address that it has already: \"" + s.sip_listen[k] + "\""};
+        return Misfit{"sip_listen",
+                      "sip_listen is \"" + s.sip_listen[i] + "\", an address that it has already: \"" + s.sip_listen[k] + "\""};
     }
   }
   for (size_t i = 0; i < s.listen.size(); i++) {

@@ -74,7 +74,8 @@ Status assign_size(Settings& s, const Param& p, const Literal& l) {
     if (unit != 1) t.remove_suffix(1);
   }
   int64_t v = 0;
-  if (!to_number(t, v)) return bad(quoted(p) + " takes a number of octets or a string like \"16K\", not \"" + shown(l.text) + "\"");
+  if (!to_number(t, v))
+    return bad(quoted(p) + " takes a number of octets or a string like \"16K\", not \"" + shown(l.text) + "\"");
   return assign_number(s, p, v * unit);
 }
 
@@ -82,7 +83,9 @@ Status assign_bool(Settings& s, const Param& p, const Literal& l) {
   bool& field = s.*std::get<bool Settings::*>(p.field);
   if (l.is_string ? l.text == "yes" : l.number == 1) field = true;
   else if (l.is_string ? l.text == "no" : l.number == 0) field = false;
-  else return bad(quoted(p) + " takes 0, 1, \"no\" or \"yes\", not " + (l.is_string ? "\"" + shown(l.text) + "\"" : number_text(p, l.number)));
+  else
+    return bad(quoted(p) + " takes 0, 1, \"no\" or \"yes\", not " +
+               (l.is_string ? "\"" + shown(l.text) + "\"" : number_text(p, l.number)));
   return success();
 }
 
@@ -112,7 +115,8 @@ Status assign_string(Settings& s, const Param& p, const Literal& l) {
     if (std::string what = p.check(l.text); !what.empty()) return bad(quoted(p) + " " + what);
   }
   if (auto* list = std::get_if<std::vector<std::string> Settings::*>(&p.field)) (s.**list).push_back(l.text);
-  else if (auto* creds = std::get_if<std::vector<Credential> Settings::*>(&p.field)) (s.**creds).push_back(*parse_credential(l.text));
+  else if (auto* creds = std::get_if<std::vector<Credential> Settings::*>(&p.field))
+    (s.**creds).push_back(*parse_credential(l.text));
   else s.*std::get<std::string Settings::*>(p.field) = l.text;
   return success();
 }
@@ -165,7 +169,8 @@ Result<MaxExpires> parse_max_expires(std::string_view text) {
       out.all = static_cast<uint32_t>(v);
       continue;
     }
-    if (!std::all_of(event.begin(), event.end(), [](char c) { return alnum(c) || c == '-' || c == '.' || c == ';' || c == '_'; })) {
+    if (!std::all_of(event.begin(), event.end(),
+                     [](char c) { return alnum(c) || c == '-' || c == '.' || c == ';' || c == '_'; })) {
       return {Errc::bad_config, "has a part \"" + shown(part) + "\" with a bad event name"};
     }
     for (const auto& e : out.by_event) {
@@ -218,7 +223,9 @@ static std::pair<size_t, size_t> url_password_in(std::string_view url) {
 
 static std::string hidden(std::string_view text, std::pair<size_t, size_t> password) {
   if (password.first == 0) return std::string(text);
-  return std::string(text.substr(0, password.first)).append(kHiddenPassword).append(text.substr(password.first + password.second));
+  return std::string(text.substr(0, password.first))
+      .append(kHiddenPassword)
+      .append(text.substr(password.first + password.second));
 }
 
 std::string hide_sip_password(std::string_view uri) { return hidden(uri, sip_password_in(uri)); }
@@ -226,8 +233,9 @@ std::string hide_url_password(std::string_view url) { return hidden(url, url_pas
 
 std::optional<Misfit> fit_passwords(const Settings& s) {
   auto misfit = [](const char* name) {
-    return Misfit{name, "the password of \"" + std::string(name) + "\" is \"***\", which is what --dump-config shows in its place: "
-                        "write the real one there"};
+    return Misfit{name, "the password of \"" + std::string(name) +
+                            "\" is \"***\", which is what --dump-config shows in its place: "
+                            "write the real one there"};
   };
   auto is_hidden = [](std::string_view text, std::pair<size_t, size_t> at) {
     return at.first != 0 && text.substr(at.first, at.second) == kHiddenPassword;
@@ -236,7 +244,8 @@ std::optional<Misfit> fit_passwords(const Settings& s) {
   for (const Credential& c : s.credentials) {
     if (c.password == kHiddenPassword) return misfit("credential");
   }
-  for (auto [name, uri] : {std::pair{"outbound_proxy", &s.outbound_proxy}, {"contact", &s.contact}, {"presence_server", &s.presence_server}}) {
+  for (auto [name, uri] :
+       {std::pair{"outbound_proxy", &s.outbound_proxy}, {"contact", &s.contact}, {"presence_server", &s.presence_server}}) {
     if (is_hidden(*uri, sip_password_in(*uri))) return misfit(name);
   }
   return {};
@@ -254,8 +263,10 @@ Result<Credential> parse_credential(std::string_view text) {
   size_t a = text.find(':');
   size_t b = a == std::string_view::npos ? a : text.find(':', a + 1);
   // The message never repeats the text: it holds a password.
-  if (b == std::string_view::npos || a == 0 || b == a + 1) return {Errc::bad_config, "is not of the form \"realm:user:password\""};
-  return Credential{std::string(text.substr(0, a)), std::string(text.substr(a + 1, b - a - 1)), std::string(text.substr(b + 1))};
+  if (b == std::string_view::npos || a == 0 || b == a + 1)
+    return {Errc::bad_config, "is not of the form \"realm:user:password\""};
+  return Credential{std::string(text.substr(0, a)), std::string(text.substr(a + 1, b - a - 1)),
+                    std::string(text.substr(b + 1))};
 }
 
 Result<EventPackage> parse_event_package(std::string_view text) {
@@ -321,7 +332,8 @@ std::string check_tag(std::string_view v) {
 
 static std::string_view after_sip_scheme(std::string_view v) {
   std::string low(v.substr(0, 5));
-  std::transform(low.begin(), low.end(), low.begin(), [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  std::transform(low.begin(), low.end(), low.begin(),
+                 [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   if (low.starts_with("sips:")) return v.substr(5);
   if (low.starts_with("sip:")) return v.substr(4);
   return {};

@@ -56,7 +56,8 @@ std::vector<std::string> literals(const Settings& s, const Param& p, bool hide) 
     }
     std::vector<std::string> operator()(std::vector<Credential> Settings::*f) const {
       std::vector<std::string> out;
-      for (const Credential& c : s.*f) out.push_back(quote(c.realm + ":" + c.user + ":" + (hide ? std::string(kHiddenPassword) : c.password)));
+      for (const Credential& c : s.*f)
+        out.push_back(quote(c.realm + ":" + c.user + ":" + (hide ? std::string(kHiddenPassword) : c.password)));
       return out;
     }
   } show{s, p, hide};

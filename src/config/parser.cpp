@@ -60,7 +60,8 @@ class Parser {
 
   Status statement(const Token& first) {
     if (first.kind != Token::Kind::Word || first.text != "modparam") {
-      return error(first.place, "unexpected " + token_text(first) + ": only modparam(\"module\", \"name\", value) stands in this file");
+      return error(first.place,
+                   "unexpected " + token_text(first) + ": only modparam(\"module\", \"name\", value) stands in this file");
     }
     Token module, name, value, mark;
     if (Status s = expect(Token::Kind::Open, "'(' after modparam", mark); !s) return s;

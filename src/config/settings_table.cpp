@@ -43,7 +43,8 @@ const Param kTable[] = {
     {.module = "pua", .name = "min_expires", .type = ParamType::Int, .field = &S::min_expires, .min = 0, .max = kMaxLifetime,
      .unit = "s", .reloadable = true,
      .help = "Lower bound of Expires on the wire. Never applied to 0, which removes."},
-    {.module = "pua", .name = "max_expires", .type = ParamType::Expires, .field = &S::max_expires, .min = 1, .max = kMaxLifetime,
+    {.module = "pua", .name = "max_expires", .type = ParamType::Expires, .field = &S::max_expires, .min = 1,
+     .max = kMaxLifetime,
      .unit = "s", .check = check_max_expires, .reloadable = true,
      .help = "Upper bound of Expires on the wire, for single events where given: \"3600,dialog=600\". It bounds how long a "
              "state that nobody refreshes can live at the server."},
@@ -83,12 +84,14 @@ const Param kTable[] = {
      .help = "How many connections from outside (TCP, TLS) all addresses of listen may have together. When one more comes, one "
              "is closed that has brought no NOTIFY for a subscription of ours: the oldest such one of the address that has "
              "most of them."},
-    {.module = "pua", .name = "max_connections_per_address", .type = ParamType::Int, .field = &S::max_connections_per_address, .min = 1,
+    {.module = "pua", .name = "max_connections_per_address", .type = ParamType::Int, .field = &S::max_connections_per_address,
+     .min = 1,
      .max = 100000,
      .help = "How many of these may come from one address, or from one /64 of IPv6. When one more comes, the oldest one of "
              "that address is closed that has brought no NOTIFY for a subscription of ours; where all have, the one that has "
              "been silent longest."},
-    {.module = "pua", .name = "tcp_silence", .type = ParamType::Int, .field = &S::tcp_silence, .min = 1, .max = 3600, .unit = "s",
+    {.module = "pua", .name = "tcp_silence", .type = ParamType::Int, .field = &S::tcp_silence, .min = 1, .max = 3600,
+     .unit = "s",
      .help = "How long a connection from outside may take to bring its first message, TLS handshake included; to end a message "
              "that it began; and to read its answers. After that it is closed."},
     {.module = "pua", .name = "tcp_idle", .type = ParamType::Int, .field = &S::tcp_idle, .min = 1, .max = 86400, .unit = "s",
@@ -101,7 +104,8 @@ const Param kTable[] = {
              "sips:."},
     {.module = "pua", .name = "tls_verify", .type = ParamType::Bool, .field = &S::tls_verify,
      .help = "Whether certificates of servers must be valid and name the server."},
-    {.module = "pua", .name = "event_package", .type = ParamType::List, .field = &S::event_packages, .check = check_event_package,
+    {.module = "pua", .name = "event_package", .type = ParamType::List, .field = &S::event_packages,
+     .check = check_event_package,
      .help = "One more event package that can be published and subscribed to: \"name,bit,content type\", as in "
              "\"vq-rtcpxr,512,application/vq-rtcpxr\". The content type is that of documents whose owners name none; without "
              "it they must name one. The bit, a power of two up to 1073741824, stands for the package in the database and must "
@@ -114,11 +118,13 @@ const Param kTable[] = {
              "realm that has no line of its own. May be given several times."},
     {.module = "pua", .name = "max_body", .type = ParamType::Size, .field = &S::max_body, .min = 256, .max = 1048576,
      .unit = "octets", .reloadable = true, .help = "Longest document taken from owners."},
-    {.module = "pua", .name = "max_notify_body", .type = ParamType::Size, .field = &S::max_notify_body, .min = 256, .max = 1048576,
+    {.module = "pua", .name = "max_notify_body", .type = ParamType::Size, .field = &S::max_notify_body, .min = 256,
+     .max = 1048576,
      .unit = "octets", .reloadable = true,
      .help = "Longest document taken with a NOTIFY. Of a longer one, what the NOTIFY says of the subscription counts all the "
              "same; its document is left out."},
-    {.module = "pua", .name = "notify_bad_documents", .type = ParamType::Bool, .field = &S::notify_bad_documents, .reloadable = true,
+    {.module = "pua", .name = "notify_bad_documents", .type = ParamType::Bool, .field = &S::notify_bad_documents,
+     .reloadable = true,
      .help = "Whether handlers and watchers get documents that are not well-formed, of a type that was not asked for, or of "
              "none, flagged as bad. Else they get the NOTIFY without its document."},
     {.module = "pua", .name = "max_headers", .type = ParamType::Size, .field = &S::max_headers, .min = 0, .max = 65535,
@@ -144,7 +150,8 @@ const Param kTable[] = {
              "lost when the power fails."},
     {.module = "pua", .name = "sqlite_cache_mb", .type = ParamType::Int, .field = &S::sqlite_cache_mb, .min = 1, .max = 4096,
      .unit = "MB", .help = "Page cache of SQLite."},
-    {.module = "pua", .name = "sqlite_journal_lines", .type = ParamType::Int, .field = &S::sqlite_journal_lines, .min = 0, .max = 4194304,
+    {.module = "pua", .name = "sqlite_journal_lines", .type = ParamType::Int, .field = &S::sqlite_journal_lines, .min = 0,
+     .max = 4194304,
      .help = "Changes of rows (refreshes and the like) that gather in the journal beside the table before they are folded into "
              "the rows; in quiet times they are folded sooner. More of them cost less work in all and more at the next start "
              "after a crash. 0: every change writes its whole row."},

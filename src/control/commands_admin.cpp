@@ -38,7 +38,8 @@ static void run_stats(ControlContext& context, const Params& p, const CallPtr& c
 #undef X
   w.end_object();
   if (!any)
-    return call->error(404, "No such statistic", "without a pattern, all are shown; * stands for any characters: \"replies_*\"" + near.suggestion());
+    return call->error(404, "No such statistic",
+                       "without a pattern, all are shown; * stands for any characters: \"replies_*\"" + near.suggestion());
   call->result(result);
 }
 

@@ -11,7 +11,9 @@ namespace {
 
 constexpr int32_t kMiSubscribe = 1 << 8;  // source bit MI_SUBSCRIBE, part of the record's key
 
-enum Sub : size_t { kUri, kWatcher, kEvent, kExpires, kContact, kId, kProxy, kHeaders, kEventId, kTo, kTarget, kBody, kContentType };
+enum Sub : size_t {
+  kUri, kWatcher, kEvent, kExpires, kContact, kId, kProxy, kHeaders, kEventId, kTo, kTarget, kBody, kContentType
+};
 
 constexpr ParamSpec kSubscribeParams[] = {
     {"presentity_uri", "uri", ParamType::String, false, "whose state: a SIP, SIPS, PRES or TEL URI"},

@@ -20,7 +20,8 @@ static void run_watch(ControlContext& context, const Params& p, const CallPtr& c
   if (!call->caller().can_be_told())
     return call->error(501, "Only on the datagram socket, from a client with an address: here is no way back for NOTIFYs");
   WatchFilter filter{std::string(p.text(kWatchUri)), std::string(p.text(kWatchWatcher)), 0};
-  if (!read_pattern("presentity_uri", filter.pres_uri, *call) || !read_event(context, p.text(kWatchEvent), *call, filter.event)) return;
+  if (!read_pattern("presentity_uri", filter.pres_uri, *call) || !read_event(context, p.text(kWatchEvent), *call, filter.event))
+    return;
   auto added = context.watches.add(call->caller(), std::move(filter));
   if (!added && added.code() == Errc::too_large) {
     context.counters.watches_refused++;

@@ -111,7 +111,8 @@ static ssize_t receive(int socket, std::vector<char>& buffer, Caller& from) {
   m.msg_controllen = sizeof credentials;
   ssize_t n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
   if (n < 0) return n;
-  socklen_t size = std::min<socklen_t>(m.msg_namelen, sizeof name.un);  // of a path that fills sun_path Linux counts a NUL behind it
+  socklen_t size =
+      std::min<socklen_t>(m.msg_namelen, sizeof name.un);  // of a path that fills sun_path Linux counts a NUL behind it
   if (size > offsetof(sockaddr_un, sun_path)) from.address.assign(reinterpret_cast<char*>(&name.un), size);
   for (cmsghdr* c = CMSG_FIRSTHDR(&m); c != nullptr; c = CMSG_NXTHDR(&m, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS || c->cmsg_len < CMSG_LEN(sizeof(ucred))) continue;

@@ -102,7 +102,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(event_base* base, const std
   s->http_ = evhttp_new(base);
   s->timer_ = evtimer_new(base, &HttpServer::look_after, s.get());
   s->pause_ = evtimer_new(base, &HttpServer::look_again, s.get());
-  if (s->http_ == nullptr || s->timer_ == nullptr || s->pause_ == nullptr) return Error{Errc::no_memory, "http_listen: no event"};
+  if (s->http_ == nullptr || s->timer_ == nullptr || s->pause_ == nullptr)
+    return Error{Errc::no_memory, "http_listen: no event"};
   timeval silence = to_timeval(limits.silence);
   evhttp_set_timeout_tv(s->http_, &silence);
   evhttp_set_max_headers_size(s->http_, HttpLimits::kHead);
@@ -142,8 +143,8 @@ void HttpServer::refused(evconnlistener* listener, void*) {
 
 void HttpServer::pause(int error) {
   if (short_.begins(mono_ms()))
-    log_.warning("http_listen %s: a connection cannot be accepted (%s): those that come wait until it is possible again", address_.c_str(),
-                 strerror(error));
+    log_.warning("http_listen %s: a connection cannot be accepted (%s): those that come wait until it is possible again",
+                 address_.c_str(), strerror(error));
   evconnlistener_disable(listener_);
   paused_ = true;
   timeval tv = to_timeval(limits_.pause);

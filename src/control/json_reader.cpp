@@ -97,7 +97,8 @@ std::string with_fitting_numbers(std::string_view text) {
       while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
       end = std::min(end + 1, text.size());
     } else if (digit(text[i]) || text[i] == '-') {
-      while (end < text.size() && (digit(text[end]) || std::string_view(".eE+-").find(text[end]) != std::string_view::npos)) end++;
+      while (end < text.size() && (digit(text[end]) || std::string_view(".eE+-").find(text[end]) != std::string_view::npos))
+        end++;
       out += fitting(text.substr(i, end - i));
       i = end;
       continue;
@@ -118,7 +119,8 @@ Status parse_json(std::string_view text, JsonDocument& out) {
   out.clear();
   json_error_t error;
   out.tree.reset(load(text, error));
-  if (!out.tree && json_error_code(&error) == json_error_numeric_overflow) out.tree.reset(load(with_fitting_numbers(text), error));
+  if (!out.tree && json_error_code(&error) == json_error_numeric_overflow)
+    out.tree.reset(load(with_fitting_numbers(text), error));
   if (!out.tree) {
     return {Errc::bad_argument,
             "line " + std::to_string(error.line) + ", column " + std::to_string(error.column) + ": " + error.text};

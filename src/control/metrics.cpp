@@ -52,10 +52,10 @@ void add_latency(In in, Out out) {
 void add_datagrams(In in, Out out) {
   const LaneCounters& c = in.more.stack.lane;
   const std::pair<const char*, uint64_t> all[] = {
-      {"request_out", c.sent},       {"request_repeated", c.resent}, {"response", c.scanned + c.parsed}, {"response_repeated", c.repeated},
-      {"response_foreign", c.foreign}, {"stray", c.stray},           {"request_in", c.requests},         {"network_error", c.network_errors},
-      {"errors_unheard", c.errors_unheard}, {"flood", c.floods},
-      {"answer_dropped", c.answers_dropped}};
+      {"request_out", c.sent},           {"request_repeated", c.resent},       {"response", c.scanned + c.parsed},
+      {"response_repeated", c.repeated}, {"response_foreign", c.foreign},      {"stray", c.stray},
+      {"request_in", c.requests},        {"network_error", c.network_errors},  {"errors_unheard", c.errors_unheard},
+      {"flood", c.floods},               {"answer_dropped", c.answers_dropped}};
   for (const auto& [what, n] : all) out.add(static_cast<int64_t>(n), {{"what", what}});
 }
 
@@ -133,7 +133,8 @@ const MetricFamily kList[] = {
      "requests that servers sent over connections to them; these belong to nothing there",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.stream_strays)); }},
     {"pua_sip_connections", "gauge", "kind",
-     "connections from outside that are open. known: those that brought a NOTIFY of ours; stranger: all others", add_connections},
+     "connections from outside that are open. known: those that brought a NOTIFY of ours; stranger: all others",
+     add_connections},
     {"pua_sip_connections_accepted_total", "counter", "", "connections from outside that were accepted",
      [](In in, Out out) { out.add(static_cast<int64_t>(in.more.stack.inbound.accepted)); }},
     {"pua_sip_connections_ended_total", "counter", "reason", kEndedHelp, add_ended_connections},
@@ -161,8 +162,9 @@ const MetricFamily kList[] = {
      "answer was used on; refused: requests that a limit turned away; config_read: resolv.conf or hosts was read again",
      [](In in, Out out) {
        const LocatorCounters& c = in.more.stack.names;
-       const std::pair<const char*, uint64_t> all[] = {{"lookup", c.lookups}, {"failed", c.failed},   {"unanswered", c.unanswered},
-                                                       {"stale", c.stale},    {"refused", c.refused}, {"config_read", c.config_reads}};
+       const std::pair<const char*, uint64_t> all[] = {
+           {"lookup", c.lookups}, {"failed", c.failed},   {"unanswered", c.unanswered},
+           {"stale", c.stale},    {"refused", c.refused}, {"config_read", c.config_reads}};
        for (const auto& [what, n] : all) out.add(static_cast<int64_t>(n), {{"what", what}});
      }},
 

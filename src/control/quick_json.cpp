@@ -22,7 +22,9 @@ bool any_special(const char* at) {
          zero_octets(eight ^ each('\\')) != 0;
 }
 
-bool is_special(char c) { return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x80 || c == '"' || c == '\\'; }
+bool is_special(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x80 || c == '"' || c == '\\';
+}
 
 int hex(char c) {
   if (c >= '0' && c <= '9') return c - '0';

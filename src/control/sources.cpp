@@ -37,7 +37,8 @@ int32_t source_from(std::string_view text) {
   }
   int32_t number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && number > 0 && std::has_single_bit(static_cast<uint32_t>(number))
+  return error == std::errc() && end == text.data() + text.size() && number > 0 &&
+                 std::has_single_bit(static_cast<uint32_t>(number))
              ? number
              : 0;
 }

@@ -16,7 +16,8 @@ constexpr const char* kOtherTmp =
     "there is no such file: the client has gone, or puad sees another folder than the client does (PrivateTmp of the service)";
 
 std::string may_not_write() {
-  return "user " + std::to_string(geteuid()) + ", which puad runs as, may not write to it: the client must allow that (mode 666)";
+  return "user " + std::to_string(geteuid()) +
+         ", which puad runs as, may not write to it: the client must allow that (mode 666)";
 }
 
 // A path, or an abstract name with '@' for its NUL.
@@ -49,7 +50,9 @@ bool is_gone(int error) { return error == ECONNREFUSED || error == ENOTCONN || e
 
 void UndeliveredLog::to_socket(What what, const std::string& address, int error) {
   if (address.empty()) {
-    return say(others_, false, "control: a request came from a socket without an address, and cannot be answered: a client must bind(2) its socket");
+    return say(
+        others_, false,
+        "control: a request came from a socket without an address, and cannot be answered: a client must bind(2) its socket");
   }
   std::string line = what == What::Reply ? "control: a reply to " : "control: a NOTIFY for the watch of ";
   say(is_gone(error) ? gone_ : others_, is_gone(error), line + address_text(address) + " was not delivered: " + reason(error));

@@ -91,8 +91,9 @@ void Watches::on_notify(const NotifyView& n) {
 
 // Header fields that other members show, or that belong to the way that the NOTIFY came; "v" and the like are short forms.
 static bool told_otherwise(std::string_view name) {
-  constexpr std::string_view names[] = {"Via", "v", "From", "f", "To", "t", "Call-ID", "i", "CSeq", "Max-Forwards", "Content-Length", "l",
-                                        "Content-Type", "c", "Event", "o", "Subscription-State", "Contact", "m", "Record-Route", "Route"};
+  constexpr std::string_view names[] = {"Via", "v", "From", "f", "To", "t", "Call-ID", "i", "CSeq", "Max-Forwards",
+                                        "Content-Length", "l", "Content-Type", "c", "Event", "o", "Subscription-State",
+                                        "Contact", "m", "Record-Route", "Route"};
   return std::any_of(std::begin(names), std::end(names), [&](std::string_view n) { return same_word(n, name); });
 }
 
@@ -100,7 +101,8 @@ static bool told_otherwise(std::string_view name) {
 static void write_headers(JsonWriter& w, std::string_view block) {
   HeaderField fields[kMaxShownHeaders];
   size_t count = split_headers(block, fields);
-  count = static_cast<size_t>(std::remove_if(fields, fields + count, [](const HeaderField& f) { return told_otherwise(f.name); }) - fields);
+  count = static_cast<size_t>(
+      std::remove_if(fields, fields + count, [](const HeaderField& f) { return told_otherwise(f.name); }) - fields);
   if (count == 0) return;
   w.key("headers").begin_array();
   for (size_t i = 0; i < count; i++)

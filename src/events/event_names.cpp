@@ -16,7 +16,9 @@ EventNames EventNames::parse(std::string_view text) {
     int32_t flag = 0;
     auto [rest, error] = std::from_chars(line.data(), line.data() + line.size(), flag);
     std::string_view name = line.substr(static_cast<size_t>(rest - line.data()));
-    if (error != std::errc() || flag <= 0 || !std::has_single_bit(static_cast<uint32_t>(flag)) || name.size() < 2 || name[0] != ' ') continue;
+    if (error != std::errc() || flag <= 0 || !std::has_single_bit(static_cast<uint32_t>(flag)) || name.size() < 2 ||
+        name[0] != ' ')
+      continue;
     out.note(flag, name.substr(1));
   }
   return out;
@@ -36,7 +38,8 @@ Status EventNames::fits(int32_t flag, std::string_view name) const {
     bool same = equal_ignoring_case(known, name);
     if (same == (known_flag == flag)) continue;
     std::string there = "the bit " + std::to_string(known_flag) + " stands for " + known + " in the database";
-    if (!same) return {Errc::bad_config, there + ", and cannot be given to " + std::string(name) + " while there may be records of it"};
+    if (!same)
+      return {Errc::bad_config, there + ", and cannot be given to " + std::string(name) + " while there may be records of it"};
     return {Errc::bad_config, there + ", and " + std::string(name) + " cannot be given the bit " + std::to_string(flag) +
                                   " while there may be records of it"};
   }

@@ -15,7 +15,8 @@ struct DocumentType {
   std::string_view type, root, ns;
   bool versions;
 };
-constexpr DocumentType kWatcherinfo = {"application/watcherinfo+xml", "watcherinfo", "urn:ietf:params:xml:ns:watcherinfo", true};
+constexpr DocumentType kWatcherinfo = {"application/watcherinfo+xml", "watcherinfo", "urn:ietf:params:xml:ns:watcherinfo",
+                                       true};
 constexpr DocumentType kTypes[] = {
     {"application/pidf+xml", "presence", "urn:ietf:params:xml:ns:pidf", false},
     {"application/dialog-info+xml", "dialog-info", "urn:ietf:params:xml:ns:dialog-info", true},

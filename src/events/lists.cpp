@@ -130,11 +130,13 @@ struct ListVisitor : XmlVisitor {
     return out;
   }
   void begin_list(const XmlElement& e) {
-    if (e.name != "list" || (e.ns != kNamespace && !e.ns.empty())) return fail("the root element is " + quoted(e.name) + ", not \"list\"");
+    if (e.name != "list" || (e.ns != kNamespace && !e.ns.empty()))
+      return fail("the root element is " + quoted(e.name) + ", not \"list\"");
     uri = value(e, "uri");
     std::string number = needed(e, "version"), all = needed(e, "fullState");
     auto [end, problem] = std::from_chars(number.data(), number.data() + number.size(), version);
-    if (problem != std::errc() || end != number.data() + number.size()) fail("version " + quoted(number) + " is not a number from 0 to 4294967295");
+    if (problem != std::errc() || end != number.data() + number.size())
+      fail("version " + quoted(number) + " is not a number from 0 to 4294967295");
     full = all == "true" || all == "1";
     if (!full && all != "false" && all != "0") fail("fullState " + quoted(all) + " is not \"true\" or \"false\"");
   }
@@ -158,7 +160,8 @@ struct ListVisitor : XmlVisitor {
 // list, the first one that is.
 Result<size_t> root_of(std::string_view content_type, const std::vector<BodyPart>& parts) {
   std::string_view start = without_brackets(parameter_of(content_type, "start"));
-  auto begins = std::find_if(parts.begin(), parts.end(), [&](const BodyPart& p) { return start.empty() || p.content_id == start; });
+  auto begins =
+      std::find_if(parts.begin(), parts.end(), [&](const BodyPart& p) { return start.empty() || p.content_id == start; });
   if (begins != parts.end() && is_type(begins->content_type, kList)) return static_cast<size_t>(begins - parts.begin());
   auto list = std::find_if(parts.begin(), parts.end(), [](const BodyPart& p) { return is_type(p.content_type, kList); });
   if (list != parts.end()) return static_cast<size_t>(list - parts.begin());
@@ -176,7 +179,8 @@ Status read_root(XmlReader& reader, std::string_view document, ListVisitor& out)
 
 Result<std::vector<BodyPart>> split_multipart(std::string_view content_type, std::string_view body) {
   std::string_view name = parameter_of(content_type, "boundary");
-  if (!equal_ignoring_case(media_type(content_type).substr(0, kMultipart.size()), kMultipart)) return wrong("Content-Type " + quoted(content_type) + " is no multipart");
+  if (!equal_ignoring_case(media_type(content_type).substr(0, kMultipart.size()), kMultipart))
+    return wrong("Content-Type " + quoted(content_type) + " is no multipart");
   if (name.empty() || name.size() > kMaxBoundary) return wrong("Content-Type " + quoted(content_type) + " names no boundary");
   std::string boundary = "--" + std::string(name);
   std::vector<BodyPart> parts;
@@ -192,7 +196,8 @@ Result<std::vector<BodyPart>> split_multipart(std::string_view content_type, std
   return parts;
 }
 
-Status read_list(XmlReader& reader, std::string_view content_type, std::string_view body, const std::function<void(const ListedResource&)>& show) {
+Status read_list(XmlReader& reader, std::string_view content_type, std::string_view body,
+                 const std::function<void(const ListedResource&)>& show) {
   std::vector<BodyPart> parts;
   size_t root = 0;
   if (is_type(content_type, kList)) {

@@ -35,7 +35,7 @@ struct ListedResource {
   std::string_view instance, state, reason;   // empty: there is no instance, nothing is known of the resource
   std::string_view content_type, body;     // its document; empty: none came with it. It may be a list in turn
   bool missing = false;                    // the list names a document for it that did not come
-  uint32_t skipped = 0;                    // resources and instances of the list that are not shown: something is missing in them
+  uint32_t skipped = 0;  // resources and instances of the list that are not shown: something is missing in them
 };
 
 // Shows each instance in the order of the list, and each resource that has none. content_type: multipart/related with the list
@@ -44,6 +44,7 @@ struct ListedResource {
 // one Content-ID the first counts.
 // Errors: bad_body: as for split_multipart, another content type, a list that is not well-formed, has another root element, or
 // none of what RFC 4662 section 5 allows as its version or fullState; too_large, no_memory: see XmlReader::read.
-Status read_list(XmlReader&, std::string_view content_type, std::string_view body, const std::function<void(const ListedResource&)>& show);
+Status read_list(XmlReader&, std::string_view content_type, std::string_view body,
+                 const std::function<void(const ListedResource&)>& show);
 
 }  // namespace pua

@@ -128,7 +128,8 @@ Result<Unit> process_pidf(XmlReader& reader, const BodyRequest& req, std::string
   Survey seen;
   if (Status s = reader.read(req.body, seen); !s) return s;
   if (!seen.presence) {
-    return {Errc::bad_body, "the root element is \"" + seen.root.substr(0, 80) + "\", not \"presence\" of namespace " + std::string(kPidf)};
+    return {Errc::bad_body,
+            "the root element is \"" + seen.root.substr(0, 80) + "\", not \"presence\" of namespace " + std::string(kPidf)};
   }
   if (seen.lacking.size() > kMaxLacking) return {Errc::bad_body, "more than 64 elements without an id"};
   unchanged = seen.entity && seen.lacking.empty();

@@ -155,7 +155,8 @@ Status XmlReader::parse(std::string_view doc, XmlVisitor& visitor, bool namespac
                                      XML_PARSE_NONET | XML_PARSE_NOENT);
   if (tree) xmlFreeDoc(tree);
   context_->userData = nullptr;
-  if (run.code == Errc::ok && (!context_->wellFormed || (namespaces && !context_->nsWellFormed))) run.fail(Errc::bad_body, "not well-formed XML");
+  if (run.code == Errc::ok && (!context_->wellFormed || (namespaces && !context_->nsWellFormed)))
+    run.fail(Errc::bad_body, "not well-formed XML");
   if (run.code != Errc::ok) return {run.code, std::move(run.error)};
   return success();
 }

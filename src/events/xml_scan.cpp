@@ -128,7 +128,8 @@ Status check_xml_bounds(std::string_view doc) {
   if (memchr(doc.data(), 0, doc.size())) return bad("the document holds a NUL octet");
   if (doc.starts_with("\xef\xbb\xbf")) doc.remove_prefix(3);
   // Starting at '<' also keeps out UTF-16 without NUL and EBCDIC, which a parser would guess from the first octets.
-  if (size_t i = skip_blanks(doc, 0); i >= doc.size() || doc[i] != '<') return bad("not an XML document: it does not begin with '<'");
+  if (size_t i = skip_blanks(doc, 0); i >= doc.size() || doc[i] != '<')
+    return bad("not an XML document: it does not begin with '<'");
   std::string_view encoding = declared_encoding(doc);
   if (!encoding.empty() && !equal_ignoring_case(encoding, "utf-8") && !equal_ignoring_case(encoding, "us-ascii")) {
     return bad("the document declares an encoding other than UTF-8");

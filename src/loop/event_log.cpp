@@ -24,7 +24,8 @@ void EventLogScope::receive(int severity, const char* text) {
   EventLogScope* s = t_scope;
   uint64_t left_out = 0;
   if (!s || severity < EVENT_LOG_WARN || !s->gate_.pass(mono_ms(), left_out)) return;
-  if (left_out) s->log_.warning("libevent: %s (%llu more messages were not logged)", text, static_cast<unsigned long long>(left_out));
+  if (left_out)
+    s->log_.warning("libevent: %s (%llu more messages were not logged)", text, static_cast<unsigned long long>(left_out));
   else s->log_.warning("libevent: %s", text);
 }
 

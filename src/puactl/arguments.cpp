@@ -124,7 +124,8 @@ static bool take_operand(const Command& c, const char* operand, Invocation& in, 
 static const option* long_options() {
   static const std::vector<option> kAll = [] {
     std::vector<option> all;
-    for (const Option& o : all_options()) all.push_back({o.name, o.value != nullptr ? required_argument : no_argument, nullptr, o.letter});
+    for (const Option& o : all_options())
+      all.push_back({o.name, o.value != nullptr ? required_argument : no_argument, nullptr, o.letter});
     all.push_back({"version", no_argument, nullptr, 'V'});
     all.push_back({nullptr, 0, nullptr, 0});
     return all;
@@ -240,7 +241,8 @@ Parsed parse_arguments(int argc, char** argv, Invocation& out, std::string& mist
     if (strcmp(argv[i], "--json") == 0) out.json = true;
   }
   Parsed parsed = parse_words(argc, argv, out, mistake);
-  if (parsed == Parsed::Mistake) mistake += out.command.empty() ? " (see puactl help)" : " (see puactl help " + out.command + ")";
+  if (parsed == Parsed::Mistake)
+    mistake += out.command.empty() ? " (see puactl help)" : " (see puactl help " + out.command + ")";
   return parsed;
 }
 

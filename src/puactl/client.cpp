@@ -106,7 +106,8 @@ ssize_t Client::take(std::string& text) {
   if (n < 0) return n;
   const cmsghdr* c = CMSG_FIRSTHDR(&m);
   ucred who{};
-  bool known = c != nullptr && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len >= CMSG_LEN(sizeof who);
+  bool known =
+      c != nullptr && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len >= CMSG_LEN(sizeof who);
   if (known) memcpy(&who, CMSG_DATA(c), sizeof who);
   if (!known || (who.uid != 0 && who.uid != daemon_)) {
     strangers_++;
@@ -120,8 +121,8 @@ ssize_t Client::take(std::string& text) {
 
 std::string Client::strangers() const {
   if (strangers_ == 0) return {};
-  return std::to_string(strangers_) + " messages were ignored: they came from user " + std::to_string(stranger_) + ", and " + socket_ +
-         " belongs to user " + std::to_string(daemon_);
+  return std::to_string(strangers_) + " messages were ignored: they came from user " + std::to_string(stranger_) + ", and " +
+         socket_ + " belongs to user " + std::to_string(daemon_);
 }
 
 Reach Client::receive(std::string& text) {

@@ -70,7 +70,8 @@ std::string paragraph(std::string head, std::string_view text, size_t indent) {
   head.resize(std::max(head.size() + (head.empty() ? 0 : 2), indent), ' ');
   for (std::string line = std::move(head); !text.empty(); line.assign(indent, ' ')) {
     size_t room = kColumns - line.size(), end = text.size();
-    if (end > room && (end = text.rfind(' ', room)) == text.npos) end = text.find(' ');   // a word that is too long stands as it is
+    if (end > room && (end = text.rfind(' ', room)) == text.npos)
+      end = text.find(' ');  // a word that is too long stands as it is
     out += line.append(text.substr(0, std::min(end, text.size()))) + "\n";
     text.remove_prefix(std::min(end == text.npos ? text.size() : end + 1, text.size()));
   }
@@ -122,7 +123,8 @@ std::string help_text(std::string_view name) {
   const Command* c = find_command(name);
   if (c == nullptr) return list_of_all();
   std::string text = "Usage: puactl " + with_operand(*c);
-  for (const char* n = c->needed; *n != '\0'; n++) text.append(" --").append(option_of(*n).name).append(" ").append(option_of(*n).value);
+  for (const char* n = c->needed; *n != '\0'; n++)
+    text.append(" --").append(option_of(*n).name).append(" ").append(option_of(*n).value);
   if (strlen(c->options) > strlen(c->needed)) text += " [OPTION ...]";
   text += "\n" + paragraph("", c->help, 0);
   for (const char* o = c->options; *o != '\0'; o++) text += line_of(option_of(*o));

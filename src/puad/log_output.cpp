@@ -42,8 +42,8 @@ static bool leads_to_journal(int fd) {
   unsigned long long device = 0, inode = 0;
   int end = 0;
   struct stat st;
-  return stream != nullptr && sscanf(stream, "%llu:%llu%n", &device, &inode, &end) == 2 && stream[end] == '\0' && fstat(fd, &st) == 0 &&
-         st.st_dev == device && st.st_ino == inode;
+  return stream != nullptr && sscanf(stream, "%llu:%llu%n", &device, &inode, &end) == 2 && stream[end] == '\0' &&
+         fstat(fd, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
 LogOutput::LogOutput(To to, const std::string& facility) : to_(to), journal_(leads_to_journal(STDERR_FILENO)) {

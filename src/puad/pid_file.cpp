@@ -32,7 +32,9 @@ static std::string not_ours(int fd) {
   ssize_t n = pread(fd, text, sizeof text, 0);
   if (n < 0) return strerror(errno);
   bool number = std::all_of(text, text + n, [](char c) { return (c >= '0' && c <= '9') || c == '\n' || c == ' '; });
-  return n < static_cast<ssize_t>(sizeof text) && number ? "" : "it holds something else than a process id, and is not to be emptied";
+  return n < static_cast<ssize_t>(sizeof text) && number
+             ? ""
+             : "it holds something else than a process id, and is not to be emptied";
 }
 
 Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& path) {

@@ -107,7 +107,8 @@ struct AgentCallback {
       bool ours = false;
       if (!wire && status == 408) self->unanswered(*out);
       std::string why = wire || status == 408 ? std::string() : self->what_failed(*out, phrase, ours);
-      self->out_sink_->on_final(out->token, status, why.empty() ? phrase : why.c_str(), sip, msg, ours);  // the sink drops `out`
+      self->out_sink_->on_final(out->token, status, why.empty() ? phrase : why.c_str(), sip, msg,
+                                ours);  // the sink drops `out`
     }
     if (msg) msg_destroy(msg);
     return 0;

@@ -21,6 +21,7 @@ std::string plain_head(std::string_view message);
 // for the same request.
 // to: where the request came from; over UDP it becomes where the answer goes (the port of the Via, unless it asks for rport).
 // false: it has no Via, nothing can be answered.
-bool append_answer(const Scan& request, const NotifyAnswer& answer, HashKey tags, bool datagram, NetAddress& to, std::string& out);
+bool append_answer(const Scan& request, const NotifyAnswer& answer, HashKey tags, bool datagram, NetAddress& to,
+                   std::string& out);
 
 }  // namespace pua

@@ -64,7 +64,8 @@ std::string what_is_wrong(ChallengeFault fault, const msg_auth_s* ch, const Dige
       return "asks for a digest of realm " + shown(c.realm.value) + " by algorithm " + shown(c.algorithm_name) +
              ", which we do not know";
     case ChallengeFault::Qop:
-      return "asks for a digest of realm " + shown(c.realm.value) + " with qop " + shown(c.qop_offer) + ", which we do not know";
+      return "asks for a digest of realm " + shown(c.realm.value) + " with qop " + shown(c.qop_offer) +
+             ", which we do not know";
   }
   return {};
 }
@@ -188,7 +189,8 @@ bool Digest::remember(const DigestChallenge& challenge, const SipCredential& cre
   a->literal = literal;
   a->user = credential.user;
   // Requests that were out together are challenged with one nonce: they count it together.
-  if (DigestAnswer* known = cache_.find(key, challenge.realm.value); known && known->challenge.nonce.text == challenge.nonce.text) {
+  if (DigestAnswer* known = cache_.find(key, challenge.realm.value);
+      known && known->challenge.nonce.text == challenge.nonce.text) {
     a->nc = known->nc;
     a->cnonce = known->cnonce;
   } else {
@@ -204,8 +206,8 @@ bool Digest::remember(const DigestChallenge& challenge, const SipCredential& cre
 }
 
 // One challenge that can be answered, of a realm that we have credentials for.
-void Digest::answer(const DigestChallenge& c, const SipCredential& credential, bool proxy, const AuthScope& scope, AuthTrail& trail,
-                    Reading& reading) {
+void Digest::answer(const DigestChallenge& c, const SipCredential& credential, bool proxy, const AuthScope& scope,
+                    AuthTrail& trail, Reading& reading) {
   const std::string& realm = c.realm.value;
   Entry* e = entry_of(trail, proxy, realm);
   if (!e) {

@@ -25,7 +25,9 @@ struct DigestAnswer {
   uint64_t place = 0;   // scope and realm as one number, for DigestTroubles
 
   const std::string& realm() const { return challenge.realm.value; }
-  size_t wire_octets() const { return challenge.realm.text.size() + challenge.nonce.text.size() + challenge.opaque.text.size(); }
+  size_t wire_octets() const {
+    return challenge.realm.text.size() + challenge.nonce.text.size() + challenge.opaque.text.size();
+  }
 };
 
 class DigestCache {

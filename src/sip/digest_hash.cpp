@@ -25,7 +25,9 @@ const EVP_MD* function_of(DigestHash h) {
   return nullptr;
 }
 
-bool same(std::string_view a, std::string_view b) { return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0; }
+bool same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
 
 }  // namespace
 

@@ -176,7 +176,9 @@ bool read_address(std::string_view text, DnsAddress& out) {
 
 bool is_no_server(const DnsAddress& a) {
   const auto& o = a.octets;
-  auto zeros = [&](size_t n) { return std::all_of(o.begin(), o.begin() + static_cast<long>(n), [](uint8_t x) { return x == 0; }); };
+  auto zeros = [&](size_t n) {
+    return std::all_of(o.begin(), o.begin() + static_cast<long>(n), [](uint8_t x) { return x == 0; });
+  };
   if (!a.v6) return o[0] == 0 || (o[0] >= 224 && o[0] < 240) || (o[0] == 255 && o[1] == 255 && o[2] == 255 && o[3] == 255);
   return zeros(16) || o[0] == 0xff || (zeros(10) && o[10] == 0xff && o[11] == 0xff);
 }

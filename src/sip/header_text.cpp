@@ -76,8 +76,12 @@ issize_t first_line(msg_hclass_t* c, su_home_t* home, msg_header_t* h, char* s, 
   msg_object(reinterpret_cast<msg_t*>(home))->msg_flags |= MSG_FLG_EXTRACT_COPY;
   return c->hc_parse(home, h, s, n);
 }
-issize_t request_line(su_home_t* home, msg_header_t* h, char* s, isize_t n) { return first_line(sip_request_class, home, h, s, n); }
-issize_t status_line(su_home_t* home, msg_header_t* h, char* s, isize_t n) { return first_line(sip_status_class, home, h, s, n); }
+issize_t request_line(su_home_t* home, msg_header_t* h, char* s, isize_t n) {
+  return first_line(sip_request_class, home, h, s, n);
+}
+issize_t status_line(su_home_t* home, msg_header_t* h, char* s, isize_t n) {
+  return first_line(sip_status_class, home, h, s, n);
+}
 
 // A header class like that one, with another function to parse it. (Its members are const: no assignment.)
 struct Class {
@@ -152,8 +156,8 @@ bool field_values(const sip_s* sip, std::string_view name, char compact, std::st
   bool there = false;
   std::string one;
   // The body stands in the same chain, behind the empty line.
-  for (const msg_header_t* h = first ? first->sh_succ : nullptr; h && h->sh_class != sip_separator_class && h->sh_class != sip_payload_class;
-       h = h->sh_succ) {
+  for (const msg_header_t* h = first ? first->sh_succ : nullptr;
+       h && h->sh_class != sip_separator_class && h->sh_class != sip_payload_class; h = h->sh_succ) {
     std::string_view called, value;
     if (line_of(h, called, value)) {
       if (!same_word(called, name) && !(compact && called.size() == 1 && (called[0] | 0x20) == compact)) continue;
@@ -191,7 +195,8 @@ bool record_route(const sip_s* sip, RouteOrder order, std::string& out) {
   for (std::string_view one : all) {
     Uri u;
     if (read_uri(route_uri(one), u)) return false;
-    if (std::any_of(one.begin(), one.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) return false;
+    if (std::any_of(one.begin(), one.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+      return false;
     if (!out.empty()) out.append(", ");
     out.append(one);
   }

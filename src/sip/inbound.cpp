@@ -18,7 +18,9 @@ namespace {
 
 constexpr int kBacklog = 512;
 
-Error bad(const std::string& uri, const std::string& why) { return {Errc::bad_config, "listen address \"" + uri + "\": " + why}; }
+Error bad(const std::string& uri, const std::string& why) {
+  return {Errc::bad_config, "listen address \"" + uri + "\": " + why};
+}
 
 // ":5060;transport=tcp" -> 5060; "*": 0, any that is free.
 bool port_of_tail(std::string_view tail, bool tls, uint16_t& port) {
@@ -33,7 +35,8 @@ bool port_of_tail(std::string_view tail, bool tls, uint16_t& port) {
 }
 
 void set_port(sockaddr_storage& a, uint16_t port) {
-  (a.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(a).sin6_port : reinterpret_cast<sockaddr_in&>(a).sin_port) = htons(port);
+  (a.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(a).sin6_port : reinterpret_cast<sockaddr_in&>(a).sin_port) =
+      htons(port);
 }
 
 // One listening socket. port: what is asked for, 0: any; then what it got.
@@ -50,7 +53,8 @@ Result<int> open_door(const std::string& uri, sockaddr_storage a, socklen_t leng
     return {Errc::sip_failed, "cannot listen on " + uri + ": " + strerror(e)};
   }
   getsockname(fd, reinterpret_cast<sockaddr*>(&a), &length);
-  port = ntohs(a.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(a).sin6_port : reinterpret_cast<sockaddr_in&>(a).sin_port);
+  port = ntohs(a.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(a).sin6_port
+                                       : reinterpret_cast<sockaddr_in&>(a).sin_port);
   return fd;
 }
 

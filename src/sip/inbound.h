@@ -55,7 +55,8 @@ class Inbound {
   MonoMs next_due() const;
 
  private:
-  Inbound(std::shared_ptr<InboundServer> server, std::string tls_dir) : server_(std::move(server)), tls_dir_(std::move(tls_dir)) {}
+  Inbound(std::shared_ptr<InboundServer> server, std::string tls_dir)
+      : server_(std::move(server)), tls_dir_(std::move(tls_dir)) {}
   std::shared_ptr<InboundServer> server_;  // shared with callbacks that run while this is destroyed inside them
   const std::string tls_dir_;
 };

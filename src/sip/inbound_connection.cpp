@@ -8,8 +8,8 @@
 
 namespace pua {
 
-InboundConnection::InboundConnection(InboundServer& s, int fd, const TlsServer* tls, IncomingPort& p, const Peer& peer, size_t max_message,
-                                     MonoMs now)
+InboundConnection::InboundConnection(InboundServer& s, int fd, const TlsServer* tls, IncomingPort& p, const Peer& peer,
+                                     size_t max_message, MonoMs now)
     : server(s), socket(fd, tls), port(&p), from(peer), framing(max_message), since(now), active_at(now) {}
 
 InboundConnection::~InboundConnection() {

@@ -47,8 +47,8 @@ class InboundConnection : public Seat, public InAllConnections, public InReadyCo
   static constexpr size_t kTlsHandshake = 40960, kTlsState = 16384;   // octets that OpenSSL takes, about: during and after it
   static constexpr uint8_t kMostSteps = 8;
 
-  InboundConnection(InboundServer& server, int fd, const TlsServer* tls, IncomingPort& port, const Peer& from, size_t max_message,
-                    MonoMs now);
+  InboundConnection(InboundServer& server, int fd, const TlsServer* tls, IncomingPort& port, const Peer& from,
+                    size_t max_message, MonoMs now);
   ~InboundConnection();
 
   bool open_events(event_base*);   // false: no memory

@@ -34,7 +34,7 @@ class Framing {
     Ping,     // the second of two line ends, `length` octets: to be answered with one
     Message,  // `length` octets
     Long,     // the head, `length` octets, is whole; its body, `body` octets, is longer than is taken: skip_body(), or the end
-    Refuse,   // the head, `length` octets, is whole, but does not say where the message ends: `status` and `reason`, then the end
+    Refuse,   // the head, `length` octets, is whole, and does not say where the message ends: `status`, `reason`, then the end
     Endless,  // longer than is taken, and not even the head is whole
     NotSip,
   };

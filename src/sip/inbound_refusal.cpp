@@ -13,7 +13,8 @@ struct Copied {
   char compact;
   bool many;
 };
-constexpr Copied kCopied[] = {{"Via", 'v', true}, {"From", 'f', false}, {"To", 't', false}, {"Call-ID", 'i', false}, {"CSeq", 0, false}};
+constexpr Copied kCopied[] = {
+    {"Via", 'v', true}, {"From", 'f', false}, {"To", 't', false}, {"Call-ID", 'i', false}, {"CSeq", 0, false}};
 constexpr size_t kTo = 2;
 
 // Has the value of a To a tag? Parameters of the URI stand within the brackets, where there are any.

@@ -300,7 +300,8 @@ void InboundServer::finish(InboundConnection& c, InboundEnd why) {
 // Called after anything that was done with a connection: sends what waits, and brings its events, its deadline and the count of
 // octets that it holds up to date.
 void InboundServer::settle(InboundConnection& c, MonoMs now) {
-  if (c.state() != State::Handshake && !c.flush(answers_, now)) return close(c, c.state() == State::Closing ? c.end : InboundEnd::peer);
+  if (c.state() != State::Handshake && !c.flush(answers_, now))
+    return close(c, c.state() == State::Closing ? c.end : InboundEnd::peer);
   if (c.state() == State::Closing) {
     std::string().swap(c.in);
     if (!c.unsent()) {

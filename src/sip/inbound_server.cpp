@@ -97,8 +97,8 @@ Status InboundServer::open() {
   if (!timer_ || !turn_end_ || !work_) return {Errc::no_memory, "no event for connections from outside"};
   int limit = descriptor_limit(), free = limit - descriptor_reserve(limit, reserve_);
   if (static_cast<size_t>(free) < seats_.most())
-    log_.notice("sip: max_connections is %zu, but the limit of open files is %d, of which %d are kept for other things", seats_.most(),
-                limit, limit - free);
+    log_.notice("sip: max_connections is %zu, but the limit of open files is %d, of which %d are kept for other things",
+                seats_.most(), limit, limit - free);
   return success();
 }
 
@@ -213,13 +213,13 @@ void InboundServer::make_room(const Peer& from, MonoMs now) {
   auto& leaves = static_cast<InboundConnection&>(*room.leaves);
   if (room.full == Seats::Full::Address) {
     if (address_short_.begins(now))
-      log_.warning("sip: %s has as many connections as max_connections_per_address allows: its oldest ones give way to new ones",
-                   text_of(from).c_str());
+      log_.warning("sip: %s has as many connections as max_connections_per_address allows: its oldest ones give way to new "
+                   "ones", text_of(from).c_str());
     close(leaves, InboundEnd::address_limit);
   } else {
     if (seats_short_.begins(now))
-      log_.warning("sip: there are %zu connections from outside, as many as max_connections allows: those that brought no NOTIFY of ours "
-                   "give way to new ones", seats_.taken());
+      log_.warning("sip: there are %zu connections from outside, as many as max_connections allows: those that brought no "
+                   "NOTIFY of ours give way to new ones", seats_.taken());
     close(leaves, InboundEnd::limit);
   }
 }
@@ -227,8 +227,8 @@ void InboundServer::make_room(const Peer& from, MonoMs now) {
 void InboundServer::short_of_descriptors(MonoMs now) {
   if (!descriptors_short_.begins(now)) return;
   int limit = descriptor_limit();
-  log_.warning("sip: short of descriptors (the limit is %d, %d of them are kept for other things): connections from outside give way or wait",
-               limit, descriptor_reserve(limit, reserve_));
+  log_.warning("sip: short of descriptors (the limit is %d, %d of them are kept for other things): connections from outside "
+               "give way or wait", limit, descriptor_reserve(limit, reserve_));
 }
 
 // Accepts nothing for a while: those who want to connect wait in the system's queue.
@@ -297,8 +297,8 @@ void InboundServer::hold_less() {
     InboundConnection* goes = fat && fat->held_text() > kLongUnfinished ? fat : oldest ? oldest : known;
     if (!goes) return;
     if (octets_short_.begins(now_()))
-      log_.warning("sip: unfinished messages, unread answers and TLS of connections from outside take more than %zu octets: those that "
-                   "hold most, or are oldest, are closed", most_held_);
+      log_.warning("sip: unfinished messages, unread answers and TLS of connections from outside take more than %zu octets: "
+                   "those that hold most, or are oldest, are closed", most_held_);
     close(*goes, InboundEnd::memory);
   }
 }

@@ -61,7 +61,8 @@ Result<std::unique_ptr<TlsServer>> TlsServer::load(const std::string& dir) {
   std::unique_ptr<TlsServer> out(new TlsServer(c));
   SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
   // An end of the connection without close_notify is an end: Content-Length says whether a message was whole.
-  SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_options(
+      c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);  // who comes again brings a ticket
   SSL_CTX_set_verify(c, SSL_VERIFY_NONE, nullptr);

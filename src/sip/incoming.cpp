@@ -56,7 +56,8 @@ void Incoming::take(std::string_view message, NetAddress& to, bool datagram, Mon
   bool more = limit_.left(to, Names::Nothing, now);
   Caller who{to, datagram, message.size()};
   Scan s;
-  if (!more && !(message.starts_with("NOTIFY") && limit_.left(to, Names::OurDialog, now) && sink_->expects(likely_call_id(message)))) {
+  if (!more &&
+      !(message.starts_with("NOTIFY") && limit_.left(to, Names::OurDialog, now) && sink_->expects(likely_call_id(message)))) {
     if (!datagram && message.starts_with("NOTIFY")) scan(message, s);
     return too_many(s, who, now, out);
   }
@@ -233,8 +234,8 @@ void Incoming::tell_refused(const NotifyAnswer& a, const NetAddress& from, MonoM
   uint64_t left_out = 0;
   if (!refused_gate_.pass(now, left_out)) return;
   std::string more = left_out == 0 ? std::string() : ", and so were " + std::to_string(left_out) + " more";
-  log_.notice("sip: a NOTIFY from %s that belongs to no subscription of ours was answered with %d %s%s", from.text().c_str(), a.status,
-              a.reason.c_str(), more.c_str());
+  log_.notice("sip: a NOTIFY from %s that belongs to no subscription of ours was answered with %d %s%s", from.text().c_str(),
+              a.status, a.reason.c_str(), more.c_str());
 }
 
 }  // namespace pua

@@ -42,9 +42,11 @@ UdpLane::UdpLane(SuDriver& driver, uint32_t t1_ms, LaneSink& sink, Log& log, std
 
 UdpLane::~UdpLane() { close(); }
 
-Result<std::shared_ptr<UdpLane>> UdpLane::create(SuDriver& driver, uint32_t t1_ms, LaneSink& sink, Log& log, std::function<MonoMs()> now) {
+Result<std::shared_ptr<UdpLane>> UdpLane::create(SuDriver& driver, uint32_t t1_ms, LaneSink& sink, Log& log,
+                                                 std::function<MonoMs()> now) {
   HashKey key;
-  if (getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) return {Errc::no_memory, "the system gives no random numbers"};
+  if (getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key))
+    return {Errc::no_memory, "the system gives no random numbers"};
   return std::shared_ptr<UdpLane>(new UdpLane(driver, t1_ms, sink, log, std::move(now), key));
 }
 
@@ -99,7 +101,8 @@ Result<UdpLane::Handle> UdpLane::send(const Out& o) {
     uint64_t random[2];
     if (getrandom(random, sizeof random, 0) != static_cast<ssize_t>(sizeof random))
       return {Errc::bad_argument, "the system gives no random numbers"};
-    snprintf(made, sizeof made, "z9hG4bK%016llx%016llx", static_cast<unsigned long long>(random[0]), static_cast<unsigned long long>(random[1]));
+    snprintf(made, sizeof made, "z9hG4bK%016llx%016llx", static_cast<unsigned long long>(random[0]),
+             static_cast<unsigned long long>(random[1]));
     branch = made;
   }
   MonoMs now = now_();
@@ -109,7 +112,11 @@ Result<UdpLane::Handle> UdpLane::send(const Out& o) {
   t->socket = o.socket;
   t->to = o.to;
   std::string& s = t->octets;
-  s.append(o.method).append(" ").append(o.uri).append(" SIP/2.0\r\nVia: SIP/2.0/UDP ").append(socket(o.socket).source(o.to, now));
+  s.append(o.method)
+      .append(" ")
+      .append(o.uri)
+      .append(" SIP/2.0\r\nVia: SIP/2.0/UDP ")
+      .append(socket(o.socket).source(o.to, now));
   s.append(";branch=").append(branch).append(";rport\r\n");
   size_t headers = s.size();
   s.append(o.headers).append("\r\n").append(o.body);
@@ -328,8 +335,8 @@ void UdpLane::take_response(Watched& w, std::string_view datagram, const NetAddr
   scan(datagram, s);
   std::string_view branch, method;
   uint32_t cseq = 0;
-  if (s.kind != Scan::Kind::Response || s.via_count != 1 || s.vias[0].find(',') != std::string_view::npos || !plain_params(s.vias[0]) ||
-      !param_of(s.vias[0], "branch", branch) || !read_cseq(s[Field::CSeq], cseq, method)) {
+  if (s.kind != Scan::Kind::Response || s.via_count != 1 || s.vias[0].find(',') != std::string_view::npos ||
+      !plain_params(s.vias[0]) || !param_of(s.vias[0], "branch", branch) || !read_cseq(s[Field::CSeq], cseq, method)) {
     take_odd_response(w, datagram, *meant, from, now);
     return;
   }
@@ -393,7 +400,8 @@ void UdpLane::take_odd_response(Watched& w, std::string_view datagram, LaneTxn& 
   // More than one Via: it is on its way to somebody else (RFC 3261 section 8.1.3.3).
   if (via && !via->v_next && via->v_branch && sip->sip_call_id && sip->sip_cseq && sip->sip_status->st_status < 700 &&
       sip->sip_status->st_version && same_word(sip->sip_status->st_version, "SIP/2.0"))
-    t = match(w, txns_.key_of(via->v_branch), sip->sip_call_id->i_id, sip->sip_cseq->cs_seq, sip->sip_cseq->cs_method_name, from, now);
+    t = match(w, txns_.key_of(via->v_branch), sip->sip_call_id->i_id, sip->sip_cseq->cs_seq, sip->sip_cseq->cs_method_name,
+              from, now);
   else
     counters_.stray++;
   if (t && sip->sip_status->st_status < 200) txns_.proceed(*t);
@@ -410,8 +418,8 @@ void UdpLane::finish_parsed(LaneTxn& t, const sip_s* sip, msg_s* msg, MonoMs now
 
 // The transaction that a response belongs to. All that identifies the request must be in it (RFC 3261 section 17.1.3 asks for
 // branch and method only), and it must come from the host that was asked.
-LaneTxn* UdpLane::match(Watched& w, uint64_t key, std::string_view call_id, uint32_t cseq, std::string_view method, const NetAddress& from,
-                     MonoMs now) {
+LaneTxn* UdpLane::match(Watched& w, uint64_t key, std::string_view call_id, uint32_t cseq, std::string_view method,
+                        const NetAddress& from, MonoMs now) {
   LaneTxn* t = txns_.find(key);
   if (!t) {
     (txns_.recent(key, now) ? counters_.repeated : counters_.stray)++;
@@ -444,8 +452,10 @@ void UdpLane::count_foreign(const LaneTxn& t, const NetAddress& from, MonoMs now
   counters_.foreign++;
   uint64_t left_out = 0;
   if (foreign_gate_.pass(now, left_out))
-    log_.warning("sip: a response to a request to %s came from %s and was dropped; a server must answer from the address it was asked at%s",
-                 t.to.text().c_str(), from.text().c_str(), left_out ? " (more like this were not written)" : "");
+    log_.warning(
+        "sip: a response to a request to %s came from %s and was dropped; a server must answer from the address it was asked "
+        "at%s",
+        t.to.text().c_str(), from.text().c_str(), left_out ? " (more like this were not written)" : "");
 }
 
 }  // namespace pua

@@ -43,7 +43,7 @@ struct LaneCounters {
   uint64_t requests = 0;                // requests from outside
   uint64_t answers_dropped = 0;         // answers that the socket had no room for
   uint64_t floods = 0;                  // times that a flood began to be kept out by the system
-  uint64_t errors_unheard = 0;          // times that errors were ignored for a second: too many belonged to nothing that was out
+  uint64_t errors_unheard = 0;  // times that errors were ignored for a second: too many belonged to nothing that was out
   uint64_t network_errors = 0;          // errors that came back for requests (ICMP), or that sending met
 };
 
@@ -76,7 +76,8 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   };
 
   // driver, sink, log outlive the lane. now: monotonic ms. Errors: no_memory.
-  static Result<std::shared_ptr<UdpLane>> create(SuDriver& driver, uint32_t t1_ms, LaneSink& sink, Log& log, std::function<MonoMs()> now);
+  static Result<std::shared_ptr<UdpLane>> create(SuDriver& driver, uint32_t t1_ms, LaneSink& sink, Log& log,
+                                                 std::function<MonoMs()> now);
   ~UdpLane();
   UdpLane(const UdpLane&) = delete;
   UdpLane& operator=(const UdpLane&) = delete;
@@ -142,7 +143,8 @@ class UdpLane : public std::enable_shared_from_this<UdpLane> {
   void take(Watched&, std::string_view datagram, NetAddress& from, MonoMs now);
   void take_response(Watched&, std::string_view datagram, const NetAddress& from, MonoMs now);
   void take_odd_response(Watched&, std::string_view datagram, LaneTxn& meant, const NetAddress& from, MonoMs now);
-  LaneTxn* match(Watched&, uint64_t key, std::string_view call_id, uint32_t cseq, std::string_view method, const NetAddress& from, MonoMs now);
+  LaneTxn* match(Watched&, uint64_t key, std::string_view call_id, uint32_t cseq, std::string_view method,
+                 const NetAddress& from, MonoMs now);
   enum class Branch : uint8_t { None, Done, Out };   // Done: of a request that was answered within T4
   Branch branch_in(std::string_view datagram, MonoMs now, LaneTxn*& out) const;
   void count_foreign(const LaneTxn&, const NetAddress& from, MonoMs now);

@@ -47,7 +47,8 @@ bool is_failure(const sock_extended_err& e) {
 // The errno of a queued error, 0: it does not count.
 int error_of(msghdr& h) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
-    if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+    if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+        (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
       if (auto* e = reinterpret_cast<sock_extended_err*>(CMSG_DATA(c)); is_failure(*e)) return static_cast<int>(e->ee_errno);
   return 0;
 }
@@ -80,7 +81,8 @@ void UdpLane::send_failed(Waiting& q, int error) {
   counters_.network_errors++;
   LaneTxn* t = txns_.of(q.txn);
   if (!t) return;
-  fail(*t, ReplyOrigin::Transport, error == EMSGSIZE ? "the request is longer than UDP takes" : q.to.text() + ": " + strerror(error));
+  fail(*t, ReplyOrigin::Transport,
+       error == EMSGSIZE ? "the request is longer than UDP takes" : q.to.text() + ": " + strerror(error));
 }
 
 // The network device takes no more. The datagram counts as lost on the way, and its timers go on: waiting for the socket to be
@@ -88,7 +90,8 @@ void UdpLane::send_failed(Waiting& q, int error) {
 void UdpLane::no_room(Watched& w) {
   counters_.network_errors++;
   MonoMs now = now_();
-  if (w.full.begins(now)) log_.warning("sip: %s: the network device takes no more datagrams, they are lost", w.socket->local().text().c_str());
+  if (w.full.begins(now))
+    log_.warning("sip: %s: the network device takes no more datagrams, they are lost", w.socket->local().text().c_str());
   look_for_calm(w, now);
 }
 
@@ -110,7 +113,8 @@ void UdpLane::read_errors(Watched& w) {
     }
     int n = recvmmsg(w.socket->fd(), in, kLaneBatch, MSG_ERRQUEUE | MSG_DONTWAIT, nullptr);
     for (int i = 0; i < n; i++) {
-      any_ours |= take_error(w, {static_cast<char*>(batch_->in_part[i].iov_base), in[i].msg_len}, error_of(in[i].msg_hdr), to[i]);
+      any_ours |=
+          take_error(w, {static_cast<char*>(batch_->in_part[i].iov_base), in[i].msg_len}, error_of(in[i].msg_hdr), to[i]);
       if (closed_) return;
     }
     if (n < static_cast<int>(kLaneBatch)) return;
@@ -126,8 +130,9 @@ void UdpLane::stop_hearing(Watched& w) {
   w.deaf_until = now + kDeafMs;
   counters_.errors_unheard++;
   if (w.forged.begins(now))
-    log_.warning("sip: %s: too many errors of the network (ICMP) belong to no request of ours, they are ignored a second at a time",
-                 w.socket->local().text().c_str());
+    log_.warning(
+        "sip: %s: too many errors of the network (ICMP) belong to no request of ours, they are ignored a second at a time",
+        w.socket->local().text().c_str());
   look_for_calm(w, now);
 }
 

@@ -230,7 +230,8 @@ void Locator::Impl::look_at_files() {
   looked_ = now;
   if (!files_.look()) return;
   counters_.config_reads++;
-  log_.notice("The files that say how names are found have changed. The name servers are %s now.", files_.servers_text().c_str());
+  log_.notice("The files that say how names are found have changed. The name servers are %s now.",
+              files_.servers_text().c_str());
   start_anew();
 }
 
@@ -244,7 +245,8 @@ void Locator::Impl::start_anew() {
     if (!n->lookup) continue;
     lookups_--;
     n->lookup.reset();
-    if (start_lookup(*n, n->lookup_until) && !n->waiters.empty() && !std::exchange(n->telling, true)) to_tell_.push_back(n.get());
+    if (start_lookup(*n, n->lookup_until) && !n->waiters.empty() && !std::exchange(n->telling, true))
+      to_tell_.push_back(n.get());
   }
   if (!to_tell_.empty()) tell_timer_.arm(1);
 }
@@ -363,8 +365,8 @@ void Locator::Impl::close() {
 Locator::Locator(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Locator::~Locator() { impl_->close(); }
 
-std::unique_ptr<Locator> Locator::create(SuDriver& driver, LocatorSettings settings, LocatorSink& sink, Log& log, Random& random,
-                                         std::function<MonoMs()> now) {
+std::unique_ptr<Locator> Locator::create(SuDriver& driver, LocatorSettings settings, LocatorSink& sink, Log& log,
+                                         Random& random, std::function<MonoMs()> now) {
   return std::unique_ptr<Locator>(
       new Locator(std::make_shared<Impl>(driver, std::move(settings), sink, log, random, std::move(now))));
 }

@@ -208,8 +208,8 @@ void Lookup::on_address(const std::string& name, DnsType type, const DnsAnswer& 
   other_family_ = other_family_ || (a.status == DnsStatus::NoData && !(tools_.reach.v4 && tools_.reach.v6));
   host.addresses.insert(host.addresses.end(), a.addresses.begin(), a.addresses.end());
   if (open_.empty()) return finish();
-  bool enough =
-      std::all_of(hosts_.begin(), hosts_.end(), [](const auto& h) { return h.second.open == 0 || !h.second.addresses.empty(); });
+  bool enough = std::all_of(hosts_.begin(), hosts_.end(),
+                            [](const auto& h) { return h.second.open == 0 || !h.second.addresses.empty(); });
   if (enough && !std::exchange(hurrying_, true)) enter(Step::Addresses, kOtherFamilyMs);
 }
 

@@ -95,7 +95,8 @@ void Holds::hold(const Server& s, MonoMs until, MonoMs now, bool asked) {
   if (until_.size() >= kMost && !until_.count(k)) {
     std::erase_if(until_, [&](const auto& h) { return h.second.until <= now; });
     if (until_.size() >= kMost)
-      until_.erase(std::min_element(until_.begin(), until_.end(), [](auto& a, auto& b) { return a.second.until < b.second.until; }));
+      until_.erase(
+          std::min_element(until_.begin(), until_.end(), [](auto& a, auto& b) { return a.second.until < b.second.until; }));
   }
   until_[std::move(k)] = {until, asked};
   last_ = std::max(last_, until);

@@ -56,7 +56,8 @@ Result<Place> read_place(const Target& hop, const Reach& reach) {
   std::string shown(hop.host);
   std::string why = read_tail(hop, place);
   if (!why.empty()) return bad(shown + ": " + why);
-  if (place.secure() && !reach.tls) return bad(shown + " is to be reached over TLS, and no address of sip_listen is a sips: one");
+  if (place.secure() && !reach.tls)
+    return bad(shown + " is to be reached over TLS, and no address of sip_listen is a sips: one");
   std::string_view host = hop.host, maddr = uri_param(hop, "maddr");
   if (!maddr.empty()) host = maddr;
   DnsAddress unused;
@@ -70,7 +71,8 @@ Result<Place> read_place(const Target& hop, const Reach& reach) {
     place.kind = Place::Kind::Literal;
     place.host = without_brackets(host);
     if (place.address.v6 ? !reach.v6 : !reach.v4)
-      return bad(place.host + " cannot be reached: no address of sip_listen is an IPv" + (place.address.v6 ? "6" : "4") + " one");
+      return bad(place.host + " cannot be reached: no address of sip_listen is an IPv" + (place.address.v6 ? "6" : "4") +
+                 " one");
     return place;
   }
   if (all_digits_and_dots(host) || !host_name(host, place.host)) return bad("\"" + std::string(host) + "\" is no host name");
@@ -111,7 +113,8 @@ std::vector<Server> servers_of(const Place& place, const Reach& reach) {
   read_address("127.0.0.1", v4);
   read_address("::1", v6);
   for (const DnsAddress& a : reach.v6_first ? std::array{v6, v4} : std::array{v4, v6})
-    if (a.v6 ? reach.v6 : reach.v4) out.push_back(server_at(a, place.port_or_default(), place.transport, place.host, place.domain));
+    if (a.v6 ? reach.v6 : reach.v4)
+      out.push_back(server_at(a, place.port_or_default(), place.transport, place.host, place.domain));
   return out;
 }
 

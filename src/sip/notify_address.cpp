@@ -14,7 +14,8 @@ int family_of(const Target& t) {
 
 }  // namespace
 
-NotifyAddress::NotifyAddress(const std::string& uri, uint16_t port, std::vector<LaneSocket> sockets, std::unique_ptr<Listener> agent)
+NotifyAddress::NotifyAddress(const std::string& uri, uint16_t port, std::vector<LaneSocket> sockets,
+                             std::unique_ptr<Listener> agent)
     : sockets_(std::move(sockets)), agent_(std::move(agent)), port_(port) {
   Target asked = *parse_target(uri);
   transports_ = transports_of(asked);
@@ -28,7 +29,10 @@ NotifyAddress::NotifyAddress(const std::string& uri, uint16_t port, std::vector<
 }
 
 std::string NotifyAddress::write(const std::string& host) const {
-  return "sip:" + host + ":" + std::to_string(port_) + (transports_.tls ? ";transport=tls" : transports_.udp ? "" : ";transport=tcp");
+  return "sip:" + host + ":" + std::to_string(port_) +
+         (transports_.tls   ? ";transport=tls"
+          : transports_.udp ? ""
+                            : ";transport=tcp");
 }
 
 std::string NotifyAddress::contact_toward(const NetAddress& to) const {
@@ -43,7 +47,8 @@ bool NotifyAddress::fits(const Target& t) const {
 bool NotifyAddress::serves(const Target& t) const {
   if (!fits(t) || transports_.tls) return fits(t);
   std::string_view transport = uri_param(t, "transport");
-  if (transport.empty()) return transports_.udp && (transports_.tcp || t.family != Target::Family::Any);  // of a name the DNS may say TCP
+  if (transport.empty())
+    return transports_.udp && (transports_.tcp || t.family != Target::Family::Any);  // of a name the DNS may say TCP
   return (same_word(transport, "udp") && transports_.udp) || (same_word(transport, "tcp") && transports_.tcp);
 }
 

@@ -83,7 +83,8 @@ std::optional<NotifyAnswer> read_event(const sip_t* sip, NotifyText& text, Notif
   // Of the parameters only id counts (RFC 3265 section 7.2.1); which of them belong to the name of a package the engine knows.
   out.event = text.event;
   out.event_id = text.event_id;
-  if (!is_word(out.event, kMaxToken) || (!out.event_id.empty() && !is_word(out.event_id, kMaxToken))) return refusal(400, "Event: not usable");
+  if (!is_word(out.event, kMaxToken) || (!out.event_id.empty() && !is_word(out.event_id, kMaxToken)))
+    return refusal(400, "Event: not usable");
   return {};
 }
 

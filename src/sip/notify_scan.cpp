@@ -42,7 +42,8 @@ bool read_state(std::string_view v, PlainNotifyText& text, NotifyRequest& out) {
     return false;
   out.state = lowered(first_word(v), text.state);
   out.reason = lowered(reason, text.reason);
-  return short_token(out.state) && (reason.empty() || short_token(reason)) && (expires.empty() || read_number(expires, out.expires)) &&
+  return short_token(out.state) && (reason.empty() || short_token(reason)) &&
+         (expires.empty() || read_number(expires, out.expires)) &&
          (retry_after.empty() || read_number(retry_after, out.retry_after));
 }
 

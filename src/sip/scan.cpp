@@ -250,7 +250,8 @@ bool read_tag(std::string_view address, std::string_view& tag) {
     if (address.find('<', open + 1) != kNone || address.find('>') != close) return false;
     std::string_view display = trimmed(address.substr(0, open));
     if (!display.empty() && display.front() == '"') {
-      if (display.size() < 2 || display.back() != '"' || display.find('"', 1) != display.size() - 1 || display.find('\\') != kNone)
+      if (display.size() < 2 || display.back() != '"' || display.find('"', 1) != display.size() - 1 ||
+          display.find('\\') != kNone)
         return false;
     } else {
       for (char c : display)
@@ -260,7 +261,8 @@ bool read_tag(std::string_view address, std::string_view& tag) {
     address = address.substr(close + 1);
     if (!address.empty() && trimmed(address).substr(0, 1) != ";") return false;
   }
-  return address.find(',') == kNone && plain_params(address) && param_of(address, "tag", tag) && (tag.empty() || (is_token(tag) && is_tag(tag)));
+  return address.find(',') == kNone && plain_params(address) && param_of(address, "tag", tag) &&
+         (tag.empty() || (is_token(tag) && is_tag(tag)));
 }
 
 bool read_cseq(std::string_view text, uint32_t& number, std::string_view& method) {

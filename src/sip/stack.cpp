@@ -49,7 +49,8 @@ SipStack::Core::~Core() = default;
 
 Status SipStack::Core::open(const SipSettings& s) {
   HashKey key;
-  if (getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) return {Errc::no_memory, "the system gives no random numbers"};
+  if (getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key))
+    return {Errc::no_memory, "the system gives no random numbers"};
   incoming_ = std::make_unique<Incoming>(*this, s.t1_ms, key, log_);
   if (s.lane)
     if (auto st = open_lane(s); !st) return st;
@@ -84,10 +85,12 @@ Status SipStack::Core::open_lane(const SipSettings& s) {
 // do.
 Status SipStack::Core::open_locator(const SipSettings& s) {
   uint64_t seed = 0;
-  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) return {Errc::no_memory, "the system gives no random numbers"};
+  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed))
+    return {Errc::no_memory, "the system gives no random numbers"};
   LocatorSettings where;
   where.resolv_conf = s.resolv_conf;
-  where.tls = std::any_of(s.listen.begin(), s.listen.end(), is_sips) || std::any_of(s.notify_listen.begin(), s.notify_listen.end(), is_sips);
+  where.tls = std::any_of(s.listen.begin(), s.listen.end(), is_sips) ||
+              std::any_of(s.notify_listen.begin(), s.notify_listen.end(), is_sips);
   where.v4 = where.v6 = out_.empty();
   auto reach = [&where](const LaneSocket& socket) { (socket.local.family() == AF_INET ? where.v4 : where.v6) = true; };
   for (const LaneSocket& socket : out_) reach(socket);
@@ -227,7 +230,8 @@ void SipStack::Core::on_late(void* arg) {
   std::vector<Late> late = std::move(self.late_);
   self.late_.clear();
   for (const Late& l : late)
-    if (Txn* t = self.txns_.find(l.token); t && !self.try_next(*t, 0)) self.complete_synthetic(*t, 503, ReplyOrigin::Transport, l.why, true);
+    if (Txn* t = self.txns_.find(l.token); t && !self.try_next(*t, 0))
+      self.complete_synthetic(*t, 503, ReplyOrigin::Transport, l.why, true);
   if (self.state_ == State::Closing && self.retiring_ == 0) self.ended();
 }
 
@@ -268,7 +272,8 @@ void SipStack::Core::ended() {
 
 SipStack::SipStack(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
-Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDriver& driver, Log& log, std::function<MonoMs()> now) {
+Result<std::unique_ptr<SipStack>> SipStack::create(const SipSettings& s, SuDriver& driver, Log& log,
+                                                   std::function<MonoMs()> now) {
   if (s.t1_ms < 10 || s.t1_ms > 10000) return {Errc::bad_config, "T1 is not within 10 and 10000 ms"};
   if (auto st = Digest::check(s.credentials); !st) return st.error();
   auto core = std::make_shared<Core>(s, driver, log, std::move(now));

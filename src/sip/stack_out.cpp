@@ -204,7 +204,9 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
     if (address) own = to ? address->contact_toward(*to) : address->contact();
   }
   headers_.clear();
-  if (auto st = write_contact(way.target, way.routes.empty() ? Target{} : way.hop, address ? std::string_view(own) : r.contact, contact_); !st)
+  if (auto st = write_contact(way.target, way.routes.empty() ? Target{} : way.hop, address ? std::string_view(own) : r.contact,
+                              contact_);
+      !st)
     return st;
   if (address) add_user(r.from, contact_);
   write_headers(r, t.cseq, way.routes, contact_, headers_);

@@ -86,7 +86,8 @@ class PortCore final : public SuCore {
     std::string wanted = peer_text(peer);
     uint64_t octets = 0;
     watches_.for_each([&](Watch& w) {
-      if (w.stream && stream_octets(w.wait.fd, octets) && octets > w.read.at_message && stream_peer(w.wait.fd) == wanted) cut(w, kHidden);
+      if (w.stream && stream_octets(w.wait.fd, octets) && octets > w.read.at_message && stream_peer(w.wait.fd) == wanted)
+        cut(w, kHidden);
     });
   }
 

@@ -17,7 +17,8 @@ constexpr int kTries = 16;   // for a port that is free in both families
 bool read_port(std::string_view tail, uint16_t& port) {
   port = 5060;
   if (tail.empty() || tail[0] != ':') return true;
-  std::string_view text = tail.substr(1, tail.find(';') == std::string_view::npos ? std::string_view::npos : tail.find(';') - 1);
+  std::string_view text =
+      tail.substr(1, tail.find(';') == std::string_view::npos ? std::string_view::npos : tail.find(';') - 1);
   if (text == "*") {
     port = 0;
     return true;

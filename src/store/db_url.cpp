@@ -71,7 +71,9 @@ bool parse_host(std::string_view text, DbHost& out) {
     out.name = text.substr(0, colon);
     if (colon != text.npos && (port = text.substr(colon + 1)).empty()) return false;
   }
-  auto fine = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_' || c == ':' || c == '%'; };
+  auto fine = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_' || c == ':' || c == '%';
+  };
   if (out.name.empty() || out.name.size() > 255 || !std::all_of(out.name.begin(), out.name.end(), fine)) return false;
   if (port.empty()) return true;
   unsigned number = 0;
@@ -96,7 +98,8 @@ Result<DbUrl> parse_mysql(std::string_view rest) {
   }
   size_t slash = rest.find('/');
   if (slash == rest.npos || slash + 1 == rest.size()) return bad_mysql("the database is missing");
-  if (!unescape(rest.substr(slash + 1), out.database)) return bad_mysql("a % in the database is not followed by two hex digits");
+  if (!unescape(rest.substr(slash + 1), out.database))
+    return bad_mysql("a % in the database is not followed by two hex digits");
   bool odd = std::any_of(out.database.begin(), out.database.end(),
                          [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '/' || c == '?' || c == '`'; });
   if (odd || out.database.size() > 64) return bad_mysql("the name of the database is not one");

@@ -14,7 +14,9 @@ void JournalOrder::add(int64_t id, int64_t number, bool gone) {
   runs_.push_back(std::exchange(tail_, {}));
 }
 
-bool JournalOrder::later(const Head& a, const Head& b) const { return before(merging_[b.run][b.place], merging_[a.run][a.place]); }
+bool JournalOrder::later(const Head& a, const Head& b) const {
+  return before(merging_[b.run][b.place], merging_[a.run][a.place]);
+}
 
 void JournalOrder::begin_merge() {
   std::sort(tail_.begin(), tail_.end(), before);

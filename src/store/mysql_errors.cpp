@@ -27,7 +27,8 @@ DbFault fault_of(unsigned code) {
     case 1814:  // its rows were taken away (DISCARD TABLESPACE)
       return DbFault::TableLost;
     case 1021: case 1114: case 1878:  // disk or table full
-    case 1015: case 1016: case 1017: case 1026: case 1030: case 1034: case 1035: case 1036: case 1194: case 1195:  // engine trouble
+    case 1015: case 1016: case 1017: case 1026: case 1030: case 1034: case 1035: case 1036:  // engine trouble
+    case 1194: case 1195:                                                                    // likewise
     case 1037: case 1038: case 1041: case 1206:  // out of memory or locks
     case 1054: case 1142: case 1143: case 1227:  // table of another shape, no right
     case 1180: case 1181: case 1196: case 1969:  // commit failed, statement ran too long

@@ -63,7 +63,8 @@ struct MysqlServers {
   std::vector<std::string> begun;  // writers in whose name the counts may have begun anew, though the answer was lost
   // Is that what the line of this count may say?
   bool may_say(const MysqlCount& c, std::string_view found) const {
-    return c.writer.empty() || c.holds(found) || std::any_of(begun.begin(), begun.end(), [&](auto& who) { return found == who + " 0"; });
+    return c.writer.empty() || c.holds(found) ||
+           std::any_of(begun.begin(), begun.end(), [&](auto& who) { return found == who + " 0"; });
   }
   std::function<void()> on_copy;
   // The tables are not those that were written to: the lines are written anew before the next statement.

@@ -32,7 +32,12 @@ std::string on_duplicate_sql() {
     if (c.kind == ColumnKind::KeyText || c.kind == ColumnKind::KeyInt) continue;
     std::string name = std::string("`") + c.name + "`";
     out.append(out.empty() ? "" : ",").append(name).append("=IF(");
-    out.append(c.kind == ColumnKind::Id ? wins : "@pua_w").append(",VALUES(").append(name).append("),").append(name).append(")");
+    out.append(c.kind == ColumnKind::Id ? wins : "@pua_w")
+        .append(",VALUES(")
+        .append(name)
+        .append("),")
+        .append(name)
+        .append(")");
   }
   return out;
 }
@@ -154,8 +159,8 @@ std::string load_sql(std::string_view table, int64_t after, uint32_t limit) {
 // What the digest of a key is made of: the same as column key_digest in db/mysql.
 std::string find_sql(std::string_view table, const Row& key) {
   auto sized = [](std::string_view v) { return std::to_string(v.size()) + ":" + std::string(v); };
-  std::string text = sized(key.pres_uri) + std::to_string(key.event) + "," + std::to_string(key.flag) + "," + sized(key.pres_id) +
-                     sized(key.watcher_uri) + sized(key.to_uri);
+  std::string text = sized(key.pres_uri) + std::to_string(key.event) + "," + std::to_string(key.flag) + "," +
+                     sized(key.pres_id) + sized(key.watcher_uri) + sized(key.to_uri);
   std::string t = "`" + std::string(table) + "`";
   std::string out = "SELECT m.top," + columns_sql() + " FROM (SELECT MAX(`id`) AS top FROM " + t + " WHERE `id`<=" +
                     std::to_string(kMaxCountedId) + ") m LEFT JOIN " + t + " ON `key_digest`=UNHEX(SHA2(";
@@ -204,8 +209,9 @@ std::string count_sql(std::string_view table, const MysqlCount& c) {
 }
 
 std::string identity_sql(std::string_view table, std::string_view writer, const MysqlCount& fast, const MysqlCount& bulk) {
-  std::string out = "SELECT " + meta_value(table, writer) + "," + meta_value(table, fast.name) + "," + meta_value(table, bulk.name) +
-                    ",(SELECT `CREATE_TIME` FROM `information_schema`.`TABLES` WHERE `TABLE_SCHEMA`=DATABASE() AND `TABLE_NAME`=";
+  std::string out =
+      "SELECT " + meta_value(table, writer) + "," + meta_value(table, fast.name) + "," + meta_value(table, bulk.name) +
+      ",(SELECT `CREATE_TIME` FROM `information_schema`.`TABLES` WHERE `TABLE_SCHEMA`=DATABASE() AND `TABLE_NAME`=";
   append_quoted(out, table);
   return out + ")";
 }

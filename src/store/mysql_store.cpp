@@ -58,9 +58,15 @@ size_t octets(const Row& r) {
 }  // namespace
 
 MysqlStore::MysqlStore(const MysqlOptions& o, StoreLoop loop, Log& log)
-    : home_(std::move(loop)), log_(log), node_(host_name()), fast_(servers_, home_, log, MysqlConn::Use::Write, &servers_.counts[0]),
-      bulk_(servers_, home_, log, MysqlConn::Use::Write, &servers_.counts[1]), read_(servers_, home_, log, MysqlConn::Use::Read),
-      find_(servers_, home_, log, MysqlConn::Use::Read), fast_write_(o.table, own("writer")), bulk_write_(o.table, own("writer")),
+    : home_(std::move(loop)),
+      log_(log),
+      node_(host_name()),
+      fast_(servers_, home_, log, MysqlConn::Use::Write, &servers_.counts[0]),
+      bulk_(servers_, home_, log, MysqlConn::Use::Write, &servers_.counts[1]),
+      read_(servers_, home_, log, MysqlConn::Use::Read),
+      find_(servers_, home_, log, MysqlConn::Use::Read),
+      fast_write_(o.table, own("writer")),
+      bulk_write_(o.table, own("writer")),
       page_rows_(kFirstPageRows) {
   servers_.user = o.url.user;
   servers_.password = o.url.password;
@@ -276,7 +282,8 @@ void MysqlStore::take_rows(Writing& w, RowSource& rows) {
     if (wide || octets(r) > kMaxRowBytes) {
       w.results[i] = WriteResult::BadRow;
       if (w.error.empty())
-        w.error = wide ? std::string(wide->name) + " is longer than " + std::to_string(wide->width) + " octets" : "the row is too large";
+        w.error = wide ? std::string(wide->name) + " is longer than " + std::to_string(wide->width) + " octets"
+                       : "the row is too large";
       continue;
     }
     if (op == RowOp::Narrow) w.narrow.add(r);
@@ -292,8 +299,8 @@ void MysqlStore::send_upserts(Writing& w) {
     for (const Writing::Item& item : w.upserts) {
       if (r.code != 0) break;
       MYSQL_ROW row = next_row(r.result, 4);
-      bool ours = row && row_number(row[0]) == item.id && row_number(row[1]) == item.epoch && row_number(row[2]) == item.version &&
-                  row_number(row[3]) == item.node;
+      bool ours = row && row_number(row[0]) == item.id && row_number(row[1]) == item.epoch &&
+                  row_number(row[2]) == item.version && row_number(row[3]) == item.node;
       w.results[item.index] = ours ? WriteResult::Ok : WriteResult::RefusedNewer;
       if (ours) bear_witness(item, true);
     }
@@ -334,7 +341,8 @@ void MysqlStore::read_back(Writing& w) {
     }
     std::unordered_map<int64_t, std::tuple<int64_t, uint32_t, int32_t>> there;
     while (MYSQL_ROW row = next_row(r.result, 4))
-      there[row_number(row[0])] = {row_number(row[1]), fitting<uint32_t>(row_number(row[2])), fitting<int32_t>(row_number(row[3]))};
+      there[row_number(row[0])] = {row_number(row[1]), fitting<uint32_t>(row_number(row[2])),
+                                   fitting<int32_t>(row_number(row[3]))};
     for (const Writing::Item& item : w.narrows) {
       auto at = there.find(item.id);
       bool ours = at != there.end() && at->second == std::tuple(item.epoch, item.version, item.node);

@@ -39,7 +39,8 @@ void MysqlStore::watch_rows(const std::string& writer) {
   read_.run(versions_sql(servers_.table, ids), [this, writer](const DbReply& r) {
     std::vector<RowState> found;
     while (MYSQL_ROW row = next_row(r.result, 4)) {
-      found.push_back({row_number(row[0]), {row_number(row[1]), fitting<uint32_t>(row_number(row[2])), fitting<int32_t>(row_number(row[3]))}});
+      found.push_back({row_number(row[0]),
+                       {row_number(row[1]), fitting<uint32_t>(row_number(row[2])), fitting<int32_t>(row_number(row[3]))}});
     }
     bool known = r.code == 0 && servers_.writer_stands && servers_.writer == writer;
     if (known && witnesses_.contradicted_by(found)) servers_.found_copy();

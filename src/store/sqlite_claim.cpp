@@ -129,7 +129,8 @@ Result<InodeClaim> InodeClaim::take(const std::string& path) {
   std::lock_guard guard(all.mutex);
   if (all.has(FileId::of(path))) return claim_error(path, "in use by another instance in this process, under another name");
   int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS)) return claim_error(path, "cannot be written (read-only)");
+  if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS))
+    return claim_error(path, "cannot be written (read-only)");
   if (fd < 0) return claim_error(path, strerror(errno));
   struct stat st;
   if (fstat(fd, &st) != 0) st = {};

@@ -81,10 +81,12 @@ Status SqliteJournal::prepare() {
   }
   Result<SqliteStmt> range = db_.prepare("SELECT min(seq),max(seq) FROM " + j + " WHERE seq BETWEEN 1 AND ?1");
   if (!range) return range.error();
-  Result<std::string> strange = db_.value(("SELECT count(*) FROM " + j + " WHERE seq<1 OR seq>" + std::to_string(kMostNumber)).c_str());
+  Result<std::string> strange =
+      db_.value(("SELECT count(*) FROM " + j + " WHERE seq<1 OR seq>" + std::to_string(kMostNumber)).c_str());
   if (!strange) return strange.error();
   if (*strange != "0")
-    log_.error("store: %s: %s lines of the journal have numbers that are not ours, they are left out", db_.path().c_str(), strange->c_str());
+    log_.error("store: %s: %s lines of the journal have numbers that are not ours, they are left out", db_.path().c_str(),
+               strange->c_str());
   sqlite3_bind_int64(range->get(), 1, kMostNumber);
   int rc = sqlite3_step(range->get());
   if (rc != SQLITE_ROW) return db_.error(rc);
@@ -121,7 +123,8 @@ int SqliteJournal::append(const Row& r) {
     pending_.push_back({r.id, next_++, false});
   } else if (damaged(rc) || row_fault(rc)) {
     broken_ = true;
-    log_.error("store: %s: the journal takes no more lines, rows are written as a whole: %s", db_.path().c_str(), db_.text(rc).c_str());
+    log_.error("store: %s: the journal takes no more lines, rows are written as a whole: %s", db_.path().c_str(),
+               db_.text(rc).c_str());
   }
   return rc;
 }
@@ -165,8 +168,9 @@ bool SqliteJournal::scan(size_t most) {
   sqlite3_reset(st);
   if (!error.empty()) {
     broken_ = true;
-    log_.error("store: %s: the journal cannot be read behind line %lld: rows may be older than what was reported as durable: %s",
-               db_.path().c_str(), static_cast<long long>(scanned_), error.c_str());
+    log_.error(
+        "store: %s: the journal cannot be read behind line %lld: rows may be older than what was reported as durable: %s",
+        db_.path().c_str(), static_cast<long long>(scanned_), error.c_str());
   }
   if (rc == SQLITE_ROW) return false;
   enter(Stage::Collecting);
@@ -190,7 +194,9 @@ const Row* SqliteJournal::find(int64_t id) {
   if (there) {
     Row line;
     int at = 0;
-    auto number = [&](ColumnKind, auto& v) { v = fitting<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, ++at)); };
+    auto number = [&](ColumnKind, auto& v) {
+      v = fitting<std::remove_reference_t<decltype(v)>>(sqlite3_column_int64(st, ++at));
+    };
     auto octets = [&](ColumnKind, std::string_view& v) { v = column_octets(st, ++at); };
     for_each_narrow_column(line, number, octets);
     found_.emplace(line);
@@ -273,8 +279,9 @@ void SqliteJournal::failed(const char* what, int rc, MonoMs now) {
 // --- folding -------------------------------------------------------------------------------------
 
 void SqliteJournal::lost(const char* what, int64_t number, const char* table_end) {
-  if (!missing_) log_.error("store: %s: %s %lld is not in table '%s%s' any more, and nobody here has removed it", db_.path().c_str(), what,
-                            static_cast<long long>(number), table_.c_str(), table_end);
+  if (!missing_)
+    log_.error("store: %s: %s %lld is not in table '%s%s' any more, and nobody here has removed it", db_.path().c_str(), what,
+               static_cast<long long>(number), table_.c_str(), table_end);
   missing_ = true;
 }
 

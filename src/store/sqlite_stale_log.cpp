@@ -28,8 +28,9 @@ Error refusal(const std::string& path, const std::string& what) { return {Errc::
 WalFit fit_of(const std::string& path, const WalLog& log) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return WalFit::Unsure;  // opening it tells why
-  WalFit fit = fits(
-      log, [fd](uint64_t at, void* to, size_t n) { return pread(fd, to, n, static_cast<off_t>(at)) == static_cast<ssize_t>(n); });
+  WalFit fit = fits(log, [fd](uint64_t at, void* to, size_t n) {
+    return pread(fd, to, n, static_cast<off_t>(at)) == static_cast<ssize_t>(n);
+  });
   ::close(fd);
   return fit;
 }
@@ -39,8 +40,8 @@ std::string uri_of(const std::string& path) {
   for (char c : path) {
     static constexpr char kHex[] = "0123456789ABCDEF";
     auto octet = static_cast<unsigned char>(c);
-    bool plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '.' || c == '-' || c == '_';
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '.' ||
+                 c == '-' || c == '_';
     if (plain) uri += c;
     else uri.append(1, '%').append(1, kHex[octet >> 4]).append(1, kHex[octet & 15]);
   }
@@ -117,12 +118,12 @@ Result<std::string> set_stale_log_aside(const std::string& path, const SqliteNot
     }
   }
   if (pid_t user = user_of(index))
-    return refusal(path, "the write-ahead log there belongs to another file than this one, and process " + std::to_string(user) +
-                             " has it open: end that first");
+    return refusal(path, "the write-ahead log there belongs to another file than this one, and process " +
+                             std::to_string(user) + " has it open: end that first");
   std::string aside = name_aside(log);
   if (rename(log.c_str(), aside.c_str()) != 0)
-    return refusal(path, "the write-ahead log there belongs to another file than this one, and cannot be set aside as " + aside +
-                             ": " + strerror(errno) + "; move " + log + " away by hand");
+    return refusal(path, "the write-ahead log there belongs to another file than this one, and cannot be set aside as " +
+                             aside + ": " + strerror(errno) + "; move " + log + " away by hand");
   unlink(index.c_str());  // SQLite makes it anew
   return path + ": the write-ahead log there belongs to another file than this one: set aside as " + aside;
 }

@@ -97,8 +97,8 @@ Status SqliteStore::start() {
   if (Status st = journal_->prepare(); !st) return st;
   wal_frames_ = wal_folded_ = 0;
   // Of a link that is turned to another place, the kernel says nothing.
-  watched_ =
-      alarm_ && db_.name() == db_.path() && alarm_->watch({db_.path(), watch_->place().log_path(), watch_->place().index_path()});
+  watched_ = alarm_ && db_.name() == db_.path() &&
+             alarm_->watch({db_.path(), watch_->place().log_path(), watch_->place().index_path()});
   sqlite3_wal_hook(db_.handle(), &SqliteStore::on_commit, this);
   return success();
 }
@@ -134,19 +134,19 @@ Status SqliteStore::configure() {
 
 Status SqliteStore::prepare_statements() {
   std::string t = "\"" + table_ + "\"", meta = "\"" + table_ + "_meta\"";
-  struct { SqliteStmt& st; std::string sql; } list[] = {
-      {begin_, "BEGIN IMMEDIATE"},
-      {commit_, "COMMIT"},
-      {rollback_, "ROLLBACK"},
-      {upsert_, upsert_sql(table_)},
-      {delete_, "DELETE FROM " + t + " WHERE id=?1 AND (owner_epoch,record_version,node)<=(?2,?3,?4)"},
-      {exists_, "SELECT 1 FROM " + t + " WHERE id=?1"},
-      {find_key_, "SELECT id,owner_epoch FROM " + t + " WHERE " + kKeyIs},
-      {find_row_, "SELECT m.top," + columns_sql() + " FROM (SELECT MAX(id) AS top FROM " + t + " WHERE id<=?7) m LEFT JOIN " + t +
-                      " ON " + kKeyIs},
-      {load_, "SELECT " + columns_sql() + " FROM " + t + " WHERE id>?1 ORDER BY id LIMIT ?2"},
-      {get_meta_, "SELECT value FROM " + meta + " WHERE name=?1"},
-      {set_meta_, "INSERT OR REPLACE INTO " + meta + " (name,value) VALUES (?1,?2)"}};
+  struct { SqliteStmt& st; std::string sql;
+  } list[] = {{begin_, "BEGIN IMMEDIATE"},
+              {commit_, "COMMIT"},
+              {rollback_, "ROLLBACK"},
+              {upsert_, upsert_sql(table_)},
+              {delete_, "DELETE FROM " + t + " WHERE id=?1 AND (owner_epoch,record_version,node)<=(?2,?3,?4)"},
+              {exists_, "SELECT 1 FROM " + t + " WHERE id=?1"},
+              {find_key_, "SELECT id,owner_epoch FROM " + t + " WHERE " + kKeyIs},
+              {find_row_, "SELECT m.top," + columns_sql() + " FROM (SELECT MAX(id) AS top FROM " + t +
+                              " WHERE id<=?7) m LEFT JOIN " + t + " ON " + kKeyIs},
+              {load_, "SELECT " + columns_sql() + " FROM " + t + " WHERE id>?1 ORDER BY id LIMIT ?2"},
+              {get_meta_, "SELECT value FROM " + meta + " WHERE name=?1"},
+              {set_meta_, "INSERT OR REPLACE INTO " + meta + " (name,value) VALUES (?1,?2)"}};
   for (auto& e : list) {
     Result<SqliteStmt> st = db_.prepare(e.sql);
     if (!st) return {Errc::store_failed, st.error().message + " (table '" + table_ + "' does not fit this build)"};
@@ -289,7 +289,7 @@ void SqliteStore::write(Lane lane, RowSource& rows, MonoMs now) {
   }
   journal_->ended(rc == SQLITE_OK, now);
   to_tell_ = watch_->other_tables() || to_tell_;
-  if (!look(now)) {  // whether it was committed or not: the file that it went into is gone
+  if (!look(now)) {  // committed or not: into a file that is gone
     row_error_ = place_error_;
     report.down = true;
     for (WriteResult& r : results_) {

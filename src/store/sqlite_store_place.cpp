@@ -21,7 +21,8 @@ bool SqliteStore::look(MonoMs now) {
     case SqlitePlace::Change::None: return true;
     case SqlitePlace::Change::Written:
       place_ = Place::Suspect;
-      place_error_ = db_.path() + ": another program has written into the file, and whether it is still ours is being looked at";
+      place_error_ =
+          db_.path() + ": another program has written into the file, and whether it is still ours is being looked at";
       break;
     case SqlitePlace::Change::Gone:
     case SqlitePlace::Change::Replaced:
@@ -39,8 +40,8 @@ bool SqliteStore::look(MonoMs now) {
 bool SqliteStore::can_be_used(MonoMs now) {
   if (place_ == Place::Away) return false;
   SqlitePlace::Change change = watch_->look();
-  bool gone =
-      change == SqlitePlace::Change::LogGone || change == SqlitePlace::Change::LogOther || change == SqlitePlace::Change::IndexGone;
+  bool gone = change == SqlitePlace::Change::LogGone || change == SqlitePlace::Change::LogOther ||
+              change == SqlitePlace::Change::IndexGone;
   return !gone || look(now);
 }
 
@@ -86,7 +87,8 @@ void SqliteStore::settle(MonoMs now) {
 void SqliteStore::close_statements() {
   journal_.reset();
   watch_.reset();
-  for (SqliteStmt* st : {&begin_, &commit_, &rollback_, &upsert_, &delete_, &exists_, &find_key_, &find_row_, &load_, &get_meta_, &set_meta_})
+  for (SqliteStmt* st :
+       {&begin_, &commit_, &rollback_, &upsert_, &delete_, &exists_, &find_key_, &find_row_, &load_, &get_meta_, &set_meta_})
     st->reset();
 }
 
@@ -113,7 +115,8 @@ void SqliteStore::come_back(MonoMs now) {
   if (!opened) {
     close_statements();
     db_.abandon();
-    if (place_error_ != opened.error().message) log_.error("store: %s; tried again each second", opened.error().message.c_str());
+    if (place_error_ != opened.error().message)
+      log_.error("store: %s; tried again each second", opened.error().message.c_str());
     place_error_ = opened.error().message;
     settle_at_ = now + kReopenMs;
     return;
@@ -128,7 +131,8 @@ void SqliteStore::come_back(MonoMs now) {
 // The engine writes everything again, and removes what should not be there.
 void SqliteStore::tell(MonoMs now) {
   to_tell_ = false;
-  log_.error("store: %s: table '%s' is not the one that was written to: an older copy of it, or made anew", db_.path().c_str(), table_.c_str());
+  log_.error("store: %s: table '%s' is not the one that was written to: an older copy of it, or made anew", db_.path().c_str(),
+             table_.c_str());
   auto metas = metas_;
   for (const auto& [name, value] : metas) (void)set_meta(name, value);
   if (sink_) sink_->on_rows_missing(now);

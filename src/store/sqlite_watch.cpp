@@ -150,7 +150,8 @@ SqlitePlace::Change SqliteWatch::look() {
   if (change != SqlitePlace::Change::None && change != SqlitePlace::Change::Written) return change;
   if (other_log_) return SqlitePlace::Change::LogOther;
   if (!place_.log_written()) return change;
-  if (!log_.sound(place_.log_path())) return place_.log_shorter() ? SqlitePlace::Change::LogGone : SqlitePlace::Change::LogOther;
+  if (!log_.sound(place_.log_path()))
+    return place_.log_shorter() ? SqlitePlace::Change::LogGone : SqlitePlace::Change::LogOther;
   place_.remember_log();
   return change;
 }
@@ -159,7 +160,8 @@ SqlitePlace::Change SqliteWatch::look() {
 // locks.
 bool SqliteWatch::read_file(uint64_t at, void* to, size_t n) const {
   sqlite3_file* f = nullptr;
-  if (sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &f) != SQLITE_OK || !f || !f->pMethods) return false;
+  if (sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &f) != SQLITE_OK || !f || !f->pMethods)
+    return false;
   return f->pMethods->xRead(f, to, static_cast<int>(n), static_cast<sqlite3_int64>(at)) == SQLITE_OK;
 }
 

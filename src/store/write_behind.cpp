@@ -140,7 +140,7 @@ MonoMs WriteBehind::next_due() const {
 void WriteBehind::announce() {
   if (running_) return;  // the owner asks next_due() when run() returns
   MonoMs d = next_due();
-  if (d == announced_) return;  // a later time is announced, too: else one that then lies between the two would not be
+  if (d == announced_) return;  // later counts, too: what is due between the two would else wake nobody
   announced_ = d;
   if (wake_) wake_();
 }
@@ -259,13 +259,15 @@ void WriteBehind::sort_results(Lane l, const WriteReport& report, MonoMs now) {
   for (size_t i = 0; i < ending_.size(); i++) {
     Entry& e = ending_[i];
     e.result = i < report.results.size() ? report.results[i] : WriteResult::Deferred;
-    if (e.hook->stray && e.result == WriteResult::RefusedNewer) e.result = WriteResult::Ok;   // written meanwhile: it belongs there
+    if (e.hook->stray && e.result == WriteResult::RefusedNewer)
+      e.result = WriteResult::Ok;  // written meanwhile: it belongs there
     if (report.down && e.result == WriteResult::Deferred) e.result = WriteResult::FailedRetry;  // its caller may be told
     if (e.result == WriteResult::FailedRetry && ending_.size() == 1 && !report.down) {
       // A batch of one that failed, with the store up, has found its bad row.
       if (e.hook->failures > 0 || ++lone_failures_ < kLoneFailures) e.result = WriteResult::BadRow;
     }
-    bool wrong = e.result == WriteResult::WantsWhole || e.result == WriteResult::BadRow || e.result == WriteResult::RefusedNewer;
+    bool wrong =
+        e.result == WriteResult::WantsWhole || e.result == WriteResult::BadRow || e.result == WriteResult::RefusedNewer;
     if (wrong || (e.whole && e.result != WriteResult::Ok)) e.hook->whole = true;
     if (e.result == WriteResult::WantsWhole) e.result = WriteResult::Deferred;  // it goes again, at once
     tried += e.result != WriteResult::Deferred;
