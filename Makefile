@@ -60,7 +60,7 @@ SUPPORT_SRC := $(wildcard tests/support/*.cpp)
 SIM_BIN    := $(B)/tests/sim/sim
 
 .PHONY: all build deps demo-deps build-deps demo demo-stop check unit sim e2e attack kill-journal bench fuzz fuzz-short asan coverage \
-        mutants tidy format layers manlint install install-symbols uninstall help clean FORCE
+        mutants tidy format layers functions manlint install install-symbols uninstall help clean FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -172,6 +172,12 @@ mutants: deps ## plant each known defect in turn and show that a test finds it
 	@tests/mutants/run-mutants
 layers: ## includes point one way
 	@scripts/layers.sh
+# How many pairs there are today: a new one fails, and whoever removes one says the new number here.
+MOST_PAIRS := 197
+functions: ## functions are at most 60 lines long, and no new one is written twice
+	@tests/scripts/functions_test.py
+	@scripts/long-functions
+	@scripts/duplicate-functions --max $(MOST_PAIRS)
 manlint: ## man pages are clean, and have what the log says
 	@! mandoc -Tlint man/*.[0-9] 2>&1 | grep -v 'referenced manual not found\|outdated mandoc.db'
 	@! for page in man/*.[0-9]; do mandoc -Tascii -Owidth=78 $$page | sed 's/.\x08//g' | \

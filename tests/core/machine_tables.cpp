@@ -112,6 +112,8 @@ std::string machines_page() {
          "A step looks at the rules for its state and its input in the order of the page, and takes the first one whose condition (\"where\")\n"
          "holds; \"else\" holds always. \"Next\" is the state after the step. What an input says by itself (what is wanted, what was granted, that\n"
          "a dialog was made) stands in the fields by then. \"Says\" names the section that asks for a rule; where it is empty the rule is ours.\n\n"
+         "Nothing but `step()` and the actions of its rules changes the fields: an assignment anywhere else does not compile\n"
+         "([proofs.md](proofs.md#an-assignment-that-does-not-compile) shows what the compiler says).\n\n"
          "## Publications (RFC 3903)\n\n" +
          publication().page() + "\n## Subscriptions (RFC 6665)\n\n" + subscription().page();
 }
