@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "control/commands.h"
-#include "control/dispatcher.h"
-#include "tests/control/fake_instance.h"
+#include "tests/control/command_rig.h"
 
 #include "CppUTest/TestHarness.h"
 
@@ -17,55 +16,15 @@ using namespace pua::test;
 
 namespace {
 
-struct JsonFree {
-  void operator()(json_t* j) const { json_decref(j); }
-};
-using Json = std::unique_ptr<json_t, JsonFree>;
-
 constexpr const char* kPidf = "<presence/>";
 
 }  // namespace
 
-TEST_GROUP(Commands) {
-  std::string answer;  // first: what is open when the world ends is answered then
-  unsigned answers = 0;
-  Json document;
-  FakeWorld world;
-  Dispatcher dispatcher{world.context};
-
-  json_t* call(const std::string& method, const std::string& params) {
-    answer.clear();
-    answers = 0;
-    dispatcher.handle(R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}",
-                      [this](std::string&& text) {
-                        answers++;
-                        answer = std::move(text);
-                        return true;
-                      });
-    return result();
-  }
-  // The result of the last call, null while there is none or for an error.
-  json_t* result() {
-    document.reset(answer.empty() ? nullptr : json_loads(answer.c_str(), 0, nullptr));
-    CHECK_TEXT(answer.empty() || document != nullptr, answer.c_str());
-    CHECK_TEXT(answers <= 1, "answered twice");
-    return json_object_get(document.get(), "result");
-  }
-  void error(int code, const char* message) {
-    result();
-    json_t* e = json_object_get(document.get(), "error");
-    LONGS_EQUAL_TEXT(code, json_integer_value(json_object_get(e, "code")), answer.c_str());
-    STRCMP_EQUAL(message, json_string_value(json_object_get(e, "message")));
-  }
+TEST_GROUP_BASE(Commands, CommandRig) {
   std::string data() {
     result();
     const char* text = json_string_value(json_object_get(json_object_get(document.get(), "error"), "data"));
     return text != nullptr ? text : "";
-  }
-  void fails(const std::string& method, const std::string& params, int code, const char* message) {
-    call(method, params);
-    error(code, message);
-    LONGS_EQUAL_TEXT(0, world.pua.taken.size(), "nothing reaches the library");
   }
   void refused(Errc code, const char* text, int wanted, const char* message) {
     world.pua.refuse_next = Error{code, text};

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "control/dispatcher.h"
-#include "tests/control/fake_instance.h"
+#include "tests/control/command_rig.h"
 
 #include "CppUTest/TestHarness.h"
 
@@ -15,11 +14,6 @@ using namespace pua::test;
 using namespace std::string_literals;
 
 namespace {
-
-struct JsonFree {
-  void operator()(json_t* j) const { json_decref(j); }
-};
-using Json = std::unique_ptr<json_t, JsonFree>;
 
 Json parse(const std::string& text) { return Json(json_loads(text.c_str(), JSON_REJECT_DUPLICATES, nullptr)); }
 

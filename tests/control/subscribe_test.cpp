@@ -4,8 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "control/dispatcher.h"
-#include "tests/control/fake_instance.h"
+#include "tests/control/command_rig.h"
 
 #include "CppUTest/TestHarness.h"
 
@@ -13,11 +12,6 @@ using namespace pua;
 using namespace pua::test;
 
 namespace {
-
-struct JsonFree {
-  void operator()(json_t* j) const { json_decref(j); }
-};
-using Json = std::unique_ptr<json_t, JsonFree>;
 
 struct WithCallId : ReplyMessage {
   bool header(std::string_view name, std::string& out) const override {
@@ -31,37 +25,8 @@ constexpr const char* kThree = R"("presentity_uri":"sip:bob@b","watcher_uri":"si
 
 }  // namespace
 
-TEST_GROUP(SubscribeCommands) {
-  std::string answer;  // first: what is open when the world ends is answered then
-  Json document;
-  FakeWorld world;
-  Dispatcher dispatcher{world.context};
-
-  json_t* call(const std::string& method, const std::string& params) {
-    answer.clear();
-    dispatcher.handle(R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}",
-                      [this](std::string&& text) {
-                        answer = std::move(text);
-                        return true;
-                      });
-    return result();
-  }
-  json_t* result() {
-    document.reset(answer.empty() ? nullptr : json_loads(answer.c_str(), 0, nullptr));
-    return json_object_get(document.get(), "result");
-  }
+TEST_GROUP_BASE(SubscribeCommands, CommandRig) {
   json_t* first_record() { return json_array_get(json_object_get(result(), "records"), 0); }
-  void error(int code, const char* message) {
-    result();
-    json_t* e = json_object_get(document.get(), "error");
-    LONGS_EQUAL_TEXT(code, json_integer_value(json_object_get(e, "code")), answer.c_str());
-    STRCMP_EQUAL(message, json_string_value(json_object_get(e, "message")));
-  }
-  void fails(const std::string& method, const std::string& params, int code, const char* message) {
-    call(method, params);
-    error(code, message);
-    LONGS_EQUAL_TEXT(0, world.pua.taken.size(), "nothing reaches the library");
-  }
   static std::string text(const json_t* object, const char* name) {
     const json_t* v = json_object_get(object, name);
     return json_is_string(v) ? json_string_value(v) : "(none)";
