@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/support/adapter_sides.h"
+
 #include <CppUTest/TestHarness.h>
 
 namespace pua::test {
@@ -75,24 +77,13 @@ void Rig::advance(MonoMs ms) {
 }
 
 void Rig::insert(const Row& row) {
-  struct One : RowSource {
-    const Row* r;
-    size_t size() const override { return 1; }
-    RowOp row(size_t, Row& out) override {
-      out = *r;
-      return RowOp::Upsert;
-    }
-  } one;
-  one.r = &row;
-  struct Ignore : AdapterSink {
-    void on_written(const WriteReport&, MonoMs) override {}
-    void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
-  } ignore;
+  OfferedRows one(RowOp::Upsert, row);
+  KeepingSink ignored;
   struct Peek : StoreAdapter {
     static AdapterSink* of(const StoreAdapter& a) { return a.*&Peek::sink_; }
   };
   AdapterSink* behind_it = Peek::of(disk);   // of a process that runs
-  disk.attach(&ignore);
+  disk.attach(&ignored);
   disk.write(Lane::Fast, one, now);
   disk.attach(behind_it);
 }
@@ -293,17 +284,11 @@ std::string Rig::state(const std::string& uri) const {
 }
 
 std::vector<StoredRow> Rig::rows() {
-  struct Take : AdapterSink {
-    std::vector<StoredRow> all;
-    void on_written(const WriteReport&, MonoMs) override {}
-    void on_rows(std::span<const Row> r, bool, std::string_view, MonoMs) override {
-      for (const Row& row : r) all.emplace_back(row);
-    }
-  } take;
+  KeepingSink take;
   MemoryStore copy = disk;  // so that the adapter in front keeps its own sink
   copy.attach(&take);
   copy.load(0, 1000000, now);
-  return std::move(take.all);
+  return std::move(take.rows);
 }
 
 StoredRow Rig::row() {

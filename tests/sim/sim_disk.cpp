@@ -4,40 +4,15 @@
 #include <optional>
 
 #include "store/columns.h"
+#include "tests/support/adapter_sides.h"
 
 namespace sim {
 
 using namespace pua;
+using pua::test::KeepingSink;
+using pua::test::OfferedRows;
 
 namespace {
-
-struct One : RowSource {
-  RowOp op;
-  const Row* what;
-  One(RowOp o, const Row& r) : op(o), what(&r) {}
-  size_t size() const override { return 1; }
-  RowOp row(size_t, Row& out) override {
-    out = *what;
-    return op;
-  }
-};
-
-struct Catch : AdapterSink {
-  WriteResult result = WriteResult::Deferred;
-  std::vector<StoredRow> rows;
-  std::optional<StoredRow> found;
-  int64_t top = 0;
-  bool last = false;
-  void on_written(const WriteReport& r, MonoMs) override { result = r.results[0]; }
-  void on_rows(std::span<const Row> page, bool is_last, std::string_view, MonoMs) override {
-    for (const Row& r : page) rows.emplace_back(r);
-    last = is_last;
-  }
-  void on_found(const Row* row, int64_t is_top, std::string_view, MonoMs) override {
-    if (row) found.emplace(*row);
-    top = is_top;
-  }
-};
 
 const char* first_difference(const Row& a, const Row& b) {
 #define X(kind, column, member, width) if (a.member != b.member) return #column;
@@ -91,11 +66,11 @@ WriteResult SimDisk::one(Lane lane, RowOp op, const Row& r, MonoMs now) {
     lines_.emplace_back(r);
     return WriteResult::Ok;
   }
-  One row(op, r);
-  Catch c;
+  OfferedRows row(op, r);
+  KeepingSink c;
   attach(&c);
   MemoryStore::write(lane, row, now);
-  return c.result;
+  return c.results[0];
 }
 
 void SimDisk::write(Lane lane, RowSource& rows, MonoMs now) {
@@ -115,7 +90,7 @@ void SimDisk::write(Lane lane, RowSource& rows, MonoMs now) {
 
 void SimDisk::load(int64_t after, uint32_t limit, MonoMs now) {
   AdapterSink* to = sink_;
-  Catch c;
+  KeepingSink c;
   attach(&c);
   MemoryStore::load(after, limit, now);
   attach(to);
@@ -128,7 +103,7 @@ void SimDisk::load(int64_t after, uint32_t limit, MonoMs now) {
 
 void SimDisk::find(const Row& key, MonoMs now) {
   AdapterSink* to = sink_;
-  Catch c;
+  KeepingSink c;
   attach(&c);
   MemoryStore::find(key, now);
   attach(to);
@@ -142,8 +117,8 @@ void SimDisk::fold(size_t i) {
   const Row* row = MemoryStore::find(line.row().id);
   if (!row || row_order(line.row()) <= row_order(*row)) return;
   AdapterSink* to = sink_;
-  One write(RowOp::Narrow, line.row());
-  Catch c;
+  OfferedRows write(RowOp::Narrow, line.row());
+  KeepingSink c;
   attach(&c);
   MemoryStore::write(Lane::Bulk, write, 0);
   attach(to);

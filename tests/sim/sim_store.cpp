@@ -2,35 +2,15 @@
 
 #include <algorithm>
 
+#include "tests/support/adapter_sides.h"
+
 namespace sim {
 
 using namespace pua;
+using pua::test::KeepingSink;
+using pua::test::OfferedRows;
 
 namespace {
-struct Items : RowSource {
-  std::vector<std::pair<RowOp, const Row*>> rows;
-  size_t size() const override { return rows.size(); }
-  RowOp row(size_t i, Row& out) override {
-    out = *rows[i].second;
-    return rows[i].first;
-  }
-};
-struct Capture : AdapterSink {
-  std::vector<WriteResult> results;
-  void on_written(const WriteReport& r, MonoMs) override { results.assign(r.results.begin(), r.results.end()); }
-  void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
-  void on_found(const Row*, int64_t, std::string_view, MonoMs) override {}
-};
-struct KeepPage : AdapterSink {
-  std::vector<StoredRow> rows;
-  bool last = false;
-  void on_written(const WriteReport&, MonoMs) override {}
-  void on_rows(std::span<const Row> page, bool is_last, std::string_view, MonoMs) override {
-    for (const Row& r : page) rows.emplace_back(r);
-    last = is_last;
-  }
-  void on_found(const Row*, int64_t, std::string_view, MonoMs) override {}
-};
 struct Forward : AdapterSink {
   AdapterSink* to = nullptr;
   void on_written(const WriteReport&, MonoMs) override {}
@@ -40,9 +20,9 @@ struct Forward : AdapterSink {
 }  // namespace
 
 void SimStore::to_disk(std::vector<Item>& items, std::vector<WriteResult>& results, MonoMs now) {
-  Items rows;
+  OfferedRows rows;
   for (auto& i : items) rows.rows.emplace_back(i.op, &i.row.row());
-  Capture c;
+  KeepingSink c;
   disk_.attach(&c);
   disk_.write(Lane::Fast, rows, now);
   results = c.results;
@@ -92,7 +72,7 @@ void SimStore::finish(Lane lane, Batch& b, MonoMs now) {
 void SimStore::load(int64_t after, uint32_t limit, MonoMs now) {
   load_ = {now + static_cast<MonoMs>(random_.below(40)), after, limit, true, {}};
   if (random_.below(2)) return;
-  KeepPage keep;   // as MariaDB's adapter fetches the next page while the engine works on one
+  KeepingSink keep;   // as MariaDB's adapter fetches the next page while the engine works on one
   disk_.attach(&keep);
   disk_.load(after, limit, now);
   load_.early.emplace(std::move(keep.rows), keep.last);

@@ -1,6 +1,7 @@
 // What must hold of publications and of everything: always, after a kill, and after everything was healed.
 #include <cinttypes>
 
+#include "tests/support/adapter_sides.h"
 #include "world.h"
 
 namespace sim {
@@ -8,18 +9,10 @@ namespace sim {
 using namespace pua;
 
 std::vector<StoredRow> World::rows() {
-  struct Take : AdapterSink {
-    std::vector<StoredRow> all;
-    bool done = false;
-    void on_written(const WriteReport&, MonoMs) override {}
-    void on_rows(std::span<const Row> r, bool last, std::string_view, MonoMs) override {
-      for (auto& row : r) all.emplace_back(row);
-      done = last;
-    }
-  } take;
+  test::KeepingSink take;
   disk_.attach(&take);
-  while (!take.done) disk_.load(take.all.empty() ? 0 : take.all.back().row().id, 1000, now_);
-  return std::move(take.all);
+  while (!take.last) disk_.load(take.rows.empty() ? 0 : take.rows.back().row().id, 1000, now_);
+  return std::move(take.rows);
 }
 
 // After a kill: states whose entity-tag had not reached the disk are excused, as if their replies had not been processed.

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "store/sqlite_store.h"
 #include "tests/store/fixture.h"
+#include "tests/support/adapter_sides.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -92,10 +93,7 @@ TEST(sqlite_journal, it_is_folded_when_nothing_was_written_for_a_while) {
 }
 
 TEST(sqlite_journal, it_is_folded_after_a_time_also_where_writing_never_ends) {
-  struct At : AdapterSink {
-    void on_written(const WriteReport&, MonoMs) override {}
-    void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
-  } sink;
+  KeepingSink sink;
   open();
   fill(1);
   caller.reset();

@@ -11,6 +11,7 @@
 
 #include "store/adapter.h"
 #include "store/memory_store.h"
+#include "tests/support/adapter_sides.h"
 
 namespace pua::test {
 
@@ -130,15 +131,6 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
     int64_t after = 0;
     uint32_t limit = 0;
   };
-  // The good rows of a batch, for the adapter behind.
-  struct Good : RowSource {
-    std::vector<const std::pair<RowOp, StoredRow>*> rows;
-    size_t size() const override { return rows.size(); }
-    RowOp row(size_t i, Row& out) override {
-      out = rows[i]->second.row();
-      return rows[i]->first;
-    }
-  };
 
   static bool take(int& n) { return n > 0 ? (n--, true) : false; }
 
@@ -163,9 +155,9 @@ class FaultyStore : public StoreAdapter, private AdapterSink {
     auto bad = [&](const auto& r) { return bad_row && r.first != RowOp::Delete && bad_row(r.second.row()); };
     if (!bad_row_named) refuse = refuse || std::any_of(p.rows.begin(), p.rows.end(), bad);
     if (!refuse) {
-      Good good;
+      OfferedRows good;   // for the adapter behind
       for (const auto& r : p.rows) {
-        if (!bad(r)) good.rows.push_back(&r);
+        if (!bad(r)) good.rows.emplace_back(r.first, &r.second.row());
       }
       inner_.write(p.lane, good, now);
       size_t next = 0;
