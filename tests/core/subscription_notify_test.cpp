@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/subscription.h"
+#include "tests/core/retrying_test.h"
 #include "tests/core/subs_rig.h"
 
 #include <CppUTest/TestHarness.h>
@@ -17,15 +18,7 @@
 using namespace pua;
 using namespace pua::test;
 
-TEST_GROUP(SubscriptionNotify) {
-  SubsRig rig;
-  void next_leaves_within(MonoMs low, MonoMs high) {
-    size_t before = rig.sent.size();
-    rig.advance(low - 1);
-    LONGS_EQUAL(before, rig.sent.size());
-    rig.advance(high - low + 2);
-    LONGS_EQUAL(before + 1, rig.sent.size());
-  }
+TEST_GROUP_BASE(SubscriptionNotify, RetryingTest<SubsRig>) {
   // Ended so, a new dialog is made at once.
   void subscribes_again_at_once(const std::string& reason, int64_t retry_after = -1) {
     rig.live({.expires = kForEver});
