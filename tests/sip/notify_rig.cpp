@@ -8,6 +8,8 @@
 
 #include <cstdlib>
 
+#include "tests/support/socket_address.h"
+
 namespace pua::test {
 
 Notified copy_of(const NotifyRequest& n) {
@@ -52,21 +54,8 @@ Wire::Wire(const std::string& contact, bool tcp) : tcp_(tcp) {
   uint16_t port = static_cast<uint16_t>(atoi(hostport.c_str() + colon + 1));
   bool v6 = hostport[0] == '[';
   std::string host = v6 ? hostport.substr(1, colon - 2) : hostport.substr(0, colon);
-  sockaddr_storage ss{};
-  socklen_t len;
-  if (v6) {
-    auto* a = reinterpret_cast<sockaddr_in6*>(&ss);
-    a->sin6_family = AF_INET6;
-    a->sin6_port = htons(port);
-    inet_pton(AF_INET6, host.c_str(), &a->sin6_addr);
-    len = sizeof *a;
-  } else {
-    auto* a = reinterpret_cast<sockaddr_in*>(&ss);
-    a->sin_family = AF_INET;
-    a->sin_port = htons(port);
-    inet_pton(AF_INET, host.c_str(), &a->sin_addr);
-    len = sizeof *a;
-  }
+  sockaddr_storage ss;
+  socklen_t len = socket_address(host, port, ss);
   int fd = socket(ss.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
   if (connect(fd, reinterpret_cast<sockaddr*>(&ss), len) != 0) {
