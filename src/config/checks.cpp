@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/utf8.h"
+#include "base/words.h"
 #include "config/addresses.h"
 
 namespace pua {
@@ -270,11 +271,6 @@ Result<Credential> parse_credential(std::string_view text) {
 }
 
 Result<EventPackage> parse_event_package(std::string_view text) {
-  auto trimmed = [](std::string_view s) {
-    while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-    while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-    return s;
-  };
   size_t a = std::min(text.find(','), text.size()), b = std::min(text.find(',', a + 1), text.size());
   std::string_view bit = a < text.size() ? trimmed(text.substr(a + 1, b - a - 1)) : std::string_view();
   EventPackage out{std::string(trimmed(text.substr(0, a))), std::string(trimmed(text.substr(std::min(b + 1, text.size())))), 0};

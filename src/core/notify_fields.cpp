@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/words.h"
 #include "core/uri.h"
 
 namespace pua {
@@ -18,19 +19,6 @@ std::string lowered(std::string_view s) {
   std::string out(s);
   std::transform(out.begin(), out.end(), out.begin(), low);
   return out;
-}
-
-std::string_view trimmed(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
-
-bool is_token(std::string_view s) {
-  constexpr std::string_view kMarks = "-.!%*_+`'~";
-  return !s.empty() && std::all_of(s.begin(), s.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kMarks.find(c) != kMarks.npos;
-  });
 }
 
 // Where `end` stands outside of quoted strings; npos: nowhere. A quoted string that does not end goes on to the end of the

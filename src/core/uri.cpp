@@ -30,12 +30,6 @@ const char* bad_octets(std::string_view text) {
   return nullptr;
 }
 
-std::string_view trimmed(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
-
 Scheme scheme_of(std::string_view s) {
   if (same_word(s, "sip")) return Scheme::Sip;
   if (same_word(s, "sips")) return Scheme::Sips;
@@ -73,10 +67,6 @@ const char* read_host(std::string_view s, Uri& out) {
 }  // namespace
 
 bool raw_in_uri(char c) { return kRaw[static_cast<unsigned char>(c)]; }
-
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
-}
 
 const char* read_uri(std::string_view text, Uri& out) {
   out = Uri{};

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/words.h"
+
 namespace pua {
 
 enum class Scheme : uint8_t { Sip, Sips, Pres, Tel, Other };
@@ -51,8 +53,5 @@ void write_routes(std::string_view routes, std::string& out);
 // letters.
 std::string_view param_value(std::string_view params, std::string_view name);
 bool has_param(std::string_view params, std::string_view name);
-
-// Equal but for the case of ASCII letters.
-bool same_word(std::string_view a, std::string_view b);
 
 }  // namespace pua

@@ -5,16 +5,12 @@
 #include <algorithm>
 #include <string>
 
+#include "base/words.h"
 #include "core/uri.h"
 
 namespace pua {
 
 static bool control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-static bool token_char(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos;
-}
 
 Status check_uri(std::string_view field, std::string_view uri) {
   auto bad = [&](std::string_view why) { return Status(Errc::bad_uri, std::string(field).append(why)); };
@@ -39,7 +35,7 @@ Status check_text(std::string_view field, std::string_view value, size_t max) {
 
 Status check_etag(std::string_view etag) {
   if (etag.size() > kMaxToken) return {Errc::too_large, "etag is longer than 255 octets"};
-  if (!std::all_of(etag.begin(), etag.end(), token_char)) return {Errc::bad_header, "etag is not a token"};
+  if (!std::all_of(etag.begin(), etag.end(), is_token_char)) return {Errc::bad_header, "etag is not a token"};
   return success();
 }
 
@@ -64,7 +60,7 @@ Status check_headers(std::string_view lines, size_t max) {
     size_t colon = line.find(':');
     std::string name(line.substr(0, colon == std::string_view::npos ? 0 : colon));
     while (!name.empty() && (name.back() == ' ' || name.back() == '\t')) name.pop_back();
-    if (name.empty() || !std::all_of(name.begin(), name.end(), token_char))
+    if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_char))
       return {Errc::bad_header, "extra_headers: a line is not \"Name: value\""};
     for (char c : line)
       if (c != '\t' && control(c)) return {Errc::bad_header, "extra_headers: a control character in " + name};

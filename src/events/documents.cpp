@@ -29,13 +29,6 @@ struct RootVersion : XmlVisitor {
   }
 };
 
-bool is_token(std::string_view s) {
-  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos;
-  });
-}
-
 constexpr std::string_view kBlanks = " \t\r";
 
 Status bad_line(size_t number, const char* what) {
@@ -60,8 +53,8 @@ Status check_message_summary_start(std::string_view body) {
   std::string_view line = body.substr(0, body.find('\n'));
   size_t colon = line.find(':');
   std::string_view value = colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1), kBlanks);
-  bool fine = equal_ignoring_case(trim(line.substr(0, colon), kBlanks), "messages-waiting") &&
-              (equal_ignoring_case(value, "yes") || equal_ignoring_case(value, "no"));
+  bool fine = same_word(trim(line.substr(0, colon), kBlanks), "messages-waiting") &&
+              (same_word(value, "yes") || same_word(value, "no"));
   return fine ? success() : bad_line(1, "\"Messages-Waiting: yes\" or \"Messages-Waiting: no\" expected");
 }
 

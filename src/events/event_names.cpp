@@ -35,7 +35,7 @@ std::string EventNames::text() const {
 
 Status EventNames::fits(int32_t flag, std::string_view name) const {
   for (const auto& [known_flag, known] : names_) {
-    bool same = equal_ignoring_case(known, name);
+    bool same = same_word(known, name);
     if (same == (known_flag == flag)) continue;
     std::string there = "the bit " + std::to_string(known_flag) + " stands for " + known + " in the database";
     if (!same)

@@ -55,7 +55,7 @@ Result<DocumentState> notified_state(const XmlElement& root, const DocumentType&
   std::string_view state, version;
   if (!t.versions || !root.attribute("version", version)) return out;
   std::optional<uint32_t> number = version_number(version);
-  bool partial = root.attribute("state", state) && equal_ignoring_case(trim(state), "partial");
+  bool partial = root.attribute("state", state) && same_word(trim(state), "partial");
   if (!number) return out;
   out.version = *number;
   out.kind = partial ? DocumentState::Kind::Partial : DocumentState::Kind::Full;

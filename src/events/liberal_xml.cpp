@@ -180,8 +180,7 @@ Result<std::string_view> plain_xml(std::string_view doc, std::string& storage) {
   std::string_view rest = without_doctype(plain.substr(decl.size()));
   bool as_it_is = name == "UTF-8" || is_ascii(rest);
   // A declaration that says what is so may stay, for the reader wants its version looked at.
-  if (as_it_is && rest.size() == plain.size() - decl.size() && (encoding.empty() || equal_ignoring_case(encoding, "utf-8")) &&
-      !wide)
+  if (as_it_is && rest.size() == plain.size() - decl.size() && (encoding.empty() || same_word(encoding, "utf-8")) && !wide)
     return plain;
   if (as_it_is) {
     if (!wide) return rest;

@@ -27,7 +27,7 @@ std::string_view without_brackets(std::string_view id) {
 
 // A cid attribute: the Content-ID without brackets; some write it with them, or as a URI (RFC 2392).
 std::string_view part_named(std::string_view cid) {
-  if (equal_ignoring_case(cid.substr(0, 4), "cid:")) cid.remove_prefix(4);
+  if (same_word(cid.substr(0, 4), "cid:")) cid.remove_prefix(4);
   return without_brackets(cid);
 }
 
@@ -179,7 +179,7 @@ Status read_root(XmlReader& reader, std::string_view document, ListVisitor& out)
 
 Result<std::vector<BodyPart>> split_multipart(std::string_view content_type, std::string_view body) {
   std::string_view name = parameter_of(content_type, "boundary");
-  if (!equal_ignoring_case(media_type(content_type).substr(0, kMultipart.size()), kMultipart))
+  if (!same_word(media_type(content_type).substr(0, kMultipart.size()), kMultipart))
     return wrong("Content-Type " + quoted(content_type) + " is no multipart");
   if (name.empty() || name.size() > kMaxBoundary) return wrong("Content-Type " + quoted(content_type) + " names no boundary");
   std::string boundary = "--" + std::string(name);
@@ -202,7 +202,7 @@ Status read_list(XmlReader& reader, std::string_view content_type, std::string_v
   size_t root = 0;
   if (is_type(content_type, kList)) {
     parts.push_back({content_type, {}, body, {}});
-  } else if (equal_ignoring_case(media_type(content_type).substr(0, kMultipart.size()), kMultipart)) {
+  } else if (same_word(media_type(content_type).substr(0, kMultipart.size()), kMultipart)) {
     auto found = split_multipart(content_type, body);
     if (!found) return found.error();
     parts = std::move(*found);

@@ -132,7 +132,7 @@ bool QuickXml::declaration() {
     }
     if (next == std::size(kNames)) return false;
     const bool known = next == 0   ? v.text == "1.0"
-                       : next == 1 ? equal_ignoring_case(v.text, "utf-8")
+                       : next == 1 ? same_word(v.text, "utf-8")
                                    : v.text == "yes" || v.text == "no";
     if (!known) return false;
   }

@@ -15,8 +15,7 @@ namespace {
 // Characters of a SIP token (RFC 3261 25.1) and those in `more`.
 bool is_token(std::string_view s, std::string_view more) {
   return !s.empty() && s.size() <= 128 && std::all_of(s.begin(), s.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos || more.find(c) != std::string_view::npos;
+    return is_token_char(c) || more.find(c) != more.npos;
   });
 }
 
@@ -26,7 +25,7 @@ bool is_event_name(std::string_view s) {
   for (bool first = true;; first = false) {
     size_t end = std::min(s.find(';'), s.size());
     std::string_view part = s.substr(0, end);
-    if (!is_token(part, "") || (!first && equal_ignoring_case(part, "id"))) return false;
+    if (!is_token(part, "") || (!first && same_word(part, "id"))) return false;
     if (end == s.size()) return true;
     s.remove_prefix(end + 1);
   }
@@ -48,8 +47,8 @@ bool is_content_type(std::string_view s) {
 bool is_resource_list(std::string_view content_type) {
   constexpr std::string_view kRlmi = "application/rlmi+xml";
   std::string_view type = media_type(content_type);
-  return equal_ignoring_case(type, kRlmi) ||
-         (equal_ignoring_case(type.substr(0, 10), "multipart/") &&
+  return same_word(type, kRlmi) ||
+         (same_word(type.substr(0, 10), "multipart/") &&
           std::search(content_type.begin(), content_type.end(), kRlmi.begin(), kRlmi.end(),
                       [](char a, char b) { return lower(a) == b; }) != content_type.end());
 }
@@ -125,7 +124,7 @@ void Registry::list_names() {
     if (!packages_[i]) continue;
     std::string_view token = event_token(packages_[i]->name);
     bool listed = std::any_of(packages_.begin(), packages_.begin() + static_cast<std::ptrdiff_t>(i), [&](const auto& p) {
-      return p && equal_ignoring_case(event_token(p->name), token);
+      return p && same_word(event_token(p->name), token);
     });
     if (listed) continue;
     if (!allow_events_.empty()) allow_events_ += ", ";
@@ -150,9 +149,9 @@ const EventInfo* Registry::by_flag(int32_t flag) const {
 }
 
 const EventInfo* Registry::by_name(std::string_view name) const {
-  if (equal_ignoring_case(name, "presence;winfo")) name = "presence.winfo";  // the documented name, never on the wire
+  if (same_word(name, "presence;winfo")) name = "presence.winfo";  // the documented name, never on the wire
   for (const auto& p : packages_) {
-    if (p && equal_ignoring_case(p->name, name)) return &p->info;
+    if (p && same_word(p->name, name)) return &p->info;
   }
   return nullptr;
 }

@@ -131,7 +131,7 @@ Status check_xml_bounds(std::string_view doc) {
   if (size_t i = skip_blanks(doc, 0); i >= doc.size() || doc[i] != '<')
     return bad("not an XML document: it does not begin with '<'");
   std::string_view encoding = declared_encoding(doc);
-  if (!encoding.empty() && !equal_ignoring_case(encoding, "utf-8") && !equal_ignoring_case(encoding, "us-ascii")) {
+  if (!encoding.empty() && !same_word(encoding, "utf-8") && !same_word(encoding, "us-ascii")) {
     return bad("the document declares an encoding other than UTF-8");
   }
   TagScanner scan(doc);

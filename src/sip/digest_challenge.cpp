@@ -1,16 +1,13 @@
 #include "sip/digest_challenge.h"
 
 #include <sofia-sip/msg_types.h>
-#include <strings.h>
 
 #include <algorithm>
 
+#include "base/words.h"
+
 namespace pua {
 namespace {
-
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
@@ -19,7 +16,7 @@ bool param(const msg_auth_t* ch, std::string_view name, std::string_view& out) {
   for (const msg_param_t* p = ch->au_params; p && *p; p++) {
     std::string_view one = *p;
     size_t eq = one.find('=');
-    if (eq == std::string_view::npos || !same(one.substr(0, eq), name)) continue;
+    if (eq == std::string_view::npos || !same_word(one.substr(0, eq), name)) continue;
     out = one.substr(eq + 1);
     return true;
   }
@@ -42,8 +39,8 @@ bool choose_qop(std::string_view offer, DigestQop& out) {
     offer.remove_prefix(std::min(end + 1, offer.size()));
     if (one.empty()) continue;
     any = true;
-    if (same(one, "auth")) out = DigestQop::Auth;
-    if (same(one, "auth-int")) integrity = true;
+    if (same_word(one, "auth")) out = DigestQop::Auth;
+    if (same_word(one, "auth-int")) integrity = true;
   }
   if (out == DigestQop::None && integrity) out = DigestQop::AuthInt;
   return !any || out != DigestQop::None;
@@ -71,7 +68,7 @@ bool read_quoted(std::string_view s, QuotedText& out) {
 
 ChallengeFault read_challenge(const msg_auth_s* ch, DigestChallenge& out) {
   out = {};
-  if (!ch->au_scheme || !same(ch->au_scheme, "Digest")) return ChallengeFault::Scheme;
+  if (!ch->au_scheme || !same_word(ch->au_scheme, "Digest")) return ChallengeFault::Scheme;
   std::string_view realm, nonce, opaque;
   bool named = param(ch, "realm", realm) && param(ch, "nonce", nonce);
   out.has_opaque = param(ch, "opaque", opaque);
@@ -79,8 +76,8 @@ ChallengeFault read_challenge(const msg_auth_s* ch, DigestChallenge& out) {
   if (!read_quoted(realm, out.realm) || !read_quoted(nonce, out.nonce) || !read_quoted(opaque, out.opaque))
     return ChallengeFault::Malformed;
   if (!named) return ChallengeFault::NoRealm;
-  out.stale = same(value(ch, "stale"), "true");
-  out.userhash = same(value(ch, "userhash"), "true");
+  out.stale = same_word(value(ch, "stale"), "true");
+  out.userhash = same_word(value(ch, "userhash"), "true");
   out.algorithm_name = value(ch, "algorithm");
   if (!digest_algorithm(out.algorithm_name, out.algorithm)) return ChallengeFault::Algorithm;
   out.qop_offer = value(ch, "qop");

@@ -1,9 +1,10 @@
 #include "sip/digest_hash.h"
 
 #include <openssl/evp.h>
-#include <strings.h>
 
 #include <memory>
+
+#include "base/words.h"
 
 namespace pua {
 namespace {
@@ -25,22 +26,18 @@ const EVP_MD* function_of(DigestHash h) {
   return nullptr;
 }
 
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
 }  // namespace
 
 bool digest_algorithm(std::string_view name, DigestAlgorithm& out) {
   static constexpr std::string_view kSession = "-sess";
   out = {};
-  if (name.size() > kSession.size() && same(name.substr(name.size() - kSession.size()), kSession)) {
+  if (name.size() > kSession.size() && same_word(name.substr(name.size() - kSession.size()), kSession)) {
     out.session = true;
     name.remove_suffix(kSession.size());
   }
-  if (name.empty() || same(name, "MD5")) out.hash = DigestHash::Md5;
-  else if (same(name, "SHA-256")) out.hash = DigestHash::Sha256;
-  else if (same(name, "SHA-512-256")) out.hash = DigestHash::Sha512_256;
+  if (name.empty() || same_word(name, "MD5")) out.hash = DigestHash::Md5;
+  else if (same_word(name, "SHA-256")) out.hash = DigestHash::Sha256;
+  else if (same_word(name, "SHA-512-256")) out.hash = DigestHash::Sha512_256;
   else return false;
   return function_of(out.hash) != nullptr;
 }

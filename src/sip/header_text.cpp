@@ -13,6 +13,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/words.h"
 #include "core/uri.h"
 #include "core/validate.h"
 #include "sip/route.h"
@@ -113,21 +114,14 @@ const msg_mclass_s* message_class() {
 
 namespace {
 
-std::string_view trim(std::string_view s) {
-  auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
-  while (!s.empty() && blank(s.front())) s.remove_prefix(1);
-  while (!s.empty() && blank(s.back())) s.remove_suffix(1);
-  return s;
-}
-
 // The line of a header field as it came. Of several fields that came in one line, the first one has it. false: sofia did not
 // keep the line, or another field has it.
 bool line_of(const msg_header_t* h, std::string_view& name, std::string_view& value) {
   std::string_view line(static_cast<const char*>(h->sh_data), h->sh_data ? h->sh_len : 0);
   size_t colon = line.find(':');
   if (colon == std::string_view::npos) return false;
-  name = trim(line.substr(0, colon));
-  value = trim(line.substr(colon + 1));
+  name = trimmed(line.substr(0, colon), " \t\r\n");
+  value = trimmed(line.substr(colon + 1), " \t\r\n");
   return true;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/words.h"
+
 namespace pua {
 namespace {
 
@@ -11,23 +13,11 @@ constexpr size_t kLongestMethod = 64;
 bool space(char c) { return c == ' ' || c == '\t'; }
 bool digit(char c) { return c >= '0' && c <= '9'; }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-bool token(char c) {
-  char l = lower(c);
-  return (l >= 'a' && l <= 'z') || digit(c) || std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos;
-}
-bool same(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
-}
-std::string_view trimmed(std::string_view s) {
-  auto white = [](char c) { return space(c) || c == '\r' || c == '\n'; };
-  while (!s.empty() && white(s.front())) s.remove_prefix(1);
-  while (!s.empty() && white(s.back())) s.remove_suffix(1);
-  return s;
-}
+std::string_view without_white(std::string_view s) { return trimmed(s, " \t\r\n"); }
 
 // "SIP/2.0", in any case and of any version: whether that one is spoken is not decided here.
 bool version(std::string_view s) {
-  if (s.size() < 7 || !same(s.substr(0, 4), "SIP/")) return false;
+  if (s.size() < 7 || !same_word(s.substr(0, 4), "SIP/")) return false;
   s.remove_prefix(4);
   size_t dot = s.find('.');
   return dot != 0 && dot != std::string_view::npos && dot + 1 < s.size() && std::all_of(s.begin(), s.begin() + dot, digit) &&
@@ -44,13 +34,13 @@ bool start_line(std::string_view line) {
     return code.size() == 3 && std::all_of(code.begin(), code.end(), digit);
   }
   std::string_view method = line.substr(0, first);
-  return last > first && std::all_of(method.begin(), method.end(), token) && version(line.substr(last + 1));
+  return last > first && std::all_of(method.begin(), method.end(), is_token_char) && version(line.substr(last + 1));
 }
 
 }  // namespace
 
 bool names(std::string_view name, std::string_view full, char compact) {
-  return same(name, full) || (compact && name.size() == 1 && lower(name[0]) == compact);
+  return same_word(name, full) || (compact && name.size() == 1 && lower(name[0]) == compact);
 }
 
 HeadLines::HeadLines(std::string_view head) : rest_(head) {
@@ -65,8 +55,8 @@ bool HeadLines::next(Line& out) {
   out.text = rest_.substr(0, end);
   rest_.remove_prefix(end);
   size_t colon = out.text.find(':');
-  out.name = colon == std::string_view::npos ? std::string_view() : trimmed(out.text.substr(0, colon));
-  out.value = colon == std::string_view::npos ? std::string_view() : trimmed(out.text.substr(colon + 1));
+  out.name = colon == std::string_view::npos ? std::string_view() : without_white(out.text.substr(0, colon));
+  out.value = colon == std::string_view::npos ? std::string_view() : without_white(out.text.substr(colon + 1));
   return true;
 }
 
@@ -79,7 +69,7 @@ Framing::Found Framing::next(std::string_view in) {
   if (scan_ == 0) {
     if (in.empty()) return {};
     if (in[0] == '\r' || in[0] == '\n') return line_end(in);
-    if (!token(in[0])) return {Kind::NotSip};
+    if (!is_token_char(in[0])) return {Kind::NotSip};
     half_ping_ = false;
   }
   Found found;

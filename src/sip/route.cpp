@@ -2,17 +2,12 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "core/uri.h"
 #include "sip/request.h"
 
 namespace pua {
 namespace {
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
 
 // The '<' that is not in a quoted display name.
 size_t find_open(std::string_view s) {
@@ -31,7 +26,7 @@ bool named(std::string_view param, std::string_view name) { return same_word(par
 
 std::string_view route_uri(std::string_view route) {
   size_t from = find_open(route), to = route.find('>', std::min(from, route.size()));
-  return to == route.npos ? std::string_view() : trim(route.substr(from + 1, to - from - 1));
+  return to == route.npos ? std::string_view() : trimmed(route.substr(from + 1, to - from - 1));
 }
 
 std::vector<std::string_view> split_routes(std::string_view s) {
@@ -48,7 +43,7 @@ std::vector<std::string_view> split_routes(std::string_view s) {
     if (c == '<' && !quoted) bracket = true;
     if (c == '>' && !quoted) bracket = false;
     if (i < s.size() && (c != ',' || quoted || bracket)) continue;
-    if (auto one = trim(s.substr(from, i - from)); !one.empty()) out.push_back(one);
+    if (auto one = trimmed(s.substr(from, i - from)); !one.empty()) out.push_back(one);
     from = i + 1;
   }
   return out;

@@ -5,9 +5,11 @@
 #endif
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
+#include "base/words.h"
 #include "core/uri.h"
 #include "core/validate.h"
 #include "sip/header_text.h"
@@ -64,22 +66,14 @@ uint8_t field_of(std::string_view n) {
   }
 }
 
-// RFC 3261 section 25.1: token; and what else stands raw in the value of a parameter: of a host ":", "[", "]".
-struct Chars {
-  bool token[256] = {}, param[256] = {};
-  constexpr Chars() {
-    for (int c = '0'; c <= '9'; c++) token[c] = true;
-    for (int c = 'a'; c <= 'z'; c++) token[c] = token[c - 32] = true;
-    for (char c : std::string_view("-.!%*_+`'~")) token[static_cast<unsigned char>(c)] = true;
-    for (int c = 0; c < 256; c++) param[c] = token[c];
-    for (char c : std::string_view(":[]")) param[static_cast<unsigned char>(c)] = true;
-  }
-};
-constexpr Chars kChars;
+// What stands raw in the value of a parameter (RFC 3261 section 25.1): a token, and of a host ":", "[", "]".
+constexpr std::array<bool, 256> kParamChars = [] {
+  std::array<bool, 256> out = kTokenChars;
+  for (char c : std::string_view(":[]")) out[static_cast<unsigned char>(c)] = true;
+  return out;
+}();
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-bool is_token_char(char c) { return kChars.token[static_cast<unsigned char>(c)]; }
 
 bool is_uri(std::string_view s) {
   Uri uri;
@@ -143,18 +137,6 @@ bool take_field(std::string_view name, std::string_view value, Scan& out) {
 
 }  // namespace
 
-bool is_token(std::string_view s) {
-  for (char c : s)
-    if (!is_token_char(c)) return false;
-  return !s.empty();
-}
-
-std::string_view trimmed(std::string_view v) {
-  while (!v.empty() && is_blank(v.front())) v.remove_prefix(1);
-  while (!v.empty() && is_blank(v.back())) v.remove_suffix(1);
-  return v;
-}
-
 bool is_response(std::string_view message) { return message.size() >= 4 && same_word(message.substr(0, 4), "SIP/"); }
 
 void scan(std::string_view message, Scan& out) {
@@ -208,7 +190,7 @@ bool plain_params(std::string_view list) {
     if (eq != kNone) {
       if (eq + 1 == one.size()) return false;
       for (char c : one.substr(eq + 1))
-        if (!kChars.param[static_cast<unsigned char>(c)]) return false;
+        if (!kParamChars[static_cast<unsigned char>(c)]) return false;
     }
     at = end;
   }

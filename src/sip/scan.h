@@ -50,9 +50,6 @@ bool is_response(std::string_view message);
 
 // --- what stands in the fields. false: odd ---------------------------------------------------------------------------
 
-std::string_view trimmed(std::string_view);
-bool is_token(std::string_view);                          // RFC 3261 section 25.1; not empty
-
 // Whether each parameter behind the first ';' is a token, or "token=value" with a token or host for a value, and blanks stand
 // beside semicolons only.
 bool plain_params(std::string_view list);
