@@ -254,6 +254,17 @@ TEST(NarrowSubscriptionRows, a_lost_dialog_leaves_the_row) {
   TEXT_EQUAL(rig.last().call_id, rig.row().row().call_id);
 }
 
+// The refresh is out and its row waits to be written when a NOTIFY ends the dialog: it must not stay in the row.
+TEST(NarrowSubscriptionRows, a_dialog_that_ends_before_its_row_was_written_leaves_the_row) {
+  rig.live();
+  written(rig);
+  rig.subscribe({.expires = 7200});
+  TEXT_EQUAL("refresh", rig.last().kind());
+  rig.notify({.state = "terminated", .reason = "deactivated"});
+  TEXT_EQUAL("whole", written(rig));
+  TEXT_EQUAL("", rig.row().row().to_tag);
+}
+
 TEST(NarrowSubscriptionRows, after_a_restart_the_dialog_goes_on_narrowly) {
   rig.live({.expires = 100000});
   written(rig);
