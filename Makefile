@@ -1,6 +1,5 @@
 # libpua: build, test, measure, install. `make help` lists the targets.
-# Variants: V=release (default), V=asan (address + undefined sanitizers), V=coverage, V=mutants (quick to build). All of it lands in
-# build/$(V).
+# Variants: V=release (default), V=asan (address + undefined sanitizers), V=coverage. Everything lands in build/$(V).
 
 V        ?= release
 PREFIX   ?= /usr/local
@@ -32,9 +31,8 @@ WARN     := -Wall -Wextra $(WERROR) -Wshadow -Wpointer-arith
 OPT_release  := -O2 -g
 OPT_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_coverage := -O0 -g --coverage
-OPT_mutants  := -O0
 ifndef OPT_$(V)
-$(error V=$(V): there is no such variant. There are release, asan, coverage and mutants)
+$(error V=$(V): there is no such variant. There are release, asan and coverage)
 endif
 # What is needed whatever the user's CPPFLAGS, CXXFLAGS, CFLAGS and LDFLAGS hold. Those come behind, so that they count.
 OUR_CPPFLAGS := -Iinclude -Isrc -I. -I$(B)/gen -D_GNU_SOURCE
