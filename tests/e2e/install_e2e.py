@@ -34,13 +34,16 @@ def sections(path):
 
 @suite.test
 def help_names_each_target_and_no_other(ctx):
-    told = {line.split()[0] for line in make(ROOT, "help").splitlines()}
+    lines = make(ROOT, "help").splitlines()
+    told = {line.split()[0] for line in lines if line.startswith("  ")}
+    for line in lines:
+        check(line.startswith("  ") or line.endswith(":"), f"neither a target nor the head of a group: {line!r}")
     text = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     phony = set(re.search(r"^\.PHONY: *(.*)$", text, re.M).group(1).split()) - {"FORCE"}
     ruled = set(re.findall(r"^([a-z0-9-]+):", text, re.M))
     equal((sorted(phony - told), sorted(told - phony)), ([], []), "targets without a line, lines without a target")
     equal(sorted(phony - ruled), [], "targets without a rule")
-    for line in make(ROOT, "help").splitlines():
+    for line in lines:
         check(len(line) <= 80, f"wider than a terminal: {line!r}")
 
 
