@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "core/acks.h"
 #include "core/bodies_port.h"
+#include "core/destination.h"
 #include "core/entity.h"
 #include "core/measures.h"
 #include "core/outbox.h"
@@ -76,6 +77,12 @@ struct EngineCommon {
   void log_reply(LogGate&, LogLevel, const char* method, std::string_view uri, int status, const char* what, MonoMs now);
   // The reason phrase for owners whose destination is held back; "": it is not held back.
   const char* why_held(std::string_view destination) const;
+  // The destination that a request with this next hop goes to (core/destination.h). Most have the same next hop as the one
+  // before. Valid until the next question.
+  std::string_view destination_of(std::string_view hop) const {
+    if (hop != hop_ || hop.empty()) write_destination(hop_.assign(hop), destination_);
+    return destination_;
+  }
   // Counts how a request ended, and how long its reply took. sent_at: when the request left.
   void count_final(Method, const SipReply&, MonoMs sent_at, MonoMs now);
   // Why the log is to name the destination: it did not answer, could not be reached, or answered 5xx. Empty: it need not.
@@ -110,7 +117,7 @@ struct EngineCommon {
   std::unordered_set<int64_t> ended_rows_;        // ids of rows that ended during the load; a page read before may hold them
   bool store_up_ = true;
   bool stopping_ = false;
-  mutable std::string destination_;               // what destination() of a keeper has returned last
+  mutable std::string hop_, destination_;         // what destination_of() was asked last, and said
 };
 
 }  // namespace pua

@@ -43,8 +43,7 @@ std::string_view Publications::default_proxy(const PublicationRecord& r) const {
 }
 
 std::string_view Publications::destination(const PublicationRecord& r) const {
-  write_destination(next_hop(r.proxy(), default_proxy(r), r.pres_uri()), c_.destination_);
-  return c_.destination_;
+  return c_.destination_of(next_hop(r.proxy(), default_proxy(r), r.pres_uri()));
 }
 
 // Takes a new Call-ID and From tag, with which CSeq begins anew. PUBLISH makes no dialog, so that this is possible at any time;

@@ -99,8 +99,7 @@ std::string_view Subscriptions::destination(const SubscriptionRecord& s) const {
   std::string_view hop = in_dialog ? first_route(s.text.get(SubscriptionRecord::kRouteSet)) : std::string_view();
   std::string_view remote = s.text.get(SubscriptionRecord::kRemote);
   if (hop.empty()) hop = next_hop(s.proxy(), c_.settings_.outbound_proxy, in_dialog && !remote.empty() ? remote : s.target());
-  write_destination(hop, c_.destination_);
-  return c_.destination_;
+  return c_.destination_of(hop);
 }
 
 void Subscriptions::fill(SubscriptionRecord& s, SipRequest& q, std::string (&scratch)[2], MonoMs now) {
