@@ -35,9 +35,9 @@ def sections(path):
 @suite.test
 def help_names_each_target_and_no_other(ctx):
     lines = make(ROOT, "help").splitlines()
-    told = {line.split()[0] for line in lines if line.startswith("  ")}
+    told = {line.split()[0] for line in lines if line.startswith(" ")}
     for line in lines:
-        check(line.startswith("  ") or line.endswith(":"), f"neither a target nor the head of a group: {line!r}")
+        check(line.startswith(" ") or line.endswith(":"), f"neither a target nor the head of a group: {line!r}")
     text = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     phony = set(re.search(r"^\.PHONY: *(.*)$", text, re.M).group(1).split()) - {"FORCE"}
     ruled = set(re.findall(r"^([a-z0-9-]+):", text, re.M))
