@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -89,6 +90,19 @@ inline bool same(const Row& a, const Row& b) {
   };
   return all(a) == all(b);
 }
+
+// Remembers what became of a batch of one row, for tests that turn the loop themselves.
+struct OneWriteSink : AdapterSink {
+  WriteResult result = WriteResult::Deferred;
+  std::string error;
+  int reports = 0;
+  void on_written(const WriteReport& r, MonoMs) override {
+    result = r.results[0];
+    error = r.error;
+    reports++;
+  }
+  void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
+};
 
 // Calls an adapter the way the queue does, and keeps the answers.
 class Caller : public AdapterSink {

@@ -115,25 +115,13 @@ struct Turns {
 // Of seconds that a blocking call took; a busy machine is not to be taken for one.
 constexpr MonoMs kLongestTurn = 300;
 
-struct Sink : AdapterSink {
-  WriteResult result = WriteResult::Deferred;
-  std::string error;
-  int reports = 0;
-  void on_written(const WriteReport& r, MonoMs) override {
-    result = r.results[0];
-    error = r.error;
-    reports++;
-  }
-  void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
-};
-
 }  // namespace
 
 TEST_GROUP(mysql_tls) {
   std::unique_ptr<MysqlFixture> db;
   std::unique_ptr<TlsServer> server;
   std::unique_ptr<MysqlStore> store;
-  Sink sink;
+  OneWriteSink sink;
   Caller::Batch batch;
 
   bool there(MonoMs timeout_ms = 5000) {

@@ -11,22 +11,6 @@
 using namespace pua;
 using namespace pua::test;
 
-namespace {
-
-struct Sink : AdapterSink {
-  WriteResult result = WriteResult::Deferred;
-  std::string error;
-  int reports = 0;
-  void on_written(const WriteReport& r, MonoMs) override {
-    result = r.results[0];
-    error = r.error;
-    reports++;
-  }
-  void on_rows(std::span<const Row>, bool, std::string_view, MonoMs) override {}
-};
-
-}  // namespace
-
 TEST_GROUP(MysqlTurns) {
   std::unique_ptr<MysqlFixture> db;
   bool there() {
@@ -44,7 +28,7 @@ TEST(MysqlTurns, a_slow_turn_of_the_host_is_not_the_servers_fault) {
   o.timeout_ms = 400;
   auto s = db->try_open(o);
   CHECK(s.ok());
-  Sink sink;
+  OneWriteSink sink;
   {
     Caller caller(**s);
     CHECK(caller.put(row_of(1)) == WriteResult::Ok);  // connected
@@ -80,7 +64,7 @@ TEST(MysqlTurns, an_answer_that_came_while_the_host_stood_still_is_taken) {
     return db->sql("SELECT GROUP_CONCAT(ID ORDER BY ID) FROM information_schema.PROCESSLIST WHERE ID<>CONNECTION_ID()");
   };
   std::string before = sessions();
-  Sink sink;
+  OneWriteSink sink;
   (*s)->attach(&sink);
   Caller::Batch b;
   b.rows.emplace_back(RowOp::Upsert, row_of(1, 2));
