@@ -30,6 +30,7 @@ for dir in src/*/; do
 done
 # The core is pure, and the examples know the public header only.
 if grep -nE '#include <(event2|sofia-sip|sqlite3|libxml|sys/socket|time\.h|chrono)' src/core/*.cpp src/core/*.h; then echo "layers: core is pure"; bad=1; fi
+if grep -nE '#include ([<"](mysql\.h|event2|time\.h|chrono|sys/socket)|"store/(mono|mysql_conn|mysql_home)\.h)' src/store/mysql_session*; then echo "layers: the session with MariaDB is pure"; bad=1; fi
 if grep -nE '#include "' examples/*.c; then echo "layers: examples include <pua/pua.h> only"; bad=1; fi
 programs=$(git ls-files -s tests scripts 2>/dev/null | sed -n 's/^100755 [^\t]*\t//p')  # whatever their suffix
 for f in $(git ls-files 'src/*.cpp' 'src/*.h' 'include/*.h' 'tests/*.cpp' 'tests/*.h' 'tests/*.py' 2>/dev/null; echo "$programs"); do

@@ -18,7 +18,7 @@ struct MysqlServer {
   DbHost host;
   std::string address;          // that a connection stood at last, of those that the name has; "": the unix socket, or none yet
   // Marks of connections that broke with a statement under way. The server may still carry that statement out, long after:
-  // it must be ended before anything newer is written (mysql_conn.h).
+  // it must be ended before anything newer is written (mysql_session.h).
   std::vector<std::string> fences;
 };
 
@@ -55,10 +55,10 @@ struct MysqlServers {
   int version = 0;              // what table `version` must say
 
   // Who may write: the name of a line in the meta table, and what it must say. Changed whenever a statement was left behind
-  // that somebody may still carry out (mysql_conn.h).
+  // that somebody may still carry out (mysql_session.h).
   std::string writer_name, writer;
   bool writer_stands = false;   // the line says so
-  const void* taker = nullptr;  // the connection that is writing the line, and what goes with it: one at a time
+  const void* taker = nullptr;  // the session that is writing the line, and what goes with it: one at a time
   MysqlCount counts[2];         // of the lanes, Fast first
   std::vector<std::string> begun;  // writers in whose name the counts may have begun anew, though the answer was lost
   // Is that what the line of this count may say?
@@ -68,9 +68,12 @@ struct MysqlServers {
   }
   std::function<void()> on_copy;
   // The tables are not those that were written to: the lines are written anew before the next statement.
-  void found_copy() {
+  void forget_counts() {
     for (MysqlCount& c : counts) c.begin({});
     writer_stands = false;
+  }
+  void found_copy() {
+    forget_counts();
     if (on_copy) on_copy();
   }
 

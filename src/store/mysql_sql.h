@@ -16,7 +16,7 @@ void append_quoted(std::string& out, std::string_view value);  // 'value', escap
 
 // One multi-row statement that writes rows, in order, each under the rules of store/adapter.h. It answers with a line per
 // row: id, owner_epoch, record_version, node as they stand in the table afterwards.
-// It fails with kNotTheWriter unless line `writer` of the meta table holds the session's @pua_writer (mysql_conn.h).
+// It fails with kNotTheWriter unless line `writer` of the meta table holds the session's @pua_writer (mysql_session.h).
 class UpsertSql {
  public:
   UpsertSql(std::string_view table, std::string_view writer);
