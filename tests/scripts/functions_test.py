@@ -200,6 +200,14 @@ def short_functions_may_be_alike(ctx):
 
 
 @suite.test
+def tables_may_be_alike(ctx):
+    names = "const char* %s(int i) {\n  static const char* names[] = {" + ", ".join(f'"{n}"' for n in range(40)) + "};\n  return names[i];\n}\n"
+    turns = "int %s(Kind k) {\n  switch (k) {\n" + "".join(f"    case Kind::k{n}: return Other::k{n};\n" for n in range(12)) + "  }\n}\n"
+    for text in (names, turns):
+        equal(pairs_of(ctx, text % "a", text % "b"), (0, "0 pairs of functions are alike"), text)
+
+
+@suite.test
 def more_than_there_may_be_is_an_error(ctx):
     equal(pairs_of(ctx, ORIGINAL, COPY, options=("--max", "1")), (0, "1 pairs of functions are alike"), "with as many")
     status, out = pairs_of(ctx, ORIGINAL, COPY, options=("--max", "0"))
