@@ -133,7 +133,10 @@ def place_of(text, db):
 
 
 def connect(place, write=False, create=False):
-    return (SqliteDb if isinstance(place, url.SqliteUrl) else MariaDb)(place, write, create)
+    db = (SqliteDb if isinstance(place, url.SqliteUrl) else MariaDb)(place, write, create)
+    if db.notice:
+        print(f"puadbctl: {db.notice}", file=sys.stderr)
+    return db
 
 
 def say(text):

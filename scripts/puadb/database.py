@@ -25,9 +25,9 @@ def name_of(table):
 
 
 class Database:
-    """Opened by making it; a context manager. `where` names it in messages."""
+    """Opened by making it; a context manager. `where` names it in messages; `notice` is what opening it had to change."""
     kind = ""     # the folder in db/
-    where = ""
+    where = notice = ""
 
     def __enter__(self):
         return self

@@ -4,18 +4,12 @@ import errno
 import fcntl
 import os
 import pathlib
-import re
 import sqlite3
 import struct
-import sys
 import urllib.parse
 
+from puadb import sqlite_stale_log as stale_log
 from puadb.database import Database, Problem, Text, name_of
-
-OUR_OCTET = 0x40010000        # of the file, locked by its owner; SQLite does not use it
-NOTE = re.compile(rb"file (\d+) (\d+) size (\d+) changed (\d+) log (\d+) (\d+) folded (\d+) boot (\S+)")
-BOOT = "/proc/sys/kernel/random/boot_id"
-FOLDED_AT = 96                # octet of the index beside a log: how many of its pages are in the file
 
 
 class SqliteDb(Database):
@@ -37,6 +31,8 @@ class SqliteDb(Database):
             self.inode = self._make_file(self.path, os.O_RDWR | os.O_CREAT)
             self._take_inode()
             self._set_stale_log_aside()
+        else:
+            self._refuse_stale_log()
         try:
             self.db = sqlite3.connect(f"file:{urllib.parse.quote(self.path)}?mode={'rw' if write else 'ro'}", uri=True,
                                       isolation_level=None, timeout=5)
@@ -72,7 +68,7 @@ class SqliteDb(Database):
     def _take_inode(self):
         """Claims the file itself, whatever names it has. It stays open until the database is closed, for closing it would end
         SQLite's locks."""
-        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, OUR_OCTET, 1, 0)
+        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, stale_log.OUR_OCTET, 1, 0)
         try:
             fcntl.fcntl(self.inode, fcntl.F_OFD_SETLK, lock)
         except OSError as why:
@@ -82,22 +78,28 @@ class SqliteDb(Database):
 
     def _set_stale_log_aside(self):
         """As puad does: the log of another file, or of other content, must not be played into this one."""
-        noted, log = NOTE.match(self.note), f"{self.path}-wal"
-        if not noted or not os.path.exists(log) or noted.group(8) != pathlib.Path(BOOT).read_bytes().strip():
-            return
-        device, number, size, changed, log_device, log_number, folded = (int(noted.group(i)) for i in range(1, 8))
-        there, file = os.stat(log), os.fstat(self.inode)
-        same = (file.st_dev, file.st_ino) == (device, number)
-        if (there.st_dev, there.st_ino) != (log_device, log_number) or same and (file.st_size, file.st_mtime_ns) == (size, changed):
-            return
-        with contextlib.suppress(OSError), open(f"{self.path}-shm", "rb") as index:
-            index.seek(FOLDED_AT)
-            now = int.from_bytes(index.read(4), sys.byteorder)
-            if same and now not in (0, folded):     # a checkpoint by another program
+        if stale_log.is_foreign(self.path, stale_log.Note.of(self.note), self.inode):
+            self.notice = stale_log.set_aside(self.path)
+
+    def _refuse_stale_log(self):
+        """Who only reads moves nothing, and must not show rows that this file does not have. A log that puad is at work on is its own."""
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return                # opening it as a database says why
+        try:
+            if stale_log.is_owned(self.path) or not stale_log.is_foreign(self.path, self._note_there(), handle):
                 return
-        os.rename(log, f"{log}.stale")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{self.path}-shm")
+        finally:
+            os.close(handle)
+        if not stale_log.is_owned(self.path):     # whoever began meanwhile has changed what was read
+            raise Problem(f"{self.path}: the write-ahead log there belongs to another file than this one: puad sets it aside when it "
+                          f"starts; or move {self.path}-wal away by hand")
+
+    def _note_there(self):
+        with contextlib.suppress(OSError), open(f"{self.path}.lock", "rb") as lock:
+            return stale_log.Note.of(lock.read(512).partition(b"\n")[2])
+        return stale_log.Note()
 
     def close(self):
         self.db.close()
