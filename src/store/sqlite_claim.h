@@ -10,7 +10,7 @@
 namespace pua {
 
 // What an owner notes of the file it works on. It only saves the next owner a long look at a file that nobody has touched
-// since: without it, everything is found out all the same.
+// since: without it, everything is found out all the same. puadbctl reads it, too (scripts/puadb/sqlite_stale_log.py).
 struct SqliteNote {
   SqlitePlace::State file;    // as this owner has left it
   int64_t status_ns = 0;      // and its time that nobody can set (ctime)
