@@ -1,4 +1,5 @@
-"""The forms of db_url. Messages never repeat the URL: it may hold a password."""
+"""The forms of db_url, as src/store/db_url.cpp takes them; but no control characters in user and password. Messages never repeat the
+URL: it may hold a password."""
 import re
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -57,12 +58,14 @@ def _mysql(rest):
     if not rest.startswith("//"):
         raise Problem(form)
     # A password may hold '@' and '/': what counts is the last '@'.
-    login, at, place = rest[2:].rpartition("@")
+    login, _, place = rest[2:].rpartition("@")
     hosts, slash, database = place.partition("/")
     user, _, password = login.partition(":")
-    if not slash or not hosts or not database or "/" in database or at and not user:
+    if not slash or not hosts or not database:
         raise Problem(form)
     parts = [_unescaped(part) for part in (user, password, database)]
+    if re.search("[/?`]", parts[2]) or len(parts[2].encode("utf-8", "surrogateescape")) > 64:
+        raise Problem("the name of the database in the URL is not one")
     return MysqlUrl(parts[0], parts[1], _hosts(hosts), parts[2])
 
 
@@ -70,8 +73,8 @@ def _hosts(text):
     """A port at the end is that of all hosts without one of their own."""
     found = []
     for one in text.split(","):
-        match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/]+))(?::([0-9]{1,5}))?", one)
-        if not match or match.group(3) and not 0 < int(match.group(3)) < 65536:
+        match = re.fullmatch(r"(?:\[([-\w.:%]+)\]|([-\w.%]+))(?::([0-9]{1,20}))?", one, re.ASCII)
+        if not match or len(match[1] or match[2]) > 255 or match[3] and not 0 < int(match[3]) < 65536:
             raise Problem("a host in the URL is not of the form name, name:port, [address] or [address]:port")
         found.append((match.group(1) or match.group(2), int(match.group(3) or 0)))
     last = found[-1][1]

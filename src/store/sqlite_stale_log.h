@@ -1,5 +1,6 @@
 // A write-ahead log that lies beside a database file when it is opened: one that does not belong to it is set aside, for SQLite
-// would play it into the file, whatever that holds (docs/adr/0018-a-copy-is-not-the-table.md). puadbctl does the same by scripts/puadb/sqlite_stale_log.py.
+// would play it into the file, whatever that holds (docs/adr/0018-a-copy-is-not-the-table.md). puadbctl does the same
+// (scripts/puadb/sqlite_stale_log.py).
 #pragma once
 
 #include <cstdint>

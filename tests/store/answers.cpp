@@ -4,10 +4,15 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "core/store_port.h"
+#include "core/validate.h"
+#include "store/columns.h"
+#include "store/db_url.h"
 #include "store/sqlite_stale_log.h"
 #include "store/sqlite_store.h"
 #include "store/sqlite_wal.h"
@@ -63,6 +68,36 @@ std::string about_journal(const std::string& file) {
   return std::to_string((*store)->journal()) + " lines left";
 }
 
+std::string about_url(const std::string& text) {
+  Result<DbUrl> url = parse_db_url(text);
+  if (!url) return "refused";
+  if (url->kind == DbKind::Memory) return "memory";
+  if (url->kind == DbKind::Sqlite) return "sqlite " + url->path;
+  std::string out = "mysql user " + url->user + " password " + url->password + " database " + url->database;
+  for (const DbHost& h : url->hosts) out += " host " + h.name + " " + std::to_string(h.port);
+  return out;
+}
+
+std::string numbers() {
+  std::ostringstream out;
+  out << "schema " << kSchemaVersion << " id " << kMaxRowId << " uri " << kMaxUri << " token " << kMaxToken << " routes " << kMaxRoutes;
+  return out.str();
+}
+
+// What "hold" has opened.
+std::unique_ptr<SqliteStore> held;
+
+std::string hold(const std::string& file) {
+  TestLog log;
+  SqliteOptions o;
+  o.path = file;
+  held.reset();
+  auto store = SqliteStore::open(o, log.log);
+  if (!store) return store.error().message;
+  held = std::move(*store);
+  return "held";
+}
+
 std::string answer_to(const std::vector<std::string>& q) {
   auto is = [&q](const char* what, size_t words) { return q[0] == what && q.size() == words; };
   if (is("line", 2)) {
@@ -77,6 +112,10 @@ std::string answer_to(const std::vector<std::string>& q) {
     return said ? *said : said.error().message;
   }
   if (is("fold", 2)) return about_journal(q[1]);
+  if (is("hold", 2)) return hold(q[1]);
+  if (is("url", 2)) return about_url(octets_of(q[1]));
+  if (is("table", 2)) return check_table_name(q[1]).ok() ? "yes" : "no";
+  if (is("numbers", 1)) return numbers();
   return "no such question";
 }
 
@@ -91,6 +130,7 @@ void answer(std::istream& questions, std::ostream& out) {
     }
     out << answer_to(words) << std::endl;
   }
+  held.reset();
 }
 
 }  // namespace pua::test

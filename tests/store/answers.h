@@ -11,7 +11,11 @@ namespace pua::test {
 //   note FILE            the note of this file for the lock file
 //   untouched FILE NOTE  whether the file is as the note says: yes or no
 //   aside FILE NOTE      what is said when the file is about to be opened and a log lies beside it, which may set it aside
-//   fold FILE            opens the store there, and folds its journal: how many lines are left
+//   fold FILE            opens the store there, folds its journal and closes it: how many lines are left
+//   hold FILE            opens the store there, and keeps it open until the next file is held, or until the end
+//   url OCTETS           what this db_url, in hexadecimal digits, names
+//   table NAME           whether a table may have this name: yes or no
+//   numbers              the version of the schema, and the bounds of what rows hold
 void answer(std::istream& questions, std::ostream& out);
 
 }  // namespace pua::test
