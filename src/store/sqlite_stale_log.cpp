@@ -68,12 +68,12 @@ bool damaged_as_a_whole(const std::string& path, bool with_log) {
   return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
 }
 
-// Which process has the index of the log open, and so the log; 0: none. This process has it not open, so that closing it here
-// takes no lock from anybody.
-pid_t user_of(const std::string& index) {
+// Who has the index of the log open, and so the log; empty: nobody. This process has it not open, so that closing it here takes
+// no lock from anybody. The kernel gives no number of a process that this one cannot see (of another container, say).
+std::string user_of(const std::string& index) {
   constexpr off_t kOpenOctet = 128;  // each connection of SQLite holds a lock on it
   int fd = ::open(index.c_str(), O_RDWR | O_CLOEXEC);
-  if (fd < 0) return 0;
+  if (fd < 0) return "";
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
@@ -81,7 +81,8 @@ pid_t user_of(const std::string& index) {
   lock.l_len = 1;
   bool used = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
   ::close(fd);
-  return used ? lock.l_pid : 0;
+  if (!used) return "";
+  return lock.l_pid > 0 ? "process " + std::to_string(lock.l_pid) : "another process";
 }
 
 // A name that is free, or that of the oldest log there.
@@ -117,9 +118,9 @@ Result<std::string> set_stale_log_aside(const std::string& path, const SqliteNot
       return std::string();  // sound together, or damaged even without the log: that may hold the pages that are whole
     }
   }
-  if (pid_t user = user_of(index))
-    return refusal(path, "the write-ahead log there belongs to another file than this one, and process " +
-                             std::to_string(user) + " has it open: end that first");
+  if (std::string user = user_of(index); !user.empty())
+    return refusal(path, "the write-ahead log there belongs to another file than this one, and " + user +
+                             " has it open: end that first");
   std::string aside = name_aside(log);
   if (rename(log.c_str(), aside.c_str()) != 0)
     return refusal(path, "the write-ahead log there belongs to another file than this one, and cannot be set aside as " +

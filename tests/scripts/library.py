@@ -5,10 +5,10 @@ from harness import Failure, program
 
 
 class Library:
-    """Answers one question after the other; ended with the test."""
+    """Answers one question after the other; ended with the test. around: a program that is to start it, with its arguments."""
 
-    def __init__(self, ctx):
-        self.process = subprocess.Popen([program("tests/store/unit"), "--answer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, ctx, around=()):
+        self.process = subprocess.Popen([*around, program("tests/store/unit"), "--answer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         ctx.callback(self.close)
 
     def close(self):
