@@ -115,9 +115,19 @@ def made(ctx, name):
 @suite.test
 def each_keeps_the_other_out_of_a_file_by_its_name_and_by_the_file_itself(ctx):
     library = Library(ctx)
+
+    def without_its_lock(path):
+        pathlib.Path(f"{path}.lock").unlink()
+        return path
+
+    def under_another_name(path):
+        other = path.with_name("link.db")
+        other.hardlink_to(path)
+        return other
+
     for name, spoil, says in (("named.db", lambda path: path, "in use by process {}"),
-                              ("unlocked.db", lambda path: (path.parent / "unlocked.db.lock").unlink() or path, "in use by another process"),
-                              ("linked.db", lambda path: (path.parent / "link.db").hardlink_to(path) or path.parent / "link.db", "in use by another process")):
+                              ("unlocked.db", without_its_lock, "in use by another process"),
+                              ("linked.db", under_another_name, "in use by another process")):
         path = made(ctx, name)
         equal(library.ask("hold", path), "held", name)
         said = refused(SqliteDb, url.SqliteUrl(str(spoil(path))), True)
@@ -157,8 +167,8 @@ def both_fold_the_same_journal_into_the_same_rows(ctx):
         path = made(ctx, f"{turn}.db")
         with contextlib.closing(sqlite3.connect(path)) as db, db:
             for number in range(1, 30):
-                db.execute("INSERT INTO pua (id, pres_uri, event, flag, etag, call_id, body, record_version, owner_epoch, node, expires, updated_at) "
-                           "VALUES (?, ?, 1, 64, ?, 'c', 'x', ?, ?, ?, 100, 200)",
+                db.execute("INSERT INTO pua (id, pres_uri, event, flag, etag, call_id, body, record_version, owner_epoch, node, "
+                           "expires, updated_at) VALUES (?, ?, 1, 64, ?, 'c', 'x', ?, ?, ?, 100, 200)",
                            (number, f"sip:p{number}@x", f"old{number}", *(chance.randint(0, 3) for _ in range(3))))
             for seq in sorted(chance.sample(range(1, 500), 60)):
                 db.execute("INSERT INTO pua_journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
