@@ -475,14 +475,16 @@ PUA_API int pua_stop(pua_t *pua);
  * Returns 0; PUA_E_BAD_ARGUMENT (NULL); PUA_E_SHUTTING_DOWN, PUA_E_AFTER_FORK, PUA_E_NO_MEMORY: fn will not run. */
 PUA_API int pua_post(pua_t *pua, void (*fn)(pua_t *pua, void *arg), void *arg);
 
-/* Writes everything unwritten. done (may be NULL) is called once, later: ok = 1 all is committed; 0: not all of it could
- * be written within shutdown_timeout (what is left stays queued), or the instance was freed.
+/* Writes everything unwritten. done (may be NULL) is called once, later: ok = 1 all that was accepted before is committed;
+ * 0: not all of it could be written within shutdown_timeout (what is left stays queued), or the instance was freed. A request
+ * that waits until the table is loaded, or behind another one of its record that is out, has no row until then.
  * Returns 0, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_NO_MEMORY. */
 PUA_API int pua_flush(pua_t *pua, void (*done)(pua_t *pua, int ok, void *arg), void *arg);
 
 /* Orderly end: takes no more requests, un-publishes if unpublish_on_shutdown is set, completes what is open, writes
  * everything. done (may be NULL) is called once, later, within shutdown_timeout (or by pua_free()); the gauge
- * store_backlog then tells how many records could not be written in time. Then call pua_free(). A second call only waits
+ * store_backlog then tells how many records could not be written in time, those included whose requests waited for the table or behind
+ * another request until the end. Then call pua_free(). A second call only waits
  * for the same end.
  * Returns 0, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_NO_MEMORY. */
 PUA_API int pua_shutdown(pua_t *pua, void (*done)(pua_t *pua, void *arg), void *arg);

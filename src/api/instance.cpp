@@ -156,8 +156,9 @@ Status Instance::update_contact(std::string_view message) {
 Stats Instance::stats() const {
   Stats s = engine_->stats();
   WriteBehindStats w = writer_->stats(loop_->now());
-  s.store_backlog = static_cast<int64_t>(w.backlog);
-  s.store_oldest_ms = w.oldest_ms;
+  MonoMs unplaced = engine_->unplaced_since();
+  s.store_backlog = static_cast<int64_t>(unwritten());
+  s.store_oldest_ms = std::max(w.oldest_ms, unplaced == kNever ? 0 : loop_->now() - unplaced);
   s.store_rows_written = static_cast<int64_t>(w.rows_written);
   s.store_errors = static_cast<int64_t>(w.errors);
   s.store_set_aside = static_cast<int64_t>(w.set_aside);

@@ -122,6 +122,8 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
   enum class Phase : uint8_t { Running, Draining, Closing, Flushing, Stopped, Ended };
   struct Flush {
     MonoMs asked, deadline;
+    MonoMs marked;            // rows that were marked until then must be written
+    bool waits = false;       // for requests from before it was asked for, which are marked only when they go on
     std::function<void(bool)> done;
   };
 
@@ -137,6 +139,7 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
   void progress();            // what waits for the store or for quiet may have it now
   bool written() const;
   bool settled() const;
+  uint64_t unwritten() const;
   void progress_flushes(MonoMs now);
   void progress_shutdown(MonoMs now);
   void arm_progress();

@@ -16,7 +16,7 @@ constexpr MonoMs kLastWrite = 100;   // ms that the end of an instance may take 
 void Instance::flush(std::function<void(bool)> done) {
   Frame frame(*this);
   MonoMs now = loop_->now();
-  flushes_.push_back({now, now + settings_.shutdown_timeout * 1000, std::move(done)});
+  flushes_.push_back({now, now + settings_.shutdown_timeout * 1000, now, false, std::move(done)});
   writer_->flush(now);
   arm_progress();
 }
@@ -58,23 +58,38 @@ void Instance::progress() {
   if (phase_ != Phase::Ended) arm_progress();
 }
 
-bool Instance::written() const { return writer_->clean() && !engine_->rewriting(); }
+// All that was accepted is in a row.
+bool Instance::written() const { return writer_->clean() && !engine_->rewriting() && engine_->unplaced() == 0; }
 
-// Everything is in the rows of the table, where whoever reads it finds it: nothing waits to be written, or is in the journal of
+// All that is marked to be written is in the rows of the table, where whoever reads it finds it, and not in the journal of
 // narrow writes only.
-bool Instance::settled() const { return written() && !writer_->folding(); }
+bool Instance::settled() const { return writer_->clean() && !engine_->rewriting() && !writer_->folding(); }
 
+// How many records have something that is in no row.
+uint64_t Instance::unwritten() const { return writer_->backlog() + engine_->unplaced(); }
+
+// A flush is over when all that came before it is in a row. What came later does not count: neither requests that wait for their
+// row or behind another one, nor rows that were marked. A request of before is marked only when its wait ends.
 void Instance::progress_flushes(MonoMs now) {
   if (flushes_.empty()) return;
-  bool clean = writer_->clean(), all_marked = !engine_->rewriting();
-  int64_t oldest = clean ? 0 : writer_->stats(now).oldest_ms;
+  MonoMs unplaced = engine_->unplaced_since();
+  MonoMs unwritten = writer_->clean() ? kNever : now - writer_->stats(now).oldest_ms;
+  if (engine_->rewriting()) unwritten = 0;
+  bool hurry = false;
   std::vector<std::pair<std::function<void(bool)>, bool>> over;
   std::erase_if(flushes_, [&](Flush& f) {
-    bool ok = all_marked && (clean || oldest < now - f.asked);  // whatever is unwritten came after it was asked for
+    bool waits = unplaced <= f.asked;
+    if (f.waits && !waits) {
+      f.marked = now;
+      hurry = true;
+    }
+    f.waits = waits;
+    bool ok = !waits && unwritten > f.marked;
     if (!ok && now < f.deadline) return false;
     over.emplace_back(std::move(f.done), ok);
     return true;
   });
+  if (hurry) writer_->flush(now);
   for (auto& [done, ok] : over) done(ok);
 }
 
@@ -93,7 +108,7 @@ void Instance::progress_shutdown(MonoMs now) {
     enter(Phase::Stopped);
     if (!written())
       log_.error("shutdown: %llu records%s could not be written in time",
-                 static_cast<unsigned long long>(writer_->stats(now).backlog),
+                 static_cast<unsigned long long>(unwritten()),
                  engine_->rewriting() ? ", and others that the database had lost," : "");
     watch_clock(now);
     save_clock();
@@ -158,9 +173,8 @@ void Instance::write_rest() {
     store_->pump(until - now);  // a store that works by events of its own (MariaDB) gets no more of them from the loop
     now = loop_->now();
   }
-  if (!writer_->clean())
-    log_.error("%llu records are unwritten at the end of the instance",
-               static_cast<unsigned long long>(writer_->stats(now).backlog));
+  if (unwritten() > 0)
+    log_.error("%llu records are unwritten at the end of the instance", static_cast<unsigned long long>(unwritten()));
   save_clock();
 }
 

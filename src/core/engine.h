@@ -78,6 +78,13 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   bool quiet() const;                       // no request is out or queued, no outcome waits, and no rewrite or sweep goes on
   // The store has lost rows, and work on that is not done: all rows are being marked, or the table is being swept.
   bool rewriting() const { return rewrite_ != Rewrite::No || sweep_ != Sweep::No; }
+  // Requests of owners that are accepted, and in no row nor marked to be written into one: those that wait for their row while
+  // the table is being loaded, and those that wait behind one that is out. They would be lost with the process. Since: when the
+  // oldest of them was accepted (kNever: there is none). A store that keeps nothing lacks none of them either.
+  size_t unplaced() const { return ports_.store.durable() ? pubs_.unplaced() + subs_.unplaced() : 0; }
+  MonoMs unplaced_since() const {
+    return ports_.store.durable() ? std::min(pubs_.unplaced_since(), subs_.unplaced_since()) : kNever;
+  }
   // Completes everything that is open with 487 "Shutdown" and ends. Legal inside a completion.
   void shutdown();
   // The same piece by piece, for a table too large for one turn of the loop: to be called until it returns true.

@@ -93,6 +93,14 @@ class Keeper {
   int64_t in(State s) const { return by_state_[static_cast<int>(s)]; }
   uint64_t looked_at() const { return table_.looked_at(); }
   const Coverage& coverage() const { return coverage_; }
+  // What owners have asked for and no row holds or is marked to hold: how many requests wait for their row or behind one that is
+  // out, and since when the oldest one does (kNever: none).
+  size_t unplaced() const { return static_cast<size_t>(in(State::Idle)) + parked_count_; }
+  MonoMs unplaced_since() const {
+    R* idle = const_cast<List<R, QueueHook>&>(idle_).front();
+    Waiting* parked = const_cast<List<Waiting>&>(parked_).front();
+    return std::min(idle ? idle->dirty_since : kNever, parked ? parked->since : kNever);
+  }
   const R* find(const Key& k) const { return table_.find(k, table_.hash_of(k)); }
   bool quiet() const { return in(State::Idle) + in(State::Intent) + in(State::Queued) + in(State::Sending) == 0; }
   std::array<StateCount, kStates> by_state() const;
@@ -113,7 +121,7 @@ class Keeper {
   Status room_for(const R* r, bool with_row) const;
   bool maybe_in_table(const R* r) const { return c_.loading_ && (!r || r->m->state == State::Idle); }
   R& make(int32_t source, int32_t event, uint32_t hash, const std::array<std::string_view, R::kFields>& text);
-  void wait_for_row(R& r);
+  void wait_for_row(R& r, MonoMs now);
   // The caller's request takes effect now: it replaces those of earlier callers that are still under way.
   void join(R& r, RequestDone done, void* cb_param, MonoMs now);
   // The caller's request waits, because one is out. It replaces the one that waited before it.
@@ -137,7 +145,7 @@ class Keeper {
 
   EngineCommon& c_;
   Table<R> table_;
-  List<R, QueueHook> idle_;                 // records that wait for their row, or for the end of the load
+  List<R, QueueHook> idle_;                 // records that wait for their row, or for the end of the load, oldest first
 
  private:
   Self& self() { return static_cast<Self&>(*this); }
@@ -147,6 +155,8 @@ class Keeper {
   void enqueue(R& r, MonoMs now);
   void to_reap(R& r);
 
+  List<Waiting> parked_;                    // owners' requests that wait behind one that is out, oldest first
+  size_t parked_count_ = 0;
   std::vector<R*> reap_;
   Coverage coverage_{};
   std::array<int64_t, kStates> by_state_{};
@@ -257,8 +267,9 @@ R& Keeper<Self, R>::make(int32_t source, int32_t event, uint32_t hash, const std
 
 // The record waits for its row. The store is asked for it at once, instead of when its page comes.
 template <class Self, class R>
-void Keeper<Self, R>::wait_for_row(R& r) {
+void Keeper<Self, R>::wait_for_row(R& r, MonoMs now) {
   if (c_.outbox_.queued(r)) return;
+  r.dirty_since = now;
   idle_.push_back(r);
   Row key;
   Self::row_key(r, key);
@@ -278,6 +289,11 @@ typename R::Waiting& Keeper<Self, R>::park(R& r, RequestDone done, void* cb_para
   auto& x = r.need_extra();
   if (!x.waiting) x.waiting = std::make_unique<Waiting>();
   Waiting& w = *x.waiting;
+  if (!w.linked()) {
+    w.since = now;
+    parked_.push_back(w);
+    parked_count_++;
+  }
   w.callers.mark_superseded();
   w.callers.push(std::move(done), now);
   w.removal = removal;
@@ -290,6 +306,10 @@ template <class Self, class R>
 void Keeper<Self, R>::start_waiting(R& r, MonoMs now) {
   if (!r.extra || !r.extra->waiting || r.m->state == State::Sending) return;
   std::unique_ptr<Waiting> w = std::move(r.extra->waiting);
+  if (w->linked()) {
+    parked_.erase(*w);
+    parked_count_--;
+  }
   r.extra->callers.mark_superseded();
   r.extra->callers.append(std::move(w->callers));
   if (w->cb_param) r.extra->cb_param = w->cb_param;

@@ -23,7 +23,8 @@ struct PublicationKey {
 
 // The request that waits because another one is out. A newer one replaces it, but what the newer one leaves out stays: a
 // refresh that comes after a modification still carries the modification's body.
-struct WaitingPublish {
+struct WaitingPublish : ListHook {   // its keeper has a list of those that owners have asked for
+  MonoMs since = 0;                       // when the first of them was accepted
   bool removal = false;
   bool has_body = false;                  // body, content_type and tuple_id below count
   bool has_headers = false;

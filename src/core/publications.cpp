@@ -115,7 +115,7 @@ Status Publications::publish(const PublishRequest& q, RequestDone done, MonoMs n
     renew_call(*at.record);
   }
   PublicationRecord& r = *at.record;
-  if (at.maybe_in_table) wait_for_row(r);
+  if (at.maybe_in_table) wait_for_row(r, now);
   if (r.m->state == State::Sending) put_behind(r, a, q, std::move(done), now);
   else take_over(r, a, q, std::move(done), now);
   reap();

@@ -52,7 +52,7 @@ struct StoreHook {
   enum class Queue : uint8_t { None, Bulk, Fast, Batch, Aside };
   StoreHook* prev = nullptr;
   StoreHook* next = nullptr;
-  MonoMs dirty_since = 0;        // when it was first marked since the last write
+  MonoMs dirty_since = 0;        // when it was first marked since the last write (engine: since when it waits for its row)
   uint32_t version = 0;          // engine: one more with each change that the row is to hold
   uint32_t written_version = 0;  // store: version of the row that was last committed
   Queue queue = Queue::None;

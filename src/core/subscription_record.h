@@ -23,7 +23,8 @@ struct SubscriptionKey {
 
 // The request that waits because another one is out. A newer one replaces it, but header fields, body and callback parameter
 // that the newer one leaves out stay.
-struct WaitingSubscribe {
+struct WaitingSubscribe : ListHook {   // its keeper has a list of those that owners have asked for
+  MonoMs since = 0;                       // when the first of them was accepted
   bool removal = false;
   bool has_headers = false;
   MonoMs wanted_end = kNever;

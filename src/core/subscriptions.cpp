@@ -83,7 +83,7 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, RequestDone done, Mon
     s = &make(q.source, q.event, hash, text);
     renew_dialog(*s);
   }
-  if (wait) wait_for_row(*s);
+  if (wait) wait_for_row(*s, now);
   if (s->m->state == sub::State::Sending) put_behind(*s, q, std::move(done), now);
   else take_over(*s, q, first, std::move(done), now);
   reap();

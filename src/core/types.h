@@ -226,7 +226,7 @@ struct ListPage {
   X(breaker_trips, c, "times a destination was found not to answer")                                   \
   X(servers_quiet, g, "destinations that asked for quiet (503 with Retry-After)")                          \
   X(server_holds, c, "times a destination asked for quiet")                                               \
-  X(store_backlog, g, "records whose row waits to be written")                                         \
+  X(store_backlog, g, "records with something that is in no row yet")                                  \
   X(store_oldest_ms, g, "age of the oldest unwritten change")                                          \
   X(store_rows_written, c, "rows written")                                                             \
   X(store_errors, c, "failed writes")                                                                  \

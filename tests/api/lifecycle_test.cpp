@@ -1,4 +1,5 @@
 // An instance's life: start, what fails at start, restart, shutdown, and the end, wherever it comes from.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,15 @@ const std::string kBob = "sip:bob@example.com";
 
 struct Flushed {
   int calls = 0, ok = -1;
-  static void on_done(pua_t*, int ok, void* self) {
-    static_cast<Flushed*>(self)->calls++;
-    static_cast<Flushed*>(self)->ok = ok;
+  long long backlog = -1;
+  static void on_done(pua_t* pua, int ok, void* self) {
+    Flushed* f = static_cast<Flushed*>(self);
+    f->calls++;
+    f->ok = ok;
+    pua_stat_t stats[200];
+    int n = pua_stats_get(pua, stats, 200);
+    for (int i = 0; i < n; i++)
+      if (std::string(stats[i].name) == "store_backlog") f->backlog = stats[i].value;
   }
 };
 
@@ -38,6 +45,9 @@ TEST_GROUP(ApiLifecycle) {
   Rig rig;
 
   void start(const Parameters& p = {}) { LONGS_EQUAL(PUA_OK, rig.start(p)); }
+  long logged(const std::string& part) const {
+    return std::count_if(rig.log.begin(), rig.log.end(), [&](auto& line) { return line.find(part) != std::string::npos; });
+  }
   bool answered(size_t n) { return rig.until([&] { return got.answers.size() >= n; }); }
   int failed_start(const Parameters& p, std::string& why) {
     int rc = rig.start(p);
@@ -218,6 +228,64 @@ TEST(ApiLifecycle, flush_says_when_all_is_written) {
   LONGS_EQUAL(PUA_OK, pua_flush(rig.pua, nullptr, nullptr));
   CHECK(rig.until([&] { return busy.calls == 1; }));
   LONGS_EQUAL(1, busy.ok);
+}
+
+// While the table is not there, what was accepted is in memory only.
+TEST(ApiLifecycle, what_waits_for_its_row_is_unwritten) {
+  LONGS_EQUAL(PUA_OK, rig.start_without_table({{"shutdown_timeout", "1"}}));
+  Flushed none, one;
+  LONGS_EQUAL(PUA_OK, pua_flush(rig.pua, Flushed::on_done, &none));
+  CHECK(rig.until([&] { return none.calls == 1; }));
+  LONGS_EQUAL(1, none.ok);
+  LONGS_EQUAL(PUA_OK, rig.publish(kAlice, kDocument, 600, &got));
+  LONGS_EQUAL(1, rig.stat("store_backlog"));
+  LONGS_EQUAL(PUA_OK, pua_flush(rig.pua, Flushed::on_done, &one));
+  CHECK(rig.until([&] { return one.calls == 1; }));
+  LONGS_EQUAL(0, one.ok);
+  CHECK(rig.stat("store_oldest_ms") >= 1000);
+  Stopped stopped;
+  LONGS_EQUAL(PUA_OK, pua_shutdown(rig.pua, Stopped::on_done, &stopped));
+  CHECK(rig.until([&] { return stopped.calls == 1; }));
+  LONGS_EQUAL(1, rig.stat("store_backlog"));
+  LONGS_EQUAL(1, logged("shutdown: 1 records could not be written in time"));
+  LONGS_EQUAL(487, got.answers.at(0).status);
+  rig.stop();
+  LONGS_EQUAL(1, logged("1 records are unwritten at the end of the instance"));
+}
+
+TEST(ApiLifecycle, what_waits_behind_a_request_that_gets_no_answer_is_unwritten) {
+  start({{"db_url", "sqlite://" + rig.dir.path("pua.db")}, {"shutdown_timeout", "1"}});
+  rig.server->silent = true;
+  LONGS_EQUAL(PUA_OK, rig.publish(kAlice, kDocument, 600, &got));
+  CHECK(rig.until([&] { return rig.server->seen.size() == 1; }));
+  Flushed first, both;
+  LONGS_EQUAL(PUA_OK, pua_flush(rig.pua, Flushed::on_done, &first));
+  CHECK(rig.until([&] { return first.calls == 1; }));
+  LONGS_EQUAL(1, first.ok);   // what was asked for is in the row, although the server is still to answer
+  LONGS_EQUAL(PUA_OK, rig.publish(kAlice, kDocument, 300, &got));
+  LONGS_EQUAL(PUA_OK, pua_flush(rig.pua, Flushed::on_done, &both));
+  CHECK(rig.until([&] { return both.calls == 1; }));
+  LONGS_EQUAL(0, both.ok);
+  Stopped stopped;
+  LONGS_EQUAL(PUA_OK, pua_shutdown(rig.pua, Stopped::on_done, &stopped));
+  CHECK(rig.until([&] { return stopped.calls == 1; }));
+  LONGS_EQUAL(1, rig.stat("store_backlog"));
+  LONGS_EQUAL(1, logged("shutdown: 1 records could not be written in time"));
+}
+
+// The modification is marked to be written only when the request before it is answered, which is after the flush was asked for.
+TEST(ApiLifecycle, a_flush_waits_for_the_row_of_what_waited_behind_another_request) {
+  start({{"db_url", "sqlite://" + rig.dir.path("pua.db")}});
+  LONGS_EQUAL(PUA_OK, rig.publish(kAlice, kDocument, 600, &got));
+  CHECK(rig.until([&] { return rig.server->seen.size() == 1; }));
+  LONGS_EQUAL(0, got.answers.size());   // the reply lies in the socket
+  LONGS_EQUAL(PUA_OK, rig.publish(kAlice, kDocument, 300, &got));
+  Flushed flushed;
+  LONGS_EQUAL(PUA_OK, pua_flush(rig.pua, Flushed::on_done, &flushed));
+  while (rig.stat("store_oldest_ms") < 5) continue;
+  CHECK(rig.until([&] { return flushed.calls == 1; }));
+  LONGS_EQUAL(1, flushed.ok);
+  LONGS_EQUAL(0, flushed.backlog);
 }
 
 TEST(ApiLifecycle, a_restart_goes_on_with_the_same_entity_tag) {

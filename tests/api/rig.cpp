@@ -169,6 +169,15 @@ int Rig::start(const Parameters& parameters) {
   return rc;
 }
 
+int Rig::start_without_table(Parameters parameters) {
+  parameters.emplace_back("db_url", "mysql://u:p@127.0.0.1:1/pua");   // nobody listens there
+  parameters.emplace_back("db_start", "wait");
+  pua_config_t* cfg = config(parameters);
+  int rc = pua_new(&pua, cfg, base, log_line, this);
+  pua_config_free(cfg);
+  return rc;
+}
+
 int Rig::publish(const std::string& uri, const char* body, int expires, Recorder* to, const std::string& id) {
   pua_str_t pres_uri = text(uri);
   std::string document = body ? body : "";

@@ -84,6 +84,8 @@ class Rig {
 
   // An instance on the rig's loop, with a memory store if the parameters name no other; its outbound proxy is the server.
   int start(const Parameters& parameters = {});
+  // As start(), with a database that is away and waited for.
+  int start_without_table(Parameters parameters = {});
   void stop() {
     pua_free(pua);
     pua = nullptr;

@@ -113,6 +113,24 @@ def puad_can_wait_for_it_at_start_and_goes_on_with_earlier_records(ctx):
     equal(server.violations, [], "violations")
 
 
+@suite.test
+def what_puad_accepts_before_its_table_is_there_counts_as_unwritten(ctx):
+    db = database(ctx)
+    puad, _ = client(ctx, db.url(), db_start="wait", shutdown_timeout=1)
+    db.kill()
+    puad.start()
+    control = puad.control()
+    number = control.submit("pua_publish", publish_params(uri("early"), pidf(uri("early"), "kept"), -1))
+    equal(control.wait(number).get("error", {}).get("message"), "Table not loaded yet, kept", "answer to the request")
+    equal(control.stats()["store_backlog"], 1, "records that are in no row")
+    flushed = puactl(puad, "flush")
+    check(flushed.returncode != 0 and "Not everything could be written" in flushed.stderr, f"a flush says {flushed}")
+    equal(puad.terminate()[0], 1, "exit status")
+    lines = puad.log().splitlines()
+    check(any("shutdown: 1 records could not be written in time" in line for line in lines), f"the log: {lines[-5:]}")
+    check("puad ends with status 1" in lines[-1], f"the last line is {lines[-1]}")
+
+
 # --- gone, and back ----------------------------------------------------------------------------------
 
 @suite.test
