@@ -78,7 +78,7 @@ void Engine::finish_load() {
   if (load_again_.empty()) ended_rows_.clear();
   loading_ = false;  // records that waited for a row that did not come go on in run()
   load_only_ = 0;
-  // Records that were made by requests during the load, and have no row, are not among those that were loaded.
+  // Records that were made by requests during the load, whether they wait for its end or not, are not among these.
   size_t publications = pubs_.loaded(), subscriptions = subs_.loaded();
   if (ports_.store.durable() || publications + subscriptions > 0)
     ports_.log.notice("load: %zu publications, %zu subscriptions", publications, subscriptions);

@@ -89,7 +89,7 @@ class Keeper {
 
   // --- looking in
   size_t size() const { return table_.size(); }
-  size_t loaded() const { return table_.size() - static_cast<size_t>(in(State::Idle)); }   // those that wait for no row
+  size_t loaded() const { return loaded_; }   // rows that have become records
   int64_t in(State s) const { return by_state_[static_cast<int>(s)]; }
   uint64_t looked_at() const { return table_.looked_at(); }
   const Coverage& coverage() const { return coverage_; }
@@ -156,7 +156,7 @@ class Keeper {
   void to_reap(R& r);
 
   List<Waiting> parked_;                    // owners' requests that wait behind one that is out, oldest first
-  size_t parked_count_ = 0;
+  size_t parked_count_ = 0, loaded_ = 0;
   std::vector<R*> reap_;
   Coverage coverage_{};
   std::array<int64_t, kStates> by_state_{};
@@ -449,6 +449,7 @@ void Keeper<Self, R>::load_row(const Row& row, MonoMs now) {
     known = &make(row.flag, row.event, hash, text);
   }
   c_.count_.loaded++;
+  loaded_++;
   known->id = row.id;
   known->version = std::max({known->version, row.record_version, 1u});  // not 0, which would mean that there is no row
   known->written_version = known->version;
