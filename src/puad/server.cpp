@@ -24,9 +24,14 @@ constexpr int64_t kGrace = 2;  // s beyond shutdown_timeout until the end is for
 Daemon::Daemon(Settings settings, std::string config, Log::Sink sink)
     : settings_(std::move(settings)), config_(std::move(config)), sink_(std::move(sink)) {}
 
-Daemon::~Daemon() {
-  control_.reset();  // before the instance: what that completes at its end is not answered any more
+// The control transports end first: what the instance completes at its end is not answered any more.
+void Daemon::end() {
+  control_.reset();
   instance_.reset();
+}
+
+Daemon::~Daemon() {
+  end();
   for (event* e : signals_) {
     if (e != nullptr) event_free(e);
   }
@@ -75,7 +80,9 @@ int Daemon::run() {
   log().notice("puad %s is ready, process %d", PUA_VERSION_STRING, getpid());
   notify_manager("READY=1\nMAINPID=" + std::to_string(getpid()) + "\nSTATUS=serving");
   event_base_dispatch(base_);
-  log().notice("puad ends with status %d", status_);
+  Log last(sink_, log().level());
+  end();   // what it says of what is left comes before the last line
+  last.notice("puad ends with status %d", status_);
   return status_;
 }
 

@@ -29,7 +29,7 @@ class Daemon {
   // Makes everything, the control transports last. Errors: those of the instance and of the transports.
   Status start();
   // Serves until SIGTERM or SIGINT, then ends within shutdown_timeout; a second signal ends it at once.
-  // Returns the exit status: 0, or 1 if it did not end in good order.
+  // Returns the exit status: 0, or 1 if it did not end in good order. The instance is gone then.
   int run();
   Log& log() { return instance_->log(); }
 
@@ -42,6 +42,7 @@ class Daemon {
   Status watch_signals();
   void stop_requested(int signal);
   void leave_loop(int status);
+  void end();
   Result<std::vector<std::string>> reload();
 
   Settings settings_;  // in force
