@@ -91,6 +91,7 @@ void hear_run(Step& s) {
 void hear_addresses(Step& s) {
   Fields& f = s.f;
   f.addresses = s.e.addresses;
+  f.socket_trouble.clear();
   // Of several addresses of a name, the one that the other connections are at comes first: one lane sees what another has
   // written.
   const MysqlServer& server = f.servers.list[f.server];
@@ -220,6 +221,18 @@ void hear_not_writer(Step& s) {
   if (f.again) f.give_up_at = 0;
 }
 
+// What keeps us from an address of the server, or from all of them. Of several addresses the last one's trouble is told, and that
+// of the unix socket, which is tried first: where somebody has set it wrong, the others say nothing of it.
+void hear_trouble(Step& s) {
+  Fields& f = s.f;
+  bool of_socket = s.e.input == Input::Refused && f.address.empty();
+  std::string path = f.servers.socket.empty() ? "the unix socket" : f.servers.socket;
+  std::string text = of_socket && s.e.text.find(path) == s.e.text.npos ? path + ": " + s.e.text : s.e.text;
+  f.code = s.e.code;
+  f.reason = f.socket_trouble + text;
+  if (of_socket) f.socket_trouble = text + "; ";
+}
+
 // Returns the input that the rules are to go by.
 Input hear(Step& s) {
   Fields& f = s.f;
@@ -228,10 +241,7 @@ Input hear(Step& s) {
     case Input::Run: hear_run(s); return i;
     case Input::Addresses: hear_addresses(s); [[fallthrough]];
     case Input::Unable:
-    case Input::Refused:
-      f.code = s.e.code;
-      f.reason = s.e.text;
-      return i;
+    case Input::Refused: hear_trouble(s); return i;
     case Input::Connected:
     case Input::Due:
     case Input::Told:

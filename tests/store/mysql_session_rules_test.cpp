@@ -146,6 +146,22 @@ TEST(mysql_session_start, at_localhost_the_socket_comes_first_wherever_the_other
   dials(rig, "127.0.0.1");
 }
 
+// db_socket was set wrong: the addresses that are tried after it do not answer either, and say nothing of that.
+TEST(mysql_session_start, the_trouble_with_the_socket_is_told_beside_that_of_the_last_address) {
+  for (std::string path : {"/nope", ""}) {
+    SessionRig rig(Use::Write, {{"localhost", 0}});
+    rig.servers.socket = path;
+    rig.run();
+    rig.give({.input = Input::Addresses, .addresses = mysql::known_addresses({"localhost", 0})});
+    rig.fail(Input::Refused, path.empty() ? "does not answer" : "Can't connect through socket '/nope' (2)", 2002);
+    rig.fail(Input::Refused, "127.0.0.1 is closed", 2003);
+    rig.fail(Input::Refused, "::1 is closed", 2003);
+    finishes(rig, 2003, DbFault::Lost,
+             path.empty() ? "localhost: the unix socket: does not answer; ::1 is closed"
+                          : "localhost: Can't connect through socket '/nope' (2); ::1 is closed");
+  }
+}
+
 TEST(mysql_session_start, what_keeps_us_from_a_server_is_told) {
   SessionRig none;
   none.bring_to(S::Resolving);
