@@ -57,7 +57,7 @@ void MysqlStore::watched() {
 
 void MysqlStore::seen(const std::string& place, const std::string& made) {
   if (made.empty()) return;
-  bool other = place == watched_place_ && made != made_at_;
+  bool other = place == watched_place_ && made != made_at_ && !made_at_.empty();
   watched_place_ = place;
   made_at_ = made;
   if (other) servers_.found_copy();
@@ -66,6 +66,7 @@ void MysqlStore::seen(const std::string& place, const std::string& made) {
 // An older copy was brought back, or the tables were made anew: the rows are written again, and so are the values beside them.
 void MysqlStore::found_copy() {
   witnesses_.clear();
+  made_at_.clear();   // the next look takes over when these tables were made: it is no other accident
   copy_untold_ = !sink_;
   if (!sink_) return;
   log_.error("store: %s: table '%s' is not the one that was written to: an older copy of it, or made anew", name_.c_str(),

@@ -166,6 +166,24 @@ TEST(store_down, that_the_table_was_away_is_told_once_when_it_is_back) {
   LONGS_EQUAL(1, rig.rows_lost);
 }
 
+// The session that comes back finds that it is another table, and says so before the first write has succeeded.
+TEST(store_down, a_table_that_was_away_and_is_found_to_be_another_one_is_told_once) {
+  struct Peek : StoreAdapter {
+    static AdapterSink* of(const StoreAdapter& a) { return a.*&Peek::sink_; }
+  };
+  rig.change(1, Lane::Fast);
+  rig.advance(1010);
+  rig.faulty.down = rig.faulty.table_lost = true;
+  rig.change(2, Lane::Fast);
+  rig.advance(2000);
+  rig.faulty.down = false;
+  Peek::of(rig.faulty)->on_rows_missing(rig.now);
+  LONGS_EQUAL(1, rig.rows_lost);
+  rig.advance(60000);
+  CHECK(rig.queue->clean());
+  LONGS_EQUAL(1, rig.rows_lost);
+}
+
 TEST(store_down, the_log_says_once_that_it_went_and_once_that_it_came) {
   rig.faulty.down = true;
   rig.change(1, Lane::Fast);
