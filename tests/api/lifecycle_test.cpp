@@ -1,4 +1,6 @@
 // An instance's life: start, what fails at start, restart, shutdown, and the end, wherever it comes from.
+#include <sqlite3.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -275,14 +277,24 @@ TEST(ApiLifecycle, what_waits_behind_a_request_that_gets_no_answer_is_unwritten)
 
 // The modification is marked to be written only when the request before it is answered, which is after the flush was asked for.
 TEST(ApiLifecycle, a_flush_waits_for_the_row_of_what_waited_behind_another_request) {
-  start({{"db_url", "sqlite://" + rig.dir.path("pua.db")}});
+  start({{"db_url", "sqlite://" + rig.dir.path("pua.db")}, {"sip_t1", "50"}});
+  rig.server->silent = true;
   LONGS_EQUAL(PUA_OK, rig.publish(kAlice, kDocument, 600, &got));
-  CHECK(rig.until([&] { return rig.server->seen.size() == 1; }));
-  LONGS_EQUAL(0, got.answers.size());   // the reply lies in the socket
+  CHECK(rig.until([&] { return rig.server->seen.size() == 1 && rig.stat("store_rows_written") == 1; }));
   LONGS_EQUAL(PUA_OK, rig.publish(kAlice, kDocument, 300, &got));
+  LONGS_EQUAL(1, rig.stat("store_backlog"));
   Flushed flushed;
   LONGS_EQUAL(PUA_OK, pua_flush(rig.pua, Flushed::on_done, &flushed));
   while (rig.stat("store_oldest_ms") < 5) continue;
+  sqlite3* other = nullptr;   // somebody else is writing: the rows have to wait
+  LONGS_EQUAL(SQLITE_OK, sqlite3_open(rig.dir.path("pua.db").c_str(), &other));
+  LONGS_EQUAL(SQLITE_OK, sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr));
+  rig.server->silent = false;
+  rig.server->hear_again();
+  CHECK(answered(1));
+  CHECK_FALSE(got.answers[0].durable);
+  LONGS_EQUAL(0, flushed.calls);
+  sqlite3_close(other);
   CHECK(rig.until([&] { return flushed.calls == 1; }));
   LONGS_EQUAL(1, flushed.ok);
   LONGS_EQUAL(0, flushed.backlog);

@@ -46,6 +46,7 @@ class Responder {
   bool silent = false;
   int grant = 0;
   std::vector<SipText> seen;  // retransmissions are left out
+  void hear_again() { last_branch_.clear(); }  // but for the next one of the last request
   std::string uri() const;
 
  private:
