@@ -137,6 +137,22 @@ TEST(mysql_copy, rows_alone_put_in_the_place_of_ours_are_noticed) {
   LONGS_EQUAL(1, caller->rows_missing);
 }
 
+// The next write notices it by its counts, the next look by the time at which the table was made: that is one accident.
+TEST(mysql_copy, a_copy_in_a_table_made_anew_is_told_of_once) {
+  if (!there()) return;
+  caller->put(row_of(1));
+  back_up();
+  caller->put(row_of(2));
+  look();
+  db->sql("DO SLEEP(1.1); CREATE TABLE other LIKE pua; DROP TABLE pua; RENAME TABLE other TO pua");
+  bring_back();
+  caller->put(row_of(3));
+  LONGS_EQUAL(1, caller->rows_missing);
+  look();
+  look();
+  LONGS_EQUAL(1, caller->rows_missing);
+}
+
 TEST(mysql_copy, rows_brought_back_under_a_table_that_stays_are_noticed) {
   if (!there()) return;
   struct {
