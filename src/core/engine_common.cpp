@@ -67,8 +67,8 @@ std::string EngineCommon::failure_of(const SipReply& r) {
       return std::to_string(r.status) + " " + std::string(r.reason) +
              (r.retry_after > 0 ? ", Retry-After: " + std::to_string(r.retry_after) : "");
     case ReplyOrigin::Timeout: return "no answer in time";
-    case ReplyOrigin::Transport:
-    case ReplyOrigin::Local: return r.reason.empty() ? "the request could not be sent" : std::string(r.reason);
+    case ReplyOrigin::Transport: return r.reason.empty() ? "the request could not be sent" : std::string(r.reason);
+    case ReplyOrigin::Local:   // a request that our own SIP stack could not make, which is told for the request
     case ReplyOrigin::Shutdown: break;
   }
   return {};

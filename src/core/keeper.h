@@ -162,6 +162,7 @@ class Keeper {
   std::array<int64_t, kStates> by_state_{};
   uint64_t remove_cursor_ = 0, end_cursor_ = 0;
   LogGate forbidden_gate_, auth_gate_, fatal_gate_, brief_gate_, nothing_gate_, bad_row_gate_;
+  LogGate unsent_gate_{3, 60000};
   LogGate transient_gate_{3, 60000};        // fewer lines, because a server with many users answers some requests so every day
 };
 
@@ -338,8 +339,8 @@ void Keeper<Self, R>::send(R& r, TxnId txn, MonoMs now) {
     failed.status = 503;
     failed.reason = s.error().message;
     failed.origin = ReplyOrigin::Transport;
-    // The request never left, which says nothing of the destination.
-    c_.outbox_.finish(txn, Outbox::Answer::Neutral, now, 0, EngineCommon::failure_of(failed));
+    failed.unsent = true;
+    c_.outbox_.finish(txn, Outbox::Answer::Neutral, now);   // that says nothing of the destination
     on_reply(r, failed, now);
   }
 }
@@ -359,6 +360,10 @@ void Keeper<Self, R>::on_reply(R& r, const SipReply& reply, MonoMs now) {
 template <class Self, class R>
 void Keeper<Self, R>::count_reply(const R& r, const SipReply& reply, Input input, const char* ends, MonoMs now) {
   c_.count_final(Self::kMethod, reply, r.m->sent_at, now);
+  if (reply.unsent || reply.origin == ReplyOrigin::Local) {
+    std::string what = "it cannot be sent: " + std::string(reply.reason) + "; kept and tried again";
+    say(unsent_gate_, LogLevel::warning, r, 0, what.c_str(), now);
+  }
   if (reply.origin != ReplyOrigin::Wire) return;
   int status = reply.status;
   switch (input) {

@@ -47,6 +47,7 @@ struct SipReply {
   int status = 0;                 // 200 ... 699; synthetic: 408 timeout, 503 transport, 487 shutdown
   std::string_view reason;
   ReplyOrigin origin = ReplyOrigin::Wire;
+  bool unsent = false;            // Transport: the request was refused here before anything was tried
   bool ours = false;              // Transport: the failure is ours, not the server's (no such transport, no address found)
   int64_t expires = -1;           // -1: no Expires header
   std::string_view etag;          // SIP-ETag; empty: there was none, or

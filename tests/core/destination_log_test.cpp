@@ -307,11 +307,25 @@ TEST(DestinationLogEngine, a_failure_of_our_own_is_told_too) {
   CHECK(rig.logged(LogLevel::warning, "Requests to example.com fail: "));
 }
 
-TEST(DestinationLogEngine, a_request_that_cannot_be_sent_names_what_the_port_said) {
-  rig.send_error = "no socket fits";
+// A request that is refused here says nothing of its destination, which answers others all the time: it neither fails nor answers
+// again.
+TEST(DestinationLogEngine, a_request_that_cannot_be_sent_is_told_of_itself_and_not_of_its_destination) {
+  rig.send_error = "a sips: URI goes by TLS only";
   rig.publish("b");
+  rig.advance(kSecond);
+  rig.send_error.clear();
+  rig.ask({.uri = "sip:bob@example.com", .body = "b"});
   rig.settle();
-  CHECK(rig.logged(LogLevel::warning, "Requests to example.com fail: no socket fits."));
+  rig.ok("e1");
+  rig.settle();
+  rig.ask({.uri = "sip:carol@example.com", .body = "b"});
+  rig.settle();
+  rig.answer({.status = 500, .origin = ReplyOrigin::Local});   // the SIP stack could not make it
+  rig.advance(60 * kSecond);
+  CHECK(rig.logged(LogLevel::warning, "PUBLISH for sip:alice@example.com: it cannot be sent: a sips: URI goes by TLS only; kept and tried again"));
+  CHECK(rig.logged(LogLevel::warning, "PUBLISH for sip:carol@example.com: it cannot be sent"));
+  CHECK_FALSE(rig.logged(LogLevel::warning, "Requests to example.com fail"));
+  CHECK_FALSE(rig.logged(LogLevel::notice, "answers again"));
 }
 
 TEST(DestinationLogEngine, a_server_that_says_500_is_named) {
