@@ -173,37 +173,6 @@ TEST(Order, a_waiting_removal_goes_out_as_one) {
   LONGS_EQUAL(200, removal.status);
 }
 
-TEST(Order, a_request_that_waits_behind_another_is_in_no_row_until_it_takes_effect) {
-  rig.publish("b1");
-  rig.advance(kSecond);
-  LONGS_EQUAL(0, rig.engine->unplaced());
-  MonoMs first = rig.now;
-  rig.publish("b2");
-  rig.advance(kSecond);
-  rig.publish("b3");   // replaces it
-  rig.advance(kSecond);
-  LONGS_EQUAL(0, rig.behind->backlog());
-  LONGS_EQUAL(1, rig.engine->unplaced());
-  LONGS_EQUAL(first, rig.engine->unplaced_since());
-  rig.ok("e1");
-  LONGS_EQUAL(0, rig.engine->unplaced());
-  LONGS_EQUAL(kNever, rig.engine->unplaced_since());
-  TEXT_EQUAL("initial modify", rig.kinds());
-}
-
-// What the engine itself wants, at its end, is no request of an owner.
-TEST(Order, a_removal_that_no_owner_asked_for_is_not_missed) {
-  rig.publish("b1");
-  rig.settle();
-  rig.engine->remove_all();
-  rig.settle();
-  LONGS_EQUAL(0, rig.engine->unplaced());
-  rig.publish("b2");   // takes its place
-  LONGS_EQUAL(1, rig.engine->unplaced());
-  rig.engine->shutdown();
-  LONGS_EQUAL(1, rig.engine->unplaced());   // and is lost
-}
-
 TEST(Order, a_removal_that_waits_behind_a_failed_initial_publication_has_nothing_to_remove) {
   rig.publish("b1");
   Call& removal = rig.remove();

@@ -136,3 +136,22 @@ TEST(RestartRows, an_intent_of_an_unknown_number_is_none) {
   rig.restart();
   TEXT_EQUAL("live", rig.state());
 }
+
+TEST(RestartRows, what_a_request_has_made_during_the_load_is_not_said_to_be_loaded) {
+  for (int i = 0; i < 6; i++) {
+    rig.ask({.uri = "sip:u" + std::to_string(i) + "@example.com", .body = "b"});
+    rig.settle();
+    rig.ok("e" + std::to_string(i));
+  }
+  rig.advance(500);
+  rig.kill();
+  rig.settings.load_page = 1;
+  rig.load_delay_ms = 50;
+  rig.boot();
+  rig.publish("new");
+  for (int ms = 0; ms < 1000 && rig.state() == "idle"; ms++) rig.advance(1);
+  CHECK(rig.engine->loading());   // the store was asked for its row, has none, and goes on with the pages
+  rig.advance(10 * kSecond);
+  LONGS_EQUAL(7, rig.engine->records());
+  CHECK(rig.logged(LogLevel::notice, "load: 6 publications, 0 subscriptions"));
+}

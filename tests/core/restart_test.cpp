@@ -256,47 +256,6 @@ TEST(Restart, a_refresh_does_not_undo_a_removal_that_was_told_to_be_kept_while_n
   TEXT_EQUAL("initial remove", rig.kinds());
 }
 
-// "Kept" is said of what only memory holds: whoever asks whether all is written must hear of it until the rows are there.
-TEST(Restart, what_was_accepted_while_nothing_can_be_loaded_counts_as_in_no_row) {
-  rig.live("e1");
-  rig.advance(500);
-  rig.kill();
-  rig.loads_to_fail = 1000000;
-  rig.boot();
-  rig.store->fail_finds = true;
-  LONGS_EQUAL(0, rig.engine->unplaced());
-  LONGS_EQUAL(kNever, rig.engine->unplaced_since());
-  MonoMs first = rig.now;
-  Call& removal = rig.remove();
-  rig.advance(100);
-  Call& fresh = rig.ask({.uri = "sip:bob@example.com", .body = "b1"});
-  rig.ask({.uri = "sip:bob@example.com", .body = "b2"});   // the same record
-  LONGS_EQUAL(2, rig.engine->unplaced());
-  rig.advance(kIdlePatience + 1000);
-  LONGS_EQUAL(503, removal.status);
-  LONGS_EQUAL(503, fresh.status);
-  CHECK_FALSE(fresh.durable);
-  LONGS_EQUAL(0, rig.behind->backlog());
-  LONGS_EQUAL(2, rig.engine->unplaced());
-  LONGS_EQUAL(first, rig.engine->unplaced_since());
-  rig.store->fail_loads = 0;
-  rig.advance(60 * kSecond);
-  LONGS_EQUAL(0, rig.engine->unplaced());
-  LONGS_EQUAL(kNever, rig.engine->unplaced_since());
-}
-
-TEST(Restart, a_store_that_keeps_nothing_lacks_nothing_that_waits_for_its_row) {
-  rig.kill();
-  rig.loads_to_fail = 1000000;
-  rig.boot();
-  rig.store->keeps = false;
-  rig.store->fail_finds = true;
-  rig.publish("b1");
-  TEXT_EQUAL("idle", rig.state());
-  LONGS_EQUAL(0, rig.engine->unplaced());
-  LONGS_EQUAL(kNever, rig.engine->unplaced_since());
-}
-
 // The owner is told that its request is kept, and a moment later the load ends without a row: nothing is kept after all.
 TEST(Restart, a_refresh_that_was_just_told_to_be_kept_is_not_durable_where_no_row_comes) {
   rig.kill();
@@ -581,25 +540,6 @@ TEST(Restart, rows_of_an_event_not_registered_yet_are_parked_and_loaded_later) {
   rig.advance(600 * kSecond);
   TEXT_EQUAL("e1", rig.last().if_match);
   TEXT_EQUAL("dialog", rig.last().event);
-}
-
-TEST(Restart, what_a_request_has_made_during_the_load_is_not_said_to_be_loaded) {
-  for (int i = 0; i < 6; i++) {
-    rig.ask({.uri = "sip:u" + std::to_string(i) + "@example.com", .body = "b"});
-    rig.settle();
-    rig.ok("e" + std::to_string(i));
-  }
-  rig.advance(500);
-  rig.kill();
-  rig.settings.load_page = 1;
-  rig.load_delay_ms = 50;
-  rig.boot();
-  rig.publish("new");
-  for (int ms = 0; ms < 1000 && rig.state() == "idle"; ms++) rig.advance(1);
-  CHECK(rig.engine->loading());   // the store was asked for its row, has none, and goes on with the pages
-  rig.advance(10 * kSecond);
-  LONGS_EQUAL(7, rig.engine->records());
-  CHECK(rig.logged(LogLevel::notice, "load: 6 publications, 0 subscriptions"));
 }
 
 TEST(Restart, an_event_added_without_parked_rows_reads_nothing) {
