@@ -9,7 +9,7 @@
 
 namespace pua {
 
-// What a final reply means for a publication, and, but for those that end a dialog (sub::input_of), for a subscription.
+// What a final reply means for a publication, and, but for those after which a dialog is lost (sub::input_of), for a subscription.
 enum class ReplyClass : uint8_t {
   Success,     // 2xx
   LostState,   // 412
@@ -17,7 +17,8 @@ enum class ReplyClass : uint8_t {
   Transient,   // 3xx, 408, 429, 430, 480, 5xx, 6xx, timeout, transport: the record is kept and tried again
   Forbidden,   // 403, 404: the same, and the log has an error (a server that is half started must not wipe a million records)
   Auth,        // 401, 407 that credentials could not answer: the same, and the operator must act
-  Fatal,       // 400, 405, 406, 413, 415, 420, 489: the same request can never succeed (RFC 3261 section 21.4)
+  Fatal,       // 400, 405, 406, 413, 415, 420, 489: the same request can never succeed (RFC 3261 section 21.4). Whether another
+               // one is worth a try, a full one in place of a refresh, the machine says
   Shutdown,    // the SIP stack ends without a reply: nothing changes
 };
 ReplyClass classify(const SipReply&);

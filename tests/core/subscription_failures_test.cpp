@@ -399,6 +399,12 @@ TEST(SubscriptionFailures, a_new_dialog_is_made_only_while_it_is_wanted) {
   TEXT_EQUAL("none", rig.state());
 }
 
+TEST(SubscriptionFailures, a_400_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(400); }
+TEST(SubscriptionFailures, a_406_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(406); }
+TEST(SubscriptionFailures, a_413_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(413); }
+TEST(SubscriptionFailures, a_415_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(415); }
+TEST(SubscriptionFailures, a_420_to_a_refresh_makes_a_new_dialog) { makes_a_new_dialog(420); }
+
 // --- the end of it -----------------------------------------------------------------------------------------------
 
 TEST(SubscriptionFailures, a_400_to_the_first_request_ends_it) { ends(400); }
@@ -409,15 +415,94 @@ TEST(SubscriptionFailures, a_415_to_the_first_request_ends_it) { ends(415); }
 TEST(SubscriptionFailures, a_420_to_the_first_request_ends_it) { ends(420); }
 TEST(SubscriptionFailures, a_489_to_the_first_request_ends_it) { ends(489); }
 
-TEST(SubscriptionFailures, a_400_to_a_refresh_ends_it_and_tells_the_owner) {
-  rig.live();
-  Call& c = rig.subscribe();
+//   |-- SUBSCRIBE, to-tag ->|
+//   |<-- 400 ---------------|   this dialog, or what is asked for?
+//   |-- SUBSCRIBE --------->|
+//   |<-- 400 ---------------|   what is asked for
+TEST(SubscriptionFailures, a_400_to_the_new_dialog_as_well_ends_it_and_tells_the_owner) {
+  rig.live({.expires = kForEver});
+  rig.advance(60 * kSecond);
+  Call& c = rig.subscribe({.expires = kForEver});
   rig.reject(400);
+  LONGS_EQUAL(0, c.completed);
+  CHECK_FALSE(rig.logged(LogLevel::warning, "400 to SUBSCRIBE"));
+  rig.reject(400);
+  LONGS_EQUAL(1, c.completed);
   LONGS_EQUAL(400, c.status);
-  rig.advance(200);
+  CHECK(rig.logged(LogLevel::warning, "400 to SUBSCRIBE for sip:alice@example.com: the subscription ends"));
+  rig.advance(7200 * kSecond);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
   TEXT_EQUAL("none", rig.state());
   LONGS_EQUAL(0, rig.rows().size());
   LONGS_EQUAL(481, rig.notify().status);
+  LONGS_EQUAL(1, rig.stats().refused_final);
+}
+
+// No owner asks: the refresh that is due is refused, and the hour that was asked for goes on.
+TEST(SubscriptionFailures, a_400_to_a_refresh_by_the_timer_makes_a_new_dialog) {
+  rig.live({.expires = kForEver}, 600);
+  rig.advance(600 * kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  rig.reject(400);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  rig.accept();
+  rig.notify({.cseq = 1});
+  TEXT_EQUAL("live", rig.state());
+  CHECK(rig.logged(LogLevel::notice, "400 to SUBSCRIBE for sip:alice@example.com: the dialog is lost, a new one is made"));
+}
+
+// A notifier that takes no refresh of any dialog: one new dialog for each grant, and none sooner than after a back-off.
+TEST(SubscriptionFailures, dialogs_whose_refreshes_are_all_refused_are_not_made_in_a_loop) {
+  rig.live({.expires = kForEver}, 600);
+  auto run = [&](int64_t seconds, int64_t grant) {
+    size_t before = rig.sent.size();
+    for (int64_t i = 0; i < seconds; i++) {
+      for (int n = 0; rig.open() && n < 5; n++) {
+        if (!rig.last().to_tag.empty()) {
+          rig.reject(400);
+          continue;
+        }
+        rig.accept(grant);
+        rig.notify({.expires = grant, .cseq = 1});
+      }
+      rig.advance(kSecond);
+    }
+    return rig.sent.size() - before;
+  };
+  size_t hour = run(3600, 600);
+  CHECK(hour >= 12);      // a refresh and a new dialog for each grant of ten minutes
+  CHECK(hour <= 18);
+  run(1200, 5);
+  CHECK(run(3600, 5) <= 100);   // grants of five seconds: about one a back-off of five minutes
+}
+
+TEST(SubscriptionFailures, a_400_to_a_removal_is_its_end) {
+  rig.live();
+  Call& c = rig.unsubscribe();
+  rig.reject(400);
+  LONGS_EQUAL(400, c.status);
+  rig.advance(7200 * kSecond);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  TEXT_EQUAL("none", rig.state());
+}
+
+// The dialog was restored from an old copy of the table: the notifier has seen later CSeqs of it.
+TEST(SubscriptionFailures, a_dialog_of_an_old_copy_of_the_table_that_is_refused_is_made_anew) {
+  rig.live({.expires = kForEver});
+  rig.advance(kSecond);
+  const Sent first = rig.last();
+  rig.restart();
+  rig.subscribe({.expires = kForEver});
+  TEXT_EQUAL(first.call_id, rig.last().call_id);
+  TEXT_EQUAL("refresh", rig.last().kind());
+  rig.reject(400);
+  TEXT_EQUAL("initial", rig.last().kind());
+  CHECK(first.call_id != rig.last().call_id);
+  rig.accept();
+  rig.notify({.cseq = 1});
+  TEXT_EQUAL("live", rig.state());
+  rig.advance(kSecond);
+  LONGS_EQUAL(1, rig.rows().size());
 }
 
 TEST(SubscriptionFailures, one_that_was_refused_can_be_subscribed_anew) {

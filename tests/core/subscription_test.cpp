@@ -228,7 +228,6 @@ const std::vector<Line>& lines() {
       {"401 without credentials", {S::Sending}, {.input = Input::Auth}, S::Backoff, "wc"},
       {"489 to an initial request", {S::Sending, D::Early}, {.input = Input::Fatal}, S::Gone, "nwc", 0,
        Note::Refused},
-      {"400 to a refresh", {S::Sending}, {.input = Input::Fatal}, S::Gone, "nwc", 0, Note::Refused},
       {"400 to a removal", {S::Sending, D::Confirmed, W::Nothing}, {.input = Input::Fatal}, S::Gone, "nwc", 0,
        Note::Refused},
       {"400 from a branch, and another made the dialog", {.state = S::Sending, .op = Op::Initial},
@@ -471,14 +470,14 @@ TEST(SubscriptionMachine, the_row_of_one_that_is_to_end_is_kept_only_as_long_as_
 TEST(SubscriptionMachine, what_a_final_reply_means_in_and_outside_a_dialog) {
   struct { int status; Input initial, refresh; } rows[] = {
       {200, Input::Success, Input::Success},       {202, Input::Success, Input::Success},
-      {300, Input::Transient, Input::Transient},   {400, Input::Fatal, Input::Fatal},
+      {300, Input::Transient, Input::Transient},   {400, Input::Fatal, Input::DialogLost},
       {401, Input::Auth, Input::Auth},             {403, Input::Forbidden, Input::Forbidden},
       {404, Input::Forbidden, Input::DialogLost},  {405, Input::Fatal, Input::DialogLost},
-      {406, Input::Fatal, Input::Fatal},           {407, Input::Auth, Input::Auth},
+      {406, Input::Fatal, Input::DialogLost},           {407, Input::Auth, Input::Auth},
       {408, Input::Transient, Input::Transient},   {410, Input::Transient, Input::DialogLost},
-      {412, Input::Transient, Input::Transient},   {413, Input::Fatal, Input::Fatal},
-      {415, Input::Fatal, Input::Fatal},           {416, Input::Transient, Input::DialogLost},
-      {420, Input::Fatal, Input::Fatal},           {423, Input::TooBrief, Input::TooBrief},
+      {412, Input::Transient, Input::Transient},   {413, Input::Fatal, Input::DialogLost},
+      {415, Input::Fatal, Input::DialogLost},           {416, Input::Transient, Input::DialogLost},
+      {420, Input::Fatal, Input::DialogLost},           {423, Input::TooBrief, Input::TooBrief},
       {480, Input::Transient, Input::DialogLost},  {481, Input::Transient, Input::DialogLost},
       {482, Input::Transient, Input::DialogLost},  {483, Input::Transient, Input::DialogLost},
       {484, Input::Transient, Input::DialogLost},  {485, Input::Transient, Input::DialogLost},
@@ -493,7 +492,8 @@ TEST(SubscriptionMachine, what_a_final_reply_means_in_and_outside_a_dialog) {
     STRCMP_EQUAL(input_name(r.initial), input_name(input_of(reply, Op::Initial)));
     STRCMP_EQUAL(input_name(r.initial), input_name(input_of(reply, Op::Fetch)));
     STRCMP_EQUAL(input_name(r.refresh), input_name(input_of(reply, Op::Refresh)));
-    STRCMP_EQUAL(input_name(r.refresh), input_name(input_of(reply, Op::Remove)));
+    bool refused = r.initial == Input::Fatal && r.status != 405 && r.status != 489;   // the removal, not what it removes
+    STRCMP_EQUAL(input_name(refused ? Input::Fatal : r.refresh), input_name(input_of(reply, Op::Remove)));
   }
   SipReply silence;
   silence.status = 481;

@@ -14,12 +14,10 @@ using namespace pua;
 static const EventInfo kPackages[] = {{1, "presence", "application/pidf+xml", "application/pidf+xml"},
                                       {2, "presence.winfo", "application/watcherinfo+xml", "application/watcherinfo+xml"}};
 
-// Whether this status to an initial request ends the subscription (core/policy.h).
+// Whether this status to an initial request ends the subscription (core/policy.h). To a refresh it costs the dialog only.
 static bool fatal(int status) {
   return status == 400 || status == 405 || status == 406 || status == 413 || status == 415 || status == 420 || status == 489;
 }
-// Whether it does so to a request in a dialog. 405 and 489 only end the dialog there.
-static bool fatal_in_dialog(int status) { return fatal(status) && status != 405 && status != 489; }
 
 Watchers::Watchers(Stage& stage) : stage_(stage) {
   stage_.settings_.contact = "sip:us@192.0.2.1";
@@ -146,7 +144,7 @@ void Watchers::replied(int key, const Answer& a) {
         at->second.target = a.contact;
         tell(o.call, at->second);
       }
-    } else if (o.out_initial ? fatal(a.status) && !stands : fatal_in_dialog(a.status)) {
+    } else if (o.out_initial && fatal(a.status) && !stands) {
       ended(o);
     } else if (!(o.out_initial && stands) && a.status != 423 && o.ended_seq != o.out_seq) {
       hold(o, a.retry_after);   // not of a 423, which is answered at once with a longer Expires
