@@ -113,7 +113,7 @@ struct Publication {
   Op op = Op::None;               // of the request that is out, or was out last; with Build::Replay of the intent in the row
   Build build = Build::Fresh;
   bool publishable = false;       // full state is at hand (a body, or an event that needs none)
-  bool full_tried = false;        // full state was sent because of a 412, and no 2xx came since
+  bool full_tried = false;        // full state was sent because of a 412 or a refused entity-tag, and no 2xx came since
   uint8_t attempts = 0;           // failures in a row
   uint32_t asked = 0;             // Expires of the request that is out or was out last, or that the row names (Build)
   uint32_t server_min = 0;        // Min-Expires learned from a 423

@@ -89,8 +89,17 @@ void Publications::fill(PublicationRecord& r, SipRequest& q, std::string (&)[2],
 // The reply has a SIP-ETag, and no SIP-If-Match can hold it.
 static bool no_use_of_etag(const SipReply& r) { return r.etag_unusable || (!r.etag.empty() && !usable_etag(r.etag)); }
 
+// A refresh has no document that the server could refuse. If it is a 400, the server cannot read the entity-tag, which it gave
+// itself (RFC 3903 section 6, step 3): what was published under it is as good as lost, as after a 412. A modification is another
+// matter: its document may be what is bad, and then the old state is to be withdrawn.
+static bool etag_is_refused(const PublicationRecord& r, const SipReply& reply) {
+  return reply.origin == ReplyOrigin::Wire && reply.status == 400 && r.m->op == Op::Refresh && r.m->publishable;
+}
+
 Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs now) {
-  Event e{.input = input_of(classify(reply))};
+  bool bad_etag = etag_is_refused(r, reply);
+  Event e{.input = bad_etag ? Input::LostState : input_of(classify(reply))};
+  if (bad_etag) say(lost_gate_, LogLevel::notice, r, reply.status, "to a refresh; it is published in full", now);
   e.etag = no_use_of_etag(reply) ? Tag::Unusable : reply.etag.empty() ? Tag::Missing : Tag::Usable;
   e.answered = reply.origin == ReplyOrigin::Wire;
   bool granted = e.answered && e.input == Input::Success && r.m->op != Op::Remove;
@@ -108,7 +117,7 @@ Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs no
     c_.count_.missing_expires++;
     say(expires_gate_, LogLevel::notice, r, reply.status, "without Expires, the asked value counts", now);
   }
-  c_.count_.replies_412 += e.answered && e.input == Input::LostState;
+  c_.count_.replies_412 += e.answered && e.input == Input::LostState && !bad_etag;
   count_reply(r, reply, e.input, "the record ends", now);
   return e;
 }

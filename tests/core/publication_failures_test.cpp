@@ -204,6 +204,68 @@ TEST(PublicationFailures, one_that_was_refused_can_be_published_anew) {
   LONGS_EQUAL(200, c.status);
 }
 
+//   |--- PUBLISH e1 ------>|   a refresh: no document, so that it is the entity-tag that is refused
+//   |<-- 400 --------------|
+//   |--- PUBLISH, full --->|   once, as after a 412
+TEST(PublicationFailures, a_400_to_a_refresh_is_followed_by_full_state) {
+  rig.live("e1");
+  Call& c = rig.refresh();
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.reject(400);
+  LONGS_EQUAL(0, c.completed);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  TEXT_EQUAL("", rig.last().if_match);
+  TEXT_EQUAL("b1", rig.last().body);
+  CHECK(rig.logged(LogLevel::notice, "400 to PUBLISH for sip:alice@example.com: to a refresh; it is published in full"));
+  rig.ok("e2");
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("e2", c.etag);
+  TEXT_EQUAL("live", rig.state());
+  LONGS_EQUAL(0, rig.stats().replies_412);
+  LONGS_EQUAL(0, rig.stats().refused_final);
+}
+
+TEST(PublicationFailures, a_400_to_the_full_state_as_well_ends_the_record) {
+  rig.live("e1");
+  Call& c = rig.refresh();
+  rig.reject(400);
+  rig.reject(400);
+  LONGS_EQUAL(1, c.completed);
+  LONGS_EQUAL(400, c.status);
+  rig.advance(7200 * kSecond);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+  CHECK(rig.logged(LogLevel::warning, "400 to PUBLISH for sip:alice@example.com: the record ends"));
+}
+
+// A server that takes no refresh at all gets one full publication for each grant.
+TEST(PublicationFailures, a_server_that_always_says_400_to_a_refresh_gets_no_storm) {
+  rig.publish("b1", kForEver);
+  rig.ok("e0", 600);
+  for (int i = 0; i < 3600; i++) {
+    for (int n = 0; rig.open() && n < 5; n++) rig.last().if_match.empty() ? rig.ok("e" + std::to_string(i), 600) : rig.reject(400);
+    rig.advance(kSecond);
+  }
+  CHECK(rig.sent.size() >= 13);
+  CHECK(rig.sent.size() <= 21);
+  TEXT_EQUAL("live", rig.state());
+}
+
+TEST(PublicationFailures, a_415_to_a_refresh_and_a_400_to_a_modification_end_the_record_and_withdraw_its_state) {
+  rig.live("e1");
+  rig.refresh();
+  rig.reject(415);
+  TEXT_EQUAL("initial refresh remove", rig.kinds());
+  rig.ok("", 0);
+  rig.live("e2");
+  Call& c = rig.publish("b2");
+  rig.reject(400);
+  LONGS_EQUAL(400, c.status);
+  TEXT_EQUAL("initial refresh remove initial modify remove", rig.kinds());
+  TEXT_EQUAL("e2", rig.last().if_match);
+}
+
 // --- the last body is kept ---------------------------------------------------------------------------------------
 
 TEST(PublicationFailures, the_last_body_is_kept_over_refreshes_for_a_412) {

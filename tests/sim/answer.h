@@ -13,6 +13,7 @@ struct Answer {
   pua::ReplyOrigin origin = pua::ReplyOrigin::Wire;
   std::string etag;
   int64_t expires = -1, min_expires = -1, retry_after = -1;
+  bool again = false;           // PUBLISH: a 400 to a refresh, after which full state is published
   // SUBSCRIBE:
   std::string to_tag, contact, route_set;
   uint32_t cseq = 0;            // of the repetition that digest asked for, 0: none

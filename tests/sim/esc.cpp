@@ -53,9 +53,11 @@ Answer Esc::process(const pua::SipRequest& q, MonoMs now) {
   if (chance(mood.auth)) return fail(random_.below(2) ? 401 : 407);
   if (chance(mood.fatal)) {
     static constexpr int kinds[] = {400, 405, 406, 413, 415, 420, 489};
-    if (q.expires == 0)
+    int status = kinds[random_.below(7)];
+    a.again = status == 400 && q.expires > 0 && !q.if_match.empty() && q.body.empty();
+    if (q.expires == 0 || a.again)   // the state stays until its grant ends
       if (auto it = states_.find(std::string(q.if_match)); it != states_.end()) it->second.excused = true;
-    return fail(kinds[random_.below(7)]);
+    return fail(status);
   }
   if (chance(mood.forget)) states_.erase(std::string(q.if_match));
   ServerState s;

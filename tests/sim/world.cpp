@@ -174,7 +174,7 @@ void World::one_event() {
     say("  -> %d etag '%s' for u%d", s.status, r.answer.etag.c_str(), r.key);
     if (s.origin == ReplyOrigin::Wire && s.status / 100 == 2)
       if (auto it = esc_.states().find(r.answer.etag); it != esc_.states().end()) it->second.reply_processed = true;
-    if (ends(s.status, s.origin))
+    if (ends(s.status, s.origin) && !r.answer.again)
       ended(owners_[static_cast<size_t>(r.key)]);
     engine_->on_reply(r.txn, s, now_);
     return;
