@@ -23,7 +23,7 @@ struct PublishArgs {
 static void answer_outcome(Call& call, const Outcome& o, bool removal) {
   // 412 to a removal: the server holds no such state, which is what was wanted.
   bool nothing_there = removal && !o.superseded && o.status == 412 && o.origin == ReplyOrigin::Wire;
-  bool success = nothing_there || (o.status >= 200 && o.status <= 299);
+  bool success = nothing_there || (o.status >= 200 && o.status <= 299 && !o.kept);
   if (!success) return answer_failure(call, o);
   std::string result;
   result.reserve(128);

@@ -52,7 +52,7 @@ static std::string_view other_than(std::string_view to_uri, std::string_view pre
 static void answer_outcome(Call& call, const Outcome& o, bool end) {
   // 481 to the end of a subscription: the other side has none, which is what was wanted.
   bool nothing_there = end && !o.superseded && o.status == 481 && o.origin == ReplyOrigin::Wire;
-  bool success = nothing_there || (o.status >= 200 && o.status <= 299);
+  bool success = nothing_there || (o.status >= 200 && o.status <= 299 && !o.kept);
   if (!success) return answer_failure(call, o);
   std::string result, call_id;
   result.reserve(192);

@@ -11,7 +11,8 @@
 namespace pua {
 
 // Answers a request that was accepted and ended in a failure: the final status, with the reason; data tells where it is
-// from unless that is the wire.
+// from unless that is the wire. A 2xx by which nothing stands at the server (Outcome::kept) is a 503 here, because no client
+// expects an error with the code 200.
 void answer_failure(Call&, const Outcome&);
 
 // Answers a request that the library refused: the code of puad(8) where there is one, else that

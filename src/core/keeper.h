@@ -227,7 +227,7 @@ void Keeper<Self, R>::complete(R& r, const Effects& fx, const SipReply* reply, b
   out.etag = Self::etag(r);
   out.granted = Self::granted(r);
   out.by_timer = by_timer;
-  out.kept = fx.local_status ? fx.local_status == 503 : r.m->state == State::Backoff && out.status >= 300;
+  out.kept = fx.local_status == 503 || r.m->state == State::Backoff;   // there after a 2xx, too: one that grants nothing
   if (seen) d.seen = std::make_unique<Snapshot>(self().view(r, now));
   // In state Idle the table may hold a row that is not known yet.
   bool nothing_to_store = r.m->state != State::Idle && Self::ended(r) && !EngineCommon::has_row(r);

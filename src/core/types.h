@@ -77,7 +77,7 @@ struct Outcome {
   bool durable = false;                // the row with this state was committed before this call
   bool superseded = false;             // a newer request replaced this one and went out instead
   bool by_timer = false;               // observers only: a refresh, not an owner's request
-  bool kept = false;                   // the request failed for now; what was asked for is kept and tried again
+  bool kept = false;                   // it failed for now, or a 2xx granted nothing; what was asked for is kept and tried again
   std::shared_ptr<const ReplyMessage> message;
 };
 

@@ -236,6 +236,12 @@ TEST(Commands, a_failure_that_is_tried_again_says_so) {
   call("pua_publish", R"(["sip:a@b",60,"presence"])");
   world.pua.complete(503, "Service Unavailable");
   STRCMP_CONTAINS(R"("data":"kept and tried again")", answer.c_str());
+  for (const char* method : {"pua_publish", "pua_subscribe"}) {   // the server keeps nothing of it, whatever its status says
+    call(method, method == std::string("pua_publish") ? R"(["sip:a@b",60,"presence"])" : R"(["sip:a@b","sip:c@d","presence"])");
+    world.pua.complete(200, "OK");
+    error(503, "Nothing granted (200 OK)");
+    STRCMP_CONTAINS(R"("data":"kept and tried again")", answer.c_str());
+  }
   world.pua.kept = false;
   call("pua_publish", R"(["sip:a@b",60,"presence"])");
   world.pua.complete(400, "Bad Request");
