@@ -182,6 +182,7 @@ manlint: ## man pages are clean, and have what the log says
 	@! mandoc -Tlint man/*.[0-9] 2>&1 | grep -v 'referenced manual not found\|outdated mandoc.db'
 	@! for page in man/*.[0-9]; do mandoc -Tascii -Owidth=78 $$page | sed 's/.\x08//g' | \
 	  awk -v page=$$page 'length > 80 { print page ": wider than 80 columns: " $$0 }'; done | grep .
+	@tests/scripts/loglines_test.py
 	@python3 scripts/loglines.py
 tidy: $(EMBEDDED) ## clang-tidy over the sources
 	@scripts/deps.sh style
