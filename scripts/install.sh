@@ -44,7 +44,7 @@ put() {
 # filled MODE FILE PATH: a copy that names the folders of this installation.
 filled() {
   folder "$(dirname "$3")"
-  sed "s,@PREFIX@,$PREFIX,g; s,@SYSCONFDIR@,$SYSCONFDIR,g; s,/usr/local/etc,$SYSCONFDIR,g; s,/usr/local/share/pua,$share,g" \
+  sed "s,@PREFIX@,$PREFIX,g; s,@SYSCONFDIR@,$SYSCONFDIR,g; s,@VERSION@,$VERSION,g; s,/usr/local/etc,$SYSCONFDIR,g; s,/usr/local/share/pua,$share,g" \
     "$2" > "$DESTDIR$3"
   chmod "$1" "$DESTDIR$3"
   note "$3"

@@ -22,11 +22,13 @@ from puadb.schema import VERSION, Schema, check_table_name, is_half_made
 from puadb.sqlite_db import SqliteDb
 
 FINE, FINDINGS, CANNOT = 0, 1, 2
+# What MariaDB says where the user is known and must not do that: to a database, a table, a column, or for want of a privilege.
+DENIED = (1044, 1142, 1143, 1227)
 
 
-def main(arguments, sql_folder, config_file):
-    """The exit status. sql_folder: where db/mysql and db/sqlite are; config_file: the one of puad."""
-    args = parse(arguments, config_file)
+def main(arguments, sql_folder, config_file, version):
+    """The exit status. sql_folder: where db/mysql and db/sqlite are; config_file: the one of puad; version: of libpua."""
+    args = parse(arguments, config_file, version)
     args.sql = args.sql or sql_folder
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))    # files with passwords are removed on the way out
@@ -38,7 +40,9 @@ def main(arguments, sql_folder, config_file):
         args.place = place_of(args.db["db_url"], args.db)
         return args.run(args)
     except Problem as why:
-        print(f"puadbctl: {why}", file=sys.stderr)
+        hint = ("; the administrator of the database may: --url @FILE with the administrator's URL, see SETTING UP MARIADB in "
+                "puadbctl(8)" if why.code in DENIED else "")
+        print(f"puadbctl: {why}{hint}", file=sys.stderr)
         return CANNOT
     except BrokenPipeError:      # whoever read our output has seen enough
         forget_output()
@@ -86,9 +90,10 @@ def common(config_file, unset):
     return options
 
 
-def parse(arguments, config_file):
+def parse(arguments, config_file, version):
     options = Parser(prog="puadbctl", parents=[common(config_file, None)],
                      description="The database of libpua. See puadbctl(8).")
+    options.add_argument("-V", "--version", action="version", version=f"puadbctl {version}", help="show the version, and end")
     where = common(config_file, argparse.SUPPRESS)      # behind the command; what stands before it is not forgotten
     commands = options.add_subparsers(metavar="COMMAND", required=True)
 

@@ -150,6 +150,8 @@ def other_install_paths_after_make_are_in_everything_and_nothing_else_is_compile
     check("prefix=/usr\nlibdir=/usr/lib\n" in pc, pc)
     check("(default /etc/pua/pua.conf)" in run(ctx.dir / "usr/usr/sbin/puad", "--help").stdout, "puad's default configuration")
     check("/etc/pua/pua.conf" in run(ctx.dir / "usr/usr/sbin/puadbctl", "check", "--help").stdout, "puadbctl's default configuration")
+    equal(run(ctx.dir / "usr/usr/sbin/puadbctl", "--version").stdout,
+          run(ctx.dir / "usr/usr/bin/puactl", "--version").stdout.replace("puactl", "puadbctl"), "puadbctl's version")
     check("ExecStart=/usr/sbin/puad -f /etc/pua/pua.conf " in (ctx.dir / "usr/usr/lib/systemd/system/puad.service").read_text(), "unit")
     for file in files_under(ctx.dir / "usr"):
         if not file.is_symlink():

@@ -118,6 +118,13 @@ def setup_of_the_manual():
 
 
 @suite.test
+def it_tells_its_version(ctx):
+    header = re.search(r'PUA_VERSION_STRING "(.*)"', (ROOT / "include/pua/pua.h").read_text()).group(1)
+    for option in ("-V", "--version"):
+        equal(expect(0, option), f"puadbctl {header}\n", option)
+
+
+@suite.test
 def the_rights_that_the_manual_gives_are_enough_for_puad_and_for_puadbctl(ctx):
     server, esc = MariaDb(ctx), Esc(ctx)
     first, rights = setup_of_the_manual()
@@ -128,7 +135,7 @@ def the_rights_that_the_manual_gives_are_enough_for_puad_and_for_puadbctl(ctx):
 
     server.sql("".join(first))
     admin, daemon = url("puadmin", 1), url("puad", 2)
-    expect(2, "create", "--url", daemon, holds="denied")
+    expect(2, "create", "--url", daemon, holds=["denied", "--url @FILE with the administrator's URL"])
     expect(0, "create", "--url", admin)
     server.sql("".join(rights))
 
@@ -153,7 +160,7 @@ def the_rights_that_the_manual_gives_are_enough_for_puad_and_for_puadbctl(ctx):
 
     expect(0, "check", "--url", daemon, holds="3 rows, no findings")
     expect(0, "load", "--replace", "--url", daemon, stdin=expect(0, "dump", "--url", daemon))
-    expect(2, "drop", "--yes", "--url", daemon, holds="denied")
+    expect(2, "drop", "--yes", "--url", daemon, holds=["denied", "--url @FILE with the administrator's URL"])
     expect(0, "upgrade", "--url", admin)
     expect(0, "drop", "--yes", "--url", admin)
     server.sql("DROP DATABASE presence")
