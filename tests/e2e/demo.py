@@ -207,6 +207,10 @@ def main():
     options.add_argument("--serve", type=int, metavar="PORT", help="leave a presence server running on this port")
     arguments = options.parse_args()
     stop_on_signals()
+    why = arguments.serve and presence_server.obstacle(arguments.serve)
+    if why:                 # said before the whole demo has run, not behind it
+        print(f"demo: FAILED: {why}")
+        return 1
     with Context("demo", arguments.keep) as ctx:
         try:
             server = Kamailio(ctx, max_expires=GRANT)

@@ -50,6 +50,27 @@ def taken(port):
     return ""
 
 
+def obstacle(port):
+    """Why start(port) would fail; "" if it would not, or one runs already."""
+    why = "" if running() else taken(port)
+    return f"presence server: {why}. Another port: make demo KEEP=1 DEMO_PORT={5062 if port != 5062 else 5064}" if why else ""
+
+
+def of_others():
+    """Users who have one running, too: their state files, that somebody holds."""
+    return sorted(path.owner() for path in STATE.parent.glob("pua-presence-server.*") if path != STATE and is_held(path))
+
+
+def is_held(path):
+    """Whether a living process has this file of another user's locked: the kernel shows that to everybody."""
+    try:
+        there = path.lstat()
+        locks = pathlib.Path("/proc/locks").read_text()
+    except OSError:
+        return False
+    return f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino} " in locks
+
+
 def hold(port, answer):
     """The process that stays: starts the server, says how that went through the pipe `answer`, and waits for its end."""
     os.setsid()
@@ -84,9 +105,9 @@ def start(port):
     if there:
         print(f"presence server: one runs already, at {there[1]} (make demo-stop ends it)")
         return 0
-    why = taken(port)
+    why = obstacle(port)
     if why:
-        print(f"presence server: {why}. Another port: make demo KEEP=1 DEMO_PORT=5062")
+        print(why)
         return 1
     ours, theirs = os.pipe()
     child = os.fork()
@@ -108,8 +129,9 @@ def start(port):
 def stop():
     there = running()
     if not there:
-        print("presence server: none runs")
-        return 0
+        others = of_others()
+        print("presence server: none of yours runs" + (f"; {', '.join(others)} must end their own" if others else ""))
+        return 1 if others else 0
     if there[0] <= 1:
         print("presence server: it is about to start")
         return 1
