@@ -16,7 +16,8 @@ const Param kTable[] = {
     {.module = "pua", .name = "db_url", .field = &S::db_url, .check = check_db_url, .secret = Secret::UrlPassword,
      .help = "Where records are kept: \"sqlite:///var/lib/puad/pua.db\" (a file, created on first use), "
              "\"mysql://user:password@host[,host...][:port]/database\", or \"memory:\": then nothing outlives the process, and "
-             "nothing is ever durable."},
+             "nothing is ever durable. In user, password and database of MariaDB, %25 stands for a percent sign, %2F for a "
+             "slash, and so on: % and two hex digits are one octet."},
     {.module = "pua", .name = "db_table", .field = &S::db_table, .check = check_identifier,
      .help = "Name of the table: letters, digits and underscores, 60 at most."},
     {.module = "pua", .name = "db_start", .field = &S::db_start, .choices = "fail|wait",
