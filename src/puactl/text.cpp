@@ -98,10 +98,12 @@ std::string Table::text(size_t limit) const {
   static const std::string kLeft;
   for (const auto& r : rows_) {
     auto leaves = [&](size_t i) { return columns_[i].may_leave && width(r[i]) > wide[i]; };
-    for (size_t i = 0; i < columns_.size(); i++) {
-      if (leaves(i)) out += (i == 0 ? "" : "  " + columns_[i].title + " ") + r[i] + "\n";
-    }
+    // A record begins at the left edge and nothing else does, so what is indented belongs to the one above it.
+    if (leaves(0)) out += r[0] + "\n";
     line([&](size_t i) -> const std::string& { return leaves(i) ? kLeft : r[i]; });
+    for (size_t i = 1; i < columns_.size(); i++) {
+      if (leaves(i)) out += "  " + columns_[i].title + " " + r[i] + "\n";
+    }
   }
   return out;
 }

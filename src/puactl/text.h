@@ -23,7 +23,8 @@ class Table {
   struct Column {
     std::string title;
     bool number = false;
-    bool may_leave = false;   // cells that are too wide stand on a line of their own, above the row
+    bool may_leave = false;   // cells that are too wide stand on a line of their own: of the first column above the row,
+                              // of others under it and indented
   };
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }

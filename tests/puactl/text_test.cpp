@@ -48,10 +48,25 @@ TEST(Text, what_does_not_fit_leaves_its_row_and_nothing_is_cut) {
   STRCMP_EQUAL((padded("WHO") + "STATE  TAG\n" +
                 padded("sip:alice@example.com") + "live   e1\n"
                 "sip:somebody-with-a-long-name@department.example.com\n" +
-                padded("") + "live   e2\n"
-                "  TAG a-tag-that-is-very-long-indeed-and-then-some\n" +
-                padded("sip:bob@example.com") + "live\n").c_str(),
+                padded("") + "live   e2\n" +
+                padded("sip:bob@example.com") + "live\n" +
+                "  TAG a-tag-that-is-very-long-indeed-and-then-some\n").c_str(),
                t.text(60).c_str());
+}
+
+// Between two short rows, a line above its row would look like a part of the row before.
+TEST(Text, what_has_left_a_row_stands_under_it_and_before_the_next_one) {
+  Table t({{"WHO", false, true}, {"STATE"}, {"TAG", false, true}});
+  t.row({"sip:e@example.com", "backoff", "-"});
+  t.row({"sip:quite-a-long-name-of-a-user@example.com", "live", "a.1796010191.5212.20.0"});
+  t.row({"sip:q@example.com", "live", "a1"});
+  STRCMP_EQUAL("WHO                STATE    TAG\n"
+               "sip:e@example.com  backoff  -\n"
+               "sip:quite-a-long-name-of-a-user@example.com\n"
+               "                   live\n"
+               "  TAG a.1796010191.5212.20.0\n"
+               "sip:q@example.com  live     a1\n",
+               t.text(46).c_str());
 }
 
 TEST(Text, without_a_limit_each_row_is_a_line) {
