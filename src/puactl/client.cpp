@@ -42,6 +42,18 @@ static bool bind_random(int fd) {
   return bind(fd, reinterpret_cast<sockaddr*>(&own), static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + n)) == 0;
 }
 
+std::string unreachable(const std::string& socket, int error) {
+  std::string text = socket + ": ";
+  switch (error) {
+    case EMSGSIZE: return text + "request too large";
+    case ENOENT:
+    case ECONNREFUSED:
+      return text + strerror(error) + ": is puad running, and is this its dgram_socket? --socket names another one";
+    case EACCES: return text + strerror(error) + ": only root and the group of the socket, mostly puad, may give orders";
+    default: return text + strerror(error);
+  }
+}
+
 Reach Client::open() {
   if (fd_ >= 0) return Reach::Answered;
   fd_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -87,7 +99,7 @@ Reach Client::send(const std::string& text) {
       return Reach::TimedOut;
     }
     if (errno == EINTR) continue;
-    why_ = socket_ + ": " + (errno == EMSGSIZE ? "request too large" : strerror(errno));
+    why_ = unreachable(socket_, errno);
     return Reach::Unreachable;
   }
 }

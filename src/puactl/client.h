@@ -17,6 +17,9 @@ namespace puactl {
 
 enum class Reach : uint8_t { Answered, Unreachable, TimedOut };
 
+// Why a request could not be sent to that socket (an errno), and what to look at.
+std::string unreachable(const std::string& socket, int error);
+
 class Client {
  public:
   // timeout_s: for all requests of this client together, from now on.
