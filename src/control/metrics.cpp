@@ -12,13 +12,42 @@ using In = const MetricsInput&;
 using Out = MetricWriter&;
 
 // Statistics that a family of the list below shows in another way: with labels, or in seconds.
-constexpr std::string_view kShownElsewhere[] = {
-    "records", "live", "sending", "queued", "intent", "backoff", "gone", "in_flight",
-    "requests_initial", "requests_refresh", "requests_modify", "requests_remove",
-    "replies_2xx", "replies_3xx", "replies_4xx", "replies_5xx", "replies_6xx", "timeouts", "transport_errors",
-    "subscriptions", "subs_live", "subs_waiting", "subs_backoff",
-    "subscribes_initial", "subscribes_refresh", "subscribes_remove", "subscribes_fetch",
-    "store_oldest_ms", "store_flush_max_ms", "loop_slow", "loop_max_ms"};
+struct ShownElsewhere {
+  std::string_view statistic, metric;
+};
+constexpr ShownElsewhere kShownElsewhere[] = {
+    {"records", "pua_publications"},   // the sum of all states, as with subscriptions
+    {"live", "pua_publications{state=\"live\"}"},
+    {"sending", "pua_publications{state=\"sending\"}"},
+    {"queued", "pua_publications{state=\"queued\"}"},
+    {"intent", "pua_publications{state=\"intent\"}"},
+    {"backoff", "pua_publications{state=\"backoff\"}"},
+    {"gone", "pua_publications{state=\"gone\"}"},
+    {"in_flight", "pua_sip_requests_in_flight"},
+    {"requests_initial", "pua_sip_requests_total{method=\"PUBLISH\",kind=\"initial\"}"},
+    {"requests_refresh", "pua_sip_requests_total{method=\"PUBLISH\",kind=\"refresh\"}"},
+    {"requests_modify", "pua_sip_requests_total{method=\"PUBLISH\",kind=\"modify\"}"},
+    {"requests_remove", "pua_sip_requests_total{method=\"PUBLISH\",kind=\"remove\"}"},
+    {"replies_2xx", "pua_sip_replies_total{class=\"2xx\"}"},   // of both methods together, as with those that follow
+    {"replies_3xx", "pua_sip_replies_total{class=\"3xx\"}"},
+    {"replies_4xx", "pua_sip_replies_total{class=\"4xx\"}"},
+    {"replies_5xx", "pua_sip_replies_total{class=\"5xx\"}"},
+    {"replies_6xx", "pua_sip_replies_total{class=\"6xx\"}"},
+    {"timeouts", "pua_sip_replies_total{class=\"timeout\"}"},
+    {"transport_errors", "pua_sip_replies_total{class=\"transport_error\"}"},
+    {"subscriptions", "pua_subscriptions"},
+    {"subs_live", "pua_subscriptions{state=\"live\"}"},
+    {"subs_waiting", "pua_subscriptions{state=\"waiting\"}"},
+    {"subs_backoff", "pua_subscriptions{state=\"backoff\"}"},
+    {"subscribes_initial", "pua_sip_requests_total{method=\"SUBSCRIBE\",kind=\"initial\"}"},
+    {"subscribes_refresh", "pua_sip_requests_total{method=\"SUBSCRIBE\",kind=\"refresh\"}"},
+    {"subscribes_remove", "pua_sip_requests_total{method=\"SUBSCRIBE\",kind=\"remove\"}"},
+    {"subscribes_fetch", "pua_sip_requests_total{method=\"SUBSCRIBE\",kind=\"fetch\"}"},
+    {"store_oldest_ms", "pua_store_oldest_unwritten_seconds"},
+    {"store_flush_max_ms", "pua_store_write_max_seconds"},
+    {"loop_slow", "pua_loop_slow_callbacks_total"},   // the sum of all names
+    {"loop_max_ms", "pua_loop_callback_max_seconds"},
+};
 
 void add_states(const std::vector<StateCount>& states, Out out) {
   for (const StateCount& s : states) out.add(s.records, {{"state", s.state}});
@@ -187,8 +216,11 @@ const MetricFamily kList[] = {
      }},
 };
 
-bool shown_elsewhere(std::string_view name) {
-  return std::find(std::begin(kShownElsewhere), std::end(kShownElsewhere), name) != std::end(kShownElsewhere);
+// nullptr: it has a family of its own.
+const ShownElsewhere* shown_elsewhere(std::string_view name) {
+  auto* found = std::find_if(std::begin(kShownElsewhere), std::end(kShownElsewhere),
+                             [&](const ShownElsewhere& s) { return s.statistic == name; });
+  return found == std::end(kShownElsewhere) ? nullptr : found;
 }
 
 std::vector<MetricFamily> make_families() {
@@ -223,15 +255,40 @@ std::string metrics_text(const MetricsInput& in) {
   return out;
 }
 
-std::string man_metrics() {
+std::vector<StatisticInfo> statistics() {
+  std::vector<StatisticInfo> all;
+  auto add = [&](std::string name, bool gauge, std::string_view help) {
+    const ShownElsewhere* other = shown_elsewhere(name);
+    std::string metric = other ? std::string(other->metric) : "pua_" + name + (gauge ? "" : "_total");
+    all.push_back({std::move(name), gauge ? "gauge" : "counter", std::move(metric), help});
+  };
+#define X(name, kind, help) add(#name, #kind[0] == 'g', help);
+  PUA_STATS(X)
+#undef X
+#define X(name, help) add("control_" #name, false, help);
+  PUA_CONTROL_STATS(X)
+#undef X
+  return all;
+}
+
+// A list of names with their help. behind: what stands behind a name.
+template <class Items, class Behind>
+static std::string man_list(const Items& items, Behind behind) {
   std::string out = ".Bl -tag -width Ds\n";
-  for (const MetricFamily& f : metric_families()) {
-    out.append(".It Cm ").append(f.name).append(" Pq ").append(f.type);
-    if (!f.labels.empty()) out.append(" by ").append(mdoc_text(f.labels, true));
-    out += "\n";
-    add_mdoc(out, f.help);
+  for (const auto& item : items) {
+    out.append(".It Cm ").append(item.name).append(" Pq ").append(item.type).append(behind(item)).append("\n");
+    add_mdoc(out, item.help);
   }
   return out + ".El\n";
+}
+
+std::string man_metrics() {
+  return man_list(metric_families(),
+                  [](const MetricFamily& f) { return f.labels.empty() ? "" : " by " + mdoc_text(f.labels, true); });
+}
+
+std::string man_statistics() {
+  return man_list(statistics(), [](const StatisticInfo& s) { return " , as the metric Li " + mdoc_text(s.metric, true); });
 }
 
 }  // namespace pua

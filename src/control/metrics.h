@@ -38,7 +38,18 @@ const std::vector<MetricFamily>& metric_families();
 std::string metrics_text(const MetricsInput&);
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-// The families as puad(8) lists them, in mdoc.
+// A number of pua_stats, and the metric that shows the same: a family, or a part of one by its labels.
+struct StatisticInfo {
+  std::string name;
+  std::string_view type;      // "counter", "gauge"
+  std::string metric;         // pua_sip_requests_total{method="PUBLISH",kind="initial"}
+  std::string_view help;
+};
+// All of them, in the order of pua_stats.
+std::vector<StatisticInfo> statistics();
+
+// The families and the statistics as puad(8) lists them, in mdoc.
 std::string man_metrics();
+std::string man_statistics();
 
 }  // namespace pua

@@ -1,4 +1,4 @@
-// Runs the unit tests of the control interface. With --write-man FILE it writes the list of metrics into that page instead.
+// Runs the unit tests of the control interface. With --write-man FILE it writes the lists of metrics and statistics into that page instead.
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -16,6 +16,7 @@ static int write_man(const char* path) {
   std::stringstream page;
   page << std::ifstream(path).rdbuf();
   auto filled = pua::fill_man_page(page.str(), "METRICS", pua::man_metrics());
+  if (filled) filled = pua::fill_man_page(*filled, "STATISTICS", pua::man_statistics());
   if (!filled) {
     fprintf(stderr, "%s: %s\n", path, filled.error().message.c_str());
     return 1;

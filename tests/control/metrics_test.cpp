@@ -107,10 +107,22 @@ TEST(Metrics, every_statistic_is_on_the_page) {
   in.more.longest_callback_us = in.stats.loop_max_ms * 1000;
   in.more.slow_callbacks = {{"store", static_cast<uint64_t>(in.stats.loop_slow)}};
   std::string page = metrics_text(in);
+  std::vector<StatisticInfo> all = statistics();
+  auto info = all.begin();
   auto check = [&](const std::string& name, int64_t value) {
+    CHECK(info != all.end());
+    STRCMP_EQUAL(name.c_str(), info->name.c_str());
+    const std::string metric = info++->metric;
     if (name == "records" || name == "subscriptions") return;   // the sums over all states
-    std::string text = name.ends_with("_ms") ? seconds_text(value * 1000) : std::to_string(value);
-    CHECK_TEXT(page.find(" " + text + "\n") != std::string::npos, name.c_str());
+    // It stands in a line of the metric that it is said to be, with the labels.
+    const size_t brace = std::min(metric.find('{'), metric.size());
+    const std::string family = metric.substr(0, brace), text = name.ends_with("_ms") ? seconds_text(value * 1000) : std::to_string(value);
+    const std::string labels = brace == metric.size() ? "" : metric.substr(brace + 1, metric.size() - brace - 2);
+    bool found = false;
+    std::stringstream lines(page);
+    for (std::string line; std::getline(lines, line);)
+      found |= line.substr(0, line.find_first_of("{ ")) == family && line.find(labels) != line.npos && line.ends_with(" " + text);
+    CHECK_TEXT(found, (name + " is not in " + metric).c_str());
   };
 #define X(name, kind, help) check(#name, in.stats.name);
   PUA_STATS(X)
@@ -118,6 +130,7 @@ TEST(Metrics, every_statistic_is_on_the_page) {
 #define X(name, help) check("control_" #name, in.control.name);
   PUA_CONTROL_STATS(X)
 #undef X
+  CHECK(info == all.end());
 }
 
 TEST(Metrics, records_have_a_label_for_each_state) {
@@ -211,11 +224,14 @@ TEST(Metrics, store_loop_and_process) {
   shows("pua_store_up 1");
 }
 
-TEST(Metrics, the_man_page_lists_every_family) {
+TEST(Metrics, the_man_page_lists_every_family_and_every_statistic) {
   std::stringstream page;
   page << std::ifstream("man/puad.8").rdbuf();
   auto filled = fill_man_page(page.str(), "METRICS", man_metrics());
   CHECK(filled.ok());
+  filled = fill_man_page(*filled, "STATISTICS", man_statistics());
+  CHECK(filled.ok());
+  for (const StatisticInfo& s : statistics()) STRCMP_CONTAINS((".It Cm " + s.name + " Pq ").c_str(), page.str().c_str());
   CHECK_TEXT(*filled == page.str(), "man/puad.8 is out of date: run this program with --write-man man/puad.8");
   for (const MetricFamily& f : metric_families()) STRCMP_CONTAINS((".It Cm " + f.name + " Pq").c_str(), page.str().c_str());
 }
