@@ -450,9 +450,12 @@ PUA_API const char *pua_config_error(const pua_config_t *cfg);
  * PUA_E_SIP_FAILED, PUA_E_NO_MEMORY; pua_last_error(NULL) tells why. */
 PUA_API int pua_new(pua_t **out, const pua_config_t *cfg, struct event_base *base, pua_log_cb log, void *user);
 
-/* Ends the instance: completes every open request with PUA_ORIGIN_SHUTDOWN inside this call, sends nothing more, and
- * writes what is unwritten as far as 100 ms allow (pua_shutdown() before it is the orderly way). Legal inside callbacks;
- * within the log's callback the completions come later, from the loop. `pua` must not be used any more, except in those
+/* Ends the instance: completes every open request inside this call, with PUA_ORIGIN_SHUTDOWN where it has no outcome yet,
+ * calls what waits for pua_flush(), pua_shutdown() and pua_post(), sends nothing more, and writes what is unwritten as far as
+ * 100 ms allow (pua_shutdown() before it is the orderly way). Legal inside callbacks, all of them: then, too, no other callback
+ * runs after it has returned, the log's included, and what they were given may be freed. NOTIFYs that wait for their
+ * handlers are shown to nobody any more, and outcomes not to pua_cb. The exception is the log's callback: a pua_free() in it
+ * ends the log at once, but the completions come later, from the loop. `pua` must not be used any more, except in
  * completions, where each call fails with PUA_E_SHUTTING_DOWN. Other threads must have stopped calling pua_post().
  * NULL is legal. In another thread, and in a child after fork(), it does nothing (pua_last_error(NULL) says so). */
 PUA_API void pua_free(pua_t *pua);
@@ -595,8 +598,8 @@ PUA_API int pua_register_unsolicited(pua_t *pua, int events, pua_unsolicited_cb 
  * and for each resource without one, in their order, before it returns. content_type and body: as the handler got them, or those of
  * a pua_resource_t. A list comes where it is asked for: with extra_headers "Supported: eventlist\r\n".
  * Returns how often f was called; PUA_E_BAD_BODY: it is no list, not well-formed, or its version or fullState cannot be read: f was
- * not called; PUA_E_BAD_ARGUMENT: f is NULL, a negative length; PUA_E_TOO_LARGE, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD,
- * PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN. */
+ * not called; PUA_E_BAD_ARGUMENT: f is NULL, a negative length; PUA_E_SHUTTING_DOWN, also when f has freed the instance, which shows
+ * it no more resources; PUA_E_TOO_LARGE, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK. */
 PUA_API int pua_notify_resources(pua_t *pua, const pua_str_t *content_type, const pua_str_t *body, pua_resource_cb *f, void *param);
 
 /* Is there a dialog? `dialog` is the question: call_id, from_tag (local) and to_tag (the other side's), pres_uri,

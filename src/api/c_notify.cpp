@@ -96,9 +96,11 @@ void notify(const std::shared_ptr<pua_s>& h, pua_notify_cb* f, void* param, cons
 }
 
 int resources(pua_s& h, std::string_view content_type, std::string_view body, pua_resource_cb* f, void* param) {
+  Instance::Frame frame(*h.instance);
   XmlReader reader;
   int count = 0;
   Status s = read_list(reader, content_type, body, [&](const ListedResource& r) {
+    if (!h.instance) return;   // f has freed it
     pua_resource_t out{};
     out.list_uri = c_str(r.list_uri);
     out.version = r.version;
@@ -115,6 +117,7 @@ int resources(pua_s& h, std::string_view content_type, std::string_view body, pu
     count++;
     f(&out, param);
   });
+  if (!h.instance) return fail(&h, Errc::shutting_down, "the instance was freed inside the callback");
   return s ? count : fail(&h, s.error());
 }
 

@@ -31,7 +31,7 @@ constexpr MonoMs kClockWatch = 10000;        // ms between two looks at the wall
 
 Instance::Instance(Settings settings, Log::Sink sink)
     : settings_(std::move(settings)), log_([this, sink = std::move(sink)](LogLevel level, std::string_view line) {
-        if (!sink) return;
+        if (!sink || log_over_) return;
         in_log_++;
         sink(level, line);
         in_log_--;

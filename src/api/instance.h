@@ -12,6 +12,7 @@
 // places, and an instance that was ended meanwhile is taken apart when the last Frame goes.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,7 +37,8 @@ namespace pua {
 class Instance final : public Service, public std::enable_shared_from_this<Instance> {
  public:
   // The owner lets go: completes what is open with status 487 "shutdown", and takes everything apart, now or as soon as nothing
-  // of it is on the stack. Legal inside a callback.
+  // of it is on the stack. Legal inside a callback. Nothing of the host is called afterwards, but for the completions where this
+  // is inside the log's callback.
   struct End {
     void operator()(Instance* i) const { i->destroy(); }
   };
@@ -126,6 +128,10 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
     bool waits = false;       // for requests from before it was asked for, which are marked only when they go on
     std::function<void(bool)> done;
   };
+  struct Over {
+    std::function<void(bool)> done;
+    bool ok;
+  };
 
   void enter(Phase p) { phase_ = p; }
   Status start(event_base* base);
@@ -141,6 +147,7 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
   bool settled() const;
   uint64_t unwritten() const;
   void progress_flushes(MonoMs now);
+  void call_over();
   void progress_shutdown(MonoMs now);
   void arm_progress();
   void watch_clock(MonoMs now);
@@ -171,11 +178,13 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
 
   std::vector<Flush> flushes_;
   std::vector<std::function<void(bool)>> shutdown_done_;
+  std::deque<Over> over_;     // flushes and shutdowns that are over, and whose callers are still to be told
   MonoMs drain_until_ = 0, shutdown_until_ = 0;
   Phase phase_ = Phase::Running;
   uint64_t notifies_unreadable_ = 0;   // of those that the host received
   int frames_ = 0;
   int in_log_ = 0;            // the host's log callback is on the stack
+  bool log_over_ = false;     // its owner has let go: the host's log callback is not called any more
   bool end_wanted_ = false;   // destroyed inside the log callback: end() runs when that has returned
 };
 

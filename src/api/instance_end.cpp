@@ -76,7 +76,6 @@ void Instance::progress_flushes(MonoMs now) {
   MonoMs unwritten = writer_->clean() ? kNever : now - writer_->stats(now).oldest_ms;
   if (engine_->rewriting()) unwritten = 0;
   bool hurry = false;
-  std::vector<std::pair<std::function<void(bool)>, bool>> over;
   std::erase_if(flushes_, [&](Flush& f) {
     bool waits = unplaced <= f.asked;
     if (f.waits && !waits) {
@@ -86,11 +85,20 @@ void Instance::progress_flushes(MonoMs now) {
     f.waits = waits;
     bool ok = !waits && unwritten > f.marked;
     if (!ok && now < f.deadline) return false;
-    over.emplace_back(std::move(f.done), ok);
+    over_.push_back({std::move(f.done), ok});
     return true;
   });
   if (hurry) writer_->flush(now);
-  for (auto& [done, ok] : over) done(ok);
+  call_over();
+}
+
+// One of them may end the instance: the others are then called by end(), which finds them here.
+void Instance::call_over() {
+  while (!over_.empty()) {
+    Over first = std::move(over_.front());
+    over_.pop_front();
+    first.done(first.ok);
+  }
 }
 
 void Instance::progress_shutdown(MonoMs now) {
@@ -114,10 +122,9 @@ void Instance::progress_shutdown(MonoMs now) {
     save_clock();
   }
   if (phase_ == Phase::Stopped) {
-    std::vector<std::function<void(bool)>> done = std::move(shutdown_done_);
+    for (auto& done : shutdown_done_) over_.push_back({std::move(done), written()});
     shutdown_done_.clear();
-    bool ok = written();
-    for (auto& fn : done) fn(ok);
+    call_over();
   }
 }
 
@@ -125,22 +132,31 @@ void Instance::progress_shutdown(MonoMs now) {
 
 void Instance::destroy() {
   std::shared_ptr<Instance> keep = std::move(self_);
-  if (in_log_ == 0) return end();
-  // Inside the log's callback anything may be on the stack, half done.
-  end_wanted_ = true;
-  if (frames_ == 0) loop_->defer("end", [self = shared_from_this()] { Frame frame(*self); });
+  if (in_log_ == 0) {
+    end();
+  } else {   // inside the log's callback anything may be on the stack, half done
+    end_wanted_ = true;
+    if (frames_ == 0) loop_->defer("end", [self = shared_from_this()] { Frame frame(*self); });
+  }
+  log_over_ = true;   // whoever let go of the instance may free what the log's callback needs
 }
 
+// Everything that is still to be called is called here, wherever on the stack the end was asked for: the owner may free what its
+// callbacks need as soon as this returns. Each kind has one queue that owns what has not been called yet, also while others of it
+// are being called: the engine's deliveries, over_, and the loop's posts.
 void Instance::end() {
   if (phase_ == Phase::Ended) return;
   Frame frame(*this);
   enter(Phase::Ended);
   loop_->close();
-  if (engine_) engine_->shutdown();
-  std::vector<Flush> flushes = std::move(flushes_);
-  std::vector<std::function<void(bool)>> stops = std::move(shutdown_done_);
-  for (Flush& f : flushes) f.done(false);
-  for (auto& fn : stops) fn(false);
+  engine_->shutdown();
+  for (Flush& f : flushes_) over_.push_back({std::move(f.done), false});
+  flushes_.clear();
+  for (auto& done : shutdown_done_) over_.push_back({std::move(done), false});
+  shutdown_done_.clear();
+  call_over();
+  loop_->drop_posts();   // a posted function of the host runs when it is dropped
+  write_rest();
 }
 
 void Instance::leave() {
@@ -150,7 +166,6 @@ void Instance::leave() {
 
 void Instance::take_apart() {
   if (!loop_) return;
-  write_rest();
   // The watchdog outlives this object where one of its scopes is on the stack, and must not log any more.
   loop_->watchdog().set_slow_ms(INT64_MAX / 2000000);
   engine_timer_.reset();

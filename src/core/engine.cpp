@@ -1,6 +1,7 @@
 #include "core/engine.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pua {
 
@@ -113,20 +114,30 @@ Outcome Engine::outcome_of(const Delivery& d) const {
 
 void Engine::run_deliveries(MonoMs now) {
   for (int n = 0; n < kDeliveriesPerRun && !ready_.empty() && !ended(); n++) {
-    Delivery d = std::move(ready_.front());
-    ready_.pop_front();
-    Outcome o = outcome_of(d);
-    while (auto w = d.callers.pop()) {
-      o.superseded = w->superseded;
-      count_.completed++;
-      if (o.superseded) count_.superseded++;
+    deliver_first([&](const Waiter& w, const Outcome& o) {
       if (!o.durable && ports_.store.durable()) count_.completed_not_durable++;
-      measures_.waits.add(int64_t{static_cast<int32_t>(static_cast<uint32_t>(now) - w->since)} * 1000);
-      if (w->done) w->done(o);
-    }
-    o.superseded = false;
-    notify(d, o);
+      measures_.waits.add(int64_t{static_cast<int32_t>(static_cast<uint32_t>(now) - w.since)} * 1000);
+    });
   }
+}
+
+// The one place where callers and observers are called with an outcome. A caller may end the engine: those that have not been
+// called yet are then called by shutdown_some(), which finds them by under_way_.
+void Engine::deliver_first(const std::function<void(const Waiter&, const Outcome&)>& count) {
+  Delivery d = std::move(ready_.front());
+  ready_.pop_front();
+  Delivery* outer = std::exchange(under_way_, &d);
+  Outcome o = outcome_of(d);
+  while (auto w = d.callers.pop()) {
+    o.superseded = w->superseded;
+    count_.completed++;
+    if (o.superseded) count_.superseded++;
+    count(*w, o);
+    if (w->done) w->done(o);
+  }
+  under_way_ = outer;
+  o.superseded = false;
+  notify(d, o);
 }
 
 void Engine::notify(const Delivery& d, const Outcome& o) {
@@ -203,31 +214,30 @@ bool Engine::quiet() const {
 }
 
 bool Engine::shutdown_some() {
-  std::deque<Delivery> last;
   if (shutdown_ == Shutdown::No) {
     shutdown_ = Shutdown::Walk;
     stopping_ = true;
-    last = std::move(ready_);
-    ready_.clear();
-    while (auto a = acks_.pop()) last.push_back(std::move(a->delivery));
+    while (auto a = acks_.pop()) ready_.push_back(std::move(a->delivery));
+  }
+  if (under_way_ && !under_way_->callers.empty()) {   // this is a call of one of its callers
+    Delivery rest;
+    rest.result = under_way_->result;                 // a copy, because that caller is still looking at it
+    rest.callers = std::move(under_way_->callers);
+    ready_.push_front(std::move(rest));
   }
   if (shutdown_ == Shutdown::Walk) {
-    if (pubs_.take_callers(kEndPerCall, last)) shutdown_ = subs_.size() ? Shutdown::WalkSubs : Shutdown::Over;
+    if (pubs_.take_callers(kEndPerCall, ready_)) shutdown_ = subs_.size() ? Shutdown::WalkSubs : Shutdown::Over;
   } else if (shutdown_ == Shutdown::WalkSubs) {
-    if (subs_.take_callers(kEndPerCall, last)) shutdown_ = Shutdown::Over;
+    if (subs_.take_callers(kEndPerCall, ready_)) shutdown_ = Shutdown::Over;
   }
-  for (Delivery& d : last) {
-    if (!d.result.status) {   // its request was still open, so that it has no outcome yet
-      d.result.status = 487;
-      d.result.reason = "Shutdown";
-      d.result.origin = ReplyOrigin::Shutdown;
+  while (!ready_.empty()) {
+    OwnedOutcome& result = ready_.front().result;
+    if (!result.status) {   // its request was still open, so that it has no outcome yet
+      result.status = 487;
+      result.reason = "Shutdown";
+      result.origin = ReplyOrigin::Shutdown;
     }
-    Outcome o = outcome_of(d);
-    while (auto w = d.callers.pop()) {
-      o.superseded = w->superseded;
-      count_.completed++;
-      if (w->done) w->done(o);
-    }
+    deliver_first([](const Waiter&, const Outcome&) {});
   }
   return shutdown_ == Shutdown::Over;
 }

@@ -85,7 +85,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   MonoMs unplaced_since() const {
     return ports_.store.durable() ? std::min(pubs_.unplaced_since(), subs_.unplaced_since()) : kNever;
   }
-  // Completes everything that is open with 487 "Shutdown" and ends. Legal inside a completion.
+  // Completes everything that is open with 487 "Shutdown" and ends. Legal inside a completion, an observer or a handler; all
+  // that is still to be called is called here, so that nothing is after it returns.
   void shutdown();
   // The same piece by piece, for a table too large for one turn of the loop: to be called until it returns true.
   bool shutdown_some();
@@ -139,6 +140,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   bool stands(const Row&, MonoMs now);
   void announce();
   void run_deliveries(MonoMs now);
+  void deliver_first(const std::function<void(const Waiter&, const Outcome&)>& count);
   Outcome outcome_of(const Delivery&) const;
   void notify(const Delivery&, const Outcome&);
 
@@ -159,6 +161,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   int64_t swept_to_ = 0;                    // the largest row id that was looked at
   uint64_t swept_ = 0;                      // rows that were removed
   MonoMs sweep_at_ = 0;                     // end of a pause
+  Delivery* under_way_ = nullptr;           // taken out of ready_: its callers are being called
 };
 
 }  // namespace pua

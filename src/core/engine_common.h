@@ -103,7 +103,7 @@ struct EngineCommon {
   Outbox outbox_;
   Acks acks_;
   DeadlineHeap<Entity> deadlines_;
-  std::deque<Delivery> ready_;   // outcomes that are to be delivered now
+  std::deque<Delivery> ready_;   // outcomes that are to be delivered now, but for the one under way
   std::deque<std::pair<int32_t, EngineObserver>> observers_;  // a deque: an observer may add another one while it runs
   std::unordered_map<int32_t, uint64_t> kept_aside_;  // event bit -> how many of its rows are kept aside
   Stats count_;           // the counters; those that are sums over measures_, and the gauges, are filled in by stats()

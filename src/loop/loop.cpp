@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -93,16 +94,31 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
     std::shared_ptr<Impl> alive = shared_from_this();
     uint64_t count;
     if (read(mail_fd, &count, sizeof count) < 0) return;  // this wake-up was taken already
-    std::vector<Fn> batch;
     {
       std::lock_guard<std::mutex> lock(mutex);
-      batch.swap(posted);
+      taken.swap(posted);
     }
-    for (Fn& f : batch) {
-      if (gone) return;
+    while (!taken.empty()) {   // until drop() empties it inside one of them
       Watchdog::Scope scope(&watchdog, "loop.post");
-      Fn fn = std::move(f);
+      Fn fn = std::move(taken.front());
+      taken.pop_front();
       fn();
+    }
+  }
+
+  // Takes no more, and destroys what was posted and has not run.
+  void drop() {
+    std::deque<Fn> waiting;
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      closed = true;
+      waiting.swap(posted);
+    }
+    for (std::deque<Fn>* all : {&taken, &waiting}) {
+      while (!all->empty()) {
+        Fn gone_now = std::move(all->front());   // out of the queue before it is destroyed, which may run code of the host
+        all->pop_front();
+      }
     }
   }
 
@@ -122,7 +138,8 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
   int mail_fd = -1;
   struct event mail {};
   std::mutex mutex;
-  std::vector<Fn> posted;  // under mutex
+  std::deque<Fn> taken;    // out of posted, and running one by one
+  std::deque<Fn> posted;   // under mutex
   bool closed = false;     // under mutex
 };
 
@@ -138,7 +155,6 @@ Loop::~Loop() {
     new std::shared_ptr<Impl>(std::move(impl_));
     return;
   }
-  close();
   impl_->gone = true;
   if (impl_->own && impl_->watchdog.inside()) {
     event_base_loopbreak(impl_->own);
@@ -149,6 +165,7 @@ Loop::~Loop() {
   event_del(&impl_->turn);
   event_del(&impl_->mail);
   impl_->deferred.clear();
+  impl_->drop();
 }
 
 event_base* Loop::base() const { return impl_->base; }
@@ -207,6 +224,8 @@ void Loop::close() {
   std::lock_guard<std::mutex> lock(impl_->mutex);
   impl_->closed = true;
 }
+
+void Loop::drop_posts() { impl_->drop(); }
 
 // --- Timer -------------------------------------------------------------------------------------------------------------
 

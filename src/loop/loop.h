@@ -55,6 +55,9 @@ class Loop {
   bool post(Fn fn);
   // No more posts. Those that were accepted still run as long as the loop turns.
   void close();
+  // No more posts, and those that were accepted and have not run are destroyed now, without running, in their order. Legal
+  // inside one of them.
+  void drop_posts();
 
   struct Impl;
 

@@ -86,6 +86,77 @@ TEST(Lifecycle, shutdown_inside_a_completion_is_legal_and_completes_the_others) 
   for (const Call& c : rig.calls) LONGS_EQUAL(1, c.completed);
 }
 
+TEST(Lifecycle, shutdown_inside_a_completion_leaves_nothing_to_be_called_after_it) {
+  rig.publish("b1");
+  rig.publish("b2");
+  rig.publish("b3");
+  rig.ask({.uri = uri(1), .body = "b"});
+  std::string ran;
+  rig.when_completed = [&](Call& c) {
+    ran += std::to_string(c.status) + (c.superseded ? "s " : " ");
+    if (rig.completions != 1) return;
+    rig.engine->shutdown();
+    ran += "over ";
+    LONGS_EQUAL(4, rig.completions);
+  };
+  rig.ok("e1");    // b1 is answered; b2 was replaced by b3
+  rig.settle();
+  TEXT_EQUAL("200 487s 487 487 over ", ran);
+}
+
+TEST(Lifecycle, the_callers_of_one_outcome_get_it_though_the_first_one_shuts_down) {
+  for (const char* body : {"b1", "b2", "b3"}) rig.ask({.body = body});   // the last one replaces the others before it is sent
+  rig.settle();
+  std::string ran;
+  rig.when_completed = [&](Call& c) {
+    ran += std::to_string(c.status) + c.etag + (c.superseded ? "s " : " ");
+    if (rig.completions != 1) return;
+    rig.engine->shutdown();
+    ran += "over ";
+  };
+  rig.ok("e1");
+  rig.settle();
+  TEXT_EQUAL("200e1s 200e1s 200e1 over ", ran);
+  LONGS_EQUAL(3, rig.stats().completed);
+  LONGS_EQUAL(2, rig.stats().superseded);
+}
+
+TEST(Lifecycle, shutdown_inside_what_a_shutdown_completes_leaves_nothing_either) {
+  rig.settings.max_in_flight = 1;
+  rig.boot();
+  for (int i = 0; i < 3; i++) {
+    rig.ask({.uri = uri(i), .body = "b"});
+    rig.ask({.uri = uri(i), .body = "c"});
+  }
+  int at_the_end = 0;
+  rig.when_completed = [&](Call&) {
+    if (rig.completions != 2) return;      // in the middle of the first record's callers, or between two records
+    rig.engine->shutdown();
+    at_the_end = rig.completions;
+  };
+  CHECK(rig.engine->shutdown_some() || rig.engine->shutdown_some());
+  LONGS_EQUAL(6, at_the_end);
+  for (const Call& c : rig.calls) LONGS_EQUAL(1, c.completed);
+}
+
+TEST(Lifecycle, shutdown_inside_an_observer_completes_the_outcomes_behind_it) {
+  std::string ran;
+  for (int i = 0; i < 2; i++) {
+    rig.engine->observe(64, [&, i](const RecordView&, const Outcome&) {
+      ran += "observer" + std::to_string(i) + " ";
+      rig.engine->shutdown();
+      ran += "over ";
+    });
+  }
+  rig.when_completed = [&](Call& c) { ran += std::to_string(c.status) + " "; };
+  rig.ask({.uri = uri(1), .body = "b"});
+  rig.settle();
+  rig.ask({.uri = uri(2), .body = "b"});
+  rig.ok("e1");
+  rig.settle();
+  TEXT_EQUAL("200 observer0 487 over ", ran);
+}
+
 TEST(Lifecycle, shutdown_of_a_large_table_takes_several_calls_and_completes_each_once) {
   constexpr int kOpen = 20000;
   rig.settings.max_in_flight = 2;

@@ -188,6 +188,26 @@ TEST(Loop, after_close_nothing_is_taken_and_what_was_taken_runs) {
   CHECK_TRUE((seen == std::vector<int>{1}));
 }
 
+TEST(Loop, dropped_posts_are_destroyed_at_once_and_in_order_without_running) {
+  auto post = [&](int number) {   // a function that says when it is destroyed
+    std::shared_ptr<int> n(new int(number), [this](int* p) {
+      seen.push_back(-*p);
+      delete p;
+    });
+    CHECK_TRUE(loop->post([this, n = std::move(n)] { seen.push_back(*n); }));
+  };
+  CHECK_TRUE(loop->post([&] {
+    post(3);   // in another batch than 2
+    loop->drop_posts();
+    seen.push_back(100);
+    CHECK_FALSE(loop->post([&] { seen.push_back(4); }));
+  }));
+  post(2);
+  turn_until([&] { return !seen.empty() && seen.back() == 100; });
+  turn_without_waiting();
+  CHECK_TRUE((seen == std::vector<int>{-2, -3, 100}));
+}
+
 TEST(Loop, a_post_from_the_loop_itself_does_not_run_inside_the_call) {
   loop->post([&] {
     loop->post([&] { seen.push_back(2); });
