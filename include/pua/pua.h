@@ -16,7 +16,7 @@
  *              pua_last_error() says what was wrong.
  *  Callbacks   A request that was accepted is completed exactly once, never inside the call that made it: also when
  *              it fails, times out, is replaced by a newer one, or the instance ends. Callbacks run in the loop thread,
- *              under no lock; all calls are legal in them, pua_free() too.
+ *              under no lock; all calls but pua_run() are legal in them, pua_free() too.
  *  Exceptions  None leaves the library, and none may leave a callback.
  */
 #ifndef PUA_PUA_H
@@ -466,7 +466,7 @@ PUA_API struct event_base *pua_event_base(pua_t *pua);
 /* Runs the loop until pua_stop() or pua_free(). Meant for a loop that the library made; with the host's it turns that.
  * Not from inside a callback. A host that turns a loop of the library's own by event_base_loop() itself must not free the
  * instance inside a callback.
- * Returns 0, PUA_E_GENERIC (libevent refused), PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK. */
+ * Returns 0, PUA_E_GENERIC (called inside a callback, or libevent refused), PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK. */
 PUA_API int pua_run(pua_t *pua);
 
 /* Lets pua_run() return after the current callback; without effect when it does not run. From the loop thread; from

@@ -108,6 +108,8 @@ Status Instance::start(event_base* base) {
 // --- calls ---------------------------------------------------------------------------------------------------------
 
 Status Instance::run() {
+  if (Status s = check(); !s) return s;
+  if (frames_ > 0 || in_log_ > 0) return {Errc::generic, "pua_run() was called inside a callback"};
   std::shared_ptr<Instance> keep = shared_from_this();  // the loop logs until it returns, whatever happens inside
   return loop_->run();
 }

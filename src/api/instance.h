@@ -65,7 +65,7 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
 
   // Whether the caller stands in the instance's thread and process. Errors: after_fork, wrong_thread.
   Status check() const { return loop_->check(); }
-  // Turns the loop until stop() or the end of the instance. Errors: as check().
+  // Turns the loop until stop() or the end of the instance. Errors: as check(); generic: inside a callback, or libevent refused.
   Status run();
   void stop() { loop_->stop(); }
   // From any thread: run fn on the loop. false: shutting down.

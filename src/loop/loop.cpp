@@ -190,12 +190,14 @@ void Loop::defer(const char* name, Fn fn) {
 }
 
 Status Loop::run() {
-  Status ok = check();
-  if (!ok) return ok;
+  if (Status s = check(); !s) return s;
+  // Asked first, because libevent would write its refusal to standard error.
+  if (impl_->running || impl_->watchdog.inside()) return {Errc::generic, "the loop runs already, this is inside a callback"};
   std::shared_ptr<Impl> alive = impl_;
   alive->running = true;
-  event_base_dispatch(alive->base);
+  int rc = event_base_dispatch(alive->base);
   alive->running = false;
+  if (rc < 0) return {Errc::generic, "libevent refused to run the loop"};
   return success();
 }
 

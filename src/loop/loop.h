@@ -40,7 +40,7 @@ class Loop {
   // Errors: after_fork, wrong_thread.
   Status check() const;
 
-  // Turns the base until stop(). Errors: as check().
+  // Turns the base until stop(). Errors: as check(); generic: inside a callback, or libevent refused.
   // A host may as well call event_base_dispatch(base()); but then a loop that owns its base and is destroyed inside a
   // callback cannot free that base.
   Status run();

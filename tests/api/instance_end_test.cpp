@@ -1,5 +1,5 @@
 // The end of an instance that is asked for inside one of its callbacks, whichever: what ran, in its order, and that nothing runs
-// after pua_free() has returned.
+// after pua_free() has returned. And what else a callback may ask of the loop.
 #include <event2/event.h>
 
 #include <filesystem>
@@ -389,4 +389,69 @@ TEST(ApiEndInside, a_shutdown_in_a_handler_is_over_after_all_others) {
   host.unsolicited("one");
   host.shut_down_in_the_next();
   STORY("handler, pua_shutdown returned, another, shut down", host.until_ran("shut down"));
+}
+
+// --- pua_run() -------------------------------------------------------------------------------------------------------------
+
+namespace {
+int g_libevent_lines = 0;   // what libevent would write to standard error
+}
+
+TEST_GROUP(ApiRunInside) {
+  int rc = 1;        // outlive the host: the end of its instance may call it
+  std::string why;
+  Host host;
+  void setup() override {
+    g_libevent_lines = 0;
+    event_set_log_callback([](int, const char*) { g_libevent_lines++; });
+    LONGS_EQUAL(PUA_OK, host.rig.start());
+    host.then = [this] { try_to_run(); };
+  }
+  void teardown() override { event_set_log_callback(nullptr); }
+  void try_to_run() {
+    rc = pua_run(host.rig.pua);
+    why = host.rig.error();
+  }
+  void is_refused(const char* text = "pua_run() was called inside a callback") {
+    CHECK(host.rig.until([&] { return rc != 1; }));
+    LONGS_EQUAL(PUA_E_GENERIC, rc);
+    STRCMP_EQUAL(text, why.c_str());
+    LONGS_EQUAL(0, g_libevent_lines);
+  }
+};
+
+TEST(ApiRunInside, a_reply_callback) {
+  host.publish("alice", kAlice);
+  is_refused();
+}
+
+TEST(ApiRunInside, a_flush) {
+  host.flush("flush");
+  is_refused();
+}
+
+TEST(ApiRunInside, a_posted_function) {
+  host.post("post");
+  is_refused("the loop runs already, this is inside a callback");
+}
+
+TEST(ApiRunInside, a_resource_callback) {   // though no loop runs around it
+  LONGS_EQUAL(3, host.resources());
+  is_refused();
+}
+
+TEST(ApiRunInside, a_body_processor) {
+  LONGS_EQUAL(PUA_OK, pua_add_event(host.rig.pua, 1 << 20, "test-event", "text/plain", process));
+  g_process = [&] { try_to_run(); };
+  host.publish("alice", kAlice, 1 << 20);
+  is_refused();
+}
+
+TEST(ApiRunInside, the_log_callback) {
+  host.rig.on_log = [&] {
+    if (rc == 1) try_to_run();
+  };
+  pua_log_level(host.rig.pua, PUA_LOG_DEBUG);
+  host.publish("alice", kAlice);
+  is_refused();
 }

@@ -208,6 +208,16 @@ TEST(Loop, dropped_posts_are_destroyed_at_once_and_in_order_without_running) {
   CHECK_TRUE((seen == std::vector<int>{-2, -3, 100}));
 }
 
+TEST(Loop, a_loop_does_not_run_inside_its_own_callback) {
+  Errc code = Errc::ok;
+  loop->post([&] {
+    code = loop->run().code();
+    loop->stop();
+  });
+  CHECK_TRUE(loop->run().ok());
+  CHECK_TRUE(code == Errc::generic);
+}
+
 TEST(Loop, a_post_from_the_loop_itself_does_not_run_inside_the_call) {
   loop->post([&] {
     loop->post([&] { seen.push_back(2); });
