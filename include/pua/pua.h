@@ -475,7 +475,8 @@ PUA_API int pua_stop(pua_t *pua);
 
 /* Runs fn(pua, arg) on the loop: the one call for other threads. Functions run in the order they were posted, each
  * once; those still queued when the instance ends run then, and see PUA_E_SHUTTING_DOWN from the calls they make.
- * Returns 0; PUA_E_BAD_ARGUMENT (NULL); PUA_E_SHUTTING_DOWN, PUA_E_AFTER_FORK, PUA_E_NO_MEMORY: fn will not run. */
+ * Returns 0; PUA_E_BAD_ARGUMENT (NULL); PUA_E_SHUTTING_DOWN, PUA_E_AFTER_FORK, PUA_E_NO_MEMORY: fn will not run. In another
+ * thread pua_last_error(NULL) has the message. */
 PUA_API int pua_post(pua_t *pua, void (*fn)(pua_t *pua, void *arg), void *arg);
 
 /* Writes everything unwritten. done (may be NULL) is called once, later: ok = 1 all that was accepted before is committed;
@@ -531,6 +532,7 @@ PUA_API const char *pua_version(void);
  *   PUA_E_BAD_URI           pres_uri or outbound_proxy
  *   PUA_E_BAD_HEADER        CR, LF or NUL in id, etag or content_type, extra_headers that are not whole lines, or that
  *                           name a header field which the library writes
+ *   PUA_E_BACKLOG_FULL      there is no such record, and the database takes nothing: max_backlog rows wait for it
  *   PUA_E_UNKNOWN_EVENT, PUA_E_BAD_BODY (refused by the event's processor), PUA_E_TOO_LARGE, PUA_E_TOO_MANY_RECORDS,
  *   PUA_E_TOO_MANY_WAITERS, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN
  * (*) Cannot be known while the stored records are being loaded: then the call returns 0, and the completion says status
@@ -574,6 +576,7 @@ PUA_API int pua_add_event(pua_t *pua, int ev_flag, const char *name, const char 
  *   PUA_E_BAD_URI           one of the URIs, or pres_uri or watcher_uri empty; pua_last_error() tells which
  *   PUA_E_BAD_HEADER        CR, LF or NUL in id, event_id or content_type, event_id not a token, extra_headers that are not
  *                           whole lines, or that name a header field which the library writes
+ *   PUA_E_BACKLOG_FULL      there is no such subscription, and the database takes nothing: max_backlog rows wait for it
  *   PUA_E_UNKNOWN_EVENT, PUA_E_TOO_LARGE, PUA_E_TOO_MANY_RECORDS, PUA_E_TOO_MANY_WAITERS, PUA_E_NO_MEMORY,
  *   PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_SHUTTING_DOWN
  * Source: OpenSIPS pua, send_subscribe. */
@@ -638,7 +641,8 @@ PUA_API int pua_notify_received(pua_t *pua, const char *msg, size_t len);
 
 /* The same for a NOTIFY that the host has taken apart. The strings in n are copied.
  * PUA_E_BAD_ARGUMENT: n is NULL, or a string has a negative length. What is missing or not well-formed in a header value
- * is no error, but an answer: 400. */
+ * is no error, but an answer: 489 where Event is missing or names no package that is registered, 481 where call_id and
+ * to_tag are those of no subscription, else 400. */
 PUA_API int pua_notify_fields(pua_t *pua, const pua_notify_t *n);
 
 /* Of the last answer that pua_notify_received() or pua_notify_fields() gave: header lines to be added to it (Accept,

@@ -100,8 +100,9 @@ int pua_stop(pua_t* p) {
 }
 
 int pua_post(pua_t* p, void (*fn)(pua_t*, void*), void* arg) {
-  if (!p || !fn) return pua::fail_thread(pua::Errc::bad_argument, "pua or fn is NULL");
-  if (!p->instance) return pua::fail_thread(pua::Errc::shutting_down, "the instance was freed");
+  if (!p) return pua::fail_thread(pua::Errc::bad_argument, "pua is NULL");
+  if (!fn) return pua::fail(p, pua::Errc::bad_argument, "fn is NULL");   // in another thread the message stays with the thread
+  if (!p->instance) return pua::fail(p, pua::Errc::shutting_down, "the instance was freed");
   if (p->instance->check().code() == pua::Errc::after_fork)
     return pua::fail_thread(pua::Errc::after_fork, pua::errc_text(pua::Errc::after_fork));
   try {
@@ -115,9 +116,9 @@ int pua_post(pua_t* p, void (*fn)(pua_t*, void*), void* arg) {
     }
     if (taken) return PUA_OK;
     posted->forget();
-    return pua::fail_thread(pua::Errc::shutting_down, pua::errc_text(pua::Errc::shutting_down));
+    return pua::fail(p, pua::Errc::shutting_down, pua::errc_text(pua::Errc::shutting_down));
   } catch (const std::exception&) {
-    return pua::fail_thread(pua::Errc::no_memory, "out of memory");
+    return pua::fail(p, pua::Errc::no_memory, "out of memory");
   }
 }
 

@@ -80,7 +80,20 @@ TEST(ApiThread, a_posted_function_may_free_the_instance_and_the_rest_still_runs)
 
 TEST(ApiThread, post_names_what_is_missing) {
   LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_post(rig.pua, nullptr, nullptr));
+  STRCMP_EQUAL("fn is NULL", rig.error().c_str());
   LONGS_EQUAL(PUA_E_BAD_ARGUMENT, pua_post(nullptr, Post::run, nullptr));
+  STRCMP_EQUAL("pua is NULL", pua_last_error(nullptr));
+}
+
+TEST(ApiThread, the_message_of_a_post_from_another_thread_stays_there) {
+  std::string theirs;
+  std::thread t([&] {
+    pua_post(rig.pua, nullptr, nullptr);
+    theirs = pua_last_error(nullptr);
+  });
+  t.join();
+  STRCMP_EQUAL("fn is NULL", theirs.c_str());
+  STRCMP_EQUAL("", rig.error().c_str());
 }
 
 TEST(ApiThread, every_other_call_is_refused_in_another_thread) {
