@@ -128,6 +128,11 @@ Status assign(Settings& s, const Param& p, const Literal& l) {
   if (l.octal && p.type != ParamType::Mode) {
     return bad(quoted(p) + " is no file mode: a number must not begin with 0 (that would be octal)");
   }
+  if (l.decimal && l.number > 0 && p.type == ParamType::Mode) {
+    std::string digits = std::to_string(l.number);
+    return bad(quoted(p) + " is " + digits + ": a file mode is octal, and begins with 0" +
+               (digits.find_first_of("89") == digits.npos ? ": write 0" + digits : ""));
+  }
   std::optional<bool> control = has_control(l.is_string ? std::string_view(l.text) : std::string_view());
   if (!control) return bad(quoted(p) + " is not valid UTF-8");
   if (*control) return bad(quoted(p) + " must not hold control characters");

@@ -20,6 +20,7 @@ constexpr int64_t kMaxLifetime = 31536000;  // s, a year. RFC 3261 allows more, 
 struct Literal {
   bool is_string = false;
   bool octal = false;       // number with a leading 0: only file modes may have one
+  bool decimal = false;     // number that stands in a file without one: no file mode
   int64_t number = 0;
   std::string text;         // string: unescaped, any octets
 };

@@ -120,6 +120,7 @@ Token Lexer::number_token() {
     base = 8;
     t.literal.octal = true;
   }
+  t.literal.decimal = base == 10;
   constexpr int64_t kMax = int64_t{1} << 53;  // beyond any range, and nothing overflows
   size_t digits = 0;
   int64_t v = 0;

@@ -30,8 +30,8 @@ std::string shown_name(std::string_view v) {
 
 class Parser {
  public:
-  Parser(std::string_view text, std::string_view filename, std::vector<std::string>& warnings)
-      : lexer_(text), filename_(filename), warnings_(warnings) {}
+  Parser(std::string_view text, std::string_view filename, std::vector<std::string>& warnings, ConfigPlaces* out)
+      : lexer_(text), filename_(filename), warnings_(warnings), out_(out) {}
 
   Result<Settings> run() {
     for (;;) {
@@ -103,6 +103,9 @@ class Parser {
 
   Status take(const Param& p, const Token& name, const Token& value) {
     auto [it, first] = places_.try_emplace(&p, value.place);
+    // Of several values, a fault does not say which one it means.
+    if (out_ && first) (*out_)[std::string(p.name)] = where(value.place);
+    if (out_ && !first) out_->erase(std::string(p.name));
     if (!first && p.type != ParamType::List) {
       return error(name.place, "parameter \"" + std::string(p.name) + "\" is already set at " + where(it->second));
     }
@@ -137,6 +140,7 @@ class Parser {
   Lexer lexer_;
   std::string filename_;
   std::vector<std::string>& warnings_;
+  ConfigPlaces* out_;   // may be nullptr
   Settings settings_;
   std::map<const Param*, Place> places_;  // where each was set first
 };
@@ -150,14 +154,25 @@ struct Fd {
 
 }  // namespace
 
-Result<Settings> parse_config(std::string_view text, std::string_view filename, std::vector<std::string>& warnings) {
+Result<Settings> parse_config(std::string_view text, std::string_view filename, std::vector<std::string>& warnings,
+                              ConfigPlaces* places) {
   if (text.size() > kMaxConfigSize) {
     return {Errc::bad_config, std::string(filename) + ": longer than " + std::to_string(kMaxConfigSize) + " octets"};
   }
-  return Parser(text, filename, warnings).run();
+  return Parser(text, filename, warnings, places).run();
 }
 
-Result<Settings> load_config(const std::string& path, std::vector<std::string>& warnings) {
+std::string with_place(const ConfigPlaces& places, const std::string& filename, const std::string& fault) {
+  constexpr const char* kName = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  for (size_t begin = 0; (begin = fault.find_first_of(kName, begin)) != fault.npos;) {
+    size_t end = std::min(fault.find_first_not_of(kName, begin), fault.size());
+    if (auto at = places.find(fault.substr(begin, end - begin)); at != places.end()) return at->second + ": " + fault;
+    begin = end;
+  }
+  return filename + ": " + fault;
+}
+
+Result<Settings> load_config(const std::string& path, std::vector<std::string>& warnings, ConfigPlaces* places) {
   auto failed = [&](const std::string& what) { return Result<Settings>(Errc::bad_config, path + ": " + what); };
   Fd f{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // not blocking: it may be a FIFO
   struct stat st;
@@ -173,7 +188,7 @@ Result<Settings> load_config(const std::string& path, std::vector<std::string>& 
     text.append(buf, static_cast<size_t>(n));
     if (text.size() > kMaxConfigSize) break;  // parse_config says so
   }
-  Result<Settings> settings = parse_config(text, path, warnings);
+  Result<Settings> settings = parse_config(text, path, warnings, places);
   // Readable for the group of the process itself is how a service's own file looks (root:puad, 0640).
   bool for_others = (st.st_mode & 0004) || ((st.st_mode & 0040) && st.st_gid != getegid());
   if (settings && for_others && holds_password(*settings)) {

@@ -93,13 +93,14 @@ int main(int argc, char** argv) {
     case Action::DumpConfig: break;
   }
   std::vector<std::string> warnings;
-  auto settings = load_config(options.config, warnings);
+  ConfigPlaces places;
+  auto settings = load_config(options.config, warnings, &places);
   if (!settings) {
     say(settings.error().message);
     return kBadConfig;
   }
   if (Status fit = check_settings(*settings); !fit && options.action != Action::DumpConfig) {
-    say(options.config + ": " + fit.error().message);
+    say(with_place(places, options.config, fit.error().message));
     return kBadConfig;
   }
   if (options.action != Action::Run) {

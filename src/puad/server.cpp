@@ -127,10 +127,12 @@ void Daemon::leave_loop(int status) {
 
 Result<std::vector<std::string>> Daemon::reload() {
   std::vector<std::string> warnings, needs_restart, changed, same;
-  auto fresh = load_config(config_, warnings);
+  ConfigPlaces places;
+  auto fresh = load_config(config_, warnings, &places);
   if (!fresh) return fresh.error();
   for (const std::string& w : warnings) log().warning("%s", w.c_str());
   Status taken = instance_->reload(*fresh, needs_restart);  // logs what changed and what did not
+  if (taken.code() == Errc::bad_config) return Error{taken.code(), with_place(places, config_, taken.error().message)};
   if (!taken) return taken.error();
   apply_reloadable(settings_, *fresh, changed, same);
   LogLevel level;

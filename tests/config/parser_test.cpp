@@ -138,6 +138,30 @@ TEST(ConfigParser, octal_numbers_are_for_file_modes_only) {
   refused(set("fifo_mode", "0680", "pua_mi"), "t.conf:1:35: '8' in a number");
 }
 
+// 440 would be 0670: who writes it means 0440, and would have let others write.
+TEST(ConfigParser, a_file_mode_without_its_0_is_refused) {
+  refused(set("fifo_mode", "660", "pua_mi"),
+          "t.conf:1:33: parameter \"fifo_mode\" is 660: a file mode is octal, and begins with 0: write 0660");
+  refused(set("fifo_mode", "440", "pua_mi"),
+          "t.conf:1:33: parameter \"fifo_mode\" is 440: a file mode is octal, and begins with 0: write 0440");
+  refused(set("fifo_mode", "480", "pua_mi"), "t.conf:1:33: parameter \"fifo_mode\" is 480: a file mode is octal, and begins with 0");
+  LONGS_EQUAL(0440, good(set("fifo_mode", "0440", "pua_mi")).fifo_mode);
+  LONGS_EQUAL(0, good(set("fifo_mode", "0", "pua_mi")).fifo_mode);
+}
+
+// What only other parts of the program can judge is told without a place; the parameter that it names has one.
+TEST(ConfigParser, a_fault_found_later_gets_the_place_of_the_parameter_that_it_names) {
+  ConfigPlaces places;
+  std::string text = "\n" + set("cluster_id", "1") + set("max_expires", "\"dialg=3600\"") + set("listen", "\"sip:h\"") +
+                     set("listen", "\"sip:h:5080\"");
+  CHECK(parse_config(text, "t.conf", warnings, &places).ok());
+  STRCMP_EQUAL("t.conf:3:32: parameter \"max_expires\" names the unknown event \"dialg\", cluster_id",
+               with_place(places, "t.conf", "parameter \"max_expires\" names the unknown event \"dialg\", cluster_id").c_str());
+  STRCMP_EQUAL("t.conf:2:31: cluster_id is 1", with_place(places, "t.conf", "cluster_id is 1").c_str());
+  STRCMP_EQUAL("t.conf: db_url: a % is not followed", with_place(places, "t.conf", "db_url: a % is not followed").c_str());
+  STRCMP_EQUAL("t.conf: listen is wrong", with_place(places, "t.conf", "listen is wrong").c_str());   // one of two
+}
+
 TEST(ConfigParser, unterminated_strings_and_comments_are_refused_where_they_begin) {
   refused("modparam(\"pua\", \"db_table\", \"pua)\n", "t.conf:1:29: unterminated string");
   refused("modparam(\"pua", "t.conf:1:10: unterminated string");

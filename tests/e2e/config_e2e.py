@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Configurations and databases that do not fit: each is told clearly, with its place, and nothing starts."""
 import os
+import re
 import socket
 import sqlite3
 
@@ -88,6 +89,7 @@ def settings_that_do_not_fit_are_told_by_check_and_at_start(ctx):
         for arguments in (("-f", path, "--check"), ("-f", path)):
             try:
                 said = refused(ctx, *arguments, status=2, fragments=[path, fragment])
+                check(re.search(rf"{re.escape(str(path))}:\d+:\d+: ", said), f"no line and column: {said}")
             except Exception as why:
                 raise type(why)(f"{name}: {why}") from None
             check("s3cret" not in said, f"{name}: a password is shown")
