@@ -37,6 +37,10 @@ void Nearest::offer(std::string_view name) {
   }
 }
 
-std::string Nearest::suggestion() const { return name_.empty() ? "" : " (did you mean \"" + std::string(name_) + "\"?)"; }
+std::string Nearest::question(std::string_view front) const {
+  return name_.empty() ? "" : std::string("did you mean \"").append(front).append(name_).append("\"?");
+}
+
+std::string Nearest::suggestion(std::string_view front) const { return name_.empty() ? "" : " (" + question(front) + ")"; }
 
 }  // namespace pua

@@ -25,7 +25,9 @@ std::string known_names(std::string_view typed, std::string_view separated) {
     near.offer(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 2, rest.size()));
   }
-  return "known are " + std::string(separated) + near.suggestion();
+  // In front of the list, or it would look like a part of its last name.
+  std::string question = near.question();
+  return (question.empty() ? "known are " : question + " Known are ") + std::string(separated);
 }
 
 static std::string joined(const std::vector<std::string_view>& names) {
@@ -35,7 +37,12 @@ static std::string joined(const std::vector<std::string_view>& names) {
 }
 
 void unknown_event(const ControlContext& context, Call& call, std::string_view name) {
-  call.error(400, "Unknown event", known_names(name, context.events.allow_events()));
+  // By their own names: Allow-Events has only what stands before a ';'.
+  std::vector<std::string_view> names;
+  for (int bit = 0; bit < 31; bit++) {
+    if (const EventInfo* event = context.events.by_flag(int32_t{1} << bit)) names.push_back(event->name);
+  }
+  call.error(400, "Unknown event", known_names(name, joined(names)));
 }
 
 bool read_event(ControlContext& context, std::string_view name, Call& call, int32_t& out) {

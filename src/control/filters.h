@@ -16,7 +16,7 @@ namespace pua {
 // A shell pattern over a name; an empty one matches all. Those with many stars match nothing: they would cost too much time.
 bool matches_pattern(std::string_view pattern, std::string_view name);
 
-// "known are a, b (did you mean "b"?)". separated: names with ", " between them.
+// "known are a, b", or "did you mean "b"? Known are a, b". separated: names with ", " between them.
 std::string known_names(std::string_view typed, std::string_view separated);
 
 // All of these: false: answered with an error. A parameter left out matches any.

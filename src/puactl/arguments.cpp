@@ -140,7 +140,7 @@ static std::string bad_option(int letter, std::string_view word) {
   if (name.starts_with("--")) name.remove_prefix(2);
   pua::Nearest near(name);
   for (const Option& o : all_options()) near.offer(o.name);
-  return "no such option: " + std::string(word) + near.suggestion();
+  return "no such option: " + std::string(word) + near.suggestion("--");
 }
 
 // What is missing, or does not go together; empty: nothing.

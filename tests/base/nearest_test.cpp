@@ -34,4 +34,6 @@ TEST(Nearest, the_suggestion_is_a_question) {
   STRCMP_EQUAL("", n.suggestion().c_str());
   n.offer("live");
   STRCMP_EQUAL(" (did you mean \"live\"?)", n.suggestion().c_str());
+  STRCMP_EQUAL(" (did you mean \"--live\"?)", n.suggestion("--").c_str());
+  STRCMP_EQUAL("did you mean \"live\"?", n.question().c_str());
 }

@@ -20,7 +20,8 @@ namespace pua::test {
 struct FakeEvents : BodiesPort {
   std::vector<EventInfo> known = {{1, "presence", "application/pidf+xml"},
                                   {8, "message-summary", "application/simple-message-summary"},
-                                  {2, "presence.winfo", ""}};
+                                  {2, "presence.winfo", ""},
+                                  {4, "dialog;sla", "application/dialog-info+xml"}};   // Allow-Events has only its token
   const EventInfo* by_flag(int32_t flag) const override {
     for (const EventInfo& e : known) {
       if (e.flag == flag) return &e;
@@ -34,7 +35,7 @@ struct FakeEvents : BodiesPort {
     return nullptr;
   }
   Result<Unit> process(const BodyRequest&, std::string&, bool&, std::string&) override { return Unit{}; }
-  std::string_view allow_events() const override { return "presence, message-summary, presence.winfo"; }
+  std::string_view allow_events() const override { return "presence, message-summary, presence.winfo, dialog"; }
 };
 
 // A request as it was taken, copied.

@@ -151,7 +151,7 @@ def a_typing_mistake_is_an_error_that_names_what_there_is(ctx):
     ctl("publish", ALICE, "--event", "weather", "--body", "x", status=ERROR, says=["Unknown event", "presence", "dialog"])
     ctl("subscribe", ALICE, "--watcher", BOB, "--event", "presense", status=ERROR, says=['did you mean "presence"'])
     ctl("pubish", ALICE, status=USAGE, says=['did you mean "publish"'])
-    ctl("list", "--sate", "live", status=USAGE, says=['did you mean "state"'])
+    ctl("list", "--sate", "live", status=USAGE, says=['did you mean "--state"'])
     ctl("list", "--state", "live", says=[ALICE])
     ctl("list", "--state", "waiting", says=["no records"])
     ctl("which", "pua_publis", status=ERROR, says=['did you mean "pua_publish"'])

@@ -62,7 +62,7 @@ TEST(Arguments, a_mistyped_word_is_told_with_the_one_that_is_near) {
   wrong({"pubish"}, "no such command: pubish (did you mean \"publish\"?) (see puactl help)");
   wrong({"xyzzy"}, "no such command: xyzzy (see puactl help)");
   wrong({"help", "lst"}, "no such command: lst (did you mean \"list\"?) (see puactl help)");
-  wrong({"list", "--sate", "live"}, "list: no such option: --sate (did you mean \"state\"?) (see puactl help list)");
+  wrong({"list", "--sate", "live"}, "list: no such option: --sate (did you mean \"--state\"?) (see puactl help list)");
   wrong({"list", "--etag", "e"}, "list: does not take --etag (see puactl help list)");
   wrong({"list", "--uri"}, "list: option without its value: --uri (see puactl help list)");
   wrong({"publish", "sip:a@b"}, "publish: --event is missing (see puactl help publish)");
