@@ -88,7 +88,7 @@ void Dispatcher::handle(std::string_view text, ReplyFn reply, std::string* reply
   if (text.size() > context_.max_request) {
     counters.too_large++;
     reply(error_reply("null", rpc::kInvalidRequest,
-                      "Invalid Request: longer than " + std::to_string(context_.max_request) + " octets"));
+                      "Invalid Request: longer than " + std::to_string(context_.max_request) + " octets, which is max_request"));
     return;
   }
   // A reply may bring the next request before this one has ended: that one reads into memory of its own.
