@@ -7,7 +7,7 @@
  *                 modparam("pua", "outbound_proxy", "sip:127.0.0.1:5060")
  *   PRESENTITY  sip:alice@example.com
  *   BODY-FILE   a presence document (PIDF, RFC 3863), for instance alice.xml beside this file
- *   EXPIRES     wanted lifetime in seconds, default 3600
+ *   EXPIRES     wanted lifetime in seconds, 1 or more, default 3600
  *
  * Publishes the document, prints the server's answer, removes the publication, prints that answer, and ends.
  * Exit code: 0 both were answered with 2xx; 1 one was not; 2 it could not even be asked.
@@ -86,8 +86,23 @@ static pua_str_t read_file(const char *path) {
     exit(2);
   }
   text.len = (int)fread(text.s, 1, LARGEST, f);
+  if (text.len == LARGEST && fgetc(f) != EOF) {
+    fprintf(stderr, "%s: longer than %d octets\n", path, LARGEST);
+    exit(2);
+  }
+  if (ferror(f)) {
+    perror(path);
+    exit(2);
+  }
   fclose(f);
   return text;
+}
+
+/* A lifetime in seconds; 0: it is none. An Expires of 0 would remove a publication that is not there. */
+static int lifetime(const char *text) {
+  char *end;
+  long seconds = strtol(text, &end, 10);
+  return end != text && *end == '\0' && seconds > 0 && seconds <= 31536000 ? (int)seconds : 0;
 }
 
 int main(int argc, char **argv) {
@@ -98,6 +113,10 @@ int main(int argc, char **argv) {
 
   if (argc < 4 || argc > 5) {
     fprintf(stderr, "usage: publish CONFIG PRESENTITY BODY-FILE [EXPIRES]\n");
+    return 2;
+  }
+  if (argc == 5 && lifetime(argv[4]) == 0) {
+    fprintf(stderr, "publish: EXPIRES is \"%s\", not seconds from 1 to 31536000\n", argv[4]);
     return 2;
   }
   config = pua_config_new();
@@ -122,7 +141,7 @@ int main(int argc, char **argv) {
   publish.body = &body;
   publish.event = PRESENCE_EVENT;
   publish.source_flag = UL_PUBLISH;
-  publish.expires = argc == 5 ? atoi(argv[4]) : 3600;
+  publish.expires = argc == 5 ? lifetime(argv[4]) : 3600;
   publish.cbrpl = on_published;
   publish.cbparam = &job;
   if (pua_send_publish(job.pua, &publish) != 0) {

@@ -4,6 +4,7 @@ import signal
 
 from harness import BUILD, HOST, Suite, equal, main_is, wait_for
 from notifier import Notifier
+from puad import run
 from watching import BOB, no_violations
 
 suite = Suite()
@@ -62,6 +63,19 @@ def watch_ends_with_the_wanted_lifetime(ctx):
     _, process, says = start(ctx, "2")
     equal(process.wait(8), 0, "exit status")
     says("terminated")
+
+
+@suite.test
+def publish_refuses_what_is_no_lifetime_and_a_document_that_is_too_long(ctx):
+    config, body = ctx.dir / "publish.conf", ctx.dir / "body"
+    config.write_text(f'modparam("pua", "db_url", "memory:")\nmodparam("pua", "sip_listen", "sip:{HOST}:{ctx.port()}")\n')
+    body.write_text("x" * 65537)
+    for text in ("0", "-1", "abc", "60s", "", "31536001", "99999999999999999999"):
+        done = run(BUILD / "examples" / "publish", config, ALICE, body, text)
+        equal((done.returncode, done.stdout, done.stderr), (2, "", f'publish: EXPIRES is "{text}", not seconds from 1 to 31536000\n'), text)
+    done = run(BUILD / "examples" / "publish", config, ALICE, body, "60")
+    equal((done.returncode, done.stdout), (2, ""), "65537 octets")
+    equal(done.stderr.splitlines()[-1], f"{body}: longer than 65536 octets", "what is wrong")
 
 
 main_is(suite)
