@@ -156,7 +156,7 @@ Status SofiaAgent::check_address(const SipSettings& s, const std::string& uri, b
   // sofia would look for a missing agent.pem in the working folder.
   for (const char* file : {"/agent.pem", "/cafile.pem"})
     if (access((s.tls_dir + file).c_str(), R_OK) != 0)
-      return {Errc::sip_failed, s.tls_dir + file + ": " + strerror(errno)};
+      return {Errc::sip_failed, "tls_dir: " + s.tls_dir + file + ": " + strerror(errno)};
   return success();
 }
 

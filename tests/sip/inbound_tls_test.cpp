@@ -259,7 +259,7 @@ TEST(InboundTls, files_that_cannot_be_used_are_named) {
     auto r = inbound->listen("sips:127.0.0.1:*", 0, port);
     CHECK_FALSE(r.ok());
     CHECK_TRUE(r.code() == Errc::sip_failed);
-    STRCMP_CONTAINS((dir + what).c_str(), r.error().message.c_str());
+    STRCMP_CONTAINS(("tls_dir: " + dir + what).c_str(), r.error().message.c_str());
   };
   refused("/agent.pem: ");
   std::filesystem::copy(certificates() + "/cafile.pem", dir + "/agent.pem");   // a certificate without key

@@ -556,7 +556,7 @@ TEST(SipOutcome, listen_addresses_that_make_no_sense_are_clear_errors) {
   rig->settings.tls_dir = "/nonexistent";
   auto s = rig->try_start();
   LONGS_EQUAL(static_cast<int>(Errc::sip_failed), static_cast<int>(s.code()));
-  STRCMP_CONTAINS("/nonexistent/agent.pem", s.error().message.c_str());
+  STRCMP_CONTAINS("tls_dir: /nonexistent/agent.pem: No such file or directory", s.error().message.c_str());
 }
 
 TEST(SipOutcome, without_a_listen_address_any_free_port_is_used) {
