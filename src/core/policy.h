@@ -9,7 +9,7 @@
 
 namespace pua {
 
-// What a final reply means for a publication, and, but for those after which a dialog is lost (sub::input_of), for a subscription.
+// What a final reply means for a publication, and, but where it costs a dialog (sub::input_of), for a subscription.
 enum class ReplyClass : uint8_t {
   Success,     // 2xx
   LostState,   // 412

@@ -90,8 +90,8 @@ void Publications::fill(PublicationRecord& r, SipRequest& q, std::string (&)[2],
 static bool no_use_of_etag(const SipReply& r) { return r.etag_unusable || (!r.etag.empty() && !usable_etag(r.etag)); }
 
 // A refresh has no document that the server could refuse. If it is a 400, the server cannot read the entity-tag, which it gave
-// itself (RFC 3903 section 6, step 3): what was published under it is as good as lost, as after a 412. A modification is another
-// matter: its document may be what is bad, and then the old state is to be withdrawn.
+// itself (RFC 3903 section 6, step 3): what was published under it is as good as lost, as after a 412. That is not so for a
+// modification: its document may be what is bad, and then the old state is to be withdrawn.
 static bool etag_is_refused(const PublicationRecord& r, const SipReply& reply) {
   return reply.origin == ReplyOrigin::Wire && reply.status == 400 && r.m->op == Op::Refresh && r.m->publishable;
 }

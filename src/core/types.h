@@ -77,7 +77,7 @@ struct Outcome {
   bool durable = false;                // the row with this state was committed before this call
   bool superseded = false;             // a newer request replaced this one and went out instead
   bool by_timer = false;               // observers only: a refresh, not an owner's request
-  bool kept = false;                   // it failed for now, or a 2xx granted nothing; what was asked for is kept and tried again
+  bool kept = false;                   // it failed for now, or a 2xx granted nothing; the wish is kept and tried again
   std::shared_ptr<const ReplyMessage> message;
 };
 
@@ -205,7 +205,7 @@ struct ListPage {
   X(subscribes_refresh, c, "SUBSCRIBE requests sent in a dialog to go on")                             \
   X(subscribes_remove, c, "SUBSCRIBE requests sent to end a dialog")                                   \
   X(subscribes_fetch, c, "SUBSCRIBE requests sent to fetch state once")                                \
-  X(dialogs_lost, c, "dialogs that the other side did not know any more (481 and the like)")           \
+  X(dialogs_lost, c, "dialogs lost: the other side knew them no more (481 and the like), or refused a refresh (400 ...)") \
   X(notifies, c, "NOTIFYs taken")                                                                      \
   X(notifies_repeated, c, "NOTIFYs that had been taken before")                                        \
   X(notifies_unknown, c, "NOTIFYs of no subscription, answered 481")                                   \
