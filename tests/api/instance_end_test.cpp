@@ -162,7 +162,7 @@ const std::string kAlice = "sip:alice@example.com", kBob = "sip:bob@example.com"
 
 }  // namespace
 
-#define STORY(want, got) STRCMP_EQUAL(want, (got).c_str())
+#define CHECK_STORY(want, got) STRCMP_EQUAL(want, (got).c_str())
 
 TEST_GROUP(ApiEndInside) {
   Host host;
@@ -179,13 +179,13 @@ TEST_GROUP(ApiEndInside) {
 TEST(ApiEndInside, the_other_callers_of_one_reply_are_called_before_free_returns) {
   for (const char* name : {"one", "two", "three"}) host.publish(name, kAlice);
   host.free_in_the_next();
-  STORY("one 200 superseded, two 200 superseded, three 200, pua_free returned", host.until_gone());
+  CHECK_STORY("one 200 superseded, two 200 superseded, three 200, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, a_reply_callback_in_the_middle_leaves_only_those_behind_it) {
   for (const char* name : {"one", "two", "three", "four"}) host.publish(name, kAlice);
   host.then = [&] { host.free_in_the_next(); };
-  STORY("one 200 superseded, two 200 superseded, three 200 superseded, four 200, pua_free returned", host.until_gone());
+  CHECK_STORY("one 200 superseded, two 200 superseded, three 200 superseded, four 200, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, all_kinds_that_are_open_are_over_before_free_returns) {
@@ -201,13 +201,13 @@ TEST(ApiEndInside, all_kinds_that_are_open_are_over_before_free_returns) {
   };
   CHECK(host.rig.until([&] { return host.rig.pua == nullptr; }));
   LONGS_EQUAL(7, host.ran.size());
-  STORY("alice 200", host.ran[0]);
+  CHECK_STORY("alice 200", host.ran[0]);
   CHECK_TEXT((host.ran[1] == "bob 487" && host.ran[2] == "carol 487") || (host.ran[1] == "carol 487" && host.ran[2] == "bob 487"),
              host.story().c_str());   // the order of the table
-  STORY("flush not ok", host.ran[3]);
-  STORY("shutdown", host.ran[4]);
-  STORY("post", host.ran[5]);
-  STORY("pua_free returned", host.ran[6]);
+  CHECK_STORY("flush not ok", host.ran[3]);
+  CHECK_STORY("shutdown", host.ran[4]);
+  CHECK_STORY("post", host.ran[5]);
+  CHECK_STORY("pua_free returned", host.ran[6]);
   host.rig.settle();
   LONGS_EQUAL(7, host.ran.size());
 }
@@ -215,13 +215,13 @@ TEST(ApiEndInside, all_kinds_that_are_open_are_over_before_free_returns) {
 TEST(ApiEndInside, the_others_that_wait_for_a_flush_are_called_before_free_returns) {
   for (const char* name : {"one", "two", "three"}) host.flush(name);
   host.free_in_the_next();
-  STORY("one ok, two ok, three ok, pua_free returned", host.until_gone());
+  CHECK_STORY("one ok, two ok, three ok, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, the_others_that_wait_for_a_shutdown_are_called_before_free_returns) {
   for (const char* name : {"one", "two", "three"}) host.shutdown(name);
   host.free_in_the_next();
-  STORY("one, two, three, pua_free returned", host.until_gone());
+  CHECK_STORY("one, two, three, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, what_a_shutdown_completes_is_completed_before_free_returns) {
@@ -230,7 +230,7 @@ TEST(ApiEndInside, what_a_shutdown_completes_is_completed_before_free_returns) {
   for (const char* name : {"one", "two", "three"}) host.publish(name, kAlice);
   host.shutdown("shutdown");
   host.free_in_the_next();
-  STORY("one 487 superseded, two 487 superseded, three 487, shutdown, pua_free returned", host.until_gone());
+  CHECK_STORY("one 487 superseded, two 487 superseded, three 487, shutdown, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, functions_posted_before_run_before_free_returns) {
@@ -239,7 +239,7 @@ TEST(ApiEndInside, functions_posted_before_run_before_free_returns) {
     host.post("three");   // not in the batch of the loop that runs
     host.free_now();
   };
-  STORY("one, two, three, pua_free returned", host.until_gone());
+  CHECK_STORY("one, two, three, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, an_observer_is_the_last_that_is_called_with_an_outcome) {
@@ -251,7 +251,7 @@ TEST(ApiEndInside, an_observer_is_the_last_that_is_called_with_an_outcome) {
     host.publish("bob", kBob);
     host.free_in_the_next();
   };
-  STORY("alice 200, observer 200, bob 487, pua_free returned", host.until_gone());
+  CHECK_STORY("alice 200, observer 200, bob 487, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, a_notify_handler_is_the_last) {
@@ -261,7 +261,7 @@ TEST(ApiEndInside, a_notify_handler_is_the_last) {
   host.rig.server->silent = true;
   host.publish("alice", kAlice);
   host.free_in_the_next();
-  STORY("handler, alice 487, pua_free returned", host.until_gone());
+  CHECK_STORY("handler, alice 487, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, a_handler_of_unsolicited_notifies_is_the_last) {
@@ -272,7 +272,7 @@ TEST(ApiEndInside, a_handler_of_unsolicited_notifies_is_the_last) {
   host.unsolicited("two");
   host.publish("alice", kAlice);
   host.free_in_the_next();
-  STORY("handler, alice 487, pua_free returned", host.until_gone());
+  CHECK_STORY("handler, alice 487, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, no_more_resources_of_a_list_are_shown) {
@@ -283,13 +283,13 @@ TEST(ApiEndInside, no_more_resources_of_a_list_are_shown) {
   pua_t* pua = host.rig.pua;
   CHECK(pua != nullptr);
   LONGS_EQUAL(PUA_E_SHUTTING_DOWN, host.resources());
-  STORY("resource, alice 487, post, pua_free returned", host.until_gone());
+  CHECK_STORY("resource, alice 487, post, pua_free returned", host.until_gone());
 }
 
 TEST(ApiEndInside, all_resources_are_shown_of_an_instance_that_shuts_down) {
   host.shut_down_in_the_next();
   LONGS_EQUAL(3, host.resources());
-  STORY("resource, pua_shutdown returned, resource, resource, shut down", host.until_ran("shut down"));
+  CHECK_STORY("resource, pua_shutdown returned, resource, resource, shut down", host.until_ran("shut down"));
 }
 
 TEST(ApiEndInside, a_body_processor_ends_its_own_request_and_the_open_ones) {
@@ -309,7 +309,7 @@ TEST(ApiEndInside, a_body_processor_ends_its_own_request_and_the_open_ones) {
   p.cbrpl = Host::on_reply;
   p.cbparam = host.call("bob");
   LONGS_EQUAL(PUA_E_SHUTTING_DOWN, host.rig.send(p));
-  STORY("alice 487, flush not ok, pua_free returned", host.until_gone());
+  CHECK_STORY("alice 487, flush not ok, pua_free returned", host.until_gone());
 }
 
 // Inside the log's callback anything may be half done, so that the completions come later, as pua.h says. The log itself is not
@@ -353,26 +353,26 @@ TEST(ApiEndInside, rows_are_written_before_free_returns) {
 TEST(ApiEndInside, a_shutdown_in_a_reply_callback_is_over_after_all_others) {
   for (const char* name : {"one", "two", "three"}) host.publish(name, kAlice);
   host.shut_down_in_the_next();
-  STORY("one 200 superseded, pua_shutdown returned, two 200 superseded, three 200, shut down", host.until_ran("shut down"));
+  CHECK_STORY("one 200 superseded, pua_shutdown returned, two 200 superseded, three 200, shut down", host.until_ran("shut down"));
   LONGS_EQUAL(PUA_OK, host.shutdown_rc);
 }
 
 TEST(ApiEndInside, a_shutdown_in_a_flush_is_over_after_all_others) {
   for (const char* name : {"one", "two"}) host.flush(name);
   host.shut_down_in_the_next();
-  STORY("one ok, pua_shutdown returned, two ok, shut down", host.until_ran("shut down"));
+  CHECK_STORY("one ok, pua_shutdown returned, two ok, shut down", host.until_ran("shut down"));
 }
 
 TEST(ApiEndInside, a_shutdown_in_one_that_is_over_is_told_so_later) {
   for (const char* name : {"one", "two"}) host.shutdown(name);
   host.shut_down_in_the_next();
-  STORY("one, pua_shutdown returned, two, shut down", host.until_ran("shut down"));
+  CHECK_STORY("one, pua_shutdown returned, two, shut down", host.until_ran("shut down"));
 }
 
 TEST(ApiEndInside, a_shutdown_in_a_posted_function_is_over_after_all_others) {
   for (const char* name : {"one", "two"}) host.post(name);
   host.shut_down_in_the_next();
-  STORY("one, pua_shutdown returned, two, shut down", host.until_ran("shut down"));
+  CHECK_STORY("one, pua_shutdown returned, two, shut down", host.until_ran("shut down"));
 }
 
 TEST(ApiEndInside, a_shutdown_in_an_observer_is_over_after_all_others) {
@@ -380,7 +380,7 @@ TEST(ApiEndInside, a_shutdown_in_an_observer_is_over_after_all_others) {
     LONGS_EQUAL(1, pua_register_puacb(host.rig.pua, UL_PUBLISH, Host::on_record, host.call(name)));
   host.publish("alice", kAlice);
   host.then = [&] { host.shut_down_in_the_next(); };
-  STORY("alice 200, observer 200, pua_shutdown returned, another 200, shut down", host.until_ran("shut down"));
+  CHECK_STORY("alice 200, observer 200, pua_shutdown returned, another 200, shut down", host.until_ran("shut down"));
 }
 
 TEST(ApiEndInside, a_shutdown_in_a_handler_is_over_after_all_others) {
@@ -388,7 +388,7 @@ TEST(ApiEndInside, a_shutdown_in_a_handler_is_over_after_all_others) {
     LONGS_EQUAL(1, pua_register_unsolicited(host.rig.pua, MSGSUM_EVENT, Host::on_unsolicited, host.call(name)));
   host.unsolicited("one");
   host.shut_down_in_the_next();
-  STORY("handler, pua_shutdown returned, another, shut down", host.until_ran("shut down"));
+  CHECK_STORY("handler, pua_shutdown returned, another, shut down", host.until_ran("shut down"));
 }
 
 // --- pua_run() -------------------------------------------------------------------------------------------------------------

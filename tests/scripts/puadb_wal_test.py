@@ -104,7 +104,7 @@ class Both:
     """The two judges."""
 
     def __init__(self, ctx):
-        self.library, self.file, self.log = Library(ctx), ctx.dir / "file", ctx.dir / "log"
+        self.cpp, self.file, self.log = Library(ctx), ctx.dir / "file", ctx.dir / "log"
 
     def say(self, file, log, what):
         """What both find, the same."""
@@ -116,7 +116,7 @@ class Both:
             return file[at:at + n] if at + n <= len(file) else None
 
         ours = f"{fit(found, read).value}: {found}"
-        equal(ours, self.library.ask("log", self.file, self.log), what)
+        equal(ours, self.cpp.ask("log", self.file, self.log), what)
         return ours
 
     def fits(self, file, image, what):
