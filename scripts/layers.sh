@@ -32,6 +32,9 @@ done
 if grep -nE '#include <(event2|sofia-sip|sqlite3|libxml|sys/socket|time\.h|chrono)' src/core/*.cpp src/core/*.h; then echo "layers: core is pure"; bad=1; fi
 if grep -nE '#include ([<"](mysql\.h|event2|time\.h|chrono|sys/socket)|"store/(mono|mysql_conn|mysql_home)\.h)' src/store/mysql_session*; then echo "layers: the session with MariaDB is pure"; bad=1; fi
 if grep -nE '#include "' examples/*.c; then echo "layers: examples include <pua/pua.h> only"; bad=1; fi
+# What writes the fields of a machine stands beside its step().
+if grep -nE '(^|[^a-z_])(s\.)?[mp]\.[a-z_]+ *[-+|&]?= *[^=]' src/core/subscription_*.cpp src/core/subscription_*.h src/core/publications*.cpp src/core/subscriptions*.cpp |
+   grep -vE 's\.m\.[a-z_]+ *[<>=!]=|^[^:]*:[0-9]+: *//'; then echo "layers: fields of a machine are written in subscription.cpp and publication.cpp only"; bad=1; fi
 programs=$(git ls-files -s tests scripts 2>/dev/null | sed -n 's/^100755 [^\t]*\t//p')  # whatever their suffix
 for f in $(git ls-files 'src/*.cpp' 'src/*.h' 'include/*.h' 'tests/*.cpp' 'tests/*.h' 'tests/*.py' 2>/dev/null; echo "$programs"); do
   lines=$(wc -l < "$f")

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "core/subscription_step.h"
+#include "core/subscription_actions.h"
 
 namespace pua::sub {
 
@@ -18,50 +18,6 @@ const char* input_name(Input i) {
                                           "transient", "forbidden", "auth",   "fatal",   "shutdown", "notify",     "refused",
                                           "terminated", "restored", "loaded", "stored",  "told"};
   return names[static_cast<int>(i)];
-}
-
-Reason reason_of(std::string_view s) {
-  static constexpr std::pair<std::string_view, Reason> names[] = {
-      {"", Reason::None}, {"deactivated", Reason::Deactivated}, {"timeout", Reason::Timeout},
-      {"probation", Reason::Probation}, {"giveup", Reason::Giveup}, {"rejected", Reason::Rejected},
-      {"noresource", Reason::Noresource}, {"invariant", Reason::Invariant}};
-  for (auto& [name, reason] : names)
-    if (name == s) return reason;
-  return Reason::Unknown;
-}
-
-// These statuses end the subscription of the dialog in which they come (RFC 6665 section 4.1.2.2, RFC 5057 section 5.1). Only
-// RFC 5057 lists 502: the way to the remote target is gone. A new dialog may find another way, and if the notifier keeps the
-// old one too, that costs little.
-static bool ends_dialog(int status) {
-  switch (status) {
-    case 404: case 405: case 410: case 416: case 480: case 481: case 482: case 483: case 484: case 485: case 489: case 501:
-    case 502: case 604:
-      return true;
-    default: return false;
-  }
-}
-
-// A refresh that can never succeed (400, 406, 413, 415, 420) ends neither dialog nor subscription at the notifier (RFC 5057
-// section 5.1). But the notifier would refuse each refresh of this dialog until the grant ends: it may know other CSeqs or tags
-// of it than we do. An initial request has none of these, so that a new dialog is tried. The old one ends with its
-// grant, or by a 481 to a NOTIFY. If the initial request is refused as well, it is the subscription that is refused.
-Input input_of(const SipReply& r, Op op) {
-  if (r.origin == ReplyOrigin::Wire && ends_dialog(r.status) && (op == Op::Refresh || op == Op::Remove))
-    return Input::DialogLost;
-  ReplyClass what = classify(r);
-  if (what == ReplyClass::Fatal && op == Op::Refresh) return Input::DialogLost;
-  switch (what) {
-    case ReplyClass::Success: return Input::Success;
-    case ReplyClass::TooBrief: return Input::TooBrief;
-    case ReplyClass::Forbidden: return Input::Forbidden;
-    case ReplyClass::Auth: return Input::Auth;
-    case ReplyClass::Fatal: return Input::Fatal;
-    case ReplyClass::Shutdown: return Input::Shutdown;
-    case ReplyClass::LostState:
-    case ReplyClass::Transient: break;
-  }
-  return Input::Transient;
 }
 
 Op next_op(const Subscription& m) {
@@ -86,6 +42,7 @@ namespace {
 
 using Step = SubscriptionStep;
 
+constexpr MonoMs kIdlePatience = 5000;   // a request that came during the load is answered after this long at the latest
 constexpr uint8_t kMostGaps = 6;         // 5 s doubled six times are some 5 minutes
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: the most that a header field can say (RFC 3261 section 20.19)
 constexpr int64_t kMaxBeyond = 3600;     // s: for no longer is a removal tried because more was granted than asked
@@ -99,6 +56,30 @@ void take_grant(Step& s, int64_t expires, MonoMs from) {
   int64_t granted = std::min(expires, most);
   s.m.grant_end = from + granted * 1000;
   s.m.beyond = static_cast<uint32_t>(std::min(expires - granted, kMaxBeyond));
+}
+
+// If the dialog has stood for a while, failures of the dialogs before it do not count any more.
+void note_standing(Step& s) {
+  Subscription& m = s.m;
+  if (!stood(m, s.now)) return;
+  m.attempts = 0;
+  m.quick_try = false;
+  if (m.looping && s.fx.note == Note::No) m.looping = false, s.fx.note = Note::Stands;
+}
+
+void forget_dialog(Step& s) {
+  Subscription& m = s.m;
+  m.dialog = Dialog::None;
+  m.notified = Notified::No;
+  m.notify_by = 0;
+  m.grant_end = 0;
+  m.since = 0;
+  m.beyond = 0;
+  m.gap = Gap::No;
+  m.gaps = 0;
+  m.renew = m.ask = m.probe = false;
+  m.refused = m.useless = 0;
+  s.fx.new_names = true;
 }
 
 // --- what an input says by itself ------------------------------------------------------------------------------------
@@ -257,6 +238,309 @@ void finish(Step& s, State before, Dialog dialog_before, bool over_before) {
 }
 
 }  // namespace
+
+// --- the actions of the rules ---------------------------------------------------------------------------------------
+
+namespace act {
+
+void tell(Step& s, int status, const char* reason) {
+  s.fx.complete = true;
+  s.fx.local_status = status;
+  s.fx.local_reason = reason;
+}
+void tell_reply(Step& s) { tell(s, 0, ""); }
+void write_row(Step& s) { s.fx.write = Write::Bulk; }
+
+// Ends the record. status 0: the outcome is that of the reply.
+void end(Step& s, Note why, int status, const char* reason) {
+  tell(s, status, reason);
+  write_row(s);
+  s.fx.note = why;
+  forget_dialog(s);
+  s.m.wanted = Wanted::Leaving;
+  s.m.hold_until = 0;
+  s.m.deadline = kNever;
+}
+
+void queue(Step& s) {
+  s.m.deadline = end_of_interest(s.m);
+  s.fx.enqueue = true;
+}
+
+// The subscription is not wanted, and ends at the notifier by itself: there is nothing to send, but the last NOTIFY of the
+// dialog is still to come (RFC 6665 section 4.4.1).
+void let_end(Step& s, Note why, int status, const char* reason) {
+  tell(s, status, reason);
+  write_row(s);
+  s.fx.note = why;
+  s.m.wanted = Wanted::Leaving;
+  s.m.deadline = s.now + s.e.timer_n;
+}
+
+void back_off(Step& s, int64_t retry_after) {
+  Subscription& m = s.m;
+  m.attempts = static_cast<uint8_t>(std::min(m.attempts + 1, 255));
+  MonoMs retry = s.now + backoff(m.attempts, retry_after, s.random);
+  m.hold_until = retry_after > 0 ? s.now + std::min(retry_after, kMaxRetryAfter) * 1000 : 0;
+  MonoMs end = end_of_interest(m);
+  // When the grant ends a new dialog is due, but not before the time that the other side asked for.
+  if (m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something && !m.hold_until) end = std::min(end, m.grant_end);
+  m.deadline = std::min(retry, end);
+  write_row(s);
+}
+
+// The dialog is lost, and the subscription still wanted: a new dialog is made at once, or later.
+void subscribe_anew(Step& s) {
+  note_standing(s);
+  forget_dialog(s);
+  s.m.quick_try = true;
+  write_row(s);
+  queue(s);
+}
+void subscribe_anew_later(Step& s, int64_t retry_after) {
+  note_standing(s);
+  forget_dialog(s);
+  if (s.m.hold_until > s.now) retry_after = std::max(retry_after, (s.m.hold_until - s.now + 999) / 1000);
+  back_off(s, retry_after);
+}
+// As subscribe_anew_later(), where the notifier has ended the dialog. welcome: the NOTIFY allows a new one at once. If that is
+// put off only because one was tried a moment ago, the notifier ends dialogs as soon as they are made, and the log is told so.
+void subscribe_after_end_later(Step& s, bool welcome, int64_t retry_after) {
+  bool again = welcome && s.m.quick_try && !stood(s.m, s.now) && retry_after <= 0 && !quiet(s);
+  subscribe_anew_later(s, retry_after);
+  if (!again || s.m.looping || s.fx.note != Note::No) return;
+  s.m.looping = true;
+  s.fx.note = Note::EndsAgain;
+}
+
+void live(Step& s, MonoMs from) {
+  Subscription& m = s.m;
+  m.deadline = m.wanted_end;
+  if (m.grant_end < m.wanted_end) {
+    MonoMs left = std::max<MonoMs>(m.grant_end - from, 0);
+    m.deadline = std::min(m.wanted_end, from + refresh_after(static_cast<uint32_t>(left / 1000), s.random));
+  }
+  if (m.refetch) m.deadline = std::min(m.deadline, refetch_at(m));
+}
+
+// NOTIFYs were refused: the next request leaves sooner.
+void ask_for_state(Step& s) {
+  s.m.ask = true;
+  s.m.deadline = std::min(s.m.deadline, s.m.sent_at + (kRefetchEvery << s.m.useless));
+}
+
+void wait_for_row(Step& s) { s.m.deadline = s.now + kIdlePatience; }
+void ended_already(Step& s) { tell(s, 200, "Ended already"); }
+void ending_already(Step& s) { tell(s, 200, "Ending already"); }
+void never_sent(Step& s) { end(s, Note::NeverSent, 200, "Nothing subscribed"); }
+void no_subscription(Step& s) { end(s, Note::NeverSent, 404, "No such subscription"); }
+
+void keep_for_later(Step& s) {   // the other side asked for quiet: the change is kept, and its owner told that it leaves later
+  tell(s, 503, "Retry-After not over yet, kept");
+  write_row(s);
+  s.m.deadline = std::min(s.m.hold_until, end_of_interest(s.m));
+}
+
+void begin_again(Step& s) {
+  s.m.hold_until = 0;
+  if (s.e.input != Input::Request) return;
+  s.m.attempts = 0;
+  s.m.quick_try = false;
+}
+// The row must say that the subscription is being removed before the removal leaves, so that a restart does not bring it back.
+void commit_first(Step& s) {
+  begin_again(s);
+  s.fx.write = Write::Intent;
+  s.m.deadline = s.e.patience;
+}
+void send_now(Step& s) {
+  begin_again(s);
+  queue(s);
+}
+
+void leave_for_good(Step& s) { s.m.deadline = kNever; }
+void give_up_waiting(Step& s) {
+  tell(s, 503, "Table not loaded yet, kept");
+  s.m.deadline = kNever;
+}
+void last_notify_missing(Step& s) {
+  end(s, s.m.wanted == Wanted::Once && s.m.notified == Notified::No ? Note::NotifyMissing : Note::Removed, 0, "");
+  s.fx.complete = false;   // the owner was told when the reply came
+}
+void expire(Step& s) { end(s, Note::Expired, 480, "Lifetime ended"); }
+void expire_by_itself(Step& s) { let_end(s, Note::Expired, 480, "Lifetime ended"); }
+void withdraw_later(Step& s) {
+  write_row(s);
+  s.fx.note = Note::Expired;
+  s.m.wanted = Wanted::Leaving;
+  s.m.deadline = std::min(s.m.hold_until, removal_end(s.m));
+}
+void withdraw(Step& s) {
+  write_row(s);
+  s.fx.note = Note::Expired;
+  s.m.wanted = Wanted::Leaving;
+  queue(s);
+  if (s.m.state == State::Queued) tell(s, 480, "Lifetime ended");   // the lifetime ended before the request could leave
+}
+void lapse(Step& s) { end(s, Note::Removed, 200, "Ended by itself"); }
+void lapse_by_itself(Step& s) { let_end(s, Note::Removed, 200, "Ended by itself"); }
+void end_deaf_dialog(Step& s) {   // else the notifier would keep its subscription until the grant ends
+  s.fx.note = Note::Deaf;
+  s.m.renew = true;
+  queue(s);
+}
+void notify_missing(Step& s) {    // timer N
+  s.fx.note = Note::NotifyMissing;
+  forget_dialog(s);
+  back_off(s, -1);
+}
+void dialog_lapsed_anew(Step& s) {
+  s.fx.note = Note::DialogLost;
+  subscribe_anew(s);
+}
+void dialog_lapsed_later(Step& s) {
+  s.fx.note = Note::DialogLost;
+  subscribe_anew_later(s, -1);
+}
+void stay_queued(Step& s) { s.m.deadline = end_of_interest(s.m); }
+
+void anew_later(Step& s) {
+  tell_reply(s);
+  subscribe_anew_later(s, -1);
+}
+void ended_anew_later(Step& s) {
+  tell_reply(s);
+  subscribe_after_end_later(s, true, -1);
+}
+void ended_anew_later_as_asked(Step& s) {
+  tell_reply(s);
+  subscribe_after_end_later(s, true, s.e.retry_after);
+}
+void anew_told(Step& s) {
+  tell_reply(s);
+  subscribe_anew(s);
+}
+void anew_later_as_asked(Step& s) {
+  tell_reply(s);
+  subscribe_anew_later(s, s.e.retry_after);
+}
+void removed(Step& s) { end(s, Note::Removed, 0, ""); }
+void await_last_notify(Step& s) {
+  tell_reply(s);
+  write_row(s);
+  if (s.m.op == Op::Remove) s.m.wanted = Wanted::Leaving;
+  s.m.deadline = s.now + s.e.timer_n;
+}
+void terminated_by_notifier(Step& s) { end(s, Note::No, 603, "Terminated by the notifier"); }
+void ended_meanwhile(Step& s) { end(s, Note::Expired, 0, ""); }
+void ends_by_itself_meanwhile(Step& s) { let_end(s, Note::Expired, 0, ""); }
+void withdraw_at_once(Step& s) {
+  withdraw(s);
+  tell_reply(s);
+}
+// Timer N runs from the first request on, even where an owner has asked for a refresh before the first NOTIFY.
+void await_notify(Step& s) {
+  tell_reply(s);
+  write_row(s);
+  s.m.deadline = std::min(s.m.notify_by, s.m.wanted_end);
+}
+void be_live(Step& s) {
+  tell_reply(s);
+  write_row(s);
+  live(s, s.m.sent_at);
+  if (s.m.ask) ask_for_state(s);
+}
+void had_ended(Step& s) { end(s, Note::Removed, 200, "OK, it had ended"); }
+void dialog_lost_anew(Step& s) {  // the owner's outcome is that of the request that makes the new dialog
+  s.fx.note = Note::DialogLost;
+  subscribe_anew(s);
+}
+void dialog_lost_later(Step& s) {
+  s.fx.note = Note::DialogLost;
+  anew_later_as_asked(s);
+}
+// At once, but for the first 423 in a row only; under the same Call-ID (RFC 3261 section 8.1.3.5).
+void ask_for_longer(Step& s) {
+  s.m.attempts = 1;
+  queue(s);
+}
+void back_off_as_asked(Step& s) {
+  tell_reply(s);
+  back_off(s, s.e.retry_after);
+}
+void refused(Step& s) { end(s, Note::Refused, 0, ""); }
+void withdraw_made(Step& s) {
+  tell_reply(s);
+  write_row(s);
+  queue(s);
+}
+// The request failed (the reply was lost, or came from another branch), but a NOTIFY has made the dialog, and that counts.
+void live_made(Step& s) {
+  tell_reply(s);
+  write_row(s);
+  live(s, s.now);
+}
+void fail(Step& s) {
+  tell_reply(s);
+  if (s.m.op == Op::Initial) forget_dialog(s);   // if a lost answer has made a dialog, 481 to its NOTIFYs will end it
+  back_off(s, s.e.retry_after);
+}
+
+void live_by_notify(Step& s) {
+  live(s, s.now);
+  if (s.m.wanted_end <= s.now) s.m.deadline = s.now;
+}
+// Sets the time of the next refresh after a NOTIFY was taken.
+void after_notify(Step& s) {
+  if (s.asked) live(s, s.m.sent_at);
+  if (s.m.refetch) s.m.deadline = std::min(s.m.deadline, refetch_at(s.m));
+}
+void first_notify(Step& s) {
+  live_by_notify(s);
+  after_notify(s);
+}
+void shorter_removal(Step& s) {
+  if (to_end(s)) s.m.deadline = std::min(s.m.deadline, removal_end(s.m));
+}
+void terminated_while_out(Step& s) {   // what comes next is decided when the reply is here
+  note_standing(s);
+  forget_dialog(s);
+  s.fx.new_names = false;              // the request that is out keeps its Call-ID and tag
+  if (wanted(s) && ended_for_good(s)) {
+    s.m.wanted = Wanted::Leaving;
+    s.fx.note = Note::Rejected;
+  }
+  if (pause_of(s.e) > 0) s.m.hold_until = s.now + std::min(pause_of(s.e), kMaxRetryAfter) * 1000;
+  else if (asks_for_a_pause(s.e.reason)) s.m.hold_until = s.now + backoff(1, -1, s.random);
+}
+void ended_as_told(Step& s) {
+  end(s, Note::Removed, 0, "");
+  s.fx.complete = false;
+}
+void rejected(Step& s) { end(s, Note::Rejected, 603, "Terminated by the notifier"); }
+void pause_queued(Step& s) {
+  forget_dialog(s);
+  tell(s, 480, "Ended by the notifier for now, kept");
+  back_off(s, pause_of(s.e));
+}
+void stay_queued_anew(Step& s) {       // the request that waits is an initial one now
+  forget_dialog(s);
+  queue(s);
+  write_row(s);
+}
+void anew_after_pause(Step& s) { subscribe_after_end_later(s, !asks_for_a_pause(s.e.reason), pause_of(s.e)); }
+
+void live_until_due(Step& s) {
+  s.m.refetch = true;   // even if a NOTIFY comes before that: it may bring less than the full state
+  s.m.deadline = std::min({s.m.wanted_end, s.m.grant_end, s.e.due});
+}
+// The grant has ended meanwhile. The new dialog is made at a time that is spread like that of refreshes.
+void make_when_due(Step& s) { s.m.deadline = std::min(s.m.wanted_end, s.e.due); }
+void tell_as_said(Step& s) { tell(s, s.e.status, s.e.phrase); }
+
+}  // namespace act
+
+// --- step -----------------------------------------------------------------------------------------------------------
 
 Effects Subscription::step(Subscription& m, const Event& e, Random& random, MonoMs now) {
   Step s{m, e, random, now, m.grant_end, sub::removal_end(m), m.ask};

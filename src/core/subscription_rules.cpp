@@ -1,24 +1,22 @@
-// The rules of the subscription machine: guards, actions, and the list. What an input says by itself is in subscription.cpp.
+// The rules of the subscription machine: guards, and the list. What writes its fields (what an input says by itself, and the
+// actions of the rules) is in subscription.cpp.
 #include <algorithm>
 
-#include "core/subscription_step.h"
+#include "core/subscription_actions.h"
 
 namespace pua::sub {
 namespace {
 
 using Step = SubscriptionStep;
+using namespace act;
 
-constexpr MonoMs kIdlePatience = 5000;   // a request that came during the load is answered after this long at the latest
 constexpr MonoMs kMoment = 1000;         // a notifier that counts in whole seconds ends a subscription up to this early
 
 // --- guards ----------------------------------------------------------------------------------------------------------
 
-bool wanted(const Step& s) { return s.m.wanted == Wanted::Something; }
 bool not_wanted(const Step& s) { return !wanted(s); }
-bool to_end(const Step& s) { return s.m.wanted == Wanted::Nothing || s.m.wanted == Wanted::Leaving; }
 bool confirmed(const Step& s) { return s.m.dialog == Dialog::Confirmed; }
 bool over_there(const Step& s) { return removal_end(s.m) <= s.now; }
-bool quiet(const Step& s) { return s.m.hold_until > s.now; }
 bool nothing_to_send(const Step& s) { return next_op(s.m) == Op::None; }
 bool intent_first(const Step& s) { return next_op(s.m) == Op::Remove && not_wanted(s); }
 
@@ -74,9 +72,6 @@ bool asks_now(const Step& s) {
   bool in_place_of_an_answer = !s.m.heard && s.now < s.m.sent_at + kRefetchEvery;
   return wanted(s) && (s.m.refused >= kDeaf || in_place_of_an_answer || s.e.ended);
 }
-bool ended_for_good(const Step& s) {
-  return s.e.reason == Reason::Rejected || s.e.reason == Reason::Noresource || s.e.reason == Reason::Invariant;
-}
 bool at_end_by_notifier(const Step& s) {
   MonoMs early = s.e.reason == Reason::Timeout || s.e.reason == Reason::None ? kMoment : 0;
   return s.m.wanted_end - early <= s.now;   // the NOTIFY may come before our own timer
@@ -86,303 +81,6 @@ bool anew_at_once(const Step& s) { return !asks_for_a_pause(s.e.reason) && at_on
 
 bool as_it_stands(const Step& s) { return next_op(s.m) == Op::Refresh && s.e.due >= 0; }
 bool to_be_made_anew(const Step& s) { return next_op(s.m) == Op::Initial && s.e.due >= 0 && s.m.build == Build::Fresh; }
-
-// --- actions ---------------------------------------------------------------------------------------------------------
-
-void tell(Step& s, int status, const char* reason) {
-  s.fx.complete = true;
-  s.fx.local_status = status;
-  s.fx.local_reason = reason;
-}
-void tell_reply(Step& s) { tell(s, 0, ""); }
-void write_row(Step& s) { s.fx.write = Write::Bulk; }
-
-// Ends the record. status 0: the outcome is that of the reply.
-void end(Step& s, Note why, int status, const char* reason) {
-  tell(s, status, reason);
-  write_row(s);
-  s.fx.note = why;
-  forget_dialog(s);
-  s.m.wanted = Wanted::Leaving;
-  s.m.hold_until = 0;
-  s.m.deadline = kNever;
-}
-
-void queue(Step& s) {
-  s.m.deadline = end_of_interest(s.m);
-  s.fx.enqueue = true;
-}
-
-// The subscription is not wanted, and ends at the notifier by itself: there is nothing to send, but the last NOTIFY of the
-// dialog is still to come (RFC 6665 section 4.4.1).
-void let_end(Step& s, Note why, int status, const char* reason) {
-  tell(s, status, reason);
-  write_row(s);
-  s.fx.note = why;
-  s.m.wanted = Wanted::Leaving;
-  s.m.deadline = s.now + s.e.timer_n;
-}
-
-void back_off(Step& s, int64_t retry_after) {
-  Subscription& m = s.m;
-  m.attempts = static_cast<uint8_t>(std::min(m.attempts + 1, 255));
-  MonoMs retry = s.now + backoff(m.attempts, retry_after, s.random);
-  m.hold_until = retry_after > 0 ? s.now + std::min(retry_after, kMaxRetryAfter) * 1000 : 0;
-  MonoMs end = end_of_interest(m);
-  // When the grant ends a new dialog is due, but not before the time that the other side asked for.
-  if (m.dialog == Dialog::Confirmed && m.wanted == Wanted::Something && !m.hold_until) end = std::min(end, m.grant_end);
-  m.deadline = std::min(retry, end);
-  write_row(s);
-}
-
-// The dialog is lost, and the subscription still wanted: a new dialog is made at once, or later.
-void subscribe_anew(Step& s) {
-  note_standing(s);
-  forget_dialog(s);
-  s.m.quick_try = true;
-  write_row(s);
-  queue(s);
-}
-void subscribe_anew_later(Step& s, int64_t retry_after) {
-  note_standing(s);
-  forget_dialog(s);
-  if (s.m.hold_until > s.now) retry_after = std::max(retry_after, (s.m.hold_until - s.now + 999) / 1000);
-  back_off(s, retry_after);
-}
-// As subscribe_anew_later(), where the notifier has ended the dialog. welcome: the NOTIFY allows a new one at once. If that is
-// put off only because one was tried a moment ago, the notifier ends dialogs as soon as they are made, and the log is told so.
-void subscribe_after_end_later(Step& s, bool welcome, int64_t retry_after) {
-  bool again = welcome && s.m.quick_try && !stood(s.m, s.now) && retry_after <= 0 && !quiet(s);
-  subscribe_anew_later(s, retry_after);
-  if (!again || s.m.looping || s.fx.note != Note::No) return;
-  s.m.looping = true;
-  s.fx.note = Note::EndsAgain;
-}
-
-void live(Step& s, MonoMs from) {
-  Subscription& m = s.m;
-  m.deadline = m.wanted_end;
-  if (m.grant_end < m.wanted_end) {
-    MonoMs left = std::max<MonoMs>(m.grant_end - from, 0);
-    m.deadline = std::min(m.wanted_end, from + refresh_after(static_cast<uint32_t>(left / 1000), s.random));
-  }
-  if (m.refetch) m.deadline = std::min(m.deadline, refetch_at(m));
-}
-
-// NOTIFYs were refused: the next request leaves sooner.
-void ask_for_state(Step& s) {
-  s.m.ask = true;
-  s.m.deadline = std::min(s.m.deadline, s.m.sent_at + (kRefetchEvery << s.m.useless));
-}
-
-void wait_for_row(Step& s) { s.m.deadline = s.now + kIdlePatience; }
-void ended_already(Step& s) { tell(s, 200, "Ended already"); }
-void ending_already(Step& s) { tell(s, 200, "Ending already"); }
-void never_sent(Step& s) { end(s, Note::NeverSent, 200, "Nothing subscribed"); }
-void no_subscription(Step& s) { end(s, Note::NeverSent, 404, "No such subscription"); }
-
-void keep_for_later(Step& s) {   // the other side asked for quiet: the change is kept, and its owner told that it leaves later
-  tell(s, 503, "Retry-After not over yet, kept");
-  write_row(s);
-  s.m.deadline = std::min(s.m.hold_until, end_of_interest(s.m));
-}
-
-void begin_again(Step& s) {
-  s.m.hold_until = 0;
-  if (s.e.input != Input::Request) return;
-  s.m.attempts = 0;
-  s.m.quick_try = false;
-}
-// The row must say that the subscription is being removed before the removal leaves, so that a restart does not bring it back.
-void commit_first(Step& s) {
-  begin_again(s);
-  s.fx.write = Write::Intent;
-  s.m.deadline = s.e.patience;
-}
-void send_now(Step& s) {
-  begin_again(s);
-  queue(s);
-}
-
-void leave_for_good(Step& s) { s.m.deadline = kNever; }
-void give_up_waiting(Step& s) {
-  tell(s, 503, "Table not loaded yet, kept");
-  s.m.deadline = kNever;
-}
-void last_notify_missing(Step& s) {
-  end(s, s.m.wanted == Wanted::Once && s.m.notified == Notified::No ? Note::NotifyMissing : Note::Removed, 0, "");
-  s.fx.complete = false;   // the owner was told when the reply came
-}
-void expire(Step& s) { end(s, Note::Expired, 480, "Lifetime ended"); }
-void expire_by_itself(Step& s) { let_end(s, Note::Expired, 480, "Lifetime ended"); }
-void withdraw_later(Step& s) {
-  write_row(s);
-  s.fx.note = Note::Expired;
-  s.m.wanted = Wanted::Leaving;
-  s.m.deadline = std::min(s.m.hold_until, removal_end(s.m));
-}
-void withdraw(Step& s) {
-  write_row(s);
-  s.fx.note = Note::Expired;
-  s.m.wanted = Wanted::Leaving;
-  queue(s);
-  if (s.m.state == State::Queued) tell(s, 480, "Lifetime ended");   // the lifetime ended before the request could leave
-}
-void lapse(Step& s) { end(s, Note::Removed, 200, "Ended by itself"); }
-void lapse_by_itself(Step& s) { let_end(s, Note::Removed, 200, "Ended by itself"); }
-void end_deaf_dialog(Step& s) {   // else the notifier would keep its subscription until the grant ends
-  s.fx.note = Note::Deaf;
-  s.m.renew = true;
-  queue(s);
-}
-void notify_missing(Step& s) {    // timer N
-  s.fx.note = Note::NotifyMissing;
-  forget_dialog(s);
-  back_off(s, -1);
-}
-void dialog_lapsed_anew(Step& s) {
-  s.fx.note = Note::DialogLost;
-  subscribe_anew(s);
-}
-void dialog_lapsed_later(Step& s) {
-  s.fx.note = Note::DialogLost;
-  subscribe_anew_later(s, -1);
-}
-void stay_queued(Step& s) { s.m.deadline = end_of_interest(s.m); }
-
-void anew_later(Step& s) {
-  tell_reply(s);
-  subscribe_anew_later(s, -1);
-}
-void ended_anew_later(Step& s) {
-  tell_reply(s);
-  subscribe_after_end_later(s, true, -1);
-}
-void ended_anew_later_as_asked(Step& s) {
-  tell_reply(s);
-  subscribe_after_end_later(s, true, s.e.retry_after);
-}
-void anew_told(Step& s) {
-  tell_reply(s);
-  subscribe_anew(s);
-}
-void anew_later_as_asked(Step& s) {
-  tell_reply(s);
-  subscribe_anew_later(s, s.e.retry_after);
-}
-void removed(Step& s) { end(s, Note::Removed, 0, ""); }
-void await_last_notify(Step& s) {
-  tell_reply(s);
-  write_row(s);
-  if (s.m.op == Op::Remove) s.m.wanted = Wanted::Leaving;
-  s.m.deadline = s.now + s.e.timer_n;
-}
-void terminated_by_notifier(Step& s) { end(s, Note::No, 603, "Terminated by the notifier"); }
-void ended_meanwhile(Step& s) { end(s, Note::Expired, 0, ""); }
-void ends_by_itself_meanwhile(Step& s) { let_end(s, Note::Expired, 0, ""); }
-void withdraw_at_once(Step& s) {
-  withdraw(s);
-  tell_reply(s);
-}
-// Timer N runs from the first request on, even where an owner has asked for a refresh before the first NOTIFY.
-void await_notify(Step& s) {
-  tell_reply(s);
-  write_row(s);
-  s.m.deadline = std::min(s.m.notify_by, s.m.wanted_end);
-}
-void be_live(Step& s) {
-  tell_reply(s);
-  write_row(s);
-  live(s, s.m.sent_at);
-  if (s.m.ask) ask_for_state(s);
-}
-void had_ended(Step& s) { end(s, Note::Removed, 200, "OK, it had ended"); }
-void dialog_lost_anew(Step& s) {  // the owner's outcome is that of the request that makes the new dialog
-  s.fx.note = Note::DialogLost;
-  subscribe_anew(s);
-}
-void dialog_lost_later(Step& s) {
-  s.fx.note = Note::DialogLost;
-  anew_later_as_asked(s);
-}
-// At once, but for the first 423 in a row only; under the same Call-ID (RFC 3261 section 8.1.3.5).
-void ask_for_longer(Step& s) {
-  s.m.attempts = 1;
-  queue(s);
-}
-void back_off_as_asked(Step& s) {
-  tell_reply(s);
-  back_off(s, s.e.retry_after);
-}
-void refused(Step& s) { end(s, Note::Refused, 0, ""); }
-void withdraw_made(Step& s) {
-  tell_reply(s);
-  write_row(s);
-  queue(s);
-}
-// The request failed (the reply was lost, or came from another branch), but a NOTIFY has made the dialog, and that counts.
-void live_made(Step& s) {
-  tell_reply(s);
-  write_row(s);
-  live(s, s.now);
-}
-void fail(Step& s) {
-  tell_reply(s);
-  if (s.m.op == Op::Initial) forget_dialog(s);   // if a lost answer has made a dialog, 481 to its NOTIFYs will end it
-  back_off(s, s.e.retry_after);
-}
-
-void live_by_notify(Step& s) {
-  live(s, s.now);
-  if (s.m.wanted_end <= s.now) s.m.deadline = s.now;
-}
-// Sets the time of the next refresh after a NOTIFY was taken.
-void after_notify(Step& s) {
-  if (s.asked) live(s, s.m.sent_at);
-  if (s.m.refetch) s.m.deadline = std::min(s.m.deadline, refetch_at(s.m));
-}
-void first_notify(Step& s) {
-  live_by_notify(s);
-  after_notify(s);
-}
-void shorter_removal(Step& s) {
-  if (to_end(s)) s.m.deadline = std::min(s.m.deadline, removal_end(s.m));
-}
-void terminated_while_out(Step& s) {   // what comes next is decided when the reply is here
-  note_standing(s);
-  forget_dialog(s);
-  s.fx.new_names = false;              // the request that is out keeps its Call-ID and tag
-  if (wanted(s) && ended_for_good(s)) {
-    s.m.wanted = Wanted::Leaving;
-    s.fx.note = Note::Rejected;
-  }
-  if (pause_of(s.e) > 0) s.m.hold_until = s.now + std::min(pause_of(s.e), kMaxRetryAfter) * 1000;
-  else if (asks_for_a_pause(s.e.reason)) s.m.hold_until = s.now + backoff(1, -1, s.random);
-}
-void ended_as_told(Step& s) {
-  end(s, Note::Removed, 0, "");
-  s.fx.complete = false;
-}
-void rejected(Step& s) { end(s, Note::Rejected, 603, "Terminated by the notifier"); }
-void pause_queued(Step& s) {
-  forget_dialog(s);
-  tell(s, 480, "Ended by the notifier for now, kept");
-  back_off(s, pause_of(s.e));
-}
-void stay_queued_anew(Step& s) {       // the request that waits is an initial one now
-  forget_dialog(s);
-  queue(s);
-  write_row(s);
-}
-void anew_after_pause(Step& s) { subscribe_after_end_later(s, !asks_for_a_pause(s.e.reason), pause_of(s.e)); }
-
-void live_until_due(Step& s) {
-  s.m.refetch = true;   // even if a NOTIFY comes before that: it may bring less than the full state
-  s.m.deadline = std::min({s.m.wanted_end, s.m.grant_end, s.e.due});
-}
-// The grant has ended meanwhile. The new dialog is made at a time that is spread like that of refreshes.
-void make_when_due(Step& s) { s.m.deadline = std::min(s.m.wanted_end, s.e.due); }
-void tell_as_said(Step& s) { tell(s, s.e.status, s.e.phrase); }
 
 // --- the rules -------------------------------------------------------------------------------------------------------
 

@@ -33,31 +33,14 @@ inline bool stood(const Subscription& m, MonoMs now) {
   return m.since != 0 && m.notified != Notified::No && now - m.since >= kStood;
 }
 
-// If the dialog has stood for a while, failures of the dialogs before it do not count any more.
-inline void note_standing(SubscriptionStep& s) {
-  Subscription& m = s.m;
-  if (!stood(m, s.now)) return;
-  m.attempts = 0;
-  m.quick_try = false;
-  if (m.looping && s.fx.note == Note::No) m.looping = false, s.fx.note = Note::Stands;
-}
-
 // When to ask for full state: less and less often, where the notifier never sends any.
 inline MonoMs refetch_at(const Subscription& m) { return m.sent_at + (kRefetchEvery << m.gaps); }
 
-inline void forget_dialog(SubscriptionStep& s) {
-  Subscription& m = s.m;
-  m.dialog = Dialog::None;
-  m.notified = Notified::No;
-  m.notify_by = 0;
-  m.grant_end = 0;
-  m.since = 0;
-  m.beyond = 0;
-  m.gap = Gap::No;
-  m.gaps = 0;
-  m.renew = m.ask = m.probe = false;
-  m.refused = m.useless = 0;
-  s.fx.new_names = true;
+inline bool wanted(const SubscriptionStep& s) { return s.m.wanted == Wanted::Something; }
+inline bool to_end(const SubscriptionStep& s) { return s.m.wanted == Wanted::Nothing || s.m.wanted == Wanted::Leaving; }
+inline bool quiet(const SubscriptionStep& s) { return s.m.hold_until > s.now; }
+inline bool ended_for_good(const SubscriptionStep& s) {
+  return s.e.reason == Reason::Rejected || s.e.reason == Reason::Noresource || s.e.reason == Reason::Invariant;
 }
 
 // What to ask for after a 423 (RFC 3261 section 21.4.17); 0: we may ask for nothing longer.
