@@ -353,7 +353,8 @@ TEST(ApiEndInside, rows_are_written_before_free_returns) {
 TEST(ApiEndInside, a_shutdown_in_a_reply_callback_is_over_after_all_others) {
   for (const char* name : {"one", "two", "three"}) host.publish(name, kAlice);
   host.shut_down_in_the_next();
-  CHECK_STORY("one 200 superseded, pua_shutdown returned, two 200 superseded, three 200, shut down", host.until_ran("shut down"));
+  CHECK_STORY("one 200 superseded, pua_shutdown returned, two 200 superseded, three 200, shut down",
+              host.until_ran("shut down"));
   LONGS_EQUAL(PUA_OK, host.shutdown_rc);
 }
 
