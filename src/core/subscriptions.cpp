@@ -7,11 +7,22 @@
 
 namespace pua {
 
-static void put_body(std::array<std::string_view, SubscriptionRecord::kFields>& text, std::string_view body,
-                     std::string_view content_type) {
+using Texts = std::array<std::string_view, SubscriptionRecord::kFields>;
+
+static void put_body(Texts& text, std::string_view body, std::string_view content_type) {
   if (body.empty()) return;
   text[SubscriptionRecord::kBody] = body;
   text[SubscriptionRecord::kContentType] = content_type;
+}
+
+// What a request for the subscription says, but for its key. What it leaves out stays, except where the default is meant.
+static void put_request(Texts& text, const SubscribeRequest& q) {
+  text[SubscriptionRecord::kContact] = q.contact;
+  text[SubscriptionRecord::kTarget] = q.remote_target;
+  text[SubscriptionRecord::kProxy] = q.outbound_proxy;
+  if (!q.event_id.empty()) text[SubscriptionRecord::kEventId] = q.event_id;
+  if (!q.extra_headers.empty()) text[SubscriptionRecord::kExtraHeaders] = q.extra_headers;
+  put_body(text, q.body, q.content_type);
 }
 
 Status Subscriptions::check(const SubscribeRequest& q) const {
@@ -75,13 +86,17 @@ Status Subscriptions::subscribe(const SubscribeRequest& q, RequestDone done, Mon
   }
   bool first = !s, wait = maybe_in_table(s);
   if (first) {
-    std::array<std::string_view, SubscriptionRecord::kFields> text{};
+    Texts text{};
     text[SubscriptionRecord::kPresUri] = q.pres_uri;
     text[SubscriptionRecord::kId] = q.id;
     text[SubscriptionRecord::kWatcher] = q.watcher_uri;
     text[SubscriptionRecord::kTo] = q.to_uri;
+    put_request(text, q);
+    DialogNames names = new_names();
+    text[SubscriptionRecord::kCallId] = names.call_id;
+    text[SubscriptionRecord::kLocalTag] = names.tag;
     s = &make(q.source, q.event, hash, text);
-    renew_dialog(*s);
+    dialogs_.add(*s);
   }
   if (wait) wait_for_row(*s, now);
   if (s->m->state == sub::State::Sending) put_behind(*s, q, std::move(done), now);
@@ -97,14 +112,9 @@ void Subscriptions::take_over(SubscriptionRecord& s, const SubscribeRequest& q, 
   x.keep_existing = q.keep_existing && !removal && s.m->state == sub::State::Idle && x.callers.empty();
   join(s, std::move(done), q.cb_param, now);
   bool fetch = first || s.m->wanted == sub::Wanted::Once || (s.m->state == sub::State::Gone && !EngineCommon::has_row(s));
-  if (!removal || fetch) {
+  if (!first && (!removal || fetch)) {   // a new subscription was made with them
     auto text = s.text.views();
-    text[SubscriptionRecord::kContact] = q.contact;
-    text[SubscriptionRecord::kTarget] = q.remote_target;
-    text[SubscriptionRecord::kProxy] = q.outbound_proxy;
-    if (!q.event_id.empty()) text[SubscriptionRecord::kEventId] = q.event_id;
-    if (!q.extra_headers.empty()) text[SubscriptionRecord::kExtraHeaders] = q.extra_headers;
-    put_body(text, q.body, q.content_type);
+    put_request(text, q);
     s.put(text);
   }
   bool waited_for_row = s.m->state == sub::State::Idle;

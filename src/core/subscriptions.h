@@ -52,6 +52,10 @@ class Subscriptions : public Keeper<Subscriptions, SubscriptionRecord> {
   void fill(SubscriptionRecord&, SipRequest&, std::string (&scratch)[2], MonoMs now);
   sub::Event heard(SubscriptionRecord&, const SipReply&, MonoMs now);
   void take_dialog(SubscriptionRecord&, const SipReply&);
+  struct DialogNames {
+    char call_id[kCallIdSize + 1], tag[9];
+  };
+  DialogNames new_names();
   void renew_dialog(SubscriptionRecord&);
   std::string_view contact_of(const SubscriptionRecord&) const;
   std::string_view destination(const SubscriptionRecord&) const;        // valid until the next call

@@ -69,15 +69,20 @@ void Subscriptions::report(SubscriptionRecord& s, const sub::Effects& fx, const 
   }
 }
 
+Subscriptions::DialogNames Subscriptions::new_names() {
+  DialogNames names;
+  uint64_t call = c_.entropy_();
+  write_names({call, static_cast<uint32_t>(c_.entropy_())}, c_.settings_.host, names.call_id, names.tag);
+  return names;
+}
+
 // Takes Call-ID and tag for a new dialog. NOTIFYs of the old one are answered 481 from now on.
 void Subscriptions::renew_dialog(SubscriptionRecord& s) {
   dialogs_.remove(s);
-  uint64_t call = c_.entropy_();
-  char call_id[kCallIdSize + 1], tag[9];
-  write_names({call, static_cast<uint32_t>(c_.entropy_())}, c_.settings_.host, call_id, tag);
+  DialogNames names = new_names();
   auto text = s.text.views();
-  text[SubscriptionRecord::kCallId] = call_id;
-  text[SubscriptionRecord::kLocalTag] = tag;
+  text[SubscriptionRecord::kCallId] = names.call_id;
+  text[SubscriptionRecord::kLocalTag] = names.tag;
   text[SubscriptionRecord::kRemoteTag] = text[SubscriptionRecord::kRemote] = text[SubscriptionRecord::kRouteSet] = {};
   s.put(text);
   s.cseq = s.remote_cseq = 0;
