@@ -38,7 +38,7 @@ void write_destination(std::string_view uri, std::string& out) {
 
 bool can_be_target(std::string_view uri) {
   Uri u;
-  if (!check_uri("Contact", uri) || read_uri(uri, u) || (u.kind != Scheme::Sip && u.kind != Scheme::Sips)) return false;
+  if (!check_uri("Contact", uri, &u) || (u.kind != Scheme::Sip && u.kind != Scheme::Sips)) return false;
   std::string_view transport = param_value(u.params, "transport");
   return transport.empty() || same_word(transport, "udp") || same_word(transport, "tcp") || same_word(transport, "tls");
 }

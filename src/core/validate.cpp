@@ -12,7 +12,7 @@ namespace pua {
 
 static bool control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-Status check_uri(std::string_view field, std::string_view uri) {
+Status check_uri(std::string_view field, std::string_view uri, Uri* parts) {
   auto bad = [&](std::string_view why) { return Status(Errc::bad_uri, std::string(field).append(why)); };
   if (uri.empty()) return bad(" is empty");
   if (uri.size() > kMaxUri) return bad(" is longer than " + std::to_string(kMaxUri) + " octets");
@@ -23,6 +23,7 @@ Status check_uri(std::string_view field, std::string_view uri) {
   // What stands behind '?' is read as header fields to put into the request (RFC 3261 section 19.1.1). In the user part '?' has
   // no meaning.
   if (u.has_headers) return bad(" holds header fields behind '?'");
+  if (parts) *parts = u;
   return success();
 }
 

@@ -8,13 +8,16 @@
 
 namespace pua {
 
+struct Uri;
+
 constexpr size_t kMaxUri = 1023;   // octets
 constexpr size_t kMaxToken = 255;  // ids, entity-tags, content types
 constexpr size_t kMaxRoutes = 4096;  // a route set
 
 // A URI with the scheme sip, sips, pres or tel that can be read (core/uri.h), without a header part. It goes out octet by octet
-// as it is; only octets that must not stand raw are escaped, by write_uri().
-Status check_uri(std::string_view field, std::string_view uri);
+// as it is; only octets that must not stand raw are escaped, by write_uri(). parts: becomes the URI taken apart, where it is not
+// null and there is no error.
+Status check_uri(std::string_view field, std::string_view uri, Uri* parts = nullptr);
 // No control characters, at most `max` octets.
 Status check_text(std::string_view field, std::string_view value, size_t max);
 // A token, at most kMaxToken octets.
