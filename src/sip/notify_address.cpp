@@ -35,8 +35,9 @@ std::string NotifyAddress::write(const std::string& host) const {
                             : ";transport=tcp");
 }
 
-std::string NotifyAddress::contact_toward(const NetAddress& to) const {
-  return any_ && port_ && reaches(to.family()) ? write(source_toward(to).host()) : contact_;
+void NotifyAddress::contact_toward(const NetAddress& to, std::string& out) const {
+  if (any_ && port_ && reaches(to.family())) out = write(source_toward(to).host());
+  else out = contact_;
 }
 
 bool NotifyAddress::fits(const Target& t) const {

@@ -28,8 +28,8 @@ class NotifyAddress {
   // of the machine, it is the one that leads out.
   const std::string& contact() const { return contact_; }
   const std::string& host() const { return host_; }      // of contact()
-  // The same with a host at which somebody at `to` can reach us.
-  std::string contact_toward(const NetAddress& to) const;
+  // The same with a host at which somebody at `to` can reach us, put into `out`.
+  void contact_toward(const NetAddress& to, std::string& out) const;
 
   // Is it of the family and security that such a target needs?
   bool fits(const Target&) const;

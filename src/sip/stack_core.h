@@ -66,6 +66,7 @@ class SipStack::Core : public EndpointSink,
   Status set_credentials(std::vector<SipCredential>);
   void reread_names() {
     last_servers_.reset();
+    named_ = {};
     if (locator_) locator_->reread();
   }
   void set_max_message(uint32_t octets) {
@@ -89,6 +90,7 @@ class SipStack::Core : public EndpointSink,
   struct Way {
     std::string_view uri, proxy, routes;  // Request-URI, next hop (empty: the Request-URI), Route header field
     Target target, hop;                   // Request-URI and next hop, parsed
+    bool as_named = false;                // the next hop is as `proxy` names it: no sips: has made TLS of it
   };
 
   // --- stack.cpp
@@ -162,6 +164,13 @@ class SipStack::Core : public EndpointSink,
   // The last literal hop: most requests of a proxy go to one.
   std::string last_hop_;
   Servers last_servers_;
+  // The same as requests name it. It changes only with a request that names another one, whose views are not of it.
+  struct NamedHop {
+    std::string proxy;
+    Target target;        // of proxy
+    Servers servers;
+  };
+  NamedHop named_;
 };
 
 }  // namespace pua

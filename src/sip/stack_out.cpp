@@ -59,15 +59,22 @@ Result<SipStack::Core::Way> SipStack::Core::way_of(const SipRequest& r) {
   auto target = parse_target(w.uri);
   if (!target) return target.error();
   w.target = w.hop = *target;
-  if (!w.proxy.empty()) {
+  if (!w.proxy.empty() && w.proxy == named_.proxy) {
+    w.hop = named_.target;
+  } else if (!w.proxy.empty()) {
     auto hop = parse_target(w.proxy);
     if (!hop) return hop.error();
     w.hop = *hop;
   }
   if (w.hop.host.empty()) return {Errc::bad_uri, "a tel: URI needs a proxy to go to"};
-  auto wanted = parse_target(r.uri);
-  if (!wanted) return wanted.error();
-  if (auto st = keep_secure(*wanted, w.hop); !st) return st.error();
+  Target wanted = w.target;
+  if (!r.route_set.empty()) {   // a strict router may have taken the place of the Request-URI
+    auto read = parse_target(r.uri);
+    if (!read) return read.error();
+    wanted = *read;
+  }
+  if (auto st = keep_secure(wanted, w.hop); !st) return st.error();
+  w.as_named = !w.proxy.empty() && !wanted.sips;
   return w;
 }
 
@@ -75,6 +82,10 @@ Result<SipStack::Core::Way> SipStack::Core::way_of(const SipRequest& r) {
 Status SipStack::Core::start(Txn& t, const SipRequest& r) {
   auto way = way_of(r);
   if (!way) return way.error();
+  if (lane_ && way->as_named && way->proxy == named_.proxy) {
+    t.servers = named_.servers;
+    return attempt(t, r, *way);
+  }
   if (auto st = next_hop(way->hop, proxy_); !st) return st;   // sofia may have to read it
   if (lane_ && !find_servers(t, r, *way)) return success();
   return attempt(t, r, *way);
@@ -96,6 +107,11 @@ bool SipStack::Core::find_servers(Txn& t, const SipRequest& r, const Way& way) {
       } else if (NetAddress::literal(way.hop.host, 0)) {
         last_hop_ = hop;
         last_servers_ = t.servers;
+        if (way.as_named) {
+          named_.proxy = way.proxy;
+          named_.target = *parse_target(named_.proxy);
+          named_.servers = t.servers;
+        }
       }
       return true;
     }
@@ -152,7 +168,7 @@ Status SipStack::Core::attempt_lane(Txn& t, const SipRequest& r, const Way& way,
     hop.secure = false;
     if (NotifyAddress* address = address_for(r, hop, &to)) {
       socket = of_family(address->sockets(), to.family());
-      contact_ = address->contact_toward(to);
+      address->contact_toward(to, contact_);
       add_user(r.from, contact_);
       contact = contact_;
     }
@@ -201,7 +217,8 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
   if (r.method == "SUBSCRIBE") {
     std::optional<NetAddress> to = t.servers ? NetAddress((*t.servers)[t.server].address) : NetAddress::literal(hop.host, 0);
     address = address_for(r, hop, to ? &*to : nullptr);
-    if (address) own = to ? address->contact_toward(*to) : address->contact();
+    if (address && to) address->contact_toward(*to, own);
+    else if (address) own = address->contact();
   }
   headers_.clear();
   if (auto st = write_contact(way.target, way.routes.empty() ? Target{} : way.hop, address ? std::string_view(own) : r.contact,
