@@ -12,7 +12,7 @@ void append_folded(std::string& out, std::string_view s) {
 }
 
 bool is_address(std::string_view host) {
-  return host.starts_with('[') || host.find_first_not_of("0123456789.") == host.npos;
+  return host.starts_with('[') || is_ipv4_text(host);
 }
 
 }  // namespace

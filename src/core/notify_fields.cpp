@@ -156,10 +156,12 @@ size_t split_headers(std::string_view block, HeaderField* out) {
     std::string_view line = block.substr(0, end);
     block.remove_prefix(std::min(end + 1, block.size()));
     if (line.ends_with('\r')) line.remove_suffix(1);
-    size_t colon = line.find(':');
-    if (colon == line.npos) continue;
-    HeaderField f{trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1))};
-    if (is_token(f.name)) out[n++] = f;
+    size_t name = 0;
+    while (name < line.size() && is_token_char(line[name])) name++;
+    size_t colon = name;   // blanks may stand before it (RFC 3261 section 25.1, HCOLON)
+    while (colon < line.size() && kLinearWhite.has(line[colon])) colon++;
+    if (name == 0 || colon == line.size() || line[colon] != ':') continue;
+    out[n++] = {line.substr(0, name), trimmed(line.substr(colon + 1))};
   }
   return n;
 }

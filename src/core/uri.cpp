@@ -11,6 +11,7 @@ bool digit(char c) { return c >= '0' && c <= '9'; }
 bool hex(char c) { return digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
 bool alnum(char c) { return digit(c) || (lower(c) >= 'a' && lower(c) <= 'z'); }
 
+constexpr CharSet kNotInHost("/%[]@");   // of those that may stand raw in other parts
 constexpr std::array<bool, 256> kRaw = [] {
   std::array<bool, 256> t{};
   for (unsigned c = '0'; c <= '9'; c++) t[c] = true;
@@ -46,7 +47,7 @@ const char* read_host(std::string_view s, Uri& out) {
       return " has an IPv6 address that is none";
     end++;
   } else if (std::any_of(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(end), [](char c) {
-               return !raw_in_uri(c) || std::string_view("/%[]@").find(c) != std::string_view::npos;
+               return !raw_in_uri(c) || kNotInHost.has(c);
              })) {
     return s.find('@') != s.npos ? " holds more than one '@'" : " has a host that is none";
   }

@@ -39,6 +39,13 @@ const char* read_uri(std::string_view text, Uri& out);
 // part, which a Request-URI must not have; if the URI cannot be read, all of it. "": there is none, or it is "*".
 std::string_view first_contact_uri(std::string_view contact);
 
+// Whether the host is written like an IPv4 address: in digits and dots, which no name is.
+inline bool is_ipv4_text(std::string_view host) {
+  for (char c : host)
+    if ((c < '0' || c > '9') && c != '.') return false;
+  return true;
+}
+
 // Whether this octet may stand in user, password, number and parameters of a URI without an escape: letters, digits, -_.!~*'()
 // ;/?:@&=+$, % [ ].
 bool raw_in_uri(char c);

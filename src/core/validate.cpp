@@ -10,6 +10,8 @@
 
 namespace pua {
 
+static constexpr CharSet kNotInTag(";,<>\"");
+
 static bool control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 Status check_uri(std::string_view field, std::string_view uri, Uri* parts) {
@@ -42,7 +44,7 @@ Status check_etag(std::string_view etag) {
 
 Status check_tag(std::string_view field, std::string_view tag) {
   bool word = std::all_of(tag.begin(), tag.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-  if (tag.size() > kMaxToken || !word || tag.find_first_of(";,<>\"") != tag.npos)
+  if (tag.size() > kMaxToken || !word || kNotInTag.first_in(tag) != tag.npos)
     return {Errc::bad_header, std::string(field) + " is no tag"};
   return success();
 }

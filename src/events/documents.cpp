@@ -29,8 +29,6 @@ struct RootVersion : XmlVisitor {
   }
 };
 
-constexpr std::string_view kBlanks = " \t\r";
-
 Status bad_line(size_t number, const char* what) {
   return {Errc::bad_body, "message summary, line " + std::to_string(number) + ": " + what};
 }
@@ -52,8 +50,8 @@ Status process_xml(XmlReader& reader, const BodyRequest& req, std::string& out, 
 Status check_message_summary_start(std::string_view body) {
   std::string_view line = body.substr(0, body.find('\n'));
   size_t colon = line.find(':');
-  std::string_view value = colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1), kBlanks);
-  bool fine = same_word(trim(line.substr(0, colon), kBlanks), "messages-waiting") &&
+  std::string_view value = colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1));
+  bool fine = same_word(trim(line.substr(0, colon)), "messages-waiting") &&
               (same_word(value, "yes") || same_word(value, "no"));
   return fine ? success() : bad_line(1, "\"Messages-Waiting: yes\" or \"Messages-Waiting: no\" expected");
 }
@@ -67,10 +65,10 @@ Status check_message_summary(std::string_view body) {
     auto control = [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\r') || c == 0x7f; };
     if (std::any_of(raw.begin(), raw.end(), control)) return bad_line(number, "control character");
     bool folded = !raw.empty() && (raw[0] == ' ' || raw[0] == '\t');
-    std::string_view line = trim(raw, kBlanks);
+    std::string_view line = trim(raw);
     if (number == 1 || folded || line.empty()) continue;
     size_t colon = line.find(':');
-    if (colon == std::string_view::npos || !is_token(trim(line.substr(0, colon), kBlanks))) {
+    if (colon == std::string_view::npos || !is_token(trim(line.substr(0, colon)))) {
       return bad_line(number, "\"name: value\" expected");
     }
   }

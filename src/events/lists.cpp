@@ -59,7 +59,8 @@ BodyPart read_part(std::string_view text) {
   size_t end = 0;
   while (end < text.size()) {
     size_t line = std::min(text.find('\n', end), text.size());
-    bool blank = trim(text.substr(end, line - end), "\r").empty();
+    constexpr CharSet kCr("\r");
+    bool blank = trimmed(text.substr(end, line - end), kCr).empty();
     if (blank) {
       out.body = text.substr(std::min(line + 1, text.size()));
       break;

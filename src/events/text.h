@@ -11,7 +11,7 @@ namespace pua {
 inline char lower(char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); }
 
 // Of lines, too: without blanks and line ends at both ends.
-inline std::string_view trim(std::string_view s, std::string_view blanks = " \t\r\n") { return trimmed(s, blanks); }
+inline std::string_view trim(std::string_view s) { return trimmed(s, kWhite); }
 
 // "type/subtype" of a Content-Type: without parameters and blanks around it.
 inline std::string_view media_type(std::string_view content_type) {

@@ -120,8 +120,8 @@ bool line_of(const msg_header_t* h, std::string_view& name, std::string_view& va
   std::string_view line(static_cast<const char*>(h->sh_data), h->sh_data ? h->sh_len : 0);
   size_t colon = line.find(':');
   if (colon == std::string_view::npos) return false;
-  name = trimmed(line.substr(0, colon), " \t\r\n");
-  value = trimmed(line.substr(colon + 1), " \t\r\n");
+  name = trimmed(line.substr(0, colon), kWhite);
+  value = trimmed(line.substr(colon + 1), kWhite);
   return true;
 }
 

@@ -13,7 +13,7 @@ constexpr size_t kLongestMethod = 64;
 bool space(char c) { return c == ' ' || c == '\t'; }
 bool digit(char c) { return c >= '0' && c <= '9'; }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-std::string_view without_white(std::string_view s) { return trimmed(s, " \t\r\n"); }
+std::string_view without_white(std::string_view s) { return trimmed(s, kWhite); }
 
 // "SIP/2.0", in any case and of any version: whether that one is spoken is not decided here.
 bool version(std::string_view s) {

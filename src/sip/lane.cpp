@@ -30,6 +30,7 @@ constexpr size_t kMaxWaitingOctets = 4 << 20;  // likewise
 constexpr size_t kKeptOctets = 4096;         // memory of longer answers is given back
 constexpr uint8_t kMaxOdd = 32;              // responses to one request that are given to the parser
 constexpr std::string_view kCookie = "z9hG4bK";
+constexpr CharSet kBehindBranch("; \t,\r\n\"");
 
 }  // namespace
 
@@ -372,7 +373,7 @@ UdpLane::Branch UdpLane::branch_in(std::string_view datagram, MonoMs now, LaneTx
   for (int i = 0; i < 4; i++) {
     at = datagram.find(kCookie, at);
     if (at == std::string_view::npos) break;
-    size_t end = datagram.find_first_of("; \t,\r\n\"", at);
+    size_t end = kBehindBranch.first_in(datagram, at);
     uint64_t key = txns_.key_of(datagram.substr(at, end == std::string_view::npos ? end : end - at));
     out = txns_.find(key);
     if (out) return Branch::Out;

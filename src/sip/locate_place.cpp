@@ -15,7 +15,6 @@ std::string_view without_brackets(std::string_view host) {
   return host;
 }
 
-bool all_digits_and_dots(std::string_view s) { return s.find_first_not_of("0123456789.") == std::string_view::npos; }
 
 Error bad(std::string what) { return {Errc::bad_uri, std::move(what)}; }
 
@@ -75,7 +74,7 @@ Result<Place> read_place(const Target& hop, const Reach& reach) {
                  " one");
     return place;
   }
-  if (all_digits_and_dots(host) || !host_name(host, place.host)) return bad("\"" + std::string(host) + "\" is no host name");
+  if (is_ipv4_text(host) || !host_name(host, place.host)) return bad("\"" + std::string(host) + "\" is no host name");
   constexpr std::string_view local = ".localhost";
   const std::string& h = place.host;
   bool below = h.size() > local.size() && h.compare(h.size() - local.size(), local.size(), local) == 0;

@@ -57,7 +57,7 @@ Result<Target> parse_target(std::string_view uri) {
   t.port = u.port;
   t.params = u.params;
   if (t.host[0] == '[') t.family = Target::Family::V6;
-  else if (t.host.find_first_not_of("0123456789.") == std::string_view::npos) t.family = Target::Family::V4;
+  else if (is_ipv4_text(t.host)) t.family = Target::Family::V4;
   t.sips = u.kind == Scheme::Sips;
   t.secure = t.sips || same_word(uri_param(t, "transport"), "tls");
   return t;

@@ -73,6 +73,8 @@ constexpr std::array<bool, 256> kParamChars = [] {
   return out;
 }();
 
+constexpr CharSet kOddInContact("<>\"?#");
+
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 bool is_uri(std::string_view s) {
@@ -262,7 +264,7 @@ bool read_contact(std::string_view text, std::string_view& uri) {
   uri = text.substr(1, close - 1);
   std::string_view rest = text.substr(close + 1);
   if (!rest.empty() && rest.front() != ';') return false;
-  if (!plain_params(rest) || uri.find_first_of("<>\"?#") != kNone) return false;
+  if (!plain_params(rest) || kOddInContact.first_in(uri) != kNone) return false;
   return is_word(uri, kMaxUri) && check_uri("Contact", uri).ok();
 }
 

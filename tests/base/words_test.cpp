@@ -31,6 +31,16 @@ TEST(Words, the_case_of_ascii_letters_does_not_count) {
   CHECK(!same_word("\xc9", "\xe9"));   // letters of other alphabets are octets
 }
 
+TEST(Words, the_first_octet_of_a_set_is_found) {
+  constexpr CharSet ends(";,\n\xff");
+  CHECK_EQUAL(3u, ends.first_in("abc;d,"));
+  CHECK_EQUAL(5u, ends.first_in("abc;d,", 4));
+  CHECK_EQUAL(std::string_view::npos, ends.first_in("abc;d,", 6));
+  CHECK_EQUAL(std::string_view::npos, ends.first_in("abc;d,", 7));   // behind the end of the text
+  CHECK_EQUAL(0u, ends.first_in("\xff"));                            // octets of other alphabets, too
+  CHECK_EQUAL(std::string_view::npos, ends.first_in(std::string_view("\0a", 2)));
+}
+
 TEST(Words, blanks_go_from_both_ends) {
   CHECK(trimmed(" \t a b\t ") == "a b");
   CHECK(trimmed("a") == "a");
@@ -39,5 +49,5 @@ TEST(Words, blanks_go_from_both_ends) {
   POINTERS_EQUAL(blank.data() + 3, trimmed(blank).data());   // a field that is there and empty is not one that is not there
   CHECK(trimmed("").empty());
   CHECK(trimmed("\r\na \n") == "\r\na \n");
-  CHECK(trimmed("\r\n a\t\n", " \t\r\n") == "a");
+  CHECK(trimmed("\r\n a\t\n", kWhite) == "a");
 }
