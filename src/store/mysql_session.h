@@ -41,9 +41,9 @@
 //                unfit: statement, resolving, closed; collision: line_wait, resolving, closed;
 //                table_lost, down, not_writer, rejected: statement, closed; cancel: closed
 //  line_wait     due: taker_wait, line, writer, statement; cancel: closed
-//  counts        answered: begin_counts; lost, timed_out, too_long: resolving, closed; unfit: statement, resolving, closed;
-//                collision: line_wait, resolving, closed; table_lost, down, not_writer, rejected: statement, closed;
-//                cancel: closed
+//  counts        answered: begin_counts, taker_wait, line, writer, statement; lost, timed_out, too_long: resolving, closed;
+//                unfit: statement, resolving, closed; collision: line_wait, resolving, closed;
+//                table_lost, down, not_writer, rejected: statement, closed; cancel: closed
 //  begin_counts  answered: copied, taker_wait, line, writer, statement; lost, timed_out, too_long: resolving, closed;
 //                unfit: statement, resolving, closed; collision: line_wait, resolving, closed;
 //                table_lost, down, not_writer, rejected: statement, closed; cancel: closed

@@ -363,11 +363,11 @@ void set_up(Rules& r) {
   from_fences_on(r, states(S::FenceWait), on(I::Due));
   r.insert(r.end(), {
       {states(S::Line), on(I::Answered), "it is still who is to write", still_the_writer, S::Counts, ask_counts, ""},
-      {states(S::Counts), on(I::Answered), "", nullptr, S::BeginCounts, begin_counts, ""},
+      {states(S::Counts), on(I::Answered), "it is still who is to write", still_the_writer, S::BeginCounts, begin_counts, ""},
       {states(S::BeginCounts), on(I::Answered), "the counts say that the tables are a copy", copied, S::Copied, tell_copy, ""},
       {states(S::Copied), on(I::Told), "the statement has its answer", settled, S::Idle, answered, ""},
   });
-  from_line_on(r, states(S::Line, S::BeginCounts, S::Writer), on(I::Answered));
+  from_line_on(r, states(S::Line, S::Counts, S::BeginCounts, S::Writer), on(I::Answered));
   from_line_on(r, states(S::TakerWait, S::LineWait), on(I::Due));
   from_line_on(r, states(S::Copied), on(I::Told));
 }

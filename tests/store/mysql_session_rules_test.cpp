@@ -380,7 +380,7 @@ TEST(mysql_session_line, one_connection_writes_it_and_the_others_wait) {
 }
 
 TEST(mysql_session_line, where_it_has_changed_while_it_was_written_it_is_written_anew) {
-  for (S state : {S::Line, S::BeginCounts}) {
+  for (S state : {S::Line, S::Counts, S::BeginCounts}) {
     SessionRig rig;
     rig.bring_to(state);
     rig.servers.writer = "newer";
