@@ -128,8 +128,10 @@ void hear_counts(Step& s) {
     for (size_t i = 0; i < 2; i++)
       if (name && value && servers.counts[i].name == *name) found[i] = *value;
   }
+  s.f.copied = false;
   for (size_t i = 0; i < 2; i++)
     if (!servers.may_say(servers.counts[i], found[i])) s.f.copied = true;
+  if (s.f.copied) servers.forget_counts();
 }
 
 void hear_counts_began(Step& s) {
@@ -206,10 +208,8 @@ void hear_failure(Step& s) {
     s.action.close = true;
   }
   if (i == Input::TimedOut || i == Input::TooLong) f.fresh = true;   // the same server would do the same again
-  if (f.state == State::Line || f.state == State::Counts || f.state == State::BeginCounts) {
-    f.copied = false;
-    if (i != Input::Collision) f.servers.taker = nullptr;
-  }
+  bool takes = f.state == State::Line || f.state == State::Counts || f.state == State::BeginCounts;
+  if (takes && i != Input::Collision) f.servers.taker = nullptr;
   bool counted = f.state == State::Statement && f.kind == Kind::Counted;
   if (counted) hear_statement(s);
 }

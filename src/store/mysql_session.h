@@ -14,7 +14,8 @@
 // was left behind, and written before anything newer. An upsert names the value that its session was told, and fails where
 // another one stands. (A late delete harms nobody: versions decide.) Where the line is not what we wrote last, the tables are
 // not those that we wrote to. Lines fast@node and bulk@node count our writes, in their transactions, and tell a copy of the
-// tables that holds the right writer (docs/adr/0018).
+// tables that holds the right writer (docs/adr/0018). The owner is told of a copy before anything else is asked for: what
+// becomes of the connection then is no matter.
 //
 // A statement is run again: on the next server, where this one is unfit or cannot be reached, each once; on a new connection,
 // once, where an old one turns out to be broken; on the same one after a deadlock. All our statements may be run twice.
@@ -41,13 +42,14 @@
 //                unfit: statement, resolving, closed; collision: line_wait, resolving, closed;
 //                table_lost, down, not_writer, rejected: statement, closed; cancel: closed
 //  line_wait     due: taker_wait, line, writer, statement; cancel: closed
-//  counts        answered: begin_counts, taker_wait, line, writer, statement; lost, timed_out, too_long: resolving, closed;
+//  counts        answered: copied, begin_counts, taker_wait, line, writer, statement;
+//                lost, timed_out, too_long: resolving, closed; unfit: statement, resolving, closed;
+//                collision: line_wait, resolving, closed; table_lost, down, not_writer, rejected: statement, closed;
+//                cancel: closed
+//  begin_counts  answered: taker_wait, line, writer, statement; lost, timed_out, too_long: resolving, closed;
 //                unfit: statement, resolving, closed; collision: line_wait, resolving, closed;
 //                table_lost, down, not_writer, rejected: statement, closed; cancel: closed
-//  begin_counts  answered: copied, taker_wait, line, writer, statement; lost, timed_out, too_long: resolving, closed;
-//                unfit: statement, resolving, closed; collision: line_wait, resolving, closed;
-//                table_lost, down, not_writer, rejected: statement, closed; cancel: closed
-//  copied        told: idle, taker_wait, line, writer, statement; cancel: closed
+//  copied        told: idle, begin_counts, taker_wait, line, writer, statement; cancel: closed
 //  writer        answered: taker_wait, line, writer, statement; lost, timed_out, too_long, unfit: resolving, closed;
 //                collision, table_lost, down, not_writer, rejected, cancel: closed
 //  statement     answered: copied, idle; lost, timed_out: resolving, closed; too_long: closed, resolving;
@@ -198,7 +200,7 @@ struct Fields {
   std::string asked = {};                    // the mark (Fence) or writer (Line, BeginCounts, Writer) that was sent
   std::optional<uint64_t> holder = {};       // the session that holds the lock of that mark
   MonoMs give_up_at = 0;                     // end of the patience with a fence or the writer's line; 0: none was needed
-  bool copied = false;                       // the counts were not what they should be, and nobody has been told
+  bool copied = false;                       // the counts that were answered are not those that we have left
 
   // The statement.
   std::string sql = {};

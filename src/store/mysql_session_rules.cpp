@@ -231,10 +231,7 @@ void begin_counts(Step& s) {
   ask(s, std::move(sql));
 }
 
-void tell_copy(Step& s) {
-  s.f.copied = false;
-  s.action.what = Action::Do::Tell;
-}
+void tell_copy(Step& s) { s.action.what = Action::Do::Tell; }
 
 void tell_writer(Step& s) {
   s.f.give_up_at = 0;
@@ -363,9 +360,11 @@ void set_up(Rules& r) {
   from_fences_on(r, states(S::FenceWait), on(I::Due));
   r.insert(r.end(), {
       {states(S::Line), on(I::Answered), "it is still who is to write", still_the_writer, S::Counts, ask_counts, ""},
-      {states(S::Counts), on(I::Answered), "it is still who is to write", still_the_writer, S::BeginCounts, begin_counts, ""},
-      {states(S::BeginCounts), on(I::Answered), "the counts say that the tables are a copy", copied, S::Copied, tell_copy, ""},
+      // First of all: whatever becomes of the connection, what was found is not forgotten.
+      {states(S::Counts), on(I::Answered), "they say that the tables are a copy", copied, S::Copied, tell_copy, ""},
       {states(S::Copied), on(I::Told), "the statement has its answer", settled, S::Idle, answered, ""},
+      {states(S::Counts), on(I::Answered), "it is still who is to write", still_the_writer, S::BeginCounts, begin_counts, ""},
+      {states(S::Copied), on(I::Told), "it is still who is to write", still_the_writer, S::BeginCounts, begin_counts, ""},
   });
   from_line_on(r, states(S::Line, S::Counts, S::BeginCounts, S::Writer), on(I::Answered));
   from_line_on(r, states(S::TakerWait, S::LineWait), on(I::Due));

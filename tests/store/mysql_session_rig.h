@@ -148,7 +148,6 @@ inline void SessionRig::bring_to(SessionState to, Kind kind) {
   if (to == S::Copied) {
     go(S::Counts);
     give(Input::Answered);   // no such lines
-    answer();
     return;
   }
   if (to == S::Rollback || to == S::Collided) {

@@ -417,13 +417,45 @@ TEST(mysql_session_line, a_copy_of_the_tables_is_told_and_the_statement_goes_on)
   rig.servers.counts[1].number = rig.servers.counts[1].most = 5;
   rig.bring_to(S::Counts);
   rig.give({.input = Input::Answered, .rows = {{"fast@h", "x 1"}, {"bulk@h", "w 4"}}});
-  rig.answer();
   STRCMP_EQUAL("copied tell", rig.said().c_str());
-  CHECK(rig.servers.writer_stands);
+  CHECK_FALSE(rig.servers.writer_stands);                        // what the owner writes now waits until the counts have begun
+  CHECK(rig.servers.taker == &rig.session->fields());
   rig.give(Input::Told);
+  asks(rig, "REPLACE INTO `pua_meta` (`name`,`value`) VALUES ('fast@h','m3 0'),('bulk@h','m3 0')");
   rig.go(S::Statement);
   rig.answer();
   STRCMP_EQUAL("idle finish", rig.said().c_str());   // told once
+}
+
+// The server may have carried out what begins the counts anew, and then nothing in the tables says any more that they are a copy.
+TEST(mysql_session_line, a_copy_is_told_once_whatever_becomes_of_the_connection_that_found_it) {
+  for (Input end : {Input::TimedOut, Input::Lost, Input::Unfit, Input::Down, Input::Cancel}) {
+    SessionRig rig;
+    rig.servers.counts[1].begin("w");
+    rig.servers.counts[1].number = rig.servers.counts[1].most = 5;
+    rig.bring_to(S::Counts);
+    rig.give({.input = Input::Answered, .rows = {{"bulk@h", "w 4"}}});
+    STRCMP_EQUAL_TEXT("copied tell", rig.said().c_str(), mysql::input_name(end));
+    rig.go(S::BeginCounts);
+    const std::string begun = rig.servers.writer + " 0";
+    rig.fail(end);
+    LONGS_EQUAL(static_cast<int>(S::Closed), static_cast<int>(rig.state()));
+    rig.fences().clear();
+    rig.run();
+    rig.go(S::Counts);
+    rig.give({.input = Input::Answered, .rows = {{"fast@h", begun}, {"bulk@h", begun}}});
+    STRCMP_EQUAL_TEXT("begin_counts ask", rig.said().c_str(), mysql::input_name(end));
+    rig.go(S::Idle);
+    STRCMP_EQUAL_TEXT("idle finish", rig.said().c_str(), mysql::input_name(end));
+  }
+}
+
+TEST(mysql_session_line, where_it_has_changed_while_the_owner_was_told_of_a_copy_it_is_written_anew) {
+  SessionRig rig;
+  rig.bring_to(S::Copied);
+  rig.servers.writer = "newer";
+  rig.give(Input::Told);
+  asks(rig, "REPLACE INTO `pua_meta` (`name`,`value`) VALUES ('writer@h','newer')");
 }
 
 TEST(mysql_session_line, counts_that_may_be_there_are_no_copy) {

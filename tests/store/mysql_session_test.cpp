@@ -92,7 +92,7 @@ TEST(mysql_session, a_new_connection_to_the_only_server) {
       {S::LineWait, Kind::Plain, "line ask <- due"},
       {S::Counts, Kind::Plain, "begin_counts ask <- answered; closed close+finish <- " + others + "; line_wait pause <- collision"},
       {S::BeginCounts, Kind::Plain, "writer ask <- answered; closed close+finish <- " + others + "; line_wait pause <- collision"},
-      {S::Copied, Kind::Plain, "writer ask <- told"},
+      {S::Copied, Kind::Plain, "begin_counts ask <- told"},
       {S::Writer, Kind::Plain, "statement ask <- answered; closed close+finish <- " + all},
       {S::Statement, Kind::Plain, "idle finish <- answered, " + kRefusals + "; closed close+finish <- " + kLost + ", unfit; collided pause <- collision"},
       {S::Statement, Kind::Rows, "idle finish <- answered, " + kRefusals + "; closed close+finish <- " + kLost + ", unfit; collided pause <- collision"},
@@ -144,7 +144,7 @@ TEST(mysql_session, rows_of_a_server_that_takes_no_writes_can_be_read) {
       {S::Line, Kind::Plain, "counts ask <- answered; closed close+finish <- " + kLost + "; " + reads + "; line_wait pause <- collision"},
       {S::Counts, Kind::Plain, "begin_counts ask <- answered; closed close+finish <- " + kLost + "; " + reads + "; line_wait pause <- collision"},
       {S::BeginCounts, Kind::Plain, "statement ask <- answered, unfit, " + kRefusals + "; closed close+finish <- " + kLost + "; line_wait pause <- collision"},
-      {S::Copied, Kind::Plain, "statement ask <- told"},
+      {S::Copied, Kind::Plain, "begin_counts ask <- told"},
       {S::Idle, Kind::Plain, "statement ask <- run; closed close+wait <- ended"},
   });
 }
