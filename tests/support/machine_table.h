@@ -21,7 +21,7 @@ struct Described {
   const char* (*input_name)(Input);
 
   // The table of a header: "//  live     request: gone, intent, queued; due: ...". together: inputs that lead to the same
-  // states share an entry.
+  // states share an entry. No line is longer than 128 columns, unless a single entry is.
   std::string table(bool together = false) const {
     constexpr size_t kWidth = 128;
     std::string out;
@@ -29,16 +29,16 @@ struct Described {
       std::string name = state_name(static_cast<State>(s));
       std::string line = "//  " + name + std::string(name_width() - name.size(), ' ');
       const std::string indent = "//  " + std::string(name_width(), ' ');
-      bool first = true;
+      bool first = true;        // in its line
       for (const auto& [input, to] : entries(s, together)) {
-        std::string word = (first ? "" : "; ") + input + ": " + to;
-        first = false;
-        if (line.size() + word.size() > kWidth) {
+        const std::string word = input + ": " + to;
+        if (!first && line.size() + 2 + word.size() + 1 > kWidth) {   // a ';' may come behind it
           out += line + ";\n";
           line = indent;
-          word = word.substr(2);
+          first = true;
         }
-        line += word;
+        line += (first ? "" : "; ") + word;
+        first = false;
       }
       out += line + "\n";
     }
