@@ -203,7 +203,8 @@ void hear_failure(Step& s) {
   f.code = f.answer.code;
   f.reason = f.answer.error.substr(where(f).size() + 2);
   bool lost = i == Input::Lost || i == Input::TimedOut || i == Input::TooLong;
-  if (lost) {
+  // Where a rollback fails, the transaction stands open, with its locks: what came next would be in it.
+  if (lost || f.state == State::Rollback) {
     end_session(f, true);
     s.action.close = true;
   }

@@ -21,7 +21,7 @@
 // once, where an old one turns out to be broken; on the same one after a deadlock. All our statements may be run twice.
 //
 // Where each state leads, made from the list of rules in mysql_session_rules.cpp. What a rollback is answered is no input of
-// its own: after it the session goes on by what the statement was answered.
+// its own where all is well: after it the session goes on by what the statement was answered.
 // BEGIN TABLE
 //  closed        run: resolving; cancel: closed
 //  resolving     addresses: dialing, resolving, closed; unable: resolving, closed; cancel: closed
@@ -56,8 +56,9 @@
 //                unfit: rollback, resolving, closed; collision: rollback, collided, idle;
 //                table_lost, down, rejected: rollback, idle;
 //                not_writer: rollback, idle, fence, taker_wait, line, writer, statement; cancel: closed
-//  rollback      lost, timed_out, unfit: resolving, closed; too_long: closed, resolving; collision: collided, idle;
-//                table_lost, down, rejected: idle; not_writer: idle, fence, taker_wait, line, writer, statement; cancel: closed
+//  rollback      lost, timed_out, unfit: resolving, closed; too_long: closed, resolving; collision: closed, collided, idle;
+//                table_lost, down, rejected: closed, idle;
+//                not_writer: closed, idle, fence, taker_wait, line, writer, statement; cancel: closed
 //  collided      due: statement; cancel: closed
 //  idle          run: resolving, fence, taker_wait, line, writer, statement; ended, cancel: closed
 // END TABLE

@@ -49,6 +49,8 @@ bool counted(const Step& s) { return s.f.kind == Kind::Counted; }
 bool whole_rows(const Step& s) { return s.f.kind == Kind::Rows; }
 bool try_left(const Step& s) { return s.f.collisions < std::size(kCollisionPauses); }
 bool nobody_changed_it(const Step& s) { return !s.f.again; }
+// What comes after a rollback that went well is the input of the statement (mysql_session.cpp).
+bool not_rolled_back(const Step& s) { return s.e.input != Input::Answered; }
 
 // --- actions: finding a server ---------------------------------------------------------------------------------------
 
@@ -393,6 +395,7 @@ void run_statement(Rules& r) {
       {states(S::Statement), on(I::Answered), "its count did not move: the tables are a copy", stuck, S::Copied, tell_copy, ""},
       {states(S::Statement), on(I::Answered), "", nullptr, S::Idle, answered, ""},
       {states(S::Statement), on(I::Unfit, I::Collision) | kErrors, "it is a counted one", counted, S::Rollback, roll_back, ""},
+      {states(S::Rollback), on(I::Collision) | kErrors, "it failed itself", not_rolled_back, S::Closed, refuse, ""},
       {kStatement, on(I::TooLong), "whole rows were asked for", whole_rows, S::Closed, gave_up_rows, ""},
       {kStatement, kLost, "the connection was an old one", old_connection, S::Resolving, connect, ""},
       {kStatement, kLost | on(I::Unfit), "another server is left", server_left, S::Resolving, run_elsewhere, ""},

@@ -545,13 +545,29 @@ TEST(mysql_session_statement, where_the_commit_failed_or_the_answer_was_lost_the
   LONGS_EQUAL(0, rig.servers.counts[0].number);
 }
 
-TEST(mysql_session_statement, a_rollback_that_fails_is_what_the_caller_hears) {
-  SessionRig rig;
-  rig.bring_to(S::Statement, Kind::Counted);
-  rig.fail(Input::Rejected, "odd row");
-  rig.fail(Input::Down, "disk full");
-  finishes(rig, 1021, DbFault::Down, "10.0.0.1:3306: disk full (1021)");
-  LONGS_EQUAL(1, rig.servers.counts[0].most);
+// The transaction stands open: a statement that came next would be in it, and be told as written without a commit.
+TEST(mysql_session_statement, a_rollback_that_fails_is_what_the_caller_hears_and_the_end_of_the_session) {
+  const struct { Input input; DbFault fault; } cases[] = {{Input::Down, DbFault::Down},
+                                                          {Input::Rejected, DbFault::Down},    // it says nothing of the row
+                                                          {Input::Collision, DbFault::Down},
+                                                          {Input::NotWriter, DbFault::Down},
+                                                          {Input::Unfit, DbFault::HostUnfit},
+                                                          {Input::TableLost, DbFault::TableLost}};
+  for (const auto& c : cases) {
+    SessionRig rig;
+    rig.bring_to(S::Statement, Kind::Counted);
+    const std::string mark = rig.session->fields().mark, writer = rig.servers.writer;
+    rig.fail(Input::Rejected, "odd row");
+    rig.fail(c.input, "no rollback");
+    STRCMP_EQUAL_TEXT("closed close+finish", rig.said().c_str(), mysql::input_name(c.input));
+    const unsigned code = code_of(c.input);
+    finishes(rig, code, c.fault, "10.0.0.1:3306: no rollback (" + std::to_string(code) + ")");
+    LONGS_EQUAL(1, rig.servers.counts[0].most);
+    CHECK(rig.servers.writer != writer && !rig.servers.writer_stands);
+    rig.run();
+    rig.go(S::Fence);
+    asks(rig, "SELECT IS_USED_LOCK('" + mark + "')");   // its locks are gone before anything is written
+  }
 }
 
 TEST(mysql_session_statement, a_count_that_did_not_move_is_a_copy_and_the_caller_hears_of_it_after_the_owner) {

@@ -97,7 +97,7 @@ TEST(mysql_session, a_new_connection_to_the_only_server) {
       {S::Statement, Kind::Plain, "idle finish <- answered, " + kRefusals + "; closed close+finish <- " + kLost + ", unfit; collided pause <- collision"},
       {S::Statement, Kind::Rows, "idle finish <- answered, " + kRefusals + "; closed close+finish <- " + kLost + ", unfit; collided pause <- collision"},
       {S::Statement, Kind::Counted, "idle finish <- answered; closed close+finish <- " + kLost + "; rollback ask <- unfit, collision, " + kRefusals},
-      {S::Rollback, Kind::Counted, "collided pause <- answered, collision; closed close+finish <- " + kLost + ", unfit; idle finish <- " + kRefusals},
+      {S::Rollback, Kind::Counted, "collided pause <- answered; closed close+finish <- " + all},
       {S::Collided, Kind::Plain, "statement ask <- due"},
       {S::Idle, Kind::Plain, "statement ask <- run; closed close+wait <- ended"},
   });
@@ -114,7 +114,7 @@ TEST(mysql_session, an_old_connection_that_is_lost_is_made_anew_unless_the_serve
       {S::BeginCounts, Kind::Plain, "writer ask <- answered; " + lost + "timed_out, too_long, unfit, " + kRefusals + "; line_wait pause <- collision"},
       {S::Writer, Kind::Plain, "statement ask <- answered; " + lost + others},
       {S::Statement, Kind::Plain, "idle finish <- answered, " + kRefusals + "; " + lost + "timed_out, too_long, unfit; collided pause <- collision"},
-      {S::Rollback, Kind::Counted, "collided pause <- answered, collision; " + lost + "timed_out, too_long, unfit; idle finish <- " + kRefusals},
+      {S::Rollback, Kind::Counted, "collided pause <- answered; " + lost + others},
       {S::Idle, Kind::Plain, "statement ask <- run; closed close+wait <- ended"},
   });
 }
@@ -134,7 +134,7 @@ TEST(mysql_session, where_another_server_is_left_it_is_tried) {
       {S::Statement, Kind::Plain, "idle finish <- answered, " + kRefusals + "; " + next + "; collided pause <- collision"},
       {S::Statement, Kind::Rows, "idle finish <- answered, " + kRefusals + "; resolving close+resolve <- lost, timed_out, unfit; "
                                  "closed close+finish <- too_long; collided pause <- collision"},
-      {S::Rollback, Kind::Counted, "collided pause <- answered, collision; " + next + "; idle finish <- " + kRefusals},
+      {S::Rollback, Kind::Counted, "collided pause <- answered; " + next + "; closed close+finish <- collision, " + kRefusals},
   });
 }
 
