@@ -181,6 +181,13 @@ Input hear_answer(Step& s) {
   return Input::Answered;
 }
 
+// Why there is no good answer, without the server's name.
+std::string reason_of(const Step& s) {
+  if (s.e.input == Input::TimedOut) return "no answer within " + std::to_string(s.f.servers.timeout_ms) + " ms";
+  if (s.e.input == Input::TooLong) return s.e.text;
+  return s.e.text + " (" + std::to_string(s.e.code) + ")";
+}
+
 // What the caller would be told.
 DbAnswer answer_of(const Step& s) {
   const Event& e = s.e;
@@ -189,11 +196,7 @@ DbAnswer answer_of(const Step& s) {
   a.fault = fault_of(a.code);
   a.too_long = e.input == Input::TooLong;
   if (!e.changed.empty()) a.changed = e.changed[e.changed.size() > 1 ? kStatementAnswer : 0];
-  if (e.input == Input::Answered) return a;
-  std::string why = e.text + " (" + std::to_string(a.code) + ")";
-  if (e.input == Input::TimedOut) why = "no answer within " + std::to_string(s.f.servers.timeout_ms) + " ms";
-  if (e.input == Input::TooLong) why = e.text;
-  a.error = where(s.f) + ": " + why;
+  if (e.input != Input::Answered) a.error = where(s.f) + ": " + reason_of(s);
   return a;
 }
 
@@ -201,7 +204,7 @@ void hear_failure(Step& s) {
   Fields& f = s.f;
   Input i = s.e.input;
   f.code = f.answer.code;
-  f.reason = f.answer.error.substr(where(f).size() + 2);
+  f.reason = reason_of(s);
   bool lost = i == Input::Lost || i == Input::TimedOut || i == Input::TooLong;
   // Where a rollback fails, the transaction stands open, with its locks: what came next would be in it.
   if (lost || f.state == State::Rollback) {
