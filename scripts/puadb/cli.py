@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 
 from puadb import config, url
 from puadb.check import Check
@@ -30,6 +31,8 @@ def main(arguments, sql_folder, config_file, version):
     """The exit status. sql_folder: where db/mysql and db/sqlite are; config_file: the one of puad; version: of libpua."""
     args = parse(arguments, config_file, version)
     args.sql = args.sql or sql_folder
+    for stream in filter(None, (sys.stdin, sys.stdout)):       # names of any octets come and go as they are
+        stream.reconfigure(errors="surrogateescape")
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))    # files with passwords are removed on the way out
     try:
@@ -50,6 +53,9 @@ def main(arguments, sql_folder, config_file, version):
     except OSError as why:       # a full disk, most likely
         print(f"puadbctl: {f'{why.filename}: ' if why.filename else ''}{why.strerror or why}", file=sys.stderr)
         forget_output()
+        return CANNOT
+    except Exception:            # a mistake in here: Python's own status for it would say that there are findings
+        traceback.print_exc()
         return CANNOT
 
 
@@ -308,6 +314,7 @@ def _named(handle, folder):
 @contextlib.contextmanager
 def opened_to_read(path):
     if path == "-":
+        sys.stdin.reconfigure(encoding="ascii", errors="replace")
         yield sys.stdin
         return
     with open(path, encoding="ascii", errors="replace") as file:

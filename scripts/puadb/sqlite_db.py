@@ -6,7 +6,6 @@ import os
 import pathlib
 import sqlite3
 import struct
-import urllib.parse
 
 from puadb import sqlite_stale_log as stale_log
 from puadb.database import Database, Problem, Text, name_of
@@ -34,7 +33,7 @@ class SqliteDb(Database):
         else:
             self._refuse_stale_log()
         try:
-            self.db = sqlite3.connect(f"file:{urllib.parse.quote(self.path)}?mode={'rw' if write else 'ro'}", uri=True,
+            self.db = sqlite3.connect(stale_log.uri_of(self.path, f"mode={'rw' if write else 'ro'}"), uri=True,
                                       isolation_level=None, timeout=5)
             self.db.text_factory = Text
             self.db.execute("SELECT count(*) FROM sqlite_schema")

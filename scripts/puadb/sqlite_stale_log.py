@@ -98,6 +98,11 @@ def is_owned(path):
     return _lock_holder(path, OUR_OCTET, fcntl.F_OFD_GETLK) != 0
 
 
+def uri_of(path, options):
+    """The path as SQLite takes it with options, whatever octets it has."""
+    return f"file:{urllib.parse.quote(os.fsencode(path))}?{options}"
+
+
 def _octets(handle, at, n):
     octets = os.pread(handle, n, at)
     return octets if len(octets) == n else None
@@ -107,7 +112,7 @@ def _damaged(path, options):
     """Reads all of it, and writes nothing but the index of the log: what cannot be written is not checkpointed at the end.
     immutable: without its log."""
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{urllib.parse.quote(path)}?{options}", uri=True, timeout=0)) as db:
+        with contextlib.closing(sqlite3.connect(uri_of(path, options), uri=True, timeout=0)) as db:
             db.text_factory = bytes
             db.execute("PRAGMA trusted_schema = OFF")
             return db.execute("PRAGMA quick_check(1)").fetchone() != (b"ok",)

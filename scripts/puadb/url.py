@@ -1,5 +1,5 @@
-"""The forms of db_url, as src/store/db_url.cpp takes them; but no control characters in user and password. Messages never repeat the
-URL: it may hold a password."""
+"""The forms of db_url, as src/store/db_url.cpp takes them; but no control characters in user and password. What is not UTF-8 is refused, as
+puad refuses it in every parameter. Messages never repeat the URL: it may hold a password."""
 import re
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -34,6 +34,8 @@ def parse(url):
     scheme, colon, rest = url.partition(":")
     if not colon or not scheme:
         raise Problem("the URL has no scheme: mysql://user:password@host/database or sqlite:///path expected")
+    if re.search("[\ud800-\udfff]", url):       # what Python makes of such octets
+        raise Problem("the URL is not valid UTF-8")
     if scheme.lower() == "sqlite":
         return _sqlite(rest)
     if scheme.lower() == "mysql":

@@ -66,6 +66,24 @@ def a_url_that_does_not_fit_is_told_without_its_password(ctx):
 
 
 @suite.test
+def octets_that_are_no_utf_8_are_told_or_taken_as_they_are(ctx):
+    for text in ("sqlite:///tmp/\udcff/x.db", "mysql://u:s3cret\udcff@h/d"):
+        expect(2, "check", "--url", text, holds="puadbctl: the URL is not valid UTF-8")
+    expect(2, "check", "--url", "mysql://u%ff:s3cret@localhost:1/d", holds="mysql://u")      # escaped, it is a name
+    odd = ctx.dir / "odd\udcff"
+    odd.mkdir()
+    link = ctx.dir / "link"
+    link.symlink_to(odd)
+    url = f"sqlite://{link}/x.db"
+    for command, says in (("create", "table pua made"), ("check", "no findings"), ("downgrade", "is version"), ("upgrade", "is version")):
+        expect(0, command, "--url", url, holds=says)
+    for command in (["load"], ["drop"]):
+        done = subprocess.run([sys.executable, str(SCRIPT), *command, "--url", url], input=b"\xff\n", capture_output=True, check=False)
+        equal((done.returncode, b"Traceback" in done.stderr), (2 if command == ["load"] else 1, False), f"{command}: {done.stderr}")
+    check((odd / "x.db").exists(), "the tables were made elsewhere")
+
+
+@suite.test
 def an_empty_value_is_a_mistake_and_no_option_that_was_not_given(ctx):
     """As `puadbctl drop --yes --url "$DB"` has it where DB is not set."""
     path = ctx.dir / "x.db"

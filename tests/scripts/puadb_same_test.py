@@ -3,6 +3,7 @@
 the way of the journal into the rows. What they say of rows is compared in tests/e2e/puadbctl_e2e.py, of write-ahead logs in
 puadb_wal_test.py."""
 import contextlib
+import io
 import os
 import pathlib
 import random
@@ -10,12 +11,13 @@ import re
 import shutil
 import sqlite3
 import sys
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/e2e")]
 from harness import Suite, check, equal, main_is  # noqa: E402
 from library import Library  # noqa: E402
-from puadb import config, rules, schema, url  # noqa: E402
+from puadb import cli, config, rules, schema, url  # noqa: E402
 from puadb import sqlite_stale_log as stale_log  # noqa: E402
 from puadb.database import Problem  # noqa: E402
 from puadb.sqlite_db import SqliteDb  # noqa: E402
@@ -99,6 +101,14 @@ def the_same_forms_of_db_url_are_taken(ctx):
                  "mysql://u:p@h/a?b", "mysql://u:p@h/a%2fb", "mysql://u:p@h/a%60b", f"mysql://u:p@h/{'d' * 64}", f"mysql://u:p@h/{'d' * 65}",
                  f"mysql://u:p@{'h' * 255}/d", f"mysql://u:p@{'h' * 256}/d", "mysql://j\u00f6%c3%b6:p@h/d", "mysql://u:p@h_1-2.x/d"):
         equal(ours(text.encode()), library.ask("url", text.encode().hex()), f"URL {text!r}")
+
+
+@suite.test
+def a_mistake_of_puadbctl_itself_is_no_finding(ctx):
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), unittest.mock.patch.object(cli, "place_of", side_effect=ValueError("odd")):
+        equal(cli.main(["check", "--url", "sqlite:///x"], ROOT / "db", ctx.dir / "none", "0"), cli.CANNOT, "status")
+    check("ValueError: odd" in said.getvalue(), said.getvalue())
 
 
 # --- the claim on a file -----------------------------------------------------------------------------------------------
