@@ -80,7 +80,10 @@ def set_aside(path):
     """Returns what is to be said about it."""
     log, index = f"{path}-wal", f"{path}-shm"
     foreign = f"{path}: the write-ahead log there belongs to another file than this one"
-    user = _lock_holder(index, OPEN_OCTET, fcntl.F_GETLK)
+    try:
+        user = _lock_holder(index, OPEN_OCTET, fcntl.F_GETLK)
+    except OSError as why:    # it may be anybody's
+        raise Problem(f"{foreign}, and its index {index} cannot be looked at: {why.strerror}") from None
     if user:
         raise Problem(f"{foreign}, and {f'process {user}' if user > 0 else 'another process'} has it open: end that first")
     aside = _name_aside(log)
@@ -121,11 +124,11 @@ def _damaged(path, options):
 
 
 def _lock_holder(path, octet, question):
-    """The process that holds a lock on this octet (-1: one that the kernel does not name); 0: none. This process has the file not open,
-    so that closing it here takes no lock from anybody."""
+    """The process that holds a lock on this octet (-1: one that the kernel does not name); 0: none. OSError: nobody can tell. This process
+    has the file not open, so that closing it here takes no lock from anybody."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
         return 0
     try:
         wanted = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, octet, 1, 0)

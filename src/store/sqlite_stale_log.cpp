@@ -68,20 +68,28 @@ bool damaged_as_a_whole(const std::string& path, bool with_log) {
   return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
 }
 
-// Who has the index of the log open, and so the log; empty: nobody. This process has it not open, so that closing it here takes
-// no lock from anybody. The kernel gives no number of a process that this one cannot see (of another container, say).
-std::string user_of(const std::string& index) {
+// Who has the index of the log open, and so the log; empty: nobody. An index that is there and cannot be looked at may be
+// anybody's. This process has it not open, so that closing it here takes no lock from anybody. The kernel gives no number of a
+// process that this one cannot see (of another container, say).
+Result<std::string> user_of(const std::string& path, const std::string& index) {
   constexpr off_t kOpenOctet = 128;  // each connection of SQLite holds a lock on it
-  int fd = ::open(index.c_str(), O_RDWR | O_CLOEXEC);
-  if (fd < 0) return "";
+  auto unknown = [&](int why) {
+    return refusal(path, "the write-ahead log there belongs to another file than this one, and its index " + index +
+                             " cannot be looked at: " + strerror(why));
+  };
+  int fd = ::open(index.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT) return std::string();
+  if (fd < 0) return unknown(errno);
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   lock.l_start = kOpenOctet;
   lock.l_len = 1;
-  bool used = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  int why = fcntl(fd, F_GETLK, &lock) == 0 ? 0 : errno;
   ::close(fd);
-  if (!used) return "";
+  bool no_locks = why == EINVAL || why == ENOLCK || why == EOPNOTSUPP;  // the file system knows none
+  if (why != 0 && !no_locks) return unknown(why);
+  if (no_locks || lock.l_type == F_UNLCK) return std::string();
   return lock.l_pid > 0 ? "process " + std::to_string(lock.l_pid) : "another process";
 }
 
@@ -118,8 +126,10 @@ Result<std::string> set_stale_log_aside(const std::string& path, const SqliteNot
       return std::string();  // sound together, or damaged even without the log: that may hold the pages that are whole
     }
   }
-  if (std::string user = user_of(index); !user.empty())
-    return refusal(path, "the write-ahead log there belongs to another file than this one, and " + user +
+  Result<std::string> user = user_of(path, index);
+  if (!user) return user.error();
+  if (!user->empty())
+    return refusal(path, "the write-ahead log there belongs to another file than this one, and " + *user +
                              " has it open: end that first");
   std::string aside = name_aside(log);
   if (rename(log.c_str(), aside.c_str()) != 0)

@@ -474,13 +474,18 @@ def open_log_of_another_file(ctx):
     return life
 
 
-def who_has_it_open(ctx, life, around=()):
-    """What both say. Locks of a process are no obstacle to itself: puadbctl is another one."""
+def puadbctl_sets_aside(life, around=()):
+    """What it says. Locks of a process are no obstacle to itself: this is another one."""
     script = ("import sys\nsys.path.insert(0, sys.argv[1])\nfrom puadb import sqlite_stale_log\n"
               "try: print(sqlite_stale_log.set_aside(sys.argv[2]))\nexcept Exception as why: print(why)")
+    return subprocess.run([*around, sys.executable, "-c", script, str(ROOT / "scripts"), str(life.path)], capture_output=True, text=True,
+                          check=False, timeout=20).stdout.strip()
+
+
+def who_has_it_open(ctx, life, around=()):
+    """What both say."""
     before = life.log()
-    ours = subprocess.run([*around, sys.executable, "-c", script, str(ROOT / "scripts"), str(life.path)], capture_output=True, text=True,
-                          check=False).stdout.strip()
+    ours = puadbctl_sets_aside(life, around)
     check(life.log() == before, f"puadbctl has changed the log: {ours}")
     equal(ours, Library(ctx, around).ask("aside", life.path, ""), "what both say")
     check(life.log() == before, "the library has changed the log")
@@ -491,6 +496,27 @@ def who_has_it_open(ctx, life, around=()):
 def a_log_that_somebody_has_open_is_left(ctx):
     said = who_has_it_open(ctx, open_log_of_another_file(ctx))
     check(f"process {os.getpid()} has it open: end that first" in said, said)
+
+
+@suite.test
+def a_log_is_left_where_nobody_can_tell_who_has_it_open(ctx):
+    life = open_log_of_another_file(ctx)
+    index = pathlib.Path(f"{life.path}-shm")
+    index.unlink()
+    index.symlink_to(index)                   # root may read whatever can be opened
+    said = who_has_it_open(ctx, life)
+    check(f"and its index {index} cannot be looked at: Too many levels of symbolic links" in said, said)
+    check(index.is_symlink(), "the index was removed")
+
+
+@suite.test
+def what_stands_in_the_place_of_the_index_holds_up_nobody(ctx):
+    life = open_log_of_another_file(ctx)
+    index = pathlib.Path(f"{life.path}-shm")
+    index.unlink()
+    os.mkfifo(index)
+    said = puadbctl_sets_aside(life)
+    check(said.endswith(f"set aside as {life.path}-wal.stale"), said)
 
 
 @suite.test

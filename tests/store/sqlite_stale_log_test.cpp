@@ -3,6 +3,7 @@
 #include "store/sqlite_stale_log.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,6 +163,33 @@ TEST(sqlite_stale_log, a_log_that_another_program_has_open_is_not_set_aside_unde
   open();
   STRCMP_EQUAL("1", ids().c_str());
   for (int fd : {go[0], go[1], said[0], said[1]}) ::close(fd);
+}
+
+// Of root's own programs, say: whoever may not read the index cannot know whether somebody is at work on the log.
+TEST(sqlite_stale_log, a_log_is_left_where_nobody_can_tell_who_has_it_open) {
+  killed_writer();
+  std::filesystem::copy_file(copy, path, std::filesystem::copy_options::overwrite_existing);
+  const std::string log_octets = octets(path + "-wal"), index = path + "-shm";
+  unlink(index.c_str());
+  LONGS_EQUAL(0, symlink(index.c_str(), index.c_str()));   // root may read whatever can be opened
+  auto s = try_open(path);
+  CHECK_FALSE(s.ok());
+  const std::string why = ", and its index " + index + " cannot be looked at: Too many levels of symbolic links";
+  CHECK_TEXT(contains(s.error().message, why), s.error().message.c_str());
+  CHECK(octets(path + "-wal") == log_octets);
+  CHECK(std::filesystem::is_symlink(index));
+  unlink(index.c_str());
+  open();
+  STRCMP_EQUAL("1", ids().c_str());
+}
+
+TEST(sqlite_stale_log, what_stands_in_the_place_of_the_index_holds_up_nobody) {
+  killed_writer();
+  std::filesystem::copy_file(copy, path, std::filesystem::copy_options::overwrite_existing);
+  unlink((path + "-shm").c_str());
+  LONGS_EQUAL(0, mkfifo((path + "-shm").c_str(), 0600));
+  open();
+  STRCMP_EQUAL("1", ids().c_str());
 }
 
 TEST(sqlite_stale_log, the_oldest_of_ten_logs_that_were_set_aside_makes_room) {
