@@ -26,12 +26,19 @@ STRING = r'"(?:[^"\\]|\\.)*"'
 # What stands in front of the text of a line at warning or above: calls of the log, and of the functions that write to it.
 CALLS = re.compile(r'(?:\b(?:warning|error)\(|\bsofia_warning\(|LogLevel::(?:warning|error)[^;]*?,|\bsay\(others_, false,)\s*((?:' +
                    STRING + r'\s*)+)')
-# Texts that are put together, to the end of their statement: warnings of the configuration, and errors of a start.
-BUILT = re.compile(r'(?:\bwarnings_?\.push_back\(|Errc::(?:bad_config|sip_failed|store_failed),|\b(?:claim_error|refusal)\(path,|'
-                   r'\bbad\(address,)((?:' + STRING + r'|[^";])*);')
-# The version of a table is told by a function of its own, whose statements are texts of errors.
-TEXTS = re.compile(r'(?:=|return)((?:' + STRING + r'|[^";])*' + STRING + r'(?:' + STRING + r'|[^";])*);')
-FILES_OF_TEXTS = ("schema_version.h",)
+# To the end of a statement.
+REST = r'((?:' + STRING + r'|[^";])*);'
+# Texts that are put together: warnings of the configuration, and errors of a start.
+STARTS = r'Errc::(?:bad_config|sip_failed|store_failed),'
+BUILT = re.compile(r'(?:\bwarnings_?\.push_back\(|' + STARTS + r')' + REST)
+# A function that makes such an error of the text that it is given, and what it puts in front of that.
+MAKER = re.compile(r'\b(?:Error|Status) (\w+)\([^;{)]*\) \{\s*return (?:Error|Status)?[({]' + STARTS + REST)
+# Texts of errors in files of their own: of the version of a table, of SQLite's numbers, of a session with MariaDB.
+FILES_OF_TEXTS = {
+    "schema_version.h": re.compile(r'(?:=|return)((?:' + STRING + r'|[^";])*' + STRING + r'(?:' + STRING + r'|[^";])*);'),
+    "sqlite_db.cpp": re.compile(r'\bcase \w+:\s*return' + REST),
+    "mysql_session_rules.cpp": re.compile(r'\b(?:error|reason) \+?=' + REST),
+}
 
 
 def literals(code):
@@ -58,13 +65,22 @@ def pieces_of_built(text, pattern):
             yield found.start(), "...".join(pieces), pieces
 
 
+def pieces_of_made(text):
+    """The same of errors that a function makes. One word is the name of a call of the system, and the reason stands behind it."""
+    names = {made[1] for made in MAKER.finditer(text) if not "".join(literals(made[2])).startswith(MISTAKES)}
+    if names:
+        calls = re.compile(r"(?<!Error )(?<!Status )\b(?:" + "|".join(sorted(names)) + r")\(" + REST)
+        yield from (found for found in pieces_of_built(text, calls) if any(len(words(piece)) > 1 for piece in found[2]))
+
+
 def lines_of(path, text):
     """All lines of one file at warning or above: its line there, the text for people, the pieces of it."""
     found = list(pieces_of_calls(text))
     if path.parent.name != "config" or "warnings_" in text or "warnings.push" in text:
         found += pieces_of_built(text, BUILT)
+        found += pieces_of_made(text)
     if path.name in FILES_OF_TEXTS:
-        found += pieces_of_built(text, TEXTS)
+        found += pieces_of_built(text, FILES_OF_TEXTS[path.name])
     for at, line, pieces in found:
         yield text.count("\n", 0, at) + 1, line, pieces
 

@@ -37,7 +37,17 @@ def a_warning_of_the_configuration_is_found(ctx):
 @suite.test
 def an_error_that_ends_the_start_is_found(ctx):
     equal(found('return {Errc::sip_failed, "cannot listen on " + uri + ": " + why};'), [(1, "cannot listen on ...: ")], "SIP")
-    equal(found('return claim_error(path, "in use by " + who);'), [(1, "in use by ")], "by a function")
+    maker = 'Error NAME(const std::string& path, const char* what) {\n  return {Errc::store_failed, path + ": " + what};\n}\n'
+    for name in ("claim_error", "file_error"):
+        equal(found(maker.replace("NAME", name) + f'return {name}(path, "in use by " + who);\nreturn {name}(path, "stat");'),
+              [(2, ": "), (4, "in use by ")], "by a function, whatever its name")
+    equal(found('Error bad(const std::string& u) { return {Errc::bad_config, "db_url: " + u}; }\nreturn bad("no host there");'), [],
+          "by one whose errors are mistakes of the configuration")
+    equal(found('return claim_error(path, "in use by " + who);'), [], "by one that makes other errors")
+    equal(found('case SQLITE_BUSY:\ncase SQLITE_LOCKED: return "locked by another process";', "src/store/sqlite_db.cpp"),
+          [(2, "locked by another process")], "SQLite's numbers")
+    equal(found('s.f.reason = who + " is locked by " + what;\nsql = "SELECT";', "src/store/mysql_session_rules.cpp"),
+          [(1, " is locked by ")], "a session")
     equal(found('return out + (n ? ": see puadbctl upgrade" : "");', "src/store/schema_version.h"), [(1, ": see puadbctl upgrade...")],
           "the version of a table")
     equal(found('return {Errc::bad_config, "parameter \\"x\\" is wrong"};'), [], "a mistake of the configuration")
