@@ -9,6 +9,8 @@ Behind `make demo KEEP=1` and `make demo-stop`. A process stays with it, and tak
 import fcntl
 import os
 import pathlib
+import pwd
+import re
 import signal
 import socket
 import sys
@@ -20,6 +22,7 @@ from kamailio import Kamailio
 
 # Its first line is the process, its second the address; locked as long as that process lives.
 STATE = pathlib.Path(tempfile.gettempdir()) / f"pua-presence-server.{os.getuid()}"
+LOCKS = pathlib.Path("/proc/locks")
 
 
 def running():
@@ -58,17 +61,38 @@ def obstacle(port):
 
 def of_others():
     """Users who have one running, too: their state files, that somebody holds."""
-    return sorted(path.owner() for path in STATE.parent.glob("pua-presence-server.*") if path != STATE and is_held(path))
+    owners = (holder(path) for path in STATE.parent.glob("pua-presence-server.*") if path != STATE)
+    return sorted(name_of(user) for user in owners if user is not None)
 
 
-def is_held(path):
-    """Whether a living process has this file of another user's locked: the kernel shows that to everybody."""
+def holder(path):
+    """The number of the user of whom a living process has this file locked, or None. The kernel shows locks to everybody. The device that
+    it names there is not always that of stat (btrfs has one for each subvolume): inode and user tell as well."""
     try:
         there = path.lstat()
-        locks = pathlib.Path("/proc/locks").read_text()
+        locks = LOCKS.read_text()
     except OSError:
-        return False
-    return f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino} " in locks
+        return None
+    device = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}"
+    for process, where, inode in re.findall(r" FLOCK +\w+ +\w+ +(\d+) (\w+:\w+):(\d+) ", locks):
+        if int(inode) == there.st_ino and (where == device or user_of(process) == there.st_uid):
+            return there.st_uid
+    return None
+
+
+def user_of(process):
+    try:
+        return os.stat(f"/proc/{process}").st_uid
+    except OSError:
+        return None
+
+
+def name_of(user):
+    """A container may have users without a name."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def hold(port, answer):

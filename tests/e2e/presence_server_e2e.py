@@ -5,6 +5,8 @@ import fcntl
 import io
 import os
 import socket
+import types
+import unittest.mock
 
 import presence_server
 from harness import HOST, ROOT, Suite, equal, main_is
@@ -21,6 +23,11 @@ def state_files_in(folder):
         yield
     finally:
         presence_server.STATE = before
+
+
+def named(name):
+    """All users have this name."""
+    return unittest.mock.patch("pwd.getpwuid", return_value=types.SimpleNamespace(pw_name=name))
 
 
 def stopped():
@@ -48,9 +55,26 @@ def the_server_of_another_user_is_not_taken_for_none(ctx):
         theirs = ctx.dir / "pua-presence-server.12"
         theirs.write_text("1234\nsip:127.0.0.1:5060\n")
         equal(stopped(), (0, "presence server: none of yours runs\n"), "left by one that was killed")
-        with open(theirs, encoding="ascii") as held:
+        with open(theirs, encoding="ascii") as held, named("hugo"):
             fcntl.flock(held, fcntl.LOCK_EX)
-            equal(stopped(), (1, f"presence server: none of yours runs; {theirs.owner()} must end their own\n"), "one that runs")
+            equal(stopped(), (1, "presence server: none of yours runs; hugo must end their own\n"), "one that runs")
+            with unittest.mock.patch("pwd.getpwuid", side_effect=KeyError):
+                equal(stopped(), (1, f"presence server: none of yours runs; {os.geteuid()} must end their own\n"), "of a user without a name")
+
+
+@suite.test
+def a_lock_is_known_on_file_systems_whose_device_has_another_number(ctx):
+    """As on btrfs: /proc/locks names the device of the file system, stat that of the subvolume."""
+    theirs = ctx.dir / "pua-presence-server.12"
+    theirs.write_text("1234\nsip:127.0.0.1:5060\n")
+    inode, locks = theirs.stat().st_ino, ctx.dir / "locks"
+    with state_files_in(ctx.dir), named("hugo"), unittest.mock.patch.object(presence_server, "LOCKS", locks):
+        for line, status in ((f"1: FLOCK  ADVISORY  WRITE {os.getpid()} ff:ff:{inode} 0 EOF\n", 1),
+                             (f"1: FLOCK  ADVISORY  WRITE 99999999 ff:ff:{inode} 0 EOF\n", 0),          # of nobody who is there
+                             (f"1: FLOCK  ADVISORY  WRITE {os.getpid()} ff:ff:{inode}1 0 EOF\n", 0),
+                             (f"1: POSIX  ADVISORY  WRITE {os.getpid()} ff:ff:{inode} 0 EOF\n", 0)):
+            locks.write_text("9: OFDLCK ADVISORY  READ  -1 00:06:12 0 EOF\n" + line)
+            equal(stopped()[0], status, line)
 
 
 main_is(suite)
