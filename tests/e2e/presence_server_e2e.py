@@ -38,9 +38,9 @@ def stopped():
 
 @suite.test
 def a_port_that_is_taken_is_told_before_the_demo_runs(ctx):
+    port = ctx.port()             # no other test takes it, also where it is free again
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, state_files_in(ctx.dir):
-        taken.bind((HOST, 0))
-        port = taken.getsockname()[1]
+        taken.bind((HOST, port))
         why = f"presence server: {HOST}:{port}: Address already in use. Another port: make demo KEEP=1 DEMO_PORT=5062"
         equal(presence_server.obstacle(port), why, "the reason")
         equal(run(ROOT / "tests/e2e/demo.py", "--serve", port, env={**os.environ, "TMPDIR": str(ctx.dir)}).stdout, f"demo: FAILED: {why}\n", "all that the demo says")
