@@ -3,7 +3,6 @@ import contextlib
 import shutil
 import sqlite3
 import struct
-import time
 
 from esc import Esc
 from harness import check, equal, wait_for
@@ -49,8 +48,8 @@ class Life:
         """Rows, some of them in the file already, and some in the log alone."""
         self.publish(*(f"a{i}" for i in range(40)))
         with contextlib.closing(sqlite3.connect(self.db)) as other:
-            other.execute("PRAGMA wal_checkpoint(RESTART)")
-        time.sleep(0.5)                                   # that is looked at
+            wait_for(lambda: other.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0] == 0, 10, "all of the log is in the file")
+        # puad looks at what others have done before it commits: once the first of these is durable, it has seen that.
         self.publish(*(f"b{i}" for i in range(5)))
         self.remove("a0", "a1")
 
@@ -60,6 +59,9 @@ class Life:
     def notices(self, what):
         """... that something else stands there, and has made it equal to what it knows."""
         wait_for(lambda: "record stands for are removed" in self.puad.log(), 15, f"{what}: it is noticed", step=0.01)
+        self.writes_all()
+
+    def writes_all(self):
         wait_for(lambda: self.control.call("pua_stats", {"pattern": "store_backlog"})["store_backlog"] == 0, 10, "all is written", step=0.01)
 
     def is_whole(self, what, wanted=None):

@@ -139,7 +139,7 @@ def a_copy_with_the_same_rows_on_other_pages_is_another_file(ctx):
         life.start()
         life.publish(*(f"a{i}" for i in range(60)))
         life.remove(*(f"a{i}" for i in range(0, 60, 2)))
-        time.sleep(0.3)
+        life.writes_all()
         life.older("VACUUM INTO '{}'", ctx.dir / f"copy{int(alive)}")
         if not alive:
             life.puad.sigkill()
