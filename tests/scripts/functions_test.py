@@ -208,9 +208,11 @@ def tables_may_be_alike(ctx):
 
 
 @suite.test
-def more_than_there_may_be_is_an_error(ctx):
-    equal(pairs_of(ctx, ORIGINAL, COPY, options=("--max", "1")), (0, "1 pairs of functions are alike"), "with as many")
-    status, out = pairs_of(ctx, ORIGINAL, COPY, options=("--max", "0"))
+def more_or_less_than_are_known_is_an_error(ctx):
+    equal(pairs_of(ctx, ORIGINAL, COPY, options=("--count", "1")), (0, "1 pairs of functions are alike"), "with as many")
+    equal(pairs_of(ctx, ORIGINAL, COPY, options=("--count", "2")),
+          (1, "duplicate-functions: fewer than 2 pairs: 1 is the number from now on\n1 pairs of functions are alike"), "with less")
+    status, out = pairs_of(ctx, ORIGINAL, COPY, options=("--count", "0"))
     equal((status, out.splitlines()[1:]), (1, ["duplicate-functions: more than 0 pairs: write once what is new in this list",
                                                "1 pairs of functions are alike"]), "with more")
 
