@@ -3,7 +3,8 @@
 // no socket and no SQL: `now` comes in with every call.
 //
 // What is done alike for both kinds is in keeper.h, what differs in publications.h and subscriptions.h, what they share in
-// engine_common.h. This class has what exists once: the turn, the load of the table, the delivery of outcomes, the end.
+// engine_common.h. This class has what exists once: the pieces of a turn, the load of the table, the delivery of outcomes, the
+// end.
 #pragma once
 
 #include <array>
@@ -66,8 +67,8 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   void event_added(int32_t flag);
   void reconfigure(const EngineSettings&);
 
-  // The turn: at most one deadline, one request, and a few of everything else, so that the caller can stop before it blocks the
-  // loop. EnginePorts::wake says when to call again.
+  // A piece of the turn: at most one deadline, one request, and a few of everything else, so that the caller can stop before it
+  // blocks the loop. EnginePorts::wake says when to call again.
   void run(MonoMs now);
   MonoMs next_due() const;
 
@@ -150,7 +151,7 @@ class Engine : public SipSink, public StoreSink, public NotifySink, private Engi
   int32_t load_only_ = 0;                   // the load is for rows of this event bit alone, 0: for all rows
   std::vector<int32_t> load_again_;         // event bits registered during a load or a sweep, after which their rows are loaded
   bool load_fails_ = false;                 // the last page could not be read, and the log says so
-  MonoMs announced_ = kNever;               // the earliest time for which wake() was called since the last turn
+  MonoMs announced_ = kNever;               // the earliest time for which wake() was called since the last run()
   bool removing_subs_ = false;              // remove_all() is done with the publications and walks over the subscriptions
   uint64_t rewrite_cursor_ = 0;
   // Wanted: it begins as soon as nothing is being loaded or marked. Reading: a page is on its way. Pausing: the next page is
