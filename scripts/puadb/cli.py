@@ -43,8 +43,8 @@ def main(arguments, sql_folder, config_file, version):
         args.place = place_of(args.db["db_url"], args.db)
         return args.run(args)
     except Problem as why:
-        hint = ("; the administrator of the database may: --url @FILE with the administrator's URL, see SETTING UP MARIADB in "
-                "puadbctl(8)" if why.code in DENIED else "")
+        hint = ("; if this is not the administrator of the database: --url @FILE with the administrator's URL, see SETTING UP MARIADB "
+                "in puadbctl(8)" if why.code in DENIED else "")
         print(f"puadbctl: {why}{hint}", file=sys.stderr)
         return CANNOT
     except BrokenPipeError:      # whoever read our output has seen enough

@@ -49,7 +49,7 @@ std::string unreachable(const std::string& socket, int error) {
     case ENOENT:
     case ECONNREFUSED:
       return text + strerror(error) + ": is puad running, and is this its dgram_socket? --socket names another one";
-    case EACCES: return text + strerror(error) + ": only root and the group of the socket, mostly puad, may give orders";
+    case EACCES: return text + strerror(error) + ": only root and the group of the socket, usually puad, may give orders";
     default: return text + strerror(error);
   }
 }
