@@ -142,7 +142,7 @@ check: deps ## everything but the long ones; ends with "N passed, N failed"
 	@tests/support/run-tests check
 coverage: deps ## line coverage of the unit tests and the simulation
 	@scripts/coverage.sh
-demo: demo-deps ## the main job, beside a real presence server; KEEP=1 leaves one
+demo: demo-deps ## the main job, with a real presence server; KEEP=1 leaves one
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@tests/e2e/demo.py $(if $(KEEP),--serve $(or $(DEMO_PORT),5060))
 demo-stop: ## end the presence server that `make demo KEEP=1` has left
