@@ -87,8 +87,8 @@ void Dispatcher::handle(std::string_view text, ReplyFn reply, std::string* reply
   ControlCounters& counters = context_.counters;
   if (text.size() > context_.max_request) {
     counters.too_large++;
-    reply(error_reply("null", rpc::kInvalidRequest,
-                      "Invalid Request: longer than " + std::to_string(context_.max_request) + " octets, which is max_request"));
+    const std::string most = std::to_string(context_.max_request);
+    reply(error_reply("null", rpc::kInvalidRequest, "Invalid Request: longer than " + most + " octets, which is max_request"));
     return;
   }
   // A reply may bring the next request before this one has ended: that one reads into memory of its own.

@@ -9,8 +9,8 @@ void answer_failure(Call& call, const Outcome& o) {
   std::string detail(kOrigins[static_cast<size_t>(o.origin)]);
   // Whoever reads "503" takes the request for lost, and would repeat it again and again.
   if (o.kept) detail += detail.empty() ? "kept and tried again" : "; kept and tried again";
-  if (o.status < 300) return call.error(503, "Nothing granted (" + std::to_string(o.status) + " " + std::string(o.reason) + ")", detail);
-  call.error(o.status, o.reason, detail);
+  if (o.status >= 300) return call.error(o.status, o.reason, detail);
+  call.error(503, "Nothing granted (" + std::to_string(o.status) + " " + std::string(o.reason) + ")", detail);
 }
 
 void answer_error(Call& call, const Error& error, std::string_view failed) {

@@ -30,7 +30,8 @@ std::string Watches::too_many(const Caller& caller) const {
   auto full = [](size_t most, const std::string& whose) { return whose + " " + std::to_string(most) + " watches already"; };
   auto count = [&](auto which) { return static_cast<size_t>(std::count_if(all_.begin(), all_.end(), which)); };
   if (all_.size() >= kMax) return full(kMax, "there are");
-  if (count([&](const Watch& w) { return same_process(w.caller, caller); }) >= kMaxOfProcess) return full(kMaxOfProcess, "this client has");
+  if (count([&](const Watch& w) { return same_process(w.caller, caller); }) >= kMaxOfProcess)
+    return full(kMaxOfProcess, "this client has");
   if (caller.user != Caller::kNobodyKnown && count([&](const Watch& w) { return w.caller.user == caller.user; }) >= kMaxOfUser)
     return full(kMaxOfUser, "user " + std::to_string(caller.user) + " has");
   return {};

@@ -27,7 +27,8 @@ static std::string not_ours(int fd) {
   struct stat st;
   if (fstat(fd, &st) != 0) return strerror(errno);
   if (!S_ISREG(st.st_mode)) return "it is no regular file";
-  if (st.st_nlink > 1) return "it is one of " + std::to_string(st.st_nlink) + " links to a file: whatever that is, it is not to be emptied";
+  if (st.st_nlink > 1)
+    return "it is one of " + std::to_string(st.st_nlink) + " links to a file: whatever that is, it is not to be emptied";
   char text[33];
   ssize_t n = pread(fd, text, sizeof text, 0);
   if (n < 0) return strerror(errno);

@@ -14,8 +14,8 @@ namespace pua {
 
 namespace {
 
-// The library's non-blocking calls bring a stack of their own for what is deep, the handshake among it. Here lie the frames that
-// begin them, and those of signals.
+// The library's non-blocking calls bring a stack of their own for what is deep, the handshake among it. Here lie the frames
+// that begin them, and those of signals.
 constexpr size_t kStackOctets = 128 * 1024;
 
 thread_local MysqlFiber* running = nullptr;   // the library hands nothing of ours to io_wait()
@@ -60,9 +60,9 @@ void MysqlFiber::serve() {
   }
 }
 
-// When a socket is connected, the library makes it blocking, as it sends and receives with flags that say otherwise. OpenSSL knows no
-// such flags: the handshake, and later each statement, would stand in read() until something comes. Between that and the handshake it
-// writes: the request for TLS.
+// When a socket is connected, the library makes it blocking, as it sends and receives with flags that say otherwise. OpenSSL
+// knows no such flags: the handshake, and later each statement, would stand in read() until something comes. Between that and
+// the handshake it writes: the request for TLS.
 void MysqlFiber::on_octets(int mode, MYSQL* mysql, const unsigned char*, size_t) {
   if (mode == 1 && running) evutil_make_socket_nonblocking(mysql_get_socket(mysql));
 }

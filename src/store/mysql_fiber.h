@@ -1,6 +1,7 @@
-// MysqlFiber: a stack of its own for a call of the client library that waits inside. The handshake of TLS is such a call, of its
-// non-blocking ones, too; but where the library would wait, it asks a function of ours (MARIADB_OPT_IO_WAIT). That leaves the call
-// standing on this stack and comes back to the loop, which goes on with it when the socket is ready. No thread has to do with it.
+// MysqlFiber: a stack of its own for a call of the client library that waits inside. The handshake of TLS is such a call, of
+// its non-blocking ones, too; but where the library would wait, it asks a function of ours (MARIADB_OPT_IO_WAIT). That leaves
+// the call standing on this stack and comes back to the loop, which goes on with it when the socket is ready. No thread has to
+// do with it.
 #pragma once
 
 #include <ucontext.h>
@@ -19,8 +20,8 @@ class MysqlFiber {
   MysqlFiber(const MysqlFiber&) = delete;
   MysqlFiber& operator=(const MysqlFiber&) = delete;
 
-  // Makes the call, or goes on with the one that stands here. ready: what has come, as the library names it. Returns what the call
-  // returns, or, while it waits inside, what for.
+  // Makes the call, or goes on with the one that stands here. ready: what has come, as the library names it. Returns what the
+  // call returns, or, while it waits inside, what for.
   int go(int ready, std::function<int(int ready)> call);
   // Whatever would wait fails from now on, so that a call that stands here comes back when it goes on.
   void give_up() { given_up_ = true; }

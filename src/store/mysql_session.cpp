@@ -225,8 +225,8 @@ void hear_not_writer(Step& s) {
   if (f.again) f.give_up_at = 0;
 }
 
-// What keeps us from an address of the server, or from all of them. Of several addresses the last one's trouble is told, and that
-// of the unix socket, which is tried first: where somebody has set it wrong, the others say nothing of it.
+// What keeps us from an address of the server, or from all of them. Of several addresses the last one's trouble is told, and
+// that of the unix socket, which is tried first: where somebody has set it wrong, the others say nothing of it.
 void hear_trouble(Step& s) {
   Fields& f = s.f;
   bool of_socket = s.e.input == Input::Refused && f.address.empty();

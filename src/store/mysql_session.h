@@ -193,7 +193,7 @@ struct Fields {
   std::string address = {};                  // the one in use
   unsigned code = 0;                         // what kept us from the last address or server
   std::string reason = {};                   // ... in words
-  std::string socket_trouble = {};           // what kept us from the unix socket, to be told before that; empty: nothing
+  std::string socket_trouble = {};           // what kept us from the unix socket, to be told in front of reason; empty: nothing
   bool fresh = false;                        // no use in a new connection to the same server
   std::string mark = {};                     // name of the lock that this session holds
   std::string version = {};                  // of the table, as the server says

@@ -99,8 +99,8 @@ std::string UpsertSql::take() {
 // The lines come first in the join: rows are found by their ids, and no others are locked. They are a list of values, which
 // costs the server a fifth less than as many SELECTs.
 NarrowSql::NarrowSql(std::string_view table, std::string_view writer) : head_("UPDATE (WITH v(`id`") {
-  tail_ = ") SELECT * FROM v) v STRAIGHT_JOIN `" + std::string(table) +
-          "` p ON p.`id`=v.`id` AND (p.`owner_epoch`,p.`record_version`,p.`node`)<=(v.`owner_epoch`,v.`record_version`,v.`node`) SET ";
+  tail_ = ") SELECT * FROM v) v STRAIGHT_JOIN `" + std::string(table) + "` p ON p.`id`=v.`id` AND "
+          "(p.`owner_epoch`,p.`record_version`,p.`node`)<=(v.`owner_epoch`,v.`record_version`,v.`node`) SET ";
   for (const Column& c : kNarrowColumns) {
     std::string name = std::string("`") + c.name + "`", value = "v." + name;
     if (name == "`node`") value = "IF(" + writer_is_ours(table, writer) + "," + value + ",NULL)";

@@ -21,8 +21,7 @@ constexpr size_t kLinesATurn = 4096;       // found at start, put in order, or r
 constexpr int64_t kEmptyLines = 32768;     // so many go at once, page by page, where nothing else is in the table
 constexpr size_t kMostKept = 1024;
 // The largest number of a line: JournalOrder doubles it, which still fits. At a million lines a second it is reached after
-// 73,000
-// years: what stands beyond was not written by us.
+// 73,000 years: what stands beyond was not written by us.
 constexpr int64_t kMostNumber = INT64_C(1) << 61;
 
 auto order_of(const Row& r) { return std::tuple(r.owner_epoch, r.record_version, r.node); }
@@ -51,8 +50,8 @@ std::string update_sql(const std::string& table) {
     if (name == "record_version") order[1] = mark;
     if (name == "node") order[2] = mark;
   }
-  return "UPDATE " + table + " SET " + set + " WHERE id=?1 AND (owner_epoch,record_version,node)<(" + order[0] + "," + order[1] +
-         "," + order[2] + ")";
+  return "UPDATE " + table + " SET " + set + " WHERE id=?1 AND (owner_epoch,record_version,node)<(" + order[0] + "," +
+         order[1] + "," + order[2] + ")";
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Write-ahead logs of SQLite, read from outside: which of our transactions one holds, and whether the file beside it is the one
-// that it goes on from (docs/adr/0018-a-copy-is-not-the-table.md). Memory is bounded, however long the log is. puadbctl has the same
-// rule in scripts/puadb/sqlite_wal.py; a test compares the two.
+// that it goes on from (docs/adr/0018-a-copy-is-not-the-table.md). Memory is bounded, however long the log is. puadbctl has the
+// same rule in scripts/puadb/sqlite_wal.py; a test compares the two.
 #pragma once
 
 #include <array>

@@ -178,8 +178,7 @@ std::optional<WriteCount> SqliteWatch::count_in_file() const {
 }
 
 // A checkpoint only brings into the file what the log holds, and takes nothing back that was in it. What was folded before is
-// to be
-// there: SQLite reads it from the file.
+// to be there: SQLite reads it from the file.
 bool SqliteWatch::same_after_all() {
   WalLog log;
   if (!WalLog::read(place_.log_path(), log, log_.folded()) || !log_.whole(place_.log_path())) return false;

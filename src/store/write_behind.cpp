@@ -433,7 +433,7 @@ void WriteBehind::on_found(const Row* row, int64_t top, std::string_view error, 
 
 void WriteBehind::on_rows_missing(MonoMs now) {
   stats_.errors++;
-  // A table that was away and is there again, made anew: this tells of both, and all that it lacks is marked whole.
+  // The table was away and was made anew: this report covers both, for all records are written again as whole rows.
   if (rows_ == Rows::Lost) rows_ = Rows::Kept;
   reporting_ = true;
   sink_->on_rows_lost(now);

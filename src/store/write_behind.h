@@ -173,7 +173,8 @@ class WriteBehind : public StorePort, private AdapterSink {
   Rows rows_ = Rows::Kept;
   MonoMs down_since_ = 0, retry_at_ = 0;
   uint32_t retry_ms_ = 0;
-  uint32_t lone_failures_ = 0;  // rows that failed alone, one after the other: of many, not the rows are at fault but the store
+  // Rows that failed alone, one after the other; if there are many, the store is at fault and not the rows.
+  uint32_t lone_failures_ = 0;
 
   enum class Load : uint8_t { None, Wanted, UnderWay };
   Load load_ = Load::None;
