@@ -9,6 +9,8 @@
 #include "store/mysql_session.h"
 #include "tests/support/machine_table.h"
 
+#include <CppUTest/TestHarness.h>
+
 namespace pua::test {
 
 using mysql::Action;
@@ -156,6 +158,17 @@ inline void SessionRig::bring_to(SessionState to, Kind kind) {
     return;
   }
   go(to);
+}
+
+inline void asks(const SessionRig& rig, const std::string& sql) {
+  STRCMP_EQUAL("ask", name_of(rig.last.what));
+  STRCMP_EQUAL(sql.c_str(), rig.last.text.c_str());
+}
+inline void finishes(const SessionRig& rig, unsigned code, DbFault fault, const std::string& error) {
+  STRCMP_EQUAL("finish", name_of(rig.last.what));
+  LONGS_EQUAL(code, rig.last.answer.code);
+  STRCMP_EQUAL(error.c_str(), rig.last.answer.error.c_str());
+  LONGS_EQUAL(static_cast<int>(fault), static_cast<int>(rig.last.answer.fault));
 }
 
 }  // namespace pua::test

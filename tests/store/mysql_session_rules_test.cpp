@@ -17,10 +17,6 @@ namespace {
 
 const std::vector<DbHost> kTwoServers = {{"10.0.0.1", 3306}, {"10.0.0.2", 3306}};
 
-void asks(const SessionRig& rig, const std::string& sql) {
-  STRCMP_EQUAL("ask", name_of(rig.last.what));
-  STRCMP_EQUAL(sql.c_str(), rig.last.text.c_str());
-}
 void dials(const SessionRig& rig, const char* address) {
   STRCMP_EQUAL("dial", name_of(rig.last.what));
   STRCMP_EQUAL(address, rig.last.text.c_str());
@@ -29,12 +25,6 @@ void dials(const SessionRig& rig, const char* address) {
 void pauses(const SessionRig& rig, MonoMs until) {
   STRCMP_EQUAL("pause", name_of(rig.last.what));
   LONGS_EQUAL(until, rig.last.until);
-}
-void finishes(const SessionRig& rig, unsigned code, DbFault fault, const std::string& error) {
-  STRCMP_EQUAL("finish", name_of(rig.last.what));
-  LONGS_EQUAL(code, rig.last.answer.code);
-  STRCMP_EQUAL(error.c_str(), rig.last.answer.error.c_str());
-  LONGS_EQUAL(static_cast<int>(fault), static_cast<int>(rig.last.answer.fault));
 }
 
 }  // namespace
@@ -411,82 +401,6 @@ TEST(mysql_session_line, a_lock_on_it_is_waited_for_and_not_for_ever) {
   }
 }
 
-TEST(mysql_session_line, a_copy_of_the_tables_is_told_and_the_statement_goes_on) {
-  SessionRig rig;
-  rig.servers.counts[1].begin("w");
-  rig.servers.counts[1].number = rig.servers.counts[1].most = 5;
-  rig.bring_to(S::Counts);
-  rig.give({.input = Input::Answered, .rows = {{"fast@h", "x 1"}, {"bulk@h", "w 4"}}});
-  STRCMP_EQUAL("copied tell", rig.said().c_str());
-  CHECK_FALSE(rig.servers.writer_stands);                        // what the owner writes now waits until the counts have begun
-  CHECK(rig.servers.taker == &rig.session->fields());
-  rig.give(Input::Told);
-  asks(rig, "REPLACE INTO `pua_meta` (`name`,`value`) VALUES ('fast@h','m3 0'),('bulk@h','m3 0')");
-  rig.go(S::Statement);
-  rig.answer();
-  STRCMP_EQUAL("idle finish", rig.said().c_str());   // told once
-}
-
-// The server may have carried out what begins the counts anew, and then nothing in the tables says any more that they are a copy.
-TEST(mysql_session_line, a_copy_is_told_once_whatever_becomes_of_the_connection_that_found_it) {
-  for (Input end : {Input::TimedOut, Input::Lost, Input::Unfit, Input::Down, Input::Cancel}) {
-    SessionRig rig;
-    rig.servers.counts[1].begin("w");
-    rig.servers.counts[1].number = rig.servers.counts[1].most = 5;
-    rig.bring_to(S::Counts);
-    rig.give({.input = Input::Answered, .rows = {{"bulk@h", "w 4"}}});
-    STRCMP_EQUAL_TEXT("copied tell", rig.said().c_str(), mysql::input_name(end));
-    rig.go(S::BeginCounts);
-    const std::string begun = rig.servers.writer + " 0";
-    rig.fail(end);
-    LONGS_EQUAL(static_cast<int>(S::Closed), static_cast<int>(rig.state()));
-    rig.fences().clear();
-    rig.run();
-    rig.go(S::Counts);
-    rig.give({.input = Input::Answered, .rows = {{"fast@h", begun}, {"bulk@h", begun}}});
-    STRCMP_EQUAL_TEXT("begin_counts ask", rig.said().c_str(), mysql::input_name(end));
-    rig.go(S::Idle);
-    STRCMP_EQUAL_TEXT("idle finish", rig.said().c_str(), mysql::input_name(end));
-  }
-}
-
-TEST(mysql_session_line, where_it_has_changed_while_the_owner_was_told_of_a_copy_it_is_written_anew) {
-  SessionRig rig;
-  rig.bring_to(S::Copied);
-  rig.servers.writer = "newer";
-  rig.give(Input::Told);
-  asks(rig, "REPLACE INTO `pua_meta` (`name`,`value`) VALUES ('writer@h','newer')");
-}
-
-TEST(mysql_session_line, counts_that_may_be_there_are_no_copy) {
-  const std::vector<Texts> cases[] = {{{"bulk@h", "w 5"}},
-                                      {{"bulk@h", "w 6"}},
-                                      {{"bulk@h", "begun 0"}},
-                                      {{"x@h", "w 1"}, {"bulk@h", "w 5"}, {std::nullopt, "w 1"}, {"bulk@h", std::nullopt}}};
-  for (const auto& rows : cases) {
-    SessionRig rig;
-    rig.servers.counts[1].begin("w");
-    rig.servers.counts[1].number = 5;
-    rig.servers.counts[1].most = 6;
-    rig.servers.begun = {"begun"};
-    rig.bring_to(S::Counts);
-    rig.give({.input = Input::Answered, .rows = rows});
-    rig.answer();
-    STRCMP_EQUAL("writer ask", rig.said().c_str());
-  }
-}
-
-TEST(mysql_session_line, writers_for_whom_the_counts_may_have_begun_are_kept_within_a_bound) {
-  SessionRig rig;
-  for (int i = 0; i < 20; i++) {
-    rig.run();
-    rig.go(S::BeginCounts);
-    rig.fail(Input::Lost);
-    rig.fences().clear();
-  }
-  LONGS_EQUAL(16, rig.servers.begun.size());
-}
-
 TEST(mysql_session_line, a_session_that_was_told_a_former_writer_is_told_the_new_one) {
   SessionRig rig;
   rig.bring_to(S::Idle);
@@ -567,32 +481,6 @@ TEST(mysql_session_statement, a_rollback_that_fails_is_what_the_caller_hears_and
     rig.run();
     rig.go(S::Fence);
     asks(rig, "SELECT IS_USED_LOCK('" + mark + "')");   // its locks are gone before anything is written
-  }
-}
-
-TEST(mysql_session_statement, a_count_that_did_not_move_is_a_copy_and_the_caller_hears_of_it_after_the_owner) {
-  SessionRig rig;
-  rig.bring_to(S::Statement, Kind::Counted);
-  rig.give({.input = Input::Answered, .changed = {0, 3, 0, 0}});
-  STRCMP_EQUAL("copied tell", rig.said().c_str());
-  CHECK_FALSE(rig.servers.writer_stands);
-  STRCMP_EQUAL("", rig.servers.counts[0].writer.c_str());
-  rig.give(Input::Told);
-  finishes(rig, 0, DbFault::None, "");
-  LONGS_EQUAL(3, rig.last.answer.changed);
-  STRCMP_EQUAL("idle finish", rig.said().c_str());
-}
-
-// Its counts begin anew meanwhile, by another connection, or are about to: what this one moved tells nothing.
-TEST(mysql_session_statement, a_count_that_begins_anew_meanwhile_tells_nothing) {
-  for (int what : {0, 1}) {
-    SessionRig rig;
-    rig.bring_to(S::Statement, Kind::Counted);
-    if (what == 0) rig.servers.writer_stands = false;
-    else rig.servers.counts[0].begin("newer");
-    rig.give({.input = Input::Answered, .changed = {0, 3, 0, 0}});
-    finishes(rig, 0, DbFault::None, "");
-    LONGS_EQUAL(0, rig.servers.counts[0].number);
   }
 }
 
