@@ -466,9 +466,10 @@ void finish(Step& s, State before, Op planned) {
     p.build = Build::Named;
   }
   // What an owner asks for with an initial publication or a new lifetime is written while its request is out. The bulk lane
-  // does that within 200 ms; if the server answers sooner, one write holds both the wish and its result.
-  bool wish = fx.enqueue && s.e.owner && (s.e.input == Input::Request || s.e.input == Input::Loaded);
-  if (fx.write == Write::No && wish) fx.write = Write::Wish;
+  // does that within 200 ms; if the server answers sooner, one write holds both the wish and its result. An owner who asked
+  // during the load may have been told already that the request is kept, so that none waits any more.
+  bool asked = s.e.input == Input::Loaded ? s.e.asked || s.e.no_row : s.e.input == Input::Request && s.e.owner;
+  if (fx.write == Write::No && fx.enqueue && asked) fx.write = Write::Wish;
   fx.leave_queue = (before == State::Queued || before == State::Idle) && p.state != before;
   fx.forget_etag = fx.forget_etag || p.state == State::Gone;
   fx.free = p.state == State::Gone && !s.e.has_row;

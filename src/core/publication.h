@@ -92,6 +92,7 @@ struct Event {                    // an input with what it carries
   MonoMs due = -1;                // Loaded: when to refresh, -1: as soon as there is a slot
   const RestoredPublication* row = nullptr;  // Restored
   bool no_row = false;            // Loaded: the table has no row of it; Request: the table has been loaded, no row will come
+  bool asked = false;             // Loaded: an owner has asked for it while the table was being loaded, as for all without a row
   int status = 0;                 // Told
   const char* phrase = "";        // Told
 };

@@ -102,7 +102,7 @@ void Publications::adopt(PublicationRecord& r, const Row& row, bool asked, MonoM
   past.asked = static_cast<uint32_t>(std::max(row.intent_expires, 0));
   past.requested = asked;
   apply(r, {.input = Input::Restored, .row = &past}, nullptr, now, asked ? &row : nullptr);
-  if (asked) return apply(r, {.input = Input::Loaded}, nullptr, now);
+  if (asked) return apply(r, {.input = Input::Loaded, .asked = true}, nullptr, now);
   const Publication& p = *r.m;
   bool dead = p.wanted_end <= now || p.wanted != Wanted::Something;
   if (dead && (p.known == Known::Never || p.grant_end + kRemovalGrace <= now)) c_.count_.load_expired++;

@@ -12,6 +12,25 @@ using namespace pua::test;
 
 TEST_GROUP(Unplaced) {
   Rig rig;
+  // The next process starts, and cannot read the table until rig.store->fail_loads is 0 again.
+  void restart_without_the_table() {
+    rig.advance(500);
+    rig.kill();
+    rig.loads_to_fail = 1000000;
+    rig.boot();
+    rig.store->fail_finds = true;
+  }
+  // The owner of this request is told after some seconds that it is kept; then the table can be read, and the server is silent.
+  void kept_until_the_table_is_there(Call& c) {
+    rig.advance(kIdlePatience + kSecond);
+    LONGS_EQUAL(503, c.status);
+    CHECK(c.kept);
+    rig.store->fail_loads = 0;
+    rig.advance(60 * kSecond);
+    LONGS_EQUAL(1, rig.open());
+    LONGS_EQUAL(0, rig.engine->unplaced());
+    LONGS_EQUAL(0, rig.behind->backlog());
+  }
 };
 
 // "Kept" is said of what only memory holds: whoever asks whether all is written must hear of it until the rows are there.
@@ -41,6 +60,35 @@ TEST(Unplaced, what_was_accepted_while_nothing_can_be_loaded_counts_as_in_no_row
   rig.advance(60 * kSecond);
   LONGS_EQUAL(0, rig.engine->unplaced());
   LONGS_EQUAL(kNever, rig.engine->unplaced_since());
+}
+
+// Nobody waits for the outcome any more when the load is over, and the request is written all the same.
+TEST(Unplaced, a_publication_that_was_told_to_be_kept_is_in_a_row_once_the_load_is_over) {
+  restart_without_the_table();
+  kept_until_the_table_is_there(rig.publish("b1"));
+  TEXT_EQUAL("initial", rig.kinds());
+  TEXT_EQUAL("b1", rig.row().row().body);
+  const Sent first = rig.last();
+  rig.restart();
+  TEXT_EQUAL("initial initial", rig.kinds());
+  TEXT_EQUAL(first.wire(), rig.last().wire());
+}
+
+TEST(Unplaced, so_is_a_new_lifetime_of_one_that_has_a_row) {
+  rig.live("e1", 600);
+  restart_without_the_table();
+  MonoMs wanted_end = rig.now + 7200 * kSecond;
+  kept_until_the_table_is_there(rig.refresh(7200));
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  LONGLONGS_EQUAL(to_epoch(wanted_end, rig.epoch_offset), rig.row().row().desired_expires);
+}
+
+TEST(Unplaced, so_is_one_whose_lifetime_has_ended_by_then) {
+  rig.live("e1", 600);
+  restart_without_the_table();
+  kept_until_the_table_is_there(rig.refresh(3));
+  TEXT_EQUAL("initial remove", rig.kinds());
+  LONGS_EQUAL(1, rig.row().row().desired_expires);   // after a kill the six hundred seconds of before do not come back
 }
 
 TEST(Unplaced, a_store_that_keeps_nothing_lacks_nothing_that_waits_for_its_row) {
