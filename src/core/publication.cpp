@@ -36,6 +36,7 @@ Input input_of(ReplyClass c) {
 Op next_op(const Publication& p) {
   if (p.wanted != Wanted::Something) return p.known == Known::Never ? Op::None : Op::Remove;
   if (p.known == Known::Never) return p.publishable ? Op::Initial : Op::None;
+  if (p.known == Known::Refused && p.publishable) return Op::Initial;
   return p.known == Known::Changed ? Op::Modify : Op::Refresh;
 }
 
@@ -46,7 +47,6 @@ struct PublicationStep {
   const Event& e;
   Random& random;
   MonoMs now;
-  bool had_etag;      // an entity-tag was known before this input
   Effects fx = {};
 };
 
@@ -101,21 +101,23 @@ void hear_slot(Step& s) {
   if (p.build == Build::Named) p.build = Build::Fresh;
 }
 
-// A 2xx. With Expires: 0 the server has stored the state and dropped it at once, so that it holds nothing.
+// A 2xx. With Expires: 0 the server has stored the state and dropped it at once, so that it holds nothing, but for what may
+// stand under a refused entity-tag.
 void hear_success(Step& s) {
   Publication& p = s.p;
   if (p.op == Op::Remove) return;
   if (granted(p, s.e) == 0) {
+    if (p.known == Known::Refused) return;
     s.fx.forget_etag = true;
     p.known = Known::Never;
     p.grant_end = 0;
     return;
   }
   s.fx.take_etag = s.e.etag == Tag::Usable;
-  // Each 2xx must bring a SIP-ETag (RFC 3903 section 6). Where there is none, the old one is kept; without an old one the
-  // publication is live until its refresh is due, and then publishes in full. One that cannot be sent back has replaced the old
-  // one at the server.
-  s.fx.forget_etag = s.e.etag == Tag::Unusable;
+  // Each 2xx must bring a SIP-ETag (RFC 3903 section 6). Where there is none, the old one is kept; without an old one, or where
+  // that is refused, the publication is live until its refresh is due, and then publishes in full. One that cannot be sent back
+  // has replaced the old one at the server.
+  s.fx.forget_etag = s.e.etag == Tag::Unusable || (s.e.etag == Tag::Missing && p.known == Known::Refused);
   if (s.fx.forget_etag) p.known = Known::Never;
   else if (s.fx.take_etag || p.known != Known::Never) p.known = Known::Current;
   s.fx.orphan = p.known == Known::Never;
@@ -126,9 +128,13 @@ void hear_success(Step& s) {
 }
 
 void hear_lost_state(Step& s) {
-  if (s.p.op == Op::Remove) return;
-  if (s.had_etag) s.p.grant_end = 0;
+  if (s.p.op == Op::Remove || s.p.op == Op::Initial) return;   // the latter named no entity-tag
+  if (s.e.tag_refused) {
+    s.p.known = Known::Refused;
+    return;
+  }
   s.p.known = Known::Never;
+  s.p.grant_end = 0;
   s.fx.forget_etag = true;
 }
 
@@ -141,7 +147,7 @@ void hear_restored(Step& s) {
   Publication& p = s.p;
   const RestoredPublication& row = *s.e.row;
   p.grant_end = row.grant_end;
-  p.known = row.etag ? Known::Current : Known::Never;
+  p.known = !row.etag ? Known::Never : row.intent == Op::Initial ? Known::Refused : Known::Current;
   p.sent_at = s.now;
   if (row.requested) {
     s.fx.new_names = true;
@@ -200,7 +206,7 @@ bool lapsed(const Step& s) { return s.p.wanted != Wanted::Something && removal_e
 bool was_removal(const Step& s) { return s.p.op == Op::Remove; }
 bool granted_nothing(const Step& s) { return granted(s.p, s.e) == 0; }
 bool no_state(const Step& s) { return !s.p.publishable; }
-bool lost_twice(const Step& s) { return s.p.full_tried || !s.had_etag; }
+bool lost_twice(const Step& s) { return s.p.full_tried || s.p.op == Op::Initial; }
 bool at_end_by_clock(const Step& s) { return s.p.wanted_end <= s.now; }
 bool at_end_by_clock_nothing_there(const Step& s) { return at_end_by_clock(s) && nothing_there(s); }
 bool no_longer_expires(const Step& s) { return !longer_expires(s) || s.p.attempts > 0; }
@@ -356,6 +362,12 @@ void fail(Step& s) {
 
 void refused(Step& s) { end(s, Ending::Refused, 0, ""); }
 
+// The lifetime ended while the request was out that has failed.
+void withdraw_ended(Step& s) {
+  withdraw_at_once(s);
+  tell(s, 480, "Lifetime ended");
+}
+
 // The record ends, but first the state that the server still holds, under an entity-tag that we know, is removed.
 void refused_withdraw(Step& s) {
   withdraw_at_once(s);
@@ -419,7 +431,9 @@ constexpr PublicationRule kRules[] = {
     {states(Sending), on(Input::LostState), "to a removal", was_removal, Gone, removed, "RFC 3903 5"},
     {states(Sending), on(Input::LostState), "nothing to publish in full", no_state, Gone, state_lost, "RFC 3903 5"},
     {states(Sending), on(Input::LostState), "again, or no entity-tag was sent", lost_twice, Backoff, back_off, ""},
-    {states(Sending), on(Input::LostState), "past the wanted end", at_end_by_clock, Gone, expire, ""},
+    {states(Sending), on(Input::LostState), "past the wanted end, and no server holds it",
+     at_end_by_clock_nothing_there, Gone, expire, ""},
+    {states(Sending), on(Input::LostState), "past the wanted end", at_end_by_clock, Queued, withdraw_ended, "RFC 3903 4.5"},
     {states(Sending), on(Input::LostState), "", nullptr, Queued, publish_in_full, "RFC 3903 5"},
     {states(Sending), on(Input::TooBrief), "nothing longer may be asked for, or again",
      no_longer_expires, Backoff, back_off, "RFC 3903 5"},
@@ -489,7 +503,7 @@ bool legal(State s, Input i) {
 }
 
 Effects Publication::step(Publication& p, const Event& e, Random& random, MonoMs now) {
-  Step s{p, e, random, now, p.known != Known::Never};
+  Step s{p, e, random, now};
   State before = p.state;
   Op planned = next_op(p);
   hear(s);

@@ -1,8 +1,8 @@
 // The publication machine (RFC 3903). It is pure: (fields, input, now) -> fields, effects.
 //
 // What the owner wants (`wanted`) and what the server has confirmed (`known`) are kept apart, and the machine only closes the
-// gap between them. What to send is never stored; it follows from the two (next_op): nothing wanted -> Remove; no entity-tag ->
-// Initial; the server holds another body -> Modify; else Refresh.
+// gap between them. What to send is never stored; it follows from the two (next_op): nothing wanted -> Remove; no entity-tag,
+// or one that the server refuses -> Initial; the server holds another body -> Modify; else Refresh.
 //
 // Where each state leads, made from the list of rules in publication.cpp (docs/machines.md has them with their guards):
 // BEGIN TABLE
@@ -23,6 +23,10 @@
 // nobody can refresh or remove. The publication is then Live without an entity-tag, and publishes in full again (Initial) when
 // the refresh is due. A removal ends such a record at once and tells its owner that the state stays until its grant ends
 // (LeftBehind).
+//
+// A 400 to a refresh may say that the server cannot read the entity-tag, or be about something else in the request, so that the
+// state may still stand there (Known::Refused). Full state is published once. The entity-tag is kept until that has its 2xx: if
+// it is refused as well, or nothing is wanted any more, the removal goes out by it (docs/adr/0005).
 #pragma once
 
 #include <cstdint>
@@ -48,9 +52,8 @@ const char* op_name(Op);
 // on only a request with a body can bring the publication back.
 enum class Wanted : uint8_t { Something, Nothing, Leaving };
 // What the server holds, as far as it has confirmed it. Never: nothing that we know an entity-tag of. Current: the body that is
-// wanted.
-// Changed: an older body.
-enum class Known : uint8_t { Never, Current, Changed };
+// wanted. Changed: an older body. Refused: it may hold something under an entity-tag by which it took no refresh.
+enum class Known : uint8_t { Never, Current, Changed, Refused };
 // How the next request is made. Fresh: anew. Named: anew, with the Expires that the intent in the row names. Replay: as the row
 // describes a request of the last run, equal to it octet by octet.
 enum class Build : uint8_t { Fresh, Named, Replay };
@@ -85,6 +88,7 @@ struct Event {                    // an input with what it carries
   MonoMs patience = 0;            // Request, Loaded: how long an intent may take to be committed
   ExpiresRule ask = {};           // Request, Loaded, Slot, TooBrief: what may be asked for
   Tag etag = Tag::Missing;        // Success
+  bool tag_refused = false;       // LostState: it took no refresh by the entity-tag, and may hold the state all the same
   bool answered = true;           // failures: a reply came over the wire
   int64_t expires = -1;           // Success: granted s, -1: the 2xx has no Expires
   int64_t min_expires = -1;       // TooBrief: the server's lower bound
@@ -92,7 +96,7 @@ struct Event {                    // an input with what it carries
   MonoMs due = -1;                // Loaded: when to refresh, -1: as soon as there is a slot
   const RestoredPublication* row = nullptr;  // Restored
   bool no_row = false;            // Loaded: the table has no row of it; Request: the table has been loaded, no row will come
-  bool asked = false;             // Loaded: an owner has asked for it while the table was being loaded, as for all without a row
+  bool asked = false;             // Loaded: an owner has asked for it during the load, as for each that has no row (no_row)
   int status = 0;                 // Told
   const char* phrase = "";        // Told
 };

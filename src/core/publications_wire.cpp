@@ -89,9 +89,9 @@ void Publications::fill(PublicationRecord& r, SipRequest& q, std::string (&)[2],
 // The reply has a SIP-ETag, and no SIP-If-Match can hold it.
 static bool no_use_of_etag(const SipReply& r) { return r.etag_unusable || (!r.etag.empty() && !usable_etag(r.etag)); }
 
-// A refresh has no document that the server could refuse. If it is a 400, the server cannot read the entity-tag, which it gave
-// itself (RFC 3903 section 6, step 3): what was published under it is as good as lost, as after a 412. That is not so for a
-// modification: its document may be what is bad, and then the old state is to be withdrawn.
+// A refresh has no document that the server could refuse. If the answer is 400, the server most likely cannot read the
+// entity-tag, which it gave itself (RFC 3903 section 6, step 3): then full state is worth a try, as after a 412. That is not so
+// for a modification: its document may be what is bad.
 static bool etag_is_refused(const PublicationRecord& r, const SipReply& reply) {
   return reply.origin == ReplyOrigin::Wire && reply.status == 400 && r.m->op == Op::Refresh && r.m->publishable;
 }
@@ -100,6 +100,7 @@ Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs no
   bool bad_etag = etag_is_refused(r, reply);
   Event e{.input = bad_etag ? Input::LostState : input_of(classify(reply))};
   if (bad_etag) say(lost_gate_, LogLevel::notice, r, reply.status, "to a refresh; it is published in full", now);
+  e.tag_refused = bad_etag;
   e.etag = no_use_of_etag(reply) ? Tag::Unusable : reply.etag.empty() ? Tag::Missing : Tag::Usable;
   e.answered = reply.origin == ReplyOrigin::Wire;
   bool granted = e.answered && e.input == Input::Success && r.m->op != Op::Remove;

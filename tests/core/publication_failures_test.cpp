@@ -225,18 +225,184 @@ TEST(PublicationFailures, a_400_to_a_refresh_is_followed_by_full_state) {
   LONGS_EQUAL(0, rig.stats().refused_final);
 }
 
-TEST(PublicationFailures, a_400_to_the_full_state_as_well_ends_the_record) {
-  rig.live("e1");
+//   |--- PUBLISH e1 ------>|
+//   |<-- 400 --------------|   it is the header field that is refused, and e1 stands
+//   |--- PUBLISH, full --->|
+//   |<-- 400 --------------|
+//   |--- PUBLISH e1, 0 --->|   without the header field
+TEST(PublicationFailures, a_400_to_the_full_state_as_well_ends_the_record_and_withdraws_what_may_stand) {
+  rig.ask({.body = "b1", .headers = "X-Odd: 1\r\n"});
+  rig.settle();
+  rig.ok("e1");
   Call& c = rig.refresh();
   rig.reject(400);
+  TEXT_EQUAL("X-Odd: 1\r\n", rig.last().extra_headers);
   rig.reject(400);
   LONGS_EQUAL(1, c.completed);
   LONGS_EQUAL(400, c.status);
+  TEXT_EQUAL("initial refresh initial remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  TEXT_EQUAL("", rig.last().extra_headers);
+  CHECK(rig.logged(LogLevel::warning, "400 to PUBLISH for sip:alice@example.com: the record ends"));
+  rig.ok("", 0);
   rig.advance(7200 * kSecond);
-  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  TEXT_EQUAL("initial refresh initial remove", rig.kinds());
   TEXT_EQUAL("none", rig.state());
   LONGS_EQUAL(0, rig.rows().size());
-  CHECK(rig.logged(LogLevel::warning, "400 to PUBLISH for sip:alice@example.com: the record ends"));
+}
+
+// A server that cannot read its own entity-tags refuses the removal as well.
+TEST(PublicationFailures, a_400_to_that_removal_too_is_the_end) {
+  rig.live("e1");
+  rig.refresh();
+  for (int i = 0; i < 3; i++) rig.reject(400);
+  rig.advance(7200 * kSecond);
+  TEXT_EQUAL("initial refresh initial remove", rig.kinds());
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(0, rig.rows().size());
+}
+
+TEST(PublicationFailures, a_removal_that_waits_behind_a_refused_refresh_leaves) {
+  rig.live("e1");
+  rig.refresh();
+  Call& removal = rig.remove();
+  rig.reject(400);
+  TEXT_EQUAL("initial refresh remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  LONGS_EQUAL(0, removal.completed);
+  rig.ok("", 0);
+  LONGS_EQUAL(200, removal.status);
+  CHECK(removal.origin == ReplyOrigin::Wire);
+  TEXT_EQUAL("none", rig.state());
+}
+
+TEST(PublicationFailures, a_removal_while_the_full_state_is_tried_again_leaves) {
+  rig.live("e1");
+  rig.refresh();
+  rig.reject(400);
+  rig.reject(503);
+  TEXT_EQUAL("backoff", rig.state());
+  rig.remove();
+  TEXT_EQUAL("initial refresh initial remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+}
+
+TEST(PublicationFailures, a_lifetime_that_ended_before_the_refresh_was_refused_is_withdrawn) {
+  rig.live("e1", 100);
+  Call& c = rig.refresh(10);
+  rig.advance(12 * kSecond);
+  rig.reject(400);
+  LONGS_EQUAL(480, c.status);
+  TEXT_EQUAL("Lifetime ended", c.reason);
+  CHECK_FALSE(c.kept);
+  TEXT_EQUAL("initial refresh remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.ok("", 0);
+  rig.advance(kSecond);
+  TEXT_EQUAL("none", rig.state());
+}
+
+TEST(PublicationFailures, a_lifetime_that_ended_while_the_full_state_was_tried_is_withdrawn) {
+  rig.live("e1", 100);
+  rig.refresh(10);
+  rig.reject(400);
+  rig.advance(12 * kSecond);
+  rig.reject(503);
+  TEXT_EQUAL("initial refresh initial remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+}
+
+TEST(PublicationFailures, a_refused_entity_tag_is_worth_a_removal_until_its_grant_ends) {
+  rig.live("e1", kForEver);
+  MonoMs end = rig.record()->m->grant_end + kRemovalGrace;
+  rig.refresh(kForEver);
+  rig.reject(400);
+  while (rig.now < end) {
+    if (rig.open()) rig.reject(503);
+    rig.advance(kSecond);
+  }
+  if (rig.open()) rig.reject(503);
+  size_t sent = rig.sent.size();
+  Call& removal = rig.remove();
+  LONGS_EQUAL(200, removal.status);
+  LONGS_EQUAL(sent, rig.sent.size());
+  TEXT_EQUAL("none", rig.state());
+}
+
+// By the first answer the server keeps nothing new; by the second nobody knows what the new state is called.
+TEST(PublicationFailures, a_refused_entity_tag_is_kept_until_the_full_state_is_granted_something) {
+  rig.live("e1");
+  rig.refresh();
+  rig.reject(400);
+  rig.ok("e2", 0);
+  TEXT_EQUAL("backoff", rig.state());
+  rig.remove();
+  TEXT_EQUAL("initial refresh initial remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.ok("", 0);
+
+  rig.live("e3");
+  rig.refresh();
+  rig.reject(400);
+  rig.ok("");
+  TEXT_EQUAL("live", rig.state());
+  Call& removal = rig.remove();
+  LONGS_EQUAL(202, removal.status);
+  TEXT_EQUAL("initial", rig.last().kind());
+}
+
+TEST(PublicationFailures, a_new_body_behind_a_refused_refresh_is_published_in_full) {
+  rig.live("e1");
+  rig.refresh();
+  rig.publish("b2");
+  rig.reject(400);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  TEXT_EQUAL("b2", rig.last().body);
+  rig.ok("e2");
+  rig.publish("b3");
+  TEXT_EQUAL("modify", rig.last().kind());
+  TEXT_EQUAL("e2", rig.last().if_match);
+}
+
+TEST(PublicationFailures, a_refused_entity_tag_is_known_after_a_restart) {
+  rig.live("e1");
+  rig.refresh();
+  rig.reject(400);
+  rig.advance(kSecond);
+  TEXT_EQUAL("e1", rig.row().row().etag);
+  rig.restart();
+  TEXT_EQUAL("initial refresh initial initial", rig.kinds());
+  rig.reject(400);
+  TEXT_EQUAL("initial refresh initial initial remove", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+}
+
+TEST(PublicationFailures, a_refused_entity_tag_is_known_to_a_request_that_comes_before_its_row) {
+  rig.live("e1");
+  rig.refresh();
+  rig.reject(400);
+  rig.advance(kSecond);
+  rig.kill();
+  rig.load_delay_ms = 50;
+  rig.boot();
+  rig.refresh();
+  rig.advance(200);
+  TEXT_EQUAL("initial refresh initial initial", rig.kinds());
+  rig.reject(400);
+  TEXT_EQUAL("remove", rig.last().kind());
+  TEXT_EQUAL("e1", rig.last().if_match);
+}
+
+// The full publication named no entity-tag, so that this answer says nothing of e1.
+TEST(PublicationFailures, a_412_to_the_full_state_changes_nothing_about_a_refused_entity_tag) {
+  rig.live("e1");
+  rig.refresh();
+  rig.reject(400);
+  rig.reject(412);
+  TEXT_EQUAL("backoff", rig.state());
+  rig.remove();
+  TEXT_EQUAL("remove", rig.last().kind());
+  TEXT_EQUAL("e1", rig.last().if_match);
 }
 
 // A server that takes no refresh at all gets one full publication for each grant.

@@ -90,7 +90,7 @@ TEST(Publication, no_legal_pair_leaves_a_state_without_a_way_out) {
   // ended: it is never forgotten.
   for (int s = 0; s < kStates; s++) {
     for (int i = 0; i < kInputs; i++) {
-      for (int k = 0; k < 3; k++) {
+      for (int k = 0; k < 4; k++) {
         for (int w = 0; w < 3; w++) {
           State state = static_cast<State>(s);
           if (!legal(state, static_cast<Input>(i))) continue;
@@ -121,6 +121,9 @@ TEST(Publication, what_to_send_follows_from_wanted_and_known) {
       {Wanted::Something, Known::Current, true, Op::Refresh},
       {Wanted::Something, Known::Current, false, Op::Refresh},
       {Wanted::Something, Known::Changed, true, Op::Modify},
+      {Wanted::Something, Known::Refused, true, Op::Initial},
+      {Wanted::Something, Known::Refused, false, Op::Refresh},
+      {Wanted::Leaving, Known::Refused, true, Op::Remove},
   };
   for (auto& r : rows) {
     Publication q;
