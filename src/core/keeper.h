@@ -113,6 +113,8 @@ class Keeper {
 
  protected:
   static bool owned(const R& r) { return r.extra && !r.extra->callers.empty(); }
+  // Its owner has asked for its end while a request is out.
+  static bool removal_waits(const R& r) { return r.extra && r.extra->waiting && r.extra->waiting->removal; }
   static uint32_t waiters(const R& r) {
     return r.extra ? r.extra->callers.size() + (r.extra->waiting ? r.extra->waiting->callers.size() : 0) : 0;
   }

@@ -83,8 +83,8 @@ enum class Input : uint8_t { Request, Proceed, Slot, Due, Success, DialogLost, T
                              Shutdown, Notify, Refused, Terminated, Restored, Loaded, Stored, Told };
 constexpr int kInputs = 19;
 const char* input_name(Input);
-// What a final reply means for a subscription whose request was `op`.
-Input input_of(const SipReply&, Op op);
+// What a final reply means for a subscription whose request was `op`. removal_waits: its owner has asked for its end meanwhile.
+Input input_of(const SipReply&, Op op, bool removal_waits);
 // Whether this input can happen in this state; all other pairs are errors of the caller. The simulation shows that each legal
 // pair does happen.
 bool legal(State, Input);

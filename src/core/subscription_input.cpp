@@ -30,12 +30,13 @@ static bool ends_dialog(int status) {
 // A refresh that can never succeed (400, 406, 413, 415, 420) ends neither dialog nor subscription at the notifier (RFC 5057
 // section 5.1). But the notifier would refuse each refresh of this dialog until the grant ends: it may know other CSeqs or tags
 // of it than we do. An initial request has none of these, so that a new dialog is tried. The old one ends with its
-// grant, or by a 481 to a NOTIFY. If the initial request is refused as well, it is the subscription that is refused.
-Input input_of(const SipReply& r, Op op) {
+// grant, or by a 481 to a NOTIFY. If the initial request is refused as well, it is the subscription that is refused. Where the
+// subscription is to be ended, that is worth a try in the dialog that stands: else nobody would tell the notifier.
+Input input_of(const SipReply& r, Op op, bool removal_waits) {
   if (r.origin == ReplyOrigin::Wire && ends_dialog(r.status) && (op == Op::Refresh || op == Op::Remove))
     return Input::DialogLost;
   ReplyClass what = classify(r);
-  if (what == ReplyClass::Fatal && op == Op::Refresh) return Input::DialogLost;
+  if (what == ReplyClass::Fatal && op == Op::Refresh) return removal_waits ? Input::Transient : Input::DialogLost;
   switch (what) {
     case ReplyClass::Success: return Input::Success;
     case ReplyClass::TooBrief: return Input::TooBrief;

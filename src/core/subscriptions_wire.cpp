@@ -154,7 +154,7 @@ void Subscriptions::fill(SubscriptionRecord& s, SipRequest& q, std::string (&scr
 }
 
 sub::Event Subscriptions::heard(SubscriptionRecord& s, const SipReply& reply, MonoMs now) {
-  sub::Event e{.input = sub::input_of(reply, s.m->op)};
+  sub::Event e{.input = sub::input_of(reply, s.m->op, removal_waits(s))};
   bool wanted = s.m->wanted == sub::Wanted::Something;
   bool another = s.m->op == sub::Op::Remove || s.m->dialog == sub::Dialog::Confirmed;   // of a deaf dialog; made by a NOTIFY
   count_reply(s, reply, e.input, wanted && another ? "the subscription goes on" : "the subscription ends", now);

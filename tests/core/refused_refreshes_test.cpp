@@ -84,6 +84,44 @@ TEST(RefusedRefreshes, a_400_to_a_removal_is_its_end) {
   TEXT_EQUAL("none", rig.state());
 }
 
+//   |-- SUBSCRIBE, to-tag ->|
+//   |<-- 400 ---------------|   neither dialog nor subscription end by it (RFC 5057 section 5.1)
+//   |-- SUBSCRIBE, 0 ------>|   in the same dialog
+TEST(RefusedRefreshes, an_unsubscribe_that_waits_behind_a_refused_refresh_leaves_in_its_dialog) {
+  for (int status : {400, 406, 413, 415, 420}) {
+    SubsRig r;
+    r.live();
+    const Sent first = r.last();
+    Call& refresh = r.subscribe();
+    Call& end = r.unsubscribe();
+    r.reject(status);
+    LONGS_EQUAL(status, refresh.status);
+    TEXT_EQUAL("initial refresh remove", r.kinds());
+    TEXT_EQUAL(first.call_id, r.last().call_id);
+    TEXT_EQUAL("n1", r.last().to_tag);
+    LONGS_EQUAL(0, end.completed);
+    r.accept(0);
+    LONGS_EQUAL(200, end.status);
+    LONGS_EQUAL(200, r.notify({.state = "terminated", .reason = "timeout"}).status);
+    r.advance(kSecond);
+    TEXT_EQUAL("none", r.state());
+    LONGS_EQUAL(0, r.rows().size());
+  }
+}
+
+// These end the dialog (RFC 5057 section 5.1), so that there is nothing to send.
+TEST(RefusedRefreshes, an_unsubscribe_that_waits_behind_a_refresh_whose_answer_ends_the_dialog_is_done) {
+  for (int status : {405, 481, 489}) {
+    SubsRig r;
+    r.live();
+    r.subscribe();
+    Call& end = r.unsubscribe();
+    r.reject(status);
+    LONGS_EQUAL(200, end.status);
+    TEXT_EQUAL("initial refresh", r.kinds());
+  }
+}
+
 // The dialog was restored from an old copy of the table: the notifier has seen later CSeqs of it.
 TEST(RefusedRefreshes, a_dialog_of_an_old_copy_of_the_table_that_is_refused_is_made_anew) {
   rig.live({.expires = kForEver});

@@ -489,18 +489,18 @@ TEST(SubscriptionMachine, what_a_final_reply_means_in_and_outside_a_dialog) {
   for (auto& r : rows) {
     SipReply reply;
     reply.status = r.status;
-    STRCMP_EQUAL(input_name(r.initial), input_name(input_of(reply, Op::Initial)));
-    STRCMP_EQUAL(input_name(r.initial), input_name(input_of(reply, Op::Fetch)));
-    STRCMP_EQUAL(input_name(r.refresh), input_name(input_of(reply, Op::Refresh)));
+    STRCMP_EQUAL(input_name(r.initial), input_name(input_of(reply, Op::Initial, false)));
+    STRCMP_EQUAL(input_name(r.initial), input_name(input_of(reply, Op::Fetch, false)));
+    STRCMP_EQUAL(input_name(r.refresh), input_name(input_of(reply, Op::Refresh, false)));
     bool refused = r.initial == Input::Fatal && r.status != 405 && r.status != 489;   // the removal, not what it removes
-    STRCMP_EQUAL(input_name(refused ? Input::Fatal : r.refresh), input_name(input_of(reply, Op::Remove)));
+    STRCMP_EQUAL(input_name(refused ? Input::Fatal : r.refresh), input_name(input_of(reply, Op::Remove, false)));
   }
   SipReply silence;
   silence.status = 481;
   silence.origin = ReplyOrigin::Timeout;
-  STRCMP_EQUAL("transient", input_name(input_of(silence, Op::Refresh)));
+  STRCMP_EQUAL("transient", input_name(input_of(silence, Op::Refresh, false)));
   silence.origin = ReplyOrigin::Shutdown;
-  STRCMP_EQUAL("shutdown", input_name(input_of(silence, Op::Refresh)));
+  STRCMP_EQUAL("shutdown", input_name(input_of(silence, Op::Refresh, false)));
 }
 
 TEST(SubscriptionMachine, the_reasons_of_a_terminated_subscription) {
