@@ -679,7 +679,8 @@ PUA_API int pua_reply_durable(const pua_reply_t *reply);
 /* 1: this request was replaced by a newer one of the same record before it was sent; the outcome is the newer one's. */
 PUA_API int pua_reply_superseded(const pua_reply_t *reply);
 /* 1: it failed for now, or the server answered 2xx and keeps nothing (Expires: 0; or the subscription has ended again
- * already); what was asked for is kept and tried again. 0: it succeeded, or the status is final. */
+ * already); what was asked for is kept and tried again. So it is where a request failed and a NOTIFY has made the dialog all
+ * the same: the subscription goes on. 0: it succeeded, or the status is final. */
 PUA_API int pua_reply_kept(const pua_reply_t *reply);
 /* 1: no owner asked for it; the record's own timer did (pua_cb only). */
 PUA_API int pua_reply_by_timer(const pua_reply_t *reply);

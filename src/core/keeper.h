@@ -154,6 +154,12 @@ class Keeper {
   const Self& self() const { return static_cast<const Self&>(*this); }
   void write(R& r, Write how, MonoMs now);
   void complete(R& r, const Effects& fx, const SipReply* reply, bool by_timer, MonoMs now);
+  // Whether what is wanted is tried again by itself, after a request that failed. A removal that waits takes its place.
+  static bool tried_again(const R& r) {
+    State s = r.m->state;
+    return !removal_waits(r) && (s == State::Backoff || (s == State::Queued && Self::wanted(r)));
+  }
+  static bool kept(const R& r, int local_status, int status);   // Outcome::kept
   void enqueue(R& r, MonoMs now);
   void to_reap(R& r);
 
@@ -229,11 +235,20 @@ void Keeper<Self, R>::complete(R& r, const Effects& fx, const SipReply* reply, b
   out.etag = Self::etag(r);
   out.granted = Self::granted(r);
   out.by_timer = by_timer;
-  out.kept = fx.local_status == 503 || r.m->state == State::Backoff;   // there after a 2xx, too: one that grants nothing
+  out.kept = kept(r, fx.local_status, out.status);
   if (seen) d.seen = std::make_unique<Snapshot>(self().view(r, now));
   // In state Idle the table may hold a row that is not known yet.
   bool nothing_to_store = r.m->state != State::Idle && Self::ended(r) && !EngineCommon::has_row(r);
   c_.deliver(r, std::move(d), nothing_to_store, now);
+}
+
+// An outcome that we make up says by its status whether it was what was wanted. One of a reply does not: after a 2xx the server
+// may keep nothing (it granted nothing, or a NOTIFY has ended the subscription again), and after a failure the subscription may
+// stand all the same, because a NOTIFY has made its dialog. State Live with a failure is nothing else.
+template <class Self, class R>
+bool Keeper<Self, R>::kept(const R& r, int local_status, int status) {
+  if (local_status) return local_status == 503 || (local_status >= 300 && tried_again(r));
+  return tried_again(r) || (status >= 300 && r.m->state == State::Live && Self::wanted(r) && !removal_waits(r));
 }
 
 template <class Self, class R>

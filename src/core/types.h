@@ -77,7 +77,7 @@ struct Outcome {
   bool durable = false;                // the row with this state was committed before this call
   bool superseded = false;             // a newer request replaced this one and went out instead
   bool by_timer = false;               // observers only: a refresh, not an owner's request
-  bool kept = false;                   // it failed for now, or a 2xx granted nothing; the wish is kept and tried again
+  bool kept = false;                   // it failed for now, or nothing stands there after a 2xx; the wish is kept and goes on
   std::shared_ptr<const ReplyMessage> message;
 };
 

@@ -90,6 +90,90 @@ TEST(KeptAfterAFailure, a_2xx_that_ends_what_was_to_end_is_final) {
   CHECK_FALSE(fetched.kept);
 }
 
+//   |-- SUBSCRIBE ---------->|
+//   |<-- NOTIFY, terminated -|   ended as soon as it was made
+//   |<-- 200 ----------------|
+//   |-- SUBSCRIBE ---------->|   anew
+TEST(KeptAfterAFailure, a_subscription_that_has_ended_again_before_its_answer_is_kept_whatever_that_is) {
+  for (int status : {200, 408, 423, 480, 503}) {
+    SubsRig r;
+    Call& c = r.subscribe();
+    r.notify({.state = "terminated", .reason = "deactivated"});
+    if (status == 200) r.accept();
+    else r.reject(status);
+    LONGS_EQUAL(status, c.status);
+    LONGLONGS_EQUAL(0, c.granted);
+    CHECK_TRUE(c.kept);
+    TEXT_EQUAL("initial initial", r.kinds());
+  }
+}
+
+TEST(KeptAfterAFailure, one_that_the_notifier_ended_for_good_is_not) {
+  Call& c = rig.subscribe();
+  rig.notify({.state = "terminated", .reason = "rejected"});
+  rig.accept();
+  LONGS_EQUAL(603, c.status);
+  CHECK_FALSE(c.kept);
+}
+
+// The answer was lost, or came from another branch of a fork; the NOTIFY counts.
+TEST(KeptAfterAFailure, one_whose_dialog_a_notify_has_made_all_the_same_goes_on) {
+  for (int status : {400, 403, 408}) {
+    SubsRig r;
+    Call& c = r.subscribe();
+    r.notify();
+    r.reject(status);
+    LONGS_EQUAL(status, c.status);
+    CHECK_TRUE(c.kept);
+    TEXT_EQUAL("live", r.state());
+  }
+}
+
+TEST(KeptAfterAFailure, what_a_removal_that_waits_takes_the_place_of_is_not) {
+  Rig only;
+  only.live("e1");
+  Call& refresh = only.refresh();
+  Call& removal = only.remove();
+  only.reject(503);
+  LONGS_EQUAL(503, refresh.status);
+  CHECK_FALSE(refresh.kept);
+  TEXT_EQUAL("initial refresh remove", only.kinds());
+  only.reject(503);
+  CHECK(removal.kept);   // it is tried again
+  rig.live();
+  Call& again = rig.subscribe();
+  rig.unsubscribe();
+  rig.reject(503);
+  LONGS_EQUAL(503, again.status);
+  CHECK_FALSE(again.kept);
+}
+
+// Nothing failed: the owner only wanted it to exist, and it does, though its dialog has ended meanwhile and is made anew later.
+TEST(KeptAfterAFailure, what_exists_already_is_no_failure) {
+  rig.live({.expires = kForEver}, 600);
+  rig.advance(kSecond);
+  rig.kill();
+  rig.now += 700 * kSecond;
+  rig.load_delay_ms = 50;
+  rig.boot();
+  Call& c = rig.subscribe({.expires = kForEver, .keep_existing = true});
+  rig.advance(200);
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("Exists already", c.reason);
+  CHECK_FALSE(c.kept);
+  TEXT_EQUAL("initial initial", rig.kinds());
+}
+
+// The SIP stack ends before the engine: nothing is tried any more in this run.
+TEST(KeptAfterAFailure, what_the_end_of_the_stack_cuts_short_is_not_said_to_be_kept) {
+  Rig only;
+  Call& c = only.publish("b1");
+  only.answer({.status = 487, .origin = ReplyOrigin::Shutdown});
+  only.advance(kSecond);
+  LONGS_EQUAL(487, c.status);
+  CHECK_FALSE(c.kept);
+}
+
 // A NOTIFY ends the subscription while an owner's refresh waits for a slot; the phrase has always said "kept".
 TEST(KeptAfterAFailure, what_the_notifier_ends_for_now_says_so) {
   rig.settings.max_in_flight = 1;
