@@ -207,7 +207,7 @@ bool was_removal(const Step& s) { return s.p.op == Op::Remove; }
 bool granted_nothing(const Step& s) { return granted(s.p, s.e) == 0; }
 bool no_state(const Step& s) { return !s.p.publishable; }
 bool lost_twice(const Step& s) { return s.p.full_tried || s.p.op == Op::Initial; }
-bool at_end_by_clock(const Step& s) { return s.p.wanted_end <= s.now; }
+bool at_end_by_clock(const Step& s) { return s.p.wanted_end <= s.now && !s.e.extended; }
 bool at_end_by_clock_nothing_there(const Step& s) { return at_end_by_clock(s) && nothing_there(s); }
 bool no_longer_expires(const Step& s) { return !longer_expires(s) || s.p.attempts > 0; }
 bool was_removal_or_none_known(const Step& s) { return s.p.op == Op::Remove || s.p.known == Known::Never; }

@@ -85,6 +85,7 @@ struct Event {                    // an input with what it carries
   bool removal = false;           // Request
   bool new_body = false;          // Request: it brings a body (which stands in the record already)
   MonoMs wanted_end = kNever;     // Request, but for a removal
+  bool extended = false;          // replies: an owner's request that waits wants it for longer
   MonoMs patience = 0;            // Request, Loaded: how long an intent may take to be committed
   ExpiresRule ask = {};           // Request, Loaded, Slot, TooBrief: what may be asked for
   Tag etag = Tag::Missing;        // Success

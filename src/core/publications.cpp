@@ -181,7 +181,7 @@ void Publications::put_behind(PublicationRecord& r, Accepted& a, const PublishRe
 
 void Publications::resume(PublicationRecord& r, WaitingPublish& w, MonoMs now) {
   const EventInfo* event = c_.ports_.bodies.by_flag(r.event);
-  bool ended = r.m->wanted != Wanted::Something;   // by the reply, or because it was a removal
+  bool ended = r.m->wanted != Wanted::Something;   // the reply has refused it, it was a removal, or w has ended as well
   bool state_at_hand = w.has_body || (w.has_headers && event && event->content_type.empty());
   if (w.removal && r.m->state == State::Gone) return request(r, true, false, kNever, now);
   if (!w.removal && ended && !state_at_hand) return tell(r, 412, "Ended, a body is needed", now);   // nothing to publish

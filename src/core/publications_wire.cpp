@@ -101,6 +101,8 @@ Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs no
   Event e{.input = bad_etag ? Input::LostState : input_of(classify(reply))};
   if (bad_etag) say(lost_gate_, LogLevel::notice, r, reply.status, "to a refresh; it is published in full", now);
   e.tag_refused = bad_etag;
+  const WaitingPublish* next = r.extra ? r.extra->waiting.get() : nullptr;
+  e.extended = next && !next->removal && next->wanted_end > now;
   e.etag = no_use_of_etag(reply) ? Tag::Unusable : reply.etag.empty() ? Tag::Missing : Tag::Usable;
   e.answered = reply.origin == ReplyOrigin::Wire;
   bool granted = e.answered && e.input == Input::Success && r.m->op != Op::Remove;

@@ -224,6 +224,66 @@ TEST(Order, a_refresh_that_waits_behind_one_that_was_refused_for_good_is_told_so
   TEXT_EQUAL("initial modify remove", rig.kinds());
 }
 
+//   owner              engine               server
+//     |-- publish, 10 s ->|-- PUBLISH -------->|
+//     |-- refresh, 600 s->|  accepted after 9 s, and waits
+//     |<-- 200 -----------|<-- 200 after 12 s -|
+//     |                   |-- PUBLISH, e1 ---->|   the ten seconds are over, and do not count any more
+TEST(Order, a_longer_lifetime_that_was_accepted_in_time_goes_on_though_the_first_one_ended_meanwhile) {
+  Call& first = rig.publish("b1", 10);
+  rig.advance(9 * kSecond);
+  MonoMs end = rig.now + 600 * kSecond;
+  Call& longer = rig.refresh(600);
+  rig.advance(3 * kSecond);
+  rig.ok("e1", 10);
+  LONGS_EQUAL(200, first.status);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  LONGLONGS_EQUAL(597, rig.last().expires);
+  rig.ok("e2");
+  LONGS_EQUAL(200, longer.status);
+  TEXT_EQUAL("live", rig.state());
+  LONGLONGS_EQUAL(end, rig.record()->m->wanted_end);
+}
+
+// Nothing stands at the server, or nobody knows what it is called there; the body is at hand.
+TEST(Order, so_it_does_where_the_server_lost_the_state_or_names_no_entity_tag) {
+  rig.live("e1", 10);
+  rig.advance(5 * kSecond);
+  rig.refresh(10);
+  rig.advance(5 * kSecond);
+  Call& longer = rig.refresh(600);
+  rig.advance(6 * kSecond);
+  rig.reject(412);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  TEXT_EQUAL("b1", rig.last().body);
+  LONGLONGS_EQUAL(594, rig.last().expires);
+  rig.ok("e2");
+  LONGS_EQUAL(200, longer.status);
+
+  Rig other;
+  other.publish("b1", 10);
+  Call& more = other.refresh(600);
+  other.advance(12 * kSecond);
+  other.ok("", 10);
+  TEXT_EQUAL("initial initial", other.kinds());
+  TEXT_EQUAL("b1", other.last().body);
+  other.ok("e1");
+  LONGS_EQUAL(200, more.status);
+}
+
+TEST(Order, a_longer_lifetime_that_has_ended_as_well_is_over) {
+  rig.publish("b1", 10);
+  Call& longer = rig.refresh(11);
+  rig.advance(12 * kSecond);
+  rig.ok("e1", 10);
+  TEXT_EQUAL("initial remove", rig.kinds());
+  LONGS_EQUAL(412, longer.status);
+  rig.ok("", 0);
+  rig.advance(kSecond);
+  TEXT_EQUAL("none", rig.state());
+}
+
 TEST(Order, waiters_per_record_are_bounded) {
   rig.settings.max_waiters = 4;
   rig.boot();
