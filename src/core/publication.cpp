@@ -153,7 +153,7 @@ void hear_restored(Step& s) {
     s.fx.new_names = true;
     // The publication had ended, or was being removed and its owner knows that. A second removal changes nothing about it; only
     // a request with a body brings it back.
-    bool leaving = row.wanted_end <= s.now;
+    bool leaving = row.wanted_end <= row.requested_at;
     if (leaving && !p.publishable && p.wanted == Wanted::Nothing) p.wanted = Wanted::Leaving;
     if (p.publishable) {
       if (p.known == Known::Current) p.known = Known::Changed;
@@ -212,7 +212,8 @@ bool at_end_by_clock_nothing_there(const Step& s) { return at_end_by_clock(s) &&
 bool no_longer_expires(const Step& s) { return !longer_expires(s) || s.p.attempts > 0; }
 bool was_removal_or_none_known(const Step& s) { return s.p.op == Op::Remove || s.p.known == Known::Never; }
 bool ended_before_request(const Step& s) {
-  return s.e.row->requested && s.e.row->wanted_end <= s.now && !s.p.publishable && s.p.wanted == Wanted::Something;
+  bool ended = s.e.row->wanted_end <= s.e.row->requested_at;
+  return s.e.row->requested && ended && !s.p.publishable && s.p.wanted == Wanted::Something;
 }
 bool live_again(const Step& s) {   // without an entity-tag too (a 2xx without SIP-ETag), until the refresh is due
   Op op = next_op(s.p);

@@ -75,7 +75,8 @@ struct RestoredPublication {
   Op intent = Op::None;
   uint32_t asked = 0;             // Expires of the intent, 0: not known
   bool named = false;             // Call-ID and From tag of the row are ones that we can write again (core/identifiers.h)
-  bool requested = false;         // an owner has asked for the publication while the table was being loaded
+  bool requested = false;         // an owner has asked for the publication while the table was being loaded,
+  MonoMs requested_at = 0;        // ... when it was first asked for what counts now: a lifetime that ended later was extended
 };
 
 struct Event {                    // an input with what it carries

@@ -43,6 +43,7 @@ struct PublicationExtra {
   WaiterList callers;                     // of the request under way
   std::unique_ptr<WaitingPublish> waiting;
   void* cb_param = nullptr;
+  MonoMs asked_at = 0;                    // state Idle: when the first of the requests came that have made it last since then
 };
 
 struct PublicationRecord : Entity {

@@ -125,6 +125,9 @@ Status Publications::publish(const PublishRequest& q, RequestDone done, MonoMs n
 // No request is out, so that this one takes effect at once.
 void Publications::take_over(PublicationRecord& r, Accepted& a, const PublishRequest& q, RequestDone done, MonoMs now) {
   join(r, std::move(done), q.cb_param, now);
+  // A request without a body extends a lifetime only if it comes before its end, or behind another one that has extended it.
+  MonoMs& asked_at = r.extra->asked_at;
+  if (r.m->state == State::Idle && (!asked_at || a.removal || !wanted(r) || r.m->wanted_end <= now)) asked_at = now;
   if (!a.removal) {
     auto text = r.text.views();
     if (a.has_body) {

@@ -101,6 +101,7 @@ void Publications::adopt(PublicationRecord& r, const Row& row, bool asked, MonoM
   past.intent = row.intent >= 0 && row.intent <= static_cast<int>(Op::Remove) ? static_cast<Op>(row.intent) : Op::None;
   past.asked = static_cast<uint32_t>(std::max(row.intent_expires, 0));
   past.requested = asked;
+  if (asked) past.requested_at = r.extra->asked_at;
   apply(r, {.input = Input::Restored, .row = &past}, nullptr, now, asked ? &row : nullptr);
   if (asked) return apply(r, {.input = Input::Loaded, .asked = true}, nullptr, now);
   const Publication& p = *r.m;

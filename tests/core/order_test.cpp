@@ -284,6 +284,45 @@ TEST(Order, a_longer_lifetime_that_has_ended_as_well_is_over) {
   TEXT_EQUAL("none", rig.state());
 }
 
+//   owner            engine              store
+//     |                |-- load ----------->|   until 10 s
+//     |-- 600 s ------>|  accepted at 9 s   |
+//     |                |<-- row, at 12 s ---|
+TEST(Order, a_lifetime_that_ended_while_the_row_was_awaited_goes_on_if_it_was_extended_before) {
+  rig.live("e1", 10);
+  rig.advance(kSecond);
+  rig.kill();
+  rig.load_delay_ms = 11 * kSecond;
+  rig.boot();
+  rig.advance(8 * kSecond);
+  MonoMs end = rig.now + 600 * kSecond;
+  Call& longer = rig.refresh(600);
+  rig.advance(kSecond);
+  rig.refresh(600 - 1);                   // the same end; it replaces the first one
+  rig.advance(3 * kSecond);
+  TEXT_EQUAL("initial refresh", rig.kinds());
+  TEXT_EQUAL("e1", rig.last().if_match);
+  rig.ok("e2");
+  rig.advance(kSecond);
+  LONGS_EQUAL(200, longer.status);
+  LONGLONGS_EQUAL(end, rig.record()->m->wanted_end);
+}
+
+TEST(Order, one_that_ended_before_it_was_extended_needs_a_body_also_behind_a_removal_that_came_in_time) {
+  rig.live("e1", 10);
+  rig.advance(kSecond);
+  rig.kill();
+  rig.load_delay_ms = 13 * kSecond;
+  rig.boot();
+  rig.advance(8 * kSecond);
+  rig.remove();
+  rig.advance(3 * kSecond);
+  Call& late = rig.refresh(600);
+  rig.advance(5 * kSecond);
+  LONGS_EQUAL(412, late.status);
+  TEXT_EQUAL("initial remove", rig.kinds());
+}
+
 TEST(Order, waiters_per_record_are_bounded) {
   rig.settings.max_waiters = 4;
   rig.boot();
