@@ -40,15 +40,18 @@ void EngineCommon::settle_acks(Entity& e, uint32_t version, bool ok) {
   }
 }
 
-void EngineCommon::log_reply(LogGate& gate, LogLevel level, const char* method, std::string_view uri, int status,
+bool EngineCommon::log_reply(LogGate& gate, LogLevel level, const char* method, std::string_view uri, int status,
                              const char* what, MonoMs now) {
   uint64_t more = 0;
-  if (level > ports_.log.level() || !gate.pass(now, more)) return;
+  if (level > ports_.log.level() || !gate.pass(now, more)) return false;
   char left_out[64] = "";
   if (more) snprintf(left_out, sizeof left_out, " (%llu lines like this left out)", static_cast<unsigned long long>(more));
   auto line = level == LogLevel::error ? &Log::error : level == LogLevel::warning ? &Log::warning : &Log::notice;
   std::string answer = status ? std::to_string(status) + " to " : std::string();
+  in_log_++;
   (ports_.log.*line)("%s%s for %.*s: %s%s", answer.c_str(), method, static_cast<int>(uri.size()), uri.data(), what, left_out);
+  in_log_--;
+  return true;
 }
 
 const char* EngineCommon::why_held(std::string_view destination) const {

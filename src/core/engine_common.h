@@ -34,10 +34,6 @@ struct EnginePorts {
   std::function<void(MonoMs due)> wake;   // asks that run() be called at `due` at the latest (0: in the next turn of the loop)
 };
 
-// What the log says of answers that servers give again and again.
-constexpr const char* kWantsLonger = "the server wants a longer lifetime than max_expires allows; kept and tried again";
-constexpr const char* kGrantsNothing = "it grants nothing (Expires: 0); kept and tried again";
-
 using EngineObserver = std::function<void(const RecordView&, const Outcome&)>;
 
 // A monotonic deadline as a row holds it, in seconds of calendar time (0: none), and back. Rounded up, so that nothing ends
@@ -73,8 +69,8 @@ struct EngineCommon {
   void deliver(Entity&, Delivery, bool nothing_to_store, MonoMs now);
   // The row was committed with this version, or a write of it has failed: outcomes that waited for that are delivered.
   void settle_acks(Entity&, uint32_t version, bool ok);
-  // Writes one line to the log about a reply (status 0: about the request), if the gate lets it pass.
-  void log_reply(LogGate&, LogLevel, const char* method, std::string_view uri, int status, const char* what, MonoMs now);
+  // Writes one line to the log about a reply (status 0: about the request). false: the gate or the level held it back.
+  bool log_reply(LogGate&, LogLevel, const char* method, std::string_view uri, int status, const char* what, MonoMs now);
   // The reason phrase for owners whose destination is held back; "": it is not held back.
   const char* why_held(std::string_view destination) const;
   // The destination that a request with this next hop goes to (core/destination.h). Most have the same next hop as the one
@@ -115,6 +111,7 @@ struct EngineCommon {
   Shutdown shutdown_ = Shutdown::No;
   bool loading_ = false;
   std::unordered_set<int64_t> ended_rows_;        // ids of rows that ended during the load; a page read before may hold them
+  int in_log_ = 0;        // log_reply() is on the stack: the host's callback may call anything, and a record is amid its step
   bool store_up_ = true;
   bool stopping_ = false;
   mutable std::string hop_, destination_;         // what destination_of() was asked last, and said

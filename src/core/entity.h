@@ -58,6 +58,8 @@ struct Entity : StoreHook, QueueHook {
   uint16_t last_status = 0;
   const Kind kind;
   bool reaping = false;                   // it stands in its keeper's list of records to free
+  bool told = false;                      // the log has said that its requests fail,
+  uint16_t failing = 0;                   // ... the last one with this status; 0: they do not (core/failure_log.h)
 };
 
 }  // namespace pua

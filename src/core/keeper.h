@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/engine_common.h"
+#include "core/failure_log.h"
 #include "core/identifiers.h"
 #include "core/notify_fields.h"
 #include "core/policy.h"
@@ -21,7 +22,7 @@ namespace pua {
 
 // Self has these for the functions below, beside what it offers to owners:
 //   change(r, fx, reply, row)       carries out effects on texts and names; called before the row is marked
-//   report(r, fx, reply, now)       counters and lines of the log; called last, because a log callback is the host's code
+//   report(r, fx, reply, now)       counters and lines of the log, after everything else: a log callback is the host's code
 //   fill(r, q, scratch, now)        writes the request that leaves now, all but its branch
 //   heard(r, reply, now)            makes a machine's event of a final reply
 //   resume(r, waiting, now)         a request that waited takes effect
@@ -140,7 +141,7 @@ class Keeper {
   // The only place where a machine takes a step.
   void apply(R& r, Event e, const SipReply* reply, MonoMs now, const Row* row = nullptr);
   void mark(R& r, Lane lane, MonoMs now) { c_.ports_.store.mark(r, lane, now); }
-  void count_reply(const R& r, const SipReply& reply, Input input, const char* ends, MonoMs now);
+  void count_reply(const R& r, const SipReply& reply, Input input, MonoMs now);
   void say(LogGate& gate, LogLevel level, const R& r, int status, const char* what, MonoMs now) {
     c_.log_reply(gate, level, Self::kMethodName, r.pres_uri(), status, what, now);
   }
@@ -160,6 +161,11 @@ class Keeper {
     return !removal_waits(r) && (s == State::Backoff || (s == State::Queued && Self::wanted(r)));
   }
   static bool kept(const R& r, int local_status, int status);   // Outcome::kept
+  static FailureLog::Fate fate(const R& r) {
+    if (tried_again(r)) return FailureLog::Fate::TriedAgain;
+    return Self::wanted(r) && !removal_waits(r) ? FailureLog::Fate::GoesOn : FailureLog::Fate::Ends;
+  }
+  static ReplyClass class_of(Input);
   void enqueue(R& r, MonoMs now);
   void to_reap(R& r);
 
@@ -169,9 +175,8 @@ class Keeper {
   Coverage coverage_{};
   std::array<int64_t, kStates> by_state_{};
   uint64_t remove_cursor_ = 0, end_cursor_ = 0;
-  LogGate forbidden_gate_, auth_gate_, fatal_gate_, brief_gate_, nothing_gate_, bad_row_gate_;
-  LogGate unsent_gate_{3, 60000};
-  LogGate transient_gate_{3, 60000};        // fewer lines, because a server with many users answers some requests so every day
+  FailureLog failures_{c_, Self::kMethodName, Self::kKindName};
+  LogGate bad_row_gate_;
 };
 
 // --- steps -----------------------------------------------------------------------------------------------------------
@@ -204,6 +209,7 @@ void Keeper<Self, R>::apply(R& r, Event e, const SipReply* reply, MonoMs now, co
   if (fx.enqueue) enqueue(r, now);
   c_.deadlines_.set(r, r.m->deadline);
   self().report(r, fx, reply, now);
+  if (reply) failures_.reply(r, r.pres_uri(), class_of(e.input), *reply, r.m->asked, fate(r), now);
 }
 
 template <class Self, class R>
@@ -375,41 +381,31 @@ void Keeper<Self, R>::on_reply(R& r, const SipReply& reply, MonoMs now) {
 }
 
 template <class Self, class R>
-void Keeper<Self, R>::count_reply(const R& r, const SipReply& reply, Input input, const char* ends, MonoMs now) {
+void Keeper<Self, R>::count_reply(const R& r, const SipReply& reply, Input input, MonoMs now) {
   c_.count_final(Self::kMethod, reply, r.m->sent_at, now);
-  if (reply.unsent || reply.origin == ReplyOrigin::Local) {
-    std::string what = "it cannot be sent: " + std::string(reply.reason) + "; kept and tried again";
-    say(unsent_gate_, LogLevel::warning, r, 0, what.c_str(), now);
-  }
   if (reply.origin != ReplyOrigin::Wire) return;
-  int status = reply.status;
-  switch (input) {
-    case Input::Success:
-      if (r.m->asked == 0) break;
-      c_.count_.grants_too_long += reply.expires > r.m->asked;
-      if (reply.expires == 0) say(nothing_gate_, LogLevel::warning, r, status, kGrantsNothing, now);
-      break;
-    case Input::TooBrief:
-      c_.count_.replies_423++;
-      if (!longer_to_ask(r.m->asked, reply.min_expires, expires_rule(c_.settings_, r.event).most))
-        say(brief_gate_, LogLevel::warning, r, status, kWantsLonger, now);
-      break;
-    case Input::Forbidden:
-      c_.count_.refused_403_404++;
-      say(forbidden_gate_, LogLevel::error, r, status, "kept and tried again; is the server complete?", now);
-      break;
-    case Input::Auth:
-      c_.count_.auth_failures++;
-      say(auth_gate_, LogLevel::error, r, status, "credentials are missing or wrong", now);
-      break;
-    case Input::Fatal:
-      c_.count_.refused_final++;
-      say(fatal_gate_, LogLevel::warning, r, status, ends, now);
-      break;
-    case Input::Transient:   // failures with 5xx are told for the destination as a whole (core/destination_log.h)
-      if (status < 500 || status > 599) say(transient_gate_, LogLevel::notice, r, status, "kept and tried again", now);
-      break;
+  switch (class_of(input)) {
+    case ReplyClass::Success: c_.count_.grants_too_long += r.m->asked > 0 && reply.expires > r.m->asked; break;
+    case ReplyClass::TooBrief: c_.count_.replies_423++; break;
+    case ReplyClass::Forbidden: c_.count_.refused_403_404++; break;
+    case ReplyClass::Auth: c_.count_.auth_failures++; break;
+    case ReplyClass::Fatal: c_.count_.refused_final++; break;
     default: break;
+  }
+}
+
+// The inputs that both machines have. The others (LostState, DialogLost) are told by report().
+template <class Self, class R>
+ReplyClass Keeper<Self, R>::class_of(Input i) {
+  switch (i) {
+    case Input::Success: return ReplyClass::Success;
+    case Input::TooBrief: return ReplyClass::TooBrief;
+    case Input::Transient: return ReplyClass::Transient;
+    case Input::Forbidden: return ReplyClass::Forbidden;
+    case Input::Auth: return ReplyClass::Auth;
+    case Input::Fatal: return ReplyClass::Fatal;
+    case Input::Shutdown: return ReplyClass::Shutdown;
+    default: return ReplyClass::LostState;
   }
 }
 
@@ -503,6 +499,7 @@ void Keeper<Self, R>::to_reap(R& r) {
 
 template <class Self, class R>
 void Keeper<Self, R>::reap() {
+  if (c_.in_log_) return;   // a call out of the log's callback, amid the step of a record: it is done after that
   for (size_t i = 0; i < reap_.size(); i++) {
     R& r = *reap_[i];
     r.reaping = false;

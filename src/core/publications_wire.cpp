@@ -121,7 +121,7 @@ Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs no
     say(expires_gate_, LogLevel::notice, r, reply.status, "without Expires, the asked value counts", now);
   }
   c_.count_.replies_412 += e.answered && e.input == Input::LostState && !bad_etag;
-  count_reply(r, reply, e.input, "the record ends", now);
+  count_reply(r, reply, e.input, now);
   return e;
 }
 

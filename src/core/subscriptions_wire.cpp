@@ -155,9 +155,7 @@ void Subscriptions::fill(SubscriptionRecord& s, SipRequest& q, std::string (&scr
 
 sub::Event Subscriptions::heard(SubscriptionRecord& s, const SipReply& reply, MonoMs now) {
   sub::Event e{.input = sub::input_of(reply, s.m->op, removal_waits(s))};
-  bool wanted = s.m->wanted == sub::Wanted::Something;
-  bool another = s.m->op == sub::Op::Remove || s.m->dialog == sub::Dialog::Confirmed;   // of a deaf dialog; made by a NOTIFY
-  count_reply(s, reply, e.input, wanted && another ? "the subscription goes on" : "the subscription ends", now);
+  count_reply(s, reply, e.input, now);
   e.has_dialog = !reply.to_tag.empty() && reply.to_tag.size() <= kMaxToken;
   if (e.input == sub::Input::Success && s.m->op == sub::Op::Initial && s.m->dialog == sub::Dialog::Early && !e.has_dialog)
     say(no_dialog_gate_, LogLevel::warning, s, reply.status,

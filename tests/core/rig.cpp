@@ -15,7 +15,13 @@ std::string Sent::wire() const {
          to_tag + "' route '" + route_set + "' contact '" + contact + "' accept '" + accept + "' allow '" + allow_events + "'";
 }
 
-Rig::Rig() : log_([this](LogLevel l, std::string_view s) { lines.emplace_back(l, s); }, LogLevel::debug) {
+Rig::Rig()
+    : log_(
+          [this](LogLevel l, std::string_view s) {
+            lines.emplace_back(l, s);
+            if (when_logged) when_logged(std::string(s));
+          },
+          LogLevel::debug) {
   settings.min_expires = 0;
   settings.hash_size = 2;
   store_policy.group_ms = 0;  // a commit ends in the turn in which it began, so that most tests need no clock for it
@@ -28,6 +34,7 @@ Rig::Rig() : log_([this](LogLevel l, std::string_view s) { lines.emplace_back(l,
 
 Rig::~Rig() {
   when_completed = nullptr;
+  when_logged = nullptr;
   kill();
 }
 

@@ -143,6 +143,7 @@ class Rig : public SipPort, public BodiesPort {
   std::deque<Call> calls;
   int completions = 0;
   std::function<void(Call&)> when_completed;
+  std::function<void(const std::string& line)> when_logged;
   std::vector<std::pair<LogLevel, std::string>> lines;
   std::vector<MonoMs> wakes;
   MemoryStore disk;
