@@ -346,6 +346,7 @@ void state_lost(Step& s) { end(s, Ending::StateLost, 0, ""); }
 
 void publish_in_full(Step& s) {
   s.p.full_tried = true;
+  s.fx.tag_refused = s.e.tag_refused;
   write_row(s);
   queue(s);
 }

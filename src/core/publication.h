@@ -111,6 +111,7 @@ struct Effects : CommonEffects {
   bool take_row = false;          // Restored: the row's document, and its header fields where the owner's request brings none
   Ending ending = Ending::No;     // why the record ends, or goes on only to be withdrawn (Refused)
   bool orphan = false;            // the server may hold a state whose entity-tag nobody knows
+  bool tag_refused = false;       // full state is published next, because the server took no refresh by the entity-tag
 };
 
 struct Publication {

@@ -28,10 +28,12 @@ void Publications::change(PublicationRecord& r, const Effects& fx, const SipRepl
   r.put(text);
 }
 
-void Publications::report(PublicationRecord& r, const Effects& fx, const SipReply*, MonoMs now) {
+void Publications::report(PublicationRecord& r, const Effects& fx, const SipReply* reply, MonoMs now) {
   c_.count_.orphans_suspected += fx.orphan;
   if (fx.ending == Ending::Expired) c_.count_.expired++;
   if (fx.ending == Ending::GivenUp) c_.count_.given_up++;
+  if (fx.tag_refused && !removal_waits(r))   // a removal takes the place of the full publication
+    say(lost_gate_, LogLevel::notice, r, reply->status, "its entity-tag is refused; it is published in full", now);
   if (fx.ending == Ending::StateLost)
     say(lost_gate_, LogLevel::warning, r, 412, "the server lost the state, and there is no body to publish it again", now);
 }
@@ -99,7 +101,6 @@ static bool etag_is_refused(const PublicationRecord& r, const SipReply& reply) {
 Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs now) {
   bool bad_etag = etag_is_refused(r, reply);
   Event e{.input = bad_etag ? Input::LostState : input_of(classify(reply))};
-  if (bad_etag) say(lost_gate_, LogLevel::notice, r, reply.status, "to a refresh; it is published in full", now);
   e.tag_refused = bad_etag;
   const WaitingPublish* next = r.extra ? r.extra->waiting.get() : nullptr;
   e.extended = next && !next->removal && next->wanted_end > now;

@@ -216,7 +216,7 @@ TEST(PublicationFailures, a_400_to_a_refresh_is_followed_by_full_state) {
   TEXT_EQUAL("initial refresh initial", rig.kinds());
   TEXT_EQUAL("", rig.last().if_match);
   TEXT_EQUAL("b1", rig.last().body);
-  CHECK(rig.logged(LogLevel::notice, "400 to PUBLISH for sip:alice@example.com: to a refresh; it is published in full"));
+  CHECK(rig.logged(LogLevel::notice, "400 to PUBLISH for sip:alice@example.com: its entity-tag is refused; it is published in full"));
   rig.ok("e2");
   LONGS_EQUAL(200, c.status);
   TEXT_EQUAL("e2", c.etag);
@@ -269,6 +269,7 @@ TEST(PublicationFailures, a_removal_that_waits_behind_a_refused_refresh_leaves) 
   rig.reject(400);
   TEXT_EQUAL("initial refresh remove", rig.kinds());
   TEXT_EQUAL("e1", rig.last().if_match);
+  CHECK_FALSE(rig.logged(LogLevel::notice, "published in full"));
   LONGS_EQUAL(0, removal.completed);
   rig.ok("", 0);
   LONGS_EQUAL(200, removal.status);
@@ -295,6 +296,7 @@ TEST(PublicationFailures, a_lifetime_that_ended_before_the_refresh_was_refused_i
   LONGS_EQUAL(480, c.status);
   TEXT_EQUAL("Lifetime ended", c.reason);
   CHECK_FALSE(c.kept);
+  CHECK_FALSE(rig.logged(LogLevel::notice, "published in full"));
   TEXT_EQUAL("initial refresh remove", rig.kinds());
   TEXT_EQUAL("e1", rig.last().if_match);
   rig.ok("", 0);
