@@ -110,6 +110,7 @@ struct EngineCommon {
   Rewrite rewrite_ = Rewrite::No;
   Shutdown shutdown_ = Shutdown::No;
   bool loading_ = false;
+  bool lost_in_load_ = false;                     // rows were lost since the load began: those that it brings may be among them
   std::unordered_set<int64_t> ended_rows_;        // ids of rows that ended during the load; a page read before may hold them
   int in_log_ = 0;        // log_reply() is on the stack: the host's callback may call anything, and a record is amid its step
   bool store_up_ = true;

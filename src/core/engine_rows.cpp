@@ -77,6 +77,7 @@ void Engine::load_row(const Row& row, MonoMs now) {
 void Engine::finish_load() {
   if (load_again_.empty()) ended_rows_.clear();
   loading_ = false;  // records that waited for a row that did not come go on in run()
+  lost_in_load_ = false;
   load_only_ = 0;
   // Records that were made by requests during the load, whether they wait for its end or not, are not among these.
   size_t publications = pubs_.loaded(), subscriptions = subs_.loaded();

@@ -22,6 +22,7 @@ void Engine::on_rows_lost(MonoMs) {
                      pubs_.size() + subs_.size());
   rewrite_ = Rewrite::Publications;
   rewrite_cursor_ = 0;
+  lost_in_load_ = loading_;
   if (sweeping()) sweep_again_ = true;
   else sweep_ = Sweep::Wanted;
   announce();

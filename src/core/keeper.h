@@ -472,6 +472,9 @@ void Keeper<Self, R>::load_row(const Row& row, MonoMs now) {
   known->version = std::max({known->version, row.record_version, 1u});  // not 0, which would mean that there is no row
   known->written_version = known->version;
   self().adopt(*known, row, asked, now);
+  if (!c_.lost_in_load_) return;   // else the walk over all records (rewrite_some) may be past this one
+  known->whole = true;
+  mark(*known, Lane::Bulk, now);
 }
 
 template <class Self, class R>

@@ -85,7 +85,7 @@ bool Publications::has_state(const Row& row) const {
 // The record goes on from the row. If an owner has made a request meanwhile, that stays what is wanted.
 void Publications::adopt(PublicationRecord& r, const Row& row, bool asked, MonoMs now) {
   // The row in the table is whole and true, so that narrow writes are enough, unless something of it is different now.
-  r.whole = asked || row.sharing_tag != c_.settings_.sharing_tag || c_.rewrite_ != EngineCommon::Rewrite::No;
+  r.whole = asked || row.sharing_tag != c_.settings_.sharing_tag;
   r.doc_version = std::max(row.version, r.doc_version);
   r.cseq = std::min<uint32_t>(row.cseq, 0x7fff0000u);
   CallNumbers names;

@@ -179,6 +179,32 @@ TEST(LostRows, lost_once_more_while_the_table_is_looked_through) {
   LONGS_EQUAL(1, rig.rows().size());
 }
 
+//   engine                          store
+//     |-- load ----------------------->|
+//     |<-- rows are lost --------------|   all records are written again: there are none so far
+//     |<-- the page -------------------|   it was read before
+TEST(LostRows, what_a_page_that_was_read_before_the_loss_brings_is_written_too_of_either_kind) {
+  publish("sip:a@x.org");
+  rig.live({.uri = "sip:c@x.org"});
+  rig.advance(kSecond);
+  auto page = rig.rows();
+  LONGS_EQUAL(2, page.size());
+  for (bool walk_is_over : {false, true}) {
+    rig.kill();
+    rig.loads_to_fail = 1000000;
+    rig.boot();
+    rig.disk.clear();
+    static_cast<StoreSink&>(*rig.engine).on_rows_lost(rig.now);
+    if (walk_is_over) rig.advance(kSecond);
+    std::vector<Row> rows;
+    for (const StoredRow& r : page) rows.push_back(r.row());
+    rig.engine->on_page(rows, true, {}, rig.now);
+    rig.advance(kSecond);
+    LONGS_EQUAL(2, rig.engine->stats().records + rig.engine->stats().subscriptions);
+    TEXT_EQUAL("sip:a@x.org e-sip:a@x.org, sip:c@x.org watched", table());
+  }
+}
+
 TEST(LostRows, where_the_store_keeps_nothing_nothing_is_durable) {
   rig.store->keeps = false;
   rig.Rig::ask({.uri = "sip:a@x.org", .expires = 600, .body = "b1"});
