@@ -3,7 +3,7 @@
 //
 //   publish --> waits for its row            --the load is over------> a row
 //   publish --> waits behind one that is out --the reply has come----> a row
-#include "tests/core/rig.h"
+#include "tests/core/subs_rig.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -132,4 +132,77 @@ TEST(Unplaced, a_removal_that_no_owner_asked_for_is_not_missed) {
   LONGS_EQUAL(1, rig.engine->unplaced());
   rig.engine->shutdown();
   LONGS_EQUAL(1, rig.engine->unplaced());   // and is lost
+}
+
+// --- subscriptions -------------------------------------------------------------------------------------------------
+
+TEST_GROUP(UnplacedSubscriptions) {
+  SubsRig rig;
+};
+
+TEST(UnplacedSubscriptions, what_was_asked_for_while_nothing_can_be_loaded_counts_until_it_is_in_a_row) {
+  rig.kill();
+  rig.loads_to_fail = 1000000;
+  rig.boot();
+  rig.store->fail_finds = true;
+  MonoMs first = rig.now;
+  Call& c = rig.subscribe();
+  rig.advance(100);
+  rig.subscribe({.uri = "sip:carol@example.com"});
+  LONGS_EQUAL(2, rig.engine->unplaced());
+  rig.advance(kIdlePatience + kSecond);
+  LONGS_EQUAL(503, c.status);
+  CHECK(c.kept);
+  TEXT_EQUAL("idle", rig.state());
+  LONGS_EQUAL(2, rig.engine->unplaced());
+  LONGLONGS_EQUAL(first, rig.engine->unplaced_since());
+  rig.store->fail_loads = 0;
+  rig.advance(60 * kSecond);   // the notifier is silent
+  LONGS_EQUAL(0, rig.engine->unplaced());
+  LONGLONGS_EQUAL(kNever, rig.engine->unplaced_since());
+  LONGS_EQUAL(0, rig.behind->backlog());
+  LONGS_EQUAL(2, rig.rows().size());
+}
+
+TEST(UnplacedSubscriptions, what_waits_behind_a_subscribe_counts_until_that_is_answered) {
+  rig.subscribe();
+  rig.advance(kSecond);
+  LONGS_EQUAL(0, rig.engine->unplaced());
+  MonoMs first = rig.now;
+  rig.subscribe({.expires = 600});
+  rig.advance(kSecond);
+  rig.unsubscribe();   // replaces it
+  LONGS_EQUAL(0, rig.behind->backlog());
+  LONGS_EQUAL(1, rig.engine->unplaced());
+  LONGLONGS_EQUAL(first, rig.engine->unplaced_since());
+  rig.accept();
+  LONGS_EQUAL(0, rig.engine->unplaced());
+  LONGLONGS_EQUAL(kNever, rig.engine->unplaced_since());
+  TEXT_EQUAL("initial remove", rig.kinds());
+}
+
+// The reply is still to come when a NOTIFY of the same dialog is taken.
+TEST(UnplacedSubscriptions, a_notify_alone_lets_nothing_that_waits_take_effect) {
+  rig.subscribe();
+  rig.unsubscribe();
+  rig.notify();
+  LONGS_EQUAL(1, rig.engine->unplaced());
+  rig.accept();
+  LONGS_EQUAL(0, rig.engine->unplaced());
+}
+
+// Both kinds are counted, and the oldest of both.
+TEST(UnplacedSubscriptions, those_of_publications_are_counted_with_them) {
+  rig.subscribe();
+  rig.publish("b1");
+  rig.advance(kSecond);
+  MonoMs first = rig.now;
+  rig.unsubscribe();
+  rig.advance(kSecond);
+  rig.publish("b2");
+  LONGS_EQUAL(2, rig.engine->unplaced());
+  LONGLONGS_EQUAL(first, rig.engine->unplaced_since());
+  rig.answer(rig.sent[0], {.expires = 3600, .to_tag = "n1", .contact = kNotifier});
+  LONGS_EQUAL(1, rig.engine->unplaced());
+  LONGLONGS_EQUAL(first + kSecond, rig.engine->unplaced_since());
 }
