@@ -329,9 +329,9 @@ typedef struct pua_unsolicited {
   pua_t *pua;             /* the instance */
 } pua_unsolicited_t;
 
-/* Called for each of them whose event's bit is in the mask it was registered with, from the loop, after it was answered 200. The
- * result is ignored. Anybody who reaches our addresses can send one: trust what is in it no more than the network around. One that
- * is repeated because our answer was lost is shown again. */
+/* Called for each of them whose event's bit is in the mask it was registered with, from the loop, after it was answered 200.
+ * The result is ignored. Anybody who reaches our addresses can send one: trust what is in it no more than the network around.
+ * One that is repeated because our answer was lost is shown again. */
 typedef int(pua_unsolicited_cb)(const pua_unsolicited_t *n, void *param);
 
 /* A NOTIFY taken apart by the host's own SIP stack, for pua_notify_fields(). Zero it first; what is not there is empty.
@@ -487,9 +487,8 @@ PUA_API int pua_flush(pua_t *pua, void (*done)(pua_t *pua, int ok, void *arg), v
 
 /* Orderly end: takes no more requests, un-publishes if unpublish_on_shutdown is set, completes what is open, writes
  * everything. done (may be NULL) is called once, later, within shutdown_timeout (or by pua_free()); the gauge
- * store_backlog then tells how many records could not be written in time, those included whose requests waited for the table or behind
- * another request until the end. Then call pua_free(). A second call only waits
- * for the same end.
+ * store_backlog then tells how many records could not be written in time, those included whose requests waited for the table
+ * or behind another request until the end. Then call pua_free(). A second call only waits for the same end.
  * Returns 0, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK, PUA_E_NO_MEMORY. */
 PUA_API int pua_shutdown(pua_t *pua, void (*done)(pua_t *pua, void *arg), void *arg);
 
@@ -589,21 +588,22 @@ PUA_API int pua_send_subscribe(pua_t *pua, const subs_info_t *subs);
  * PUA_E_SHUTTING_DOWN. */
 PUA_API int pua_register_notify(pua_t *pua, int types, pua_notify_cb *f, void *param);
 
-/* Calls f for each NOTIFY outside of any dialog whose event's bit is in `events` (any non-zero mask), with `param`. Without such a
- * call they are answered 481. Stays registered as long as the instance lives. Over a connection all of them are taken; over UDP 100
- * a second from one host, and the others when they are repeated: of 500 that come at once all are taken within 12 s, and of more
- * than about 900 some are lost, because their sender gives up first.
+/* Calls f for each NOTIFY outside of any dialog whose event's bit is in `events` (any non-zero mask), with `param`. Without
+ * such a call they are answered 481. Stays registered as long as the instance lives. Over a connection all of them are taken;
+ * over UDP 100 a second from one host, and the others when they are repeated: of 500 that come at once all are taken within
+ * 12 s, and of more than about 900 some are lost, because their sender gives up first.
  * Returns 1; PUA_E_BAD_ARGUMENT: events is 0 or negative, f is NULL; PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK,
  * PUA_E_SHUTTING_DOWN. */
 PUA_API int pua_register_unsolicited(pua_t *pua, int events, pua_unsolicited_cb *f, void *param);
 
-/* Takes the document of a NOTIFY apart that is a list (RFC 4662): calls f, with `param`, for each instance of each resource in it
- * and for each resource without one, in their order, before it returns. content_type and body: as the handler got them, or those of
- * a pua_resource_t. A list comes where it is asked for: with extra_headers "Supported: eventlist\r\n".
- * Returns how often f was called; PUA_E_BAD_BODY: it is no list, not well-formed, or its version or fullState cannot be read: f was
- * not called; PUA_E_BAD_ARGUMENT: f is NULL, a negative length; PUA_E_SHUTTING_DOWN, also when f has freed the instance, which shows
- * it no more resources; PUA_E_TOO_LARGE, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK. */
-PUA_API int pua_notify_resources(pua_t *pua, const pua_str_t *content_type, const pua_str_t *body, pua_resource_cb *f, void *param);
+/* Takes the document of a NOTIFY apart that is a list (RFC 4662): calls f, with `param`, for each instance of each resource in
+ * it and for each resource without one, in their order, before it returns. content_type and body: as the handler got them, or
+ * those of a pua_resource_t. A list comes where it is asked for: with extra_headers "Supported: eventlist\r\n".
+ * Returns how often f was called; PUA_E_BAD_BODY: it is no list, not well-formed, or its version or fullState cannot be read: f
+ * was not called; PUA_E_BAD_ARGUMENT: f is NULL, a negative length; PUA_E_SHUTTING_DOWN, also when f has freed the instance,
+ * which shows it no more resources; PUA_E_TOO_LARGE, PUA_E_NO_MEMORY, PUA_E_WRONG_THREAD, PUA_E_AFTER_FORK. */
+PUA_API int pua_notify_resources(pua_t *pua, const pua_str_t *content_type, const pua_str_t *body, pua_resource_cb *f,
+                                 void *param);
 
 /* Is there a dialog? `dialog` is the question: call_id, from_tag (local) and to_tag (the other side's), pres_uri,
  * watcher_uri, id, event, flag (source bit); what is NULL, empty or 0 matches any, but call_id, pres_uri or to_uri is

@@ -37,8 +37,8 @@ namespace pua {
 class Instance final : public Service, public std::enable_shared_from_this<Instance> {
  public:
   // The owner lets go: completes what is open with status 487 "shutdown", and takes everything apart, now or as soon as nothing
-  // of it is on the stack. Legal inside a callback. Nothing of the host is called afterwards, but for the completions where this
-  // is inside the log's callback.
+  // of it is on the stack. Legal inside a callback. Nothing of the host is called afterwards, but for the completions where
+  // this is inside the log's callback.
   struct End {
     void operator()(Instance* i) const { i->destroy(); }
   };
@@ -65,7 +65,8 @@ class Instance final : public Service, public std::enable_shared_from_this<Insta
 
   // Whether the caller stands in the instance's thread and process. Errors: after_fork, wrong_thread.
   Status check() const { return loop_->check(); }
-  // Turns the loop until stop() or the end of the instance. Errors: as check(); generic: inside a callback, or libevent refused.
+  // Turns the loop until stop() or the end of the instance. Errors: as check(); generic: inside a callback, or libevent
+  // refused.
   Status run();
   void stop() { loop_->stop(); }
   // From any thread: run fn on the loop. false: shutting down.

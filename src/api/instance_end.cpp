@@ -68,8 +68,8 @@ bool Instance::settled() const { return writer_->clean() && !engine_->rewriting(
 // How many records have something that is in no row.
 uint64_t Instance::unwritten() const { return writer_->backlog() + engine_->unplaced(); }
 
-// A flush is over when all that came before it is in a row. What came later does not count: neither requests that wait for their
-// row or behind another one, nor rows that were marked. A request of before is marked only when its wait ends.
+// A flush is over when all that came before it is in a row. What came later does not count: neither requests that wait for
+// their row or behind another one, nor rows that were marked. A request of before is marked only when its wait ends.
 void Instance::progress_flushes(MonoMs now) {
   if (flushes_.empty()) return;
   MonoMs unplaced = engine_->unplaced_since();
@@ -141,9 +141,9 @@ void Instance::destroy() {
   log_over_ = true;   // whoever let go of the instance may free what the log's callback needs
 }
 
-// Everything that is still to be called is called here, wherever on the stack the end was asked for: the owner may free what its
-// callbacks need as soon as this returns. Each kind has one queue that owns what has not been called yet, also while others of it
-// are being called: the engine's deliveries, over_, and the loop's posts.
+// Everything that is still to be called is called here, wherever on the stack the end was asked for: the owner may free what
+// its callbacks need as soon as this returns. Each kind has one queue that owns what has not been called yet, also while others
+// of it are being called: the engine's deliveries, over_, and the loop's posts.
 void Instance::end() {
   if (phase_ == Phase::Ended) return;
   Frame frame(*this);

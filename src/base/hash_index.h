@@ -1,6 +1,6 @@
-// Hash index: finds elements by a hash of 64 bits that the caller makes with a key of its own (base/hash.h), so that nobody outside can make
-// many alike. Intrusive: an element stands in at most one index per hook, and its node costs no allocation. It doubles by moving a few
-// buckets with each insertion, so no call ever stalls.
+// Hash index: finds elements by a hash of 64 bits. The caller makes that with a key of its own (base/hash.h), so that nobody
+// outside can make many elements with the same one. It is intrusive: an element stands in at most one index for each hook, and
+// its node costs no allocation. The index doubles by moving a few buckets with each insertion, so that no call ever stalls.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +54,10 @@ class HashIndex {
     if (!hash) hash = 1;
     return of(bucket(hash), hash);
   }
-  static T* next(const T& t) { return of(static_cast<const HashHook&>(t).hash_next, static_cast<const HashHook&>(t).index_hash); }
+  static T* next(const T& t) {
+    const HashHook& h = t;
+    return of(h.hash_next, h.index_hash);
+  }
 
  private:
   struct Array {
@@ -63,7 +66,8 @@ class HashIndex {
     uint64_t size() const { return slots ? 1ull << log2 : 0; }
   };
   static Array make(uint32_t log2) {
-    // calloc gives untouched zero pages for a large array: no time is spent here, however large it is.
+    // For large arrays calloc gives zero pages that nobody has touched, so that no time is spent here however large the array
+    // is.
     Array a{static_cast<HashHook**>(calloc(1ull << log2, sizeof(HashHook*))), log2};
     if (!a.slots) throw std::bad_alloc();
     return a;
@@ -82,7 +86,7 @@ class HashIndex {
       if (size_ < now_.size() || now_.log2 >= 31) return;
       next_ = make(now_.log2 + 1);
     }
-    // Two buckets an insertion: done before the next doubling is due.
+    // With two buckets an insertion it is done before the index must double again.
     for (int n = 0; n < 2 && moved_ < now_.size(); n++, moved_++) {
       while (HashHook* h = now_.slots[moved_]) {
         now_.slots[moved_] = h->hash_next;

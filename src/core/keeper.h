@@ -23,7 +23,7 @@ namespace pua {
 // Self has these for the functions below, beside what it offers to owners:
 //   change(r, fx, reply, row)       carries out effects on texts and names; called before the row is marked
 //   report(r, fx, reply, now)       counters and lines of the log, after everything else: a log callback is the host's code
-//   fill(r, q, scratch, now)        writes the request that leaves now, all but its branch
+//   fill(r, q, scratch, now)        writes the request that leaves now, but for txn, method, CSeq, Expires and branch
 //   heard(r, reply, now)            makes a machine's event of a final reply
 //   resume(r, waiting, now)         a request that waited takes effect
 //   born(r), dies(r)                the record was put into the table, is being taken out of it
@@ -94,8 +94,8 @@ class Keeper {
   int64_t in(State s) const { return by_state_[static_cast<int>(s)]; }
   uint64_t looked_at() const { return table_.looked_at(); }
   const Coverage& coverage() const { return coverage_; }
-  // What owners have asked for and no row holds or is marked to hold: how many requests wait for their row or behind one that is
-  // out, and since when the oldest one does (kNever: none).
+  // What owners have asked for and no row holds or is marked to hold: how many requests wait for their row or behind one that
+  // is out, and since when the oldest one does (kNever: none).
   size_t unplaced() const { return static_cast<size_t>(in(State::Idle)) + parked_count_; }
   MonoMs unplaced_since() const {
     R* idle = const_cast<List<R, QueueHook>&>(idle_).front();

@@ -9,7 +9,8 @@
 
 namespace pua {
 
-// What a final reply means for a publication, and, but where it costs a dialog (sub::input_of), for a subscription.
+// What a final reply means for a publication, but for a 400 to a refresh (Publications::heard), and for a subscription, but
+// where it costs a dialog (sub::input_of).
 enum class ReplyClass : uint8_t {
   Success,     // 2xx
   LostState,   // 412
@@ -18,7 +19,7 @@ enum class ReplyClass : uint8_t {
   Forbidden,   // 403, 404: the same, and the log has an error (a server that is half started must not wipe a million records)
   Auth,        // 401, 407 that credentials could not answer: the same, and the operator must act
   Fatal,       // 400, 405, 406, 413, 415, 420, 489: the same request can never succeed (RFC 3261 section 21.4). Whether another
-               // one is worth a try, a full one in place of a refresh, the machine says
+               // one is worth a try, in place of a refresh, say the two functions named above
   Shutdown,    // the SIP stack ends without a reply: nothing changes
 };
 ReplyClass classify(const SipReply&);
@@ -50,6 +51,9 @@ constexpr int64_t kMaxRetryAfter = 3600;   // s
 // answers is not sent more requests than one that does not. A grant of two seconds or less ends before its refresh, and is made
 // anew.
 constexpr MonoMs kRefreshFloor = 2000;
+// An owner's request that came while the table is being loaded is answered after this long (ms) at the latest, with 503; it is
+// kept.
+constexpr MonoMs kIdlePatience = 5000;
 // After a restart, records that are due already are refreshed at about a thousand a second, or faster, so that all of them are
 // within this time (ms).
 constexpr MonoMs kLoadSpread = 30000;

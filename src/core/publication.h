@@ -147,9 +147,6 @@ bool needs_intent(Op);
 struct PublicationStep;           // a step under way: publication.cpp
 std::span<const Rule<State, Input, PublicationStep>> publication_rules();
 
-// An owner's request that came while the table is being loaded is answered after this long at the latest, with 503; it is kept.
-constexpr MonoMs kIdlePatience = 5000;
-
 // A removal is worth sending until this long after the end of the grant, because servers clean up late.
 constexpr MonoMs kRemovalGrace = 5000;
 

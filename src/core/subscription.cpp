@@ -42,7 +42,6 @@ namespace {
 
 using Step = SubscriptionStep;
 
-constexpr MonoMs kIdlePatience = 5000;   // a request that came during the load is answered after this long at the latest
 constexpr uint8_t kMostGaps = 6;         // 5 s doubled six times are some 5 minutes
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: the most that a header field can say (RFC 3261 section 20.19)
 constexpr int64_t kMaxBeyond = 3600;     // s: for no longer is a removal tried because more was granted than asked
@@ -358,7 +357,7 @@ void send_now(Step& s) {
   queue(s);
 }
 
-void leave_for_good(Step& s) { s.m.deadline = kNever; }
+void await_reply(Step& s) { s.m.deadline = kNever; }
 void give_up_waiting(Step& s) {
   tell(s, 503, "Table not loaded yet, kept");
   s.m.deadline = kNever;

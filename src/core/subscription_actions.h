@@ -1,5 +1,5 @@
-// The actions of the subscription machine's rules. They write its fields, so that they stand beside step(), in subscription.cpp;
-// the list of rules (subscription_rules.cpp) names them.
+// The actions of the subscription machine's rules. They write its fields, so that they stand beside step(), in
+// subscription.cpp; the list of rules (subscription_rules.cpp) names them.
 #pragma once
 
 #include "core/subscription_step.h"
@@ -18,7 +18,7 @@ void no_subscription(SubscriptionStep&);
 void keep_for_later(SubscriptionStep&);
 void commit_first(SubscriptionStep&);
 void send_now(SubscriptionStep&);
-void leave_for_good(SubscriptionStep&);
+void await_reply(SubscriptionStep&);
 void give_up_waiting(SubscriptionStep&);
 void last_notify_missing(SubscriptionStep&);
 void expire(SubscriptionStep&);

@@ -104,7 +104,7 @@ constexpr SubscriptionRule kRules[] = {
     {kStanding | states(Ending, Gone), on(Input::Request), "", nullptr, Queued, send_now, "RFC 6665 4.1.2"},
 
     {states(Intent), on(Input::Proceed), "", nullptr, Queued, queue, ""},
-    {states(Queued), on(Input::Slot), "", nullptr, Sending, leave_for_good, "RFC 6665 4.1.2"},
+    {states(Queued), on(Input::Slot), "", nullptr, Sending, await_reply, "RFC 6665 4.1.2"},
 
     // Due: the record's own deadline has come.
     {states(Idle), on(Input::Due), "", nullptr, Idle, give_up_waiting, ""},

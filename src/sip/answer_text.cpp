@@ -103,7 +103,8 @@ std::string plain_head(std::string_view message) {
       out.resize(out.size() - 2);
       out.append(" ").append(trimmed(line));
     } else if (size_t colon = line.find(':'); colon != kNone && !out.empty()) {
-      out.append(trimmed(line.substr(0, colon))).append(line.substr(colon));   // blanks may stand before it (RFC 3261 section 25.1, HCOLON)
+      // Blanks may stand before the colon (RFC 3261 section 25.1, HCOLON).
+      out.append(trimmed(line.substr(0, colon))).append(line.substr(colon));
     } else {
       out.append(line);
     }

@@ -68,11 +68,13 @@ Result<std::unique_ptr<TlsServer>> TlsServer::load(const std::string& dir) {
   SSL_CTX_set_verify(c, SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_default_passwd_cb(c, no_password);
   std::string agent = dir + "/agent.pem", ca = dir + "/cafile.pem";
-  if (SSL_CTX_use_certificate_chain_file(c, agent.c_str()) != 1) return {Errc::sip_failed, "tls_dir: " + agent + ": " + openssl_error()};
+  if (SSL_CTX_use_certificate_chain_file(c, agent.c_str()) != 1)
+    return {Errc::sip_failed, "tls_dir: " + agent + ": " + openssl_error()};
   if (SSL_CTX_use_PrivateKey_file(c, agent.c_str(), SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(c) != 1)
     return {Errc::sip_failed, "tls_dir: " + agent + ": " + openssl_error()};
   // Certificates between ours and the root are found there, too, as sofia does it.
-  if (SSL_CTX_load_verify_locations(c, ca.c_str(), nullptr) != 1) return {Errc::sip_failed, "tls_dir: " + ca + ": " + openssl_error()};
+  if (SSL_CTX_load_verify_locations(c, ca.c_str(), nullptr) != 1)
+    return {Errc::sip_failed, "tls_dir: " + ca + ": " + openssl_error()};
   return out;
 }
 

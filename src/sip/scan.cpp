@@ -86,7 +86,8 @@ bool read_first_line(std::string_view line, Scan& out) {
   if (is_response(line)) {
     if (line.size() < 8 || line[7] != ' ' || !same_word(line.substr(0, 7), kVersion)) return false;
     if (line.size() < 11 || (line.size() > 11 && line[11] != ' ')) return false;
-    if (line.size() > 12 && (is_blank(line[12]) || is_blank(line.back()))) return false;   // sofia takes no blanks at the ends of a reason
+    // sofia takes no blanks at the ends of a reason.
+    if (line.size() > 12 && (is_blank(line[12]) || is_blank(line.back()))) return false;
     int status = 0;
     for (char c : line.substr(8, 3)) {
       if (c < '0' || c > '9') return false;
@@ -114,7 +115,8 @@ const char* line_end(const char* p, const char* end) {
   const __m128i cr = _mm_set1_epi8('\r'), lf = _mm_set1_epi8('\n'), nul = _mm_setzero_si128();
   for (; end - p >= 16; p += 16) {
     __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    __m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(octets, cr), _mm_cmpeq_epi8(octets, lf)), _mm_cmpeq_epi8(octets, nul));
+    __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(octets, cr), _mm_cmpeq_epi8(octets, lf));
+    __m128i hits = _mm_or_si128(ends, _mm_cmpeq_epi8(octets, nul));
     if (int mask = _mm_movemask_epi8(hits)) return p + __builtin_ctz(static_cast<unsigned>(mask));
   }
 #endif
@@ -179,8 +181,8 @@ void scan(std::string_view message, Scan& out) {
       plain = false;
     }
   }
-  if (!plain || !out.via_count || !out.has(Field::From) || !out.has(Field::To) || !out.has(Field::CallId) || !out.has(Field::CSeq))
-    out.kind = Scan::Kind::Odd;
+  bool whole = out.via_count && out.has(Field::From) && out.has(Field::To) && out.has(Field::CallId) && out.has(Field::CSeq);
+  if (!plain || !whole) out.kind = Scan::Kind::Odd;
 }
 
 bool plain_params(std::string_view list) {

@@ -252,7 +252,9 @@ Status SipStack::Core::attempt_sofia(Txn& t, const SipRequest& r, const Way& way
 
 // Each try is a transaction of its own (RFC 3261 section 8.1.3.5, RFC 3263 section 4.3). The caller's branch is for the first;
 // others get random ones, so that a server which saw one cannot answer for the server that is asked next.
-std::string_view SipStack::Core::branch_of(const Txn& t, const SipRequest& r) { return t.tries == 0 ? r.branch : std::string_view(); }
+std::string_view SipStack::Core::branch_of(const Txn& t, const SipRequest& r) {
+  return t.tries == 0 ? r.branch : std::string_view();
+}
 
 // The request once more, as another transaction.
 Status SipStack::Core::again(Txn& t, uint32_t cseq) {
