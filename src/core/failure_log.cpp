@@ -30,10 +30,12 @@ void FailureLog::reply(Entity& r, std::string_view uri, ReplyClass c, const SipR
       if (std::exchange(r.told, false))
         c_.log_reply(again_gate_, LogLevel::notice, method_, uri, status, "accepted again", now);
       return;
-    case ReplyClass::TooBrief:
-      if (longer_to_ask(asked, reply.min_expires, expires_rule(c_.settings_, r.event).most)) return;
+    case ReplyClass::TooBrief: {
+      bool possible = longer_to_ask(asked, reply.min_expires, expires_rule(c_.settings_, r.event).most) != 0;
       return tell(brief_gate_, LogLevel::warning,
-                  "the server wants a longer lifetime than max_expires allows; " + words(fate));
+                  std::string("the server wants a longer lifetime ") +
+                      (possible ? "again, though it got what it asked for; " : "than max_expires allows; ") + words(fate));
+    }
     case ReplyClass::Forbidden: return tell(forbidden_gate_, LogLevel::error, words(fate) + "; is the server complete?");
     case ReplyClass::Auth: return tell(auth_gate_, LogLevel::error, "credentials are missing or wrong");
     case ReplyClass::Fatal:   // this request is not tried again; where its record goes on, it is by another one

@@ -122,6 +122,14 @@ class Keeper {
   // r = nullptr: whether a new record may be made; else whether one more caller may wait for r. Errors: too_many_records,
   // backlog_full, too_many_waiters.
   Status room_for(const R* r, bool with_row) const;
+  // An initial request leaves now. If its row was written while it waited for a slot, the row is written again, so that after a
+  // kill the same request goes out, and no second state is made.
+  void row_says_it_is_out(R& r, MonoMs now) {
+    bool written = r.queue == StoreHook::Queue::Batch || (r.queue == StoreHook::Queue::None && r.written_version != 0);
+    if (!written) return;
+    r.version++;
+    mark(r, Lane::Bulk, now);
+  }
   bool maybe_in_table(const R* r) const { return c_.loading_ && (!r || r->m->state == State::Idle); }
   R& make(int32_t source, int32_t event, uint32_t hash, const std::array<std::string_view, R::kFields>& text);
   void wait_for_row(R& r, MonoMs now);
@@ -163,9 +171,18 @@ class Keeper {
   static bool kept(const R& r, int local_status, int status);   // Outcome::kept
   static FailureLog::Fate fate(const R& r) {
     if (tried_again(r)) return FailureLog::Fate::TriedAgain;
-    return Self::wanted(r) && !removal_waits(r) ? FailureLog::Fate::GoesOn : FailureLog::Fate::Ends;
+    bool next = r.extra && r.extra->waiting && !r.extra->waiting->removal;
+    return next || (Self::wanted(r) && !removal_waits(r)) ? FailureLog::Fate::GoesOn : FailureLog::Fate::Ends;
   }
   static ReplyClass class_of(Input);
+  // What the log is told of a reply. That the server wants another lifetime, or full state, is a failure only where the next
+  // request does not leave at once with what it wants.
+  static ReplyClass kind_of(Input i, const R& r) {
+    ReplyClass c = class_of(i);
+    bool wished = c == ReplyClass::TooBrief || c == ReplyClass::LostState;
+    if (wished && r.m->state != State::Backoff) return ReplyClass::LostState;
+    return c == ReplyClass::LostState && Self::kKind == Kind::Publication ? ReplyClass::Transient : c;
+  }
   void enqueue(R& r, MonoMs now);
   void to_reap(R& r);
 
@@ -209,7 +226,7 @@ void Keeper<Self, R>::apply(R& r, Event e, const SipReply* reply, MonoMs now, co
   if (fx.enqueue) enqueue(r, now);
   c_.deadlines_.set(r, r.m->deadline);
   self().report(r, fx, reply, now);
-  if (reply) failures_.reply(r, r.pres_uri(), class_of(e.input), *reply, r.m->asked, fate(r), now);
+  if (reply) failures_.reply(r, r.pres_uri(), kind_of(e.input, r), *reply, r.m->asked, fate(r), now);
 }
 
 template <class Self, class R>
@@ -384,9 +401,9 @@ template <class Self, class R>
 void Keeper<Self, R>::count_reply(const R& r, const SipReply& reply, Input input, MonoMs now) {
   c_.count_final(Self::kMethod, reply, r.m->sent_at, now);
   if (reply.origin != ReplyOrigin::Wire) return;
+  c_.count_.replies_423 += reply.status == 423;
   switch (class_of(input)) {
     case ReplyClass::Success: c_.count_.grants_too_long += r.m->asked > 0 && reply.expires > r.m->asked; break;
-    case ReplyClass::TooBrief: c_.count_.replies_423++; break;
     case ReplyClass::Forbidden: c_.count_.refused_403_404++; break;
     case ReplyClass::Auth: c_.count_.auth_failures++; break;
     case ReplyClass::Fatal: c_.count_.refused_final++; break;
@@ -525,13 +542,13 @@ bool Keeper<Self, R>::remove_some(uint32_t limit, MonoMs now) {
   for (R* r : some) {
     bool revived = r->extra && r->extra->waiting;   // a removal is out, and a request that waits behind it would bring it back
     if (r->m->state == State::Gone || (!Self::wanted(*r) && !revived)) continue;
-    if (r->extra) r->extra->callers.mark_superseded();
-    if (r->m->state == State::Sending) {
+    if (r->m->state == State::Sending) {   // what is out has an outcome of its own
       auto& x = r->need_extra();
       if (!x.waiting) x.waiting = std::make_unique<Waiting>();
       x.waiting->callers.mark_superseded();
       x.waiting->make_removal();
     } else {
+      if (r->extra) r->extra->callers.mark_superseded();
       apply(*r, {.input = Input::Request, .removal = true, .no_row = !c_.loading_}, nullptr, now);
     }
   }
@@ -560,39 +577,6 @@ bool Keeper<Self, R>::take_callers(uint32_t limit, std::deque<Delivery>& out) {
   return end_cursor_ == 0;
 }
 
-// --- looking in ------------------------------------------------------------------------------------------------------
-
-template <class Self, class R>
-auto Keeper<Self, R>::by_state() const -> std::array<StateCount, kStates> {
-  std::array<StateCount, kStates> out{};
-  for (size_t i = 0; i < kStates; i++) out[i] = {state_name(static_cast<State>(i)), by_state_[i]};
-  return out;
-}
-
-template <class Self, class R>
-uint64_t Keeper<Self, R>::list(const ListFilter& f, uint64_t cursor, uint32_t limit, uint32_t scan, ListPage& page,
-                               uint32_t& shown, const std::function<void(const RecordView&)>& show_one, MonoMs now) const {
-  do {
-    cursor = table_.walk(cursor, 1, [&](R& r) {
-      page.scanned++;
-      if (!f.matches(Self::kKind, r.event, r.source, state_name(r.m->state), r.pres_uri())) return;
-      show_one(self().view(r, now));
-      shown++;
-    });
-  } while (cursor && shown < limit && page.scanned < scan);
-  return cursor;
-}
-
-template <class Self, class R>
-bool Keeper<Self, R>::show(std::string_view pres_uri, int32_t event, int32_t source,
-                           const std::function<void(const RecordView&)>& fn, MonoMs now) const {
-  bool any = false;
-  table_.of_uri(pres_uri, [&](R& r) {
-    if ((event && r.event != event) || (source && r.source != source)) return;
-    any = true;
-    fn(self().view(r, now));
-  });
-  return any;
-}
-
 }  // namespace pua
+
+#include "core/keeper_view.h"

@@ -47,6 +47,8 @@ MonoMs refresh_after(uint32_t granted, Random&);
 MonoMs backoff(uint32_t attempts, int64_t retry_after, Random&);
 
 constexpr int64_t kMaxRetryAfter = 3600;   // s
+// For no longer than this (s) is a removal tried because more was granted than was asked for.
+constexpr int64_t kMaxBeyond = 3600;
 // ms between two refreshes of one record at least, however short its grant. That is the shortest back-off: a server that
 // answers is not sent more requests than one that does not. A grant of two seconds or less ends before its refresh, and is made
 // anew.

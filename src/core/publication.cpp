@@ -40,6 +40,8 @@ Op next_op(const Publication& p) {
   return p.known == Known::Changed ? Op::Modify : Op::Refresh;
 }
 
+MonoMs held_until(const Publication& p) { return p.grant_end + MonoMs{p.beyond} * 1000; }
+
 bool needs_intent(Op op) { return op == Op::Modify || op == Op::Remove; }
 
 struct PublicationStep {
@@ -54,7 +56,7 @@ namespace {
 
 using Step = PublicationStep;
 
-MonoMs removal_end(const Publication& p) { return p.grant_end + kRemovalGrace; }
+MonoMs removal_end(const Publication& p) { return held_until(p) + kRemovalGrace; }
 // When something else than the waiting request is due, because the wanted lifetime, or what the server holds, has ended. This
 // bounds the deadline while a record is queued or backs off.
 MonoMs end_of_interest(const Publication& p) { return p.wanted == Wanted::Something ? p.wanted_end : removal_end(p); }
@@ -110,7 +112,7 @@ void hear_success(Step& s) {
     if (p.known == Known::Refused) return;
     s.fx.forget_etag = true;
     p.known = Known::Never;
-    p.grant_end = 0;
+    p.grant_end = p.beyond = 0;
     return;
   }
   s.fx.take_etag = s.e.etag == Tag::Usable;
@@ -125,6 +127,7 @@ void hear_success(Step& s) {
   p.full_tried = false;
   p.hold_until = 0;
   p.grant_end = p.sent_at + granted(p, s.e) * 1000;
+  p.beyond = s.e.expires > p.asked ? static_cast<uint32_t>(std::min<int64_t>(s.e.expires - p.asked, kMaxBeyond)) : 0;
 }
 
 void hear_lost_state(Step& s) {
@@ -134,7 +137,7 @@ void hear_lost_state(Step& s) {
     return;
   }
   s.p.known = Known::Never;
-  s.p.grant_end = 0;
+  s.p.grant_end = s.p.beyond = 0;
   s.fx.forget_etag = true;
 }
 

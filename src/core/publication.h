@@ -125,6 +125,7 @@ struct Publication {
   uint8_t attempts = 0;           // failures in a row
   uint32_t asked = 0;             // Expires of the request that is out or was out last, or that the row names (Build)
   uint32_t server_min = 0;        // Min-Expires learned from a 423
+  uint32_t beyond = 0;            // s above what was asked, where the server granted more: it may hold the state so much longer
   MonoMs deadline = kNever;       // when the input Due comes, or, in state Intent, Proceed
   MonoMs wanted_end = kNever;     // kNever: for ever
   MonoMs grant_end = 0;           // end of what the server granted
@@ -139,6 +140,8 @@ struct Publication {
 // pair does happen.
 bool legal(State, Input);
 
+// Until when the server may hold what it has granted.
+MonoMs held_until(const Publication&);
 // The request that would close the gap between `wanted` and `known` now; None: there is nothing to send.
 Op next_op(const Publication&);
 // Whether the row must say that such a request may be out (its intent) before it leaves.

@@ -44,7 +44,8 @@ void Publications::fill_row(const PublicationRecord& r, Row& out) const {
   out.body = r.body();
   out.content_type = r.text.get(PublicationRecord::kContentType);
   out.outbound_proxy = r.proxy();
-  out.expires = p.grant_end ? to_epoch(p.grant_end, c_.epoch_offset_) : 0;
+  MonoMs end = p.wanted == Wanted::Something ? p.grant_end : held_until(p);   // a removal is tried for as long as it may help
+  out.expires = p.grant_end ? to_epoch(end, c_.epoch_offset_) : 0;
   // If nothing is wanted any more, the wanted end lies in the past. 1 does; 0 would mean "for ever".
   out.desired_expires = p.wanted != Wanted::Something ? 1 : to_epoch(p.wanted_end, c_.epoch_offset_);
   Op intent = intent_of(p);

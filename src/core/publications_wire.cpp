@@ -61,8 +61,9 @@ void Publications::name_call(const PublicationRecord& r) const {
   write_names({r.call_number, r.tag_number}, c_.settings_.host, call_id_, from_tag_);
 }
 
-void Publications::fill(PublicationRecord& r, SipRequest& q, std::string (&)[2], MonoMs) {
+void Publications::fill(PublicationRecord& r, SipRequest& q, std::string (&)[2], MonoMs now) {
   const Publication& p = *r.m;
+  if (p.op == Op::Initial && p.build != Build::Replay) row_says_it_is_out(r, now);
   if (p.build != Build::Replay) r.cseq++;
   const EventInfo* event = c_.ports_.bodies.by_flag(r.event);
   bool full = p.op == Op::Initial || p.op == Op::Modify;
@@ -101,6 +102,7 @@ static bool etag_is_refused(const PublicationRecord& r, const SipReply& reply) {
 Event Publications::heard(PublicationRecord& r, const SipReply& reply, MonoMs now) {
   bool bad_etag = etag_is_refused(r, reply);
   Event e{.input = bad_etag ? Input::LostState : input_of(classify(reply))};
+  if (e.input == Input::TooBrief && r.m->op == Op::Remove) e.input = Input::Transient;   // a removal asks for no lifetime
   e.tag_refused = bad_etag;
   const WaitingPublish* next = r.extra ? r.extra->waiting.get() : nullptr;
   e.extended = next && !next->removal && next->wanted_end > now;

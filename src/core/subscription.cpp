@@ -44,7 +44,6 @@ using Step = SubscriptionStep;
 
 constexpr uint8_t kMostGaps = 6;         // 5 s doubled six times are some 5 minutes
 constexpr int64_t kMaxDelta = 0xffffffff;  // s: the most that a header field can say (RFC 3261 section 20.19)
-constexpr int64_t kMaxBeyond = 3600;     // s: for no longer is a removal tried because more was granted than asked
 constexpr int kMostUseless = 9;          // 5 s doubled nine times are some 43 minutes
 
 // A notifier may not grant more than was asked (RFC 6665 section 4.1.2.1). If it does, what was asked counts: else a grant of

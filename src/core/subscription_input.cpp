@@ -39,7 +39,8 @@ Input input_of(const SipReply& r, Op op, bool removal_waits) {
   if (what == ReplyClass::Fatal && op == Op::Refresh) return removal_waits ? Input::Transient : Input::DialogLost;
   switch (what) {
     case ReplyClass::Success: return Input::Success;
-    case ReplyClass::TooBrief: return Input::TooBrief;
+    case ReplyClass::TooBrief:   // of Expires: 0, which every notifier must take (RFC 6665 section 4.2.1.1), it says nothing
+      return op == Op::Remove || op == Op::Fetch ? Input::Transient : Input::TooBrief;
     case ReplyClass::Forbidden: return Input::Forbidden;
     case ReplyClass::Auth: return Input::Auth;
     case ReplyClass::Fatal: return Input::Fatal;

@@ -29,7 +29,7 @@ bool at_end_over_there(const Step& s) { return at_end(s) && over_there(s); }
 bool at_end_quiet(const Step& s) { return at_end(s) && quiet(s); }
 bool lapsed_no_dialog(const Step& s) { return to_end(s) && over_there(s) && !confirmed(s); }
 bool lapsed(const Step& s) { return to_end(s) && over_there(s); }
-bool deaf_from_the_start(const Step& s) { return s.m.refused > 0 && wanted(s); }
+bool deaf_from_the_start(const Step& s) { return s.m.refused > 0 && wanted(s) && confirmed(s); }
 bool deaf(const Step& s) { return s.m.probe && !s.m.heard && s.m.refused >= kDeaf && wanted(s); }
 
 // Whether a new dialog may be tried at once: not if one was tried at once a moment ago, and not if the other side has asked for
@@ -162,8 +162,6 @@ constexpr SubscriptionRule kRules[] = {
      lost_at_once, Queued, dialog_lost_anew, "RFC 6665 4.1.2.2"},
     {states(Sending), on(Input::DialogLost), "a new dialog was tried a moment ago, or a pause is due",
      nullptr, Backoff, dialog_lost_later, "RFC 6665 4.1.2.2"},
-    {states(Sending), on(Input::TooBrief), "a NOTIFY has ended it, to a removal or fetch",
-     no_dialog_not_wanted_after_end, Gone, removed, "RFC 6665 4.1.3"},
     {states(Sending), on(Input::TooBrief), "a NOTIFY has ended it for good",
      no_dialog_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
     {states(Sending), on(Input::TooBrief), "a NOTIFY has ended the dialog",
@@ -181,7 +179,7 @@ constexpr SubscriptionRule kRules[] = {
     {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has made the dialog",
      made_by_notify, Live, live_made, "RFC 6665 4.1.2.4"},
     {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended it, to a removal",
-     no_dialog_not_wanted_after_end, Gone, removed, "RFC 6665 4.1.3"},
+     no_dialog_not_wanted_after_end, Gone, had_ended, "RFC 6665 4.1.3"},
     {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended it for good",
      no_dialog_not_wanted, Gone, terminated_by_notifier, "RFC 6665 4.1.3"},
     {states(Sending), on(Input::Transient, Input::Forbidden, Input::Auth), "a NOTIFY has ended the dialog",

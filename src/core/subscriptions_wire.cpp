@@ -110,11 +110,7 @@ std::string_view Subscriptions::destination(const SubscriptionRecord& s) const {
 void Subscriptions::fill(SubscriptionRecord& s, SipRequest& q, std::string (&scratch)[2], MonoMs now) {
   const sub::Subscription& m = *s.m;
   if (m.build != sub::Build::Replay) s.cseq++;
-  bool written = s.queue == StoreHook::Queue::Batch || (s.queue == StoreHook::Queue::None && s.written_version != 0);
-  if (m.op == sub::Op::Initial && written) {
-    s.version++;   // the row was written while the request waited for a slot: it must say now that the request is out
-    mark(s, Lane::Bulk, now);
-  }
+  if (m.op == sub::Op::Initial) row_says_it_is_out(s, now);
   const EventInfo* event = c_.ports_.bodies.by_flag(s.event);
   bool in_dialog = m.op == sub::Op::Refresh || m.op == sub::Op::Remove;
   auto& [event_value, with_lists] = scratch;

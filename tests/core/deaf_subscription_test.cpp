@@ -65,6 +65,39 @@ TEST(DeafSubscription, a_dialog_whose_notifys_are_all_refused_is_ended_and_made_
   LONGS_EQUAL(1, rig.stats().dialogs_deaf);
 }
 
+// The end of a deaf dialog asks for no lifetime either: its 423 is a failure like any other, after which a new dialog is made.
+TEST(DeafSubscription, a_423_to_the_end_of_the_dialog_leads_to_a_new_one) {
+  rig.live({.expires = kForEver});
+  rig.advance(60 * kSecond);
+  rig.notify({.cseq = 70});
+  for (uint32_t cseq : {1u, 2u, 3u}) rig.notify({.cseq = cseq});
+  rig.advance(kSecond);
+  rig.accept(3600);
+  rig.notify({.cseq = 4});
+  rig.advance(4 * kSecond);
+  TEXT_EQUAL("initial refresh remove", rig.kinds());
+  rig.answer({.status = 423, .min_expires = 60});
+  rig.advance(5 * kSecond);
+  TEXT_EQUAL("initial refresh remove initial", rig.kinds());
+}
+
+// The 2xx made no dialog, and the NOTIFYs that would have made it are refused: there is nothing to end, and the next try waits for a
+// back-off.
+TEST(DeafSubscription, without_a_dialog_none_is_ended_and_new_ones_are_tried_more_and_more_seldom) {
+  rig.subscribe({.expires = kForEver});
+  for (int i = 0; i < 600; i++) {
+    if (rig.open()) {
+      rig.answer({.status = 200, .expires = 3600});   // without a To tag
+      rig.notify({.content_type = "text/plain", .remote_tag = ""});
+    }
+    rig.advance(kSecond);
+  }
+  LONGS_EQUAL(0, rig.stats().dialogs_deaf);
+  LONGS_EQUAL(0, rig.stats().subscribes_remove);
+  CHECK(rig.sent.size() > 3);
+  CHECK(rig.sent.size() < 10);
+}
+
 TEST(DeafSubscription, refused_ones_between_others_change_nothing) {
   rig.live({.expires = kForEver});
   rig.advance(60 * kSecond);

@@ -150,3 +150,38 @@ TEST(FailureLog, a_call_out_of_the_callback_frees_no_record_amid_its_step) {
   LONGS_EQUAL(1, rig.stats().subscriptions);
   rig.when_logged = nullptr;
 }
+
+// A server that raises its bound each time, and one that names none.
+TEST(FailureLog, a_lifetime_that_is_too_brief_again_is_told_once) {
+  rig.publish("b1", kForEver);
+  rig.answer({.status = 423, .min_expires = 4000});
+  TEXT_EQUAL("", said("PUBLISH"));                   // that is asked for at once
+  rig.answer({.status = 423, .min_expires = 5000});
+  TEXT_EQUAL("warning: 423 to PUBLISH for sip:alice@example.com: the server wants a longer lifetime again, though it got what it asked for; "
+             "kept and tried again",
+             said("PUBLISH"));
+}
+
+TEST(FailureLog, a_removal_asks_for_no_lifetime) {
+  rig.Rig::live();
+  rig.remove();
+  rig.answer({.status = 423, .min_expires = 60});
+  TEXT_EQUAL("notice: 423 to PUBLISH for sip:alice@example.com: kept and tried again", said("PUBLISH"));
+  LONGS_EQUAL(1, rig.stats().replies_423);
+}
+
+TEST(FailureLog, a_412_to_full_state_is_told) {
+  rig.publish("b1", kForEver);
+  an_hour_of(412);
+  TEXT_EQUAL("notice: 412 to PUBLISH for sip:alice@example.com: kept and tried again", said("PUBLISH"));
+}
+
+TEST(FailureLog, where_another_request_waits_the_record_goes_on) {
+  rig.Rig::live();
+  rig.publish("b2");
+  rig.publish("b3");
+  rig.reject(415);
+  TEXT_EQUAL("warning: 415 to PUBLISH for sip:alice@example.com: the record goes on", said("PUBLISH"));
+  rig.ok("e3");
+  TEXT_EQUAL("live", rig.Rig::state());
+}

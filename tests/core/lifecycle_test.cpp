@@ -207,6 +207,35 @@ TEST(Lifecycle, remove_all_withdraws_every_publication) {
   LONGS_EQUAL(0, rig.rows().size());
 }
 
+TEST(Lifecycle, what_is_out_while_all_is_removed_has_an_outcome_of_its_own) {
+  rig.live();
+  Call& c = rig.publish("b2");
+  rig.engine->remove_all();
+  rig.settle();
+  rig.ok("e2");
+  LONGS_EQUAL(200, c.status);
+  CHECK_FALSE(c.superseded);
+  TEXT_EQUAL("initial modify remove", rig.kinds());
+  TEXT_EQUAL("e2", rig.last().if_match);
+}
+
+// The server granted an hour where four seconds were asked for: the removal is tried for as long as it may hold the state.
+TEST(Lifecycle, a_removal_is_tried_until_the_end_of_what_was_granted) {
+  rig.publish("b1", 4);
+  rig.ok("e1", 3600);
+  rig.advance(4 * kSecond);
+  for (int i = 0; i < 600; i++) {
+    if (rig.open()) rig.reject(480);
+    rig.advance(kSecond);
+  }
+  TEXT_EQUAL("backoff", rig.state());
+  LONGLONGS_EQUAL(3600, rig.row().row().expires - (rig.now + rig.epoch_offset) / 1000 + 604);   // also after a restart
+  for (int i = 0; i < 400 && !rig.open(); i++) rig.advance(kSecond);
+  rig.ok("", 0);
+  rig.advance(kSecond);
+  TEXT_EQUAL("none", rig.state());
+}
+
 TEST(Lifecycle, remove_all_also_stops_what_waits_behind_a_removal) {
   rig.live("e1");
   rig.remove();

@@ -501,3 +501,19 @@ TEST(PublicationFailures, an_event_without_a_document_is_published_by_its_header
   TEXT_EQUAL("e1", rig.last().if_match);
   TEXT_EQUAL("Call-Info: <sip:a>;appearance=2\r\n", rig.last().extra_headers);
 }
+
+// The refresh is answered 412, the full publication goes out, and its 200 is lost with the process: the next run repeats that request,
+// octet by octet, so that the server makes no second state of it.
+TEST(PublicationFailures, full_state_after_a_412_is_repeated_after_a_kill) {
+  rig.live();
+  rig.refresh();
+  rig.advance(kSecond);
+  rig.reject(412);
+  TEXT_EQUAL("initial refresh initial", rig.kinds());
+  rig.advance(kSecond);
+  const std::string full = rig.last().wire();
+  LONGLONGS_EQUAL(rig.last().expires, rig.row().row().intent_expires);
+  rig.restart();
+  TEXT_EQUAL("initial refresh initial initial", rig.kinds());
+  TEXT_EQUAL(full, rig.last().wire());
+}

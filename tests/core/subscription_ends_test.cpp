@@ -305,6 +305,32 @@ TEST(SubscriptionEnds, a_fetch_that_fails_is_not_repeated) {
   TEXT_EQUAL("none", rig.state());
 }
 
+// A fetch asks for no lifetime: a 423 is a failure like any other, and the state that a NOTIFY brought before it makes no
+// subscription.
+TEST(SubscriptionEnds, a_423_to_a_fetch_ends_it) {
+  Call& c = rig.unsubscribe();
+  rig.notify({.expires = 600, .body = "<presence/>"});
+  rig.answer({.status = 423, .min_expires = 60});
+  LONGS_EQUAL(423, c.status);
+  CHECK_FALSE(c.kept);
+  rig.advance(3600 * kSecond);
+  TEXT_EQUAL("fetch", rig.kinds());
+  TEXT_EQUAL("none", rig.state());
+  LONGS_EQUAL(1, rig.stats().replies_423);
+  CHECK(rig.logged(LogLevel::notice, "423 to SUBSCRIBE for sip:alice@example.com: the subscription ends"));
+}
+
+// The last NOTIFY is there, and the 200 to the removal is lost.
+TEST(SubscriptionEnds, an_end_that_a_notify_has_told_is_no_failure) {
+  rig.live();
+  Call& c = rig.unsubscribe();
+  rig.notify({.state = "terminated", .reason = "timeout"});
+  rig.time_out();
+  LONGS_EQUAL(200, c.status);
+  TEXT_EQUAL("OK, it had ended", c.reason);
+  TEXT_EQUAL("none", rig.state());
+}
+
 TEST(SubscriptionEnds, a_fetch_that_brings_no_notify_is_diagnosed) {
   rig.unsubscribe();
   rig.accept(0);

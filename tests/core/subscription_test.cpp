@@ -490,10 +490,12 @@ TEST(SubscriptionMachine, what_a_final_reply_means_in_and_outside_a_dialog) {
     SipReply reply;
     reply.status = r.status;
     STRCMP_EQUAL(input_name(r.initial), input_name(input_of(reply, Op::Initial, false)));
-    STRCMP_EQUAL(input_name(r.initial), input_name(input_of(reply, Op::Fetch, false)));
+    bool of_no_lifetime = r.initial == Input::TooBrief;   // a fetch and a removal ask for none that could be too brief
+    STRCMP_EQUAL(input_name(of_no_lifetime ? Input::Transient : r.initial), input_name(input_of(reply, Op::Fetch, false)));
     STRCMP_EQUAL(input_name(r.refresh), input_name(input_of(reply, Op::Refresh, false)));
     bool refused = r.initial == Input::Fatal && r.status != 405 && r.status != 489;   // the removal, not what it removes
-    STRCMP_EQUAL(input_name(refused ? Input::Fatal : r.refresh), input_name(input_of(reply, Op::Remove, false)));
+    Input to_removal = refused ? Input::Fatal : of_no_lifetime ? Input::Transient : r.refresh;
+    STRCMP_EQUAL(input_name(to_removal), input_name(input_of(reply, Op::Remove, false)));
   }
   SipReply silence;
   silence.status = 481;
