@@ -173,7 +173,7 @@ mutants: deps ## plant each known defect in turn and show that a test finds it
 layers: ## includes point one way
 	@scripts/layers.sh
 # How many pairs there are today: a new one fails, and where one is gone the new number is to stand here.
-PAIRS := 146
+PAIRS := 145
 functions: ## functions are short, and no new one is written twice
 	@tests/scripts/functions_test.py
 	@scripts/long-functions
